@@ -1,0 +1,405 @@
+// Package engine keeps counters: in memory as atomics, in a journal that makes acknowledged writes durable, and in a Pebble
+// database that holds everything. It knows no RESP, socket or peer.
+//
+// # What is promised
+//
+// All writes of this process show at once. A write whose Pipeline.Commit returned survives the death of the process; with
+// Always, and once Durable has reached its position, that of the machine. It is counted once. What other replicas did
+// (Apply) shows after at most the update period.
+//
+// # How
+//
+//	command ─► entry in memory (atomic add) ─► journal (append) ─► reply
+//	                   │ dirty
+//	             flush (every few ms to 2 s)
+//	                   ▼
+//	   one Pebble batch, synced: merge operands + version vector + journal mark
+//
+// A flush begins with a cut: a moment when no pipeline is active. It draws the batch's stamp, starts the next generation
+// and notes the journal's end. What each dirty key did in the generation that ended becomes one operand. After the
+// commit the journal before the mark is not needed any more; recovery opens the database and replays what lies behind.
+// If a commit fails nobody knows what the disk has: the engine refuses all further writes, and the next start decides.
+//
+// # Directory
+//
+//	FORMAT    "atomiccounter 1\n": the version of all that follows
+//	LOCK      held by the process that has the directory open
+//	journal/  segments (journal.go)
+//	db/       Pebble (store.go)
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"atomiccounter/tlv"
+)
+
+// Errors a caller branches on.
+var (
+	ErrOverflow   = errors.New("increment or decrement would overflow") // the value would leave int64
+	ErrNegative   = errors.New("a natural counter only grows")          // negative increment or value for a Natural
+	ErrKindFixed  = errors.New("key already exists with another kind")
+	ErrKeyTooLong = errors.New("key is longer than 64 KiB")
+	ErrClosed     = errors.New("engine is closed")
+	ErrNoSpace    = errors.New("no space left on device") // the reserve is reached; reads go on, writes when there is room again
+	ErrFailed     = errors.New("engine failed; restart to recover")
+)
+
+// The kinds of counter, by the names of package tlv.
+const (
+	ZCounter = tlv.ZCounter
+	Natural  = tlv.Natural
+)
+
+// Kind says which way a counter goes.
+type Kind = tlv.Kind
+
+// SyncMode says when the journal is synced, as Redis's appendfsync does.
+type SyncMode uint32
+
+// EverySec loses at most the last second at a power failure, and nothing when the process dies. Always loses nothing. No
+// leaves the time to the operating system, but for the flushes, which are synced in every mode.
+const (
+	EverySec SyncMode = iota
+	Always
+	No
+)
+
+// AlwaysFresh is the update period 0: foreign data shows at the next access.
+const AlwaysFresh time.Duration = -1
+
+const (
+	Databases = 16       // selectable, 0 to 15
+	MaxKey    = 64 << 10 // bytes
+)
+
+// Options of Open. The zero value of each means its default.
+type Options struct {
+	// UpdatePeriod bounds how late foreign data shows; default 1 s. AlwaysFresh costs a read of the database per key and foreign batch.
+	UpdatePeriod time.Duration
+	// CacheSize bounds the memory of cached counters in bytes; default 256 MiB. What has not been flushed may exceed it for a while.
+	CacheSize int64
+	Sync      SyncMode
+	// Natural says which new keys become Naturals; nil: none. It gets the user's key and must not keep it.
+	Natural func(key []byte) bool
+	// Reserve is the free disk space in bytes below which writes are refused, so that the database never meets a full disk; default 256 MiB.
+	Reserve int64
+	Logger  *slog.Logger // default slog.Default()
+	// Now is the wall clock in ms since the Unix epoch; default the system's.
+	Now func() int64
+
+	fs       vfs.FS       // default: the disk
+	segments segmentStore // default: files in dir
+	segment  int          // size of a journal segment in bytes
+	manual   bool         // no background work: tests flush, sync and sweep by themselves
+}
+
+func (o Options) withDefaults() Options {
+	if o.UpdatePeriod == 0 {
+		o.UpdatePeriod = time.Second
+	}
+	if o.CacheSize == 0 {
+		o.CacheSize = 256 << 20
+	}
+	if o.Reserve == 0 {
+		o.Reserve = 256 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.Now == nil {
+		o.Now = func() int64 { return time.Now().UnixMilli() }
+	}
+	if o.fs == nil {
+		o.fs = vfs.Default
+	}
+	if o.segment == 0 {
+		o.segment = segmentSize
+	}
+	return o
+}
+
+// Engine is an open store. All methods may be called at the same time by many goroutines.
+type Engine struct {
+	options Options
+	log     *slog.Logger
+	dir     string
+	lock    *pebble.Lock
+	db      *pebble.DB
+	journal *journal
+	table   *table
+	clock   hlc
+	id      tlv.ReplicaID
+	seed    [2]uint64 // of the key hash; as long as the store lives
+
+	period atomic.Int64 // ms
+	sync   atomic.Uint32
+	refuse atomic.Uint32 // why writes are refused: refuse… bits
+	closed atomic.Bool
+	fatal  atomic.Pointer[error]
+
+	guards    [64]guard
+	guardNext atomic.Uint32
+	pipes     sync.Pool // of *Pipeline, for Counter
+
+	gen      atomic.Uint64 // present generation; changes at a cut only
+	cutStamp atomic.Uint64 // of the batch of the generation before
+	flushed  atomic.Uint64 // last generation that is in the database
+
+	commitMu sync.Mutex                  // one writer of the database at a time: flush, Apply, FlushDB
+	vector   map[tlv.ReplicaID]tlv.Stamp // under commitMu
+	count    [Databases]int64            // keys in the database; under commitMu
+	countEx  [Databases]int64            // those with an expiry; under commitMu
+	keys     [Databases]atomic.Int64     // keys that show
+	expires  [Databases]atomic.Int64     // those with an expiry
+	loads    sync.RWMutex                // shared: a load; exclusively: foreign data becomes readable
+	staleMu  sync.Mutex                  // guards staleKey
+	staleKey []*entry                    // entries to refresh when their period is over
+	dirty    chan struct{}               // there is something to flush
+	dirtied  atomic.Bool                 // dirty was signalled in this generation
+	stop     chan struct{}
+	done     sync.WaitGroup
+
+	misses, expired, flushes, replayed atomic.Int64
+	lastFlush, lastTook                atomic.Int64 // ms since the epoch; ns
+}
+
+const (
+	refuseClosed = 1 << iota
+	refuseFailed
+	refuseSpace
+)
+
+// guard is held shared by every active pipeline and exclusively, all of them, by a cut.
+type guard struct {
+	sync.RWMutex
+	_ [104]byte // a cache line of its own, and its neighbour's
+}
+
+func (e *Engine) nextGuard() *guard {
+	return &e.guards[e.guardNext.Add(1)%uint32(len(e.guards))]
+}
+
+func (e *Engine) halt() {
+	for i := range e.guards {
+		e.guards[i].Lock()
+	}
+}
+
+func (e *Engine) resume() {
+	for i := range e.guards {
+		e.guards[i].Unlock()
+	}
+}
+
+// hlc is a hybrid logical clock (Kulkarni et al., 2014), in one word.
+type hlc struct{ last atomic.Uint64 }
+
+// next is a stamp after all before it, not before now (ms).
+func (c *hlc) next(now int64) tlv.Stamp {
+	for {
+		last := c.last.Load()
+		s := max(last+1, uint64(now)<<tlv.StampShift)
+		if c.last.CompareAndSwap(last, s) {
+			return tlv.Stamp(s)
+		}
+	}
+}
+
+// pass moves the clock to s or beyond.
+func (c *hlc) pass(s tlv.Stamp) {
+	for {
+		last := c.last.Load()
+		if last >= uint64(s) || c.last.CompareAndSwap(last, uint64(s)) {
+			return
+		}
+	}
+}
+
+// show computes anew what e shows, and keeps the counts. The caller holds e exclusively and has settled it.
+func (e *Engine) show(en *entry) {
+	v := en.view(e.id)
+	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
+	en.sum = v.Sum
+	en.anchor = v.Sum.Clamp()
+	en.value.Store(en.anchor)
+	if !v.Exists {
+		en.expire.Store(0)
+	} else {
+		en.expire.Store(v.Expiry.At)
+	}
+	if v.Exists && v.Sum.IsInt64() && en.gen != 0 && en.pend.add {
+		en.fast.Store(en.gen)
+	} else {
+		en.fast.Store(0)
+	}
+	db := en.key[0]
+	adjust(&e.keys[db], &en.counted, v.Exists)
+	adjust(&e.expires[db], &en.countedEx, v.Exists && v.Expiry.At != 0)
+}
+
+func adjust(n *atomic.Int64, was *bool, is bool) {
+	if is && !*was {
+		n.Add(1)
+	} else if !is && *was {
+		n.Add(-1)
+	}
+	*was = is
+}
+
+// absorb joins a state just read into e, which the caller holds exclusively.
+func (e *Engine) absorb(en *entry, s *tlv.State) {
+	if en.gone {
+		return
+	}
+	en.settle()
+	all := en.state()
+	all.Merge(s)
+	en.take(e.id, all)
+	en.refreshed = e.Now()
+	e.show(en)
+	e.tend(en)
+}
+
+// tend closes what this replica has to close of its own: a contribution that others have cancelled wholly, and an expiry
+// left over on a key that no longer exists. It says so in the next flush; after a crash it is found again.
+func (e *Engine) tend(en *entry) {
+	if en.own.Replica == 0 || en.own.Closed || en.pend.touch {
+		return
+	}
+	open := en.ownOpen()
+	if open && en.exists {
+		return
+	}
+	e.markDirty(en)
+	en.pend.touch = true
+	en.pend.reborn = open
+}
+
+func (e *Engine) markDirty(en *entry) {
+	if en.gen == 0 {
+		en.gen = e.gen.Load()
+		e.table.soil(en)
+		e.noteDirty()
+	}
+}
+
+func (e *Engine) noteDirty() {
+	if !e.dirtied.Load() && e.dirtied.CompareAndSwap(false, true) {
+		select {
+		case e.dirty <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// fail makes every later write an error. The first reason stays.
+func (e *Engine) fail(err error) error {
+	if e.fatal.CompareAndSwap(nil, &err) {
+		e.log.Error("the engine stops taking writes; restart to recover", "err", err)
+	}
+	e.refuse.Or(refuseFailed)
+	return fmt.Errorf("%w: %w", ErrFailed, err)
+}
+
+// Failed is why the engine takes no writes any more, or nil.
+func (e *Engine) Failed() error {
+	if p := e.fatal.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// ReplicaID names this store among replicas.
+func (e *Engine) ReplicaID() tlv.ReplicaID { return e.id }
+
+// Now is the wall clock that expiry goes by, in ms since the Unix epoch.
+func (e *Engine) Now() int64 { return e.options.Now() }
+
+// Sync is the present mode.
+func (e *Engine) Sync() SyncMode { return SyncMode(e.sync.Load()) }
+
+// SetSync changes the mode for what is journaled from now on.
+func (e *Engine) SetSync(m SyncMode) { e.sync.Store(uint32(m)) }
+
+// UpdatePeriod bounds how late foreign data shows; 0: not at all.
+func (e *Engine) UpdatePeriod() time.Duration {
+	return time.Duration(e.period.Load()) * time.Millisecond
+}
+
+// SetUpdatePeriod changes it, rounded up to ms; AlwaysFresh and 0 both mean 0.
+func (e *Engine) SetUpdatePeriod(d time.Duration) { e.period.Store(millis(d)) }
+
+func millis(d time.Duration) int64 {
+	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
+}
+
+// CacheSize is the bound on cached counters in bytes.
+func (e *Engine) CacheSize() int64 { return e.table.limit.Load() }
+
+// SetCacheSize changes it; what is too much goes as other keys are loaded.
+func (e *Engine) SetCacheSize(n int64) { e.table.limit.Store(n) }
+
+// Position is a place in the journal; 0 depends on nothing.
+type Position uint64
+
+// Durable is the position up to which the journal is synced.
+func (e *Engine) Durable() Position { return Position(e.journal.durable.Load()) }
+
+// Waiter is told once that the journal is synced up to its position, or that it never will be. The syncer calls it, in the
+// order of Notify: it must not block.
+type Waiter interface{ Durable(err error) }
+
+// Notify has w told once Durable is at least pos.
+func (e *Engine) Notify(pos Position, w Waiter) { e.journal.Notify(pos, w) }
+
+// Stats are figures for INFO.
+type Stats struct {
+	Keys, Expires            [Databases]int64 // exact
+	CacheEntries, CacheBytes int64
+	CacheMisses              int64
+	Evicted                  int64 // clean cache entries dropped; no key is lost by it
+	Expired                  int64
+	JournalSyncs             int64
+	Flushes                  int64
+	LastFlush                time.Time
+	LastFlushTook            time.Duration
+	DiskBytes                int64
+	NoSpace                  bool
+	Failed                   error
+	Replayed                 int64 // journal records at the start
+}
+
+// Stats gives the present figures.
+func (e *Engine) Stats() Stats {
+	s := Stats{
+		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.misses.Load(),
+		Evicted: e.table.evicted.Load(), Expired: e.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
+		Flushes: e.flushes.Load(), LastFlush: time.UnixMilli(e.lastFlush.Load()), LastFlushTook: time.Duration(e.lastTook.Load()),
+		NoSpace: e.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.replayed.Load(),
+	}
+	if !e.closed.Load() {
+		s.DiskBytes = int64(e.db.Metrics().DiskSpaceUsage())
+	}
+	for i := range s.Keys {
+		s.Keys[i], s.Expires[i] = e.keys[i].Load(), e.expires[i].Load()
+	}
+	return s
+}
+
+func randomID() tlv.ReplicaID {
+	for {
+		if id := rand.Uint64(); id != 0 {
+			return tlv.ReplicaID(id)
+		}
+	}
+}

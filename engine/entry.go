@@ -1,0 +1,290 @@
+package engine
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+
+	"atomiccounter/tlv"
+)
+
+// entry is one cached counter: there is at most one per key and process, so two handles on a key never race.
+//
+// Increments hold mu shared and change value alone; all else holds mu exclusively. What increments added is found later as
+// value - anchor (settle), so the short way costs one compare-and-swap and no bookkeeping.
+type entry struct {
+	mu     sync.RWMutex
+	value  atomic.Int64  // what the key shows, clamped to int64; pending increments included
+	fast   atomic.Uint64 // the generation in which increments may go the short way; 0: never
+	expire atomic.Int64  // when the key reads as absent, in ms; 0: never
+	used   atomic.Bool   // since the clock's hand passed
+	stale  atomic.Bool   // something foreign arrived that other does not have
+
+	hash uint64
+	key  string // database byte, then the user's key
+	next *entry // in the same slot of the table
+	ring int    // index in the shard's ring
+
+	// All below: read under mu, written under mu exclusively.
+	gone      bool // no longer in the table
+	exists    bool // what the key shows, before its expiry is asked
+	counted   bool // in the visible count of keys
+	countedEx bool // in the visible count of keys with an expiry
+	natural   bool
+	owner     tlv.ReplicaID // of the expiry in force
+	anchor    int64         // value when it was last settled
+	sum       tlv.Int128    // true sum at that time; value is its clamp
+	refreshed int64         // ms; when other was last read
+
+	// As stored, or as it will be once the flush in progress is committed.
+	own     tlv.Contribution // Replica 0: none
+	other   tlv.State        // the other replicas' contributions, and all resets
+	indexed int64            // at of the expiry index's record for this key; 0: none
+	stored  bool             // the stored state exists (is counted in the store's own count)
+
+	pend pending // of generation gen
+	gen  uint64  // 0: nothing pending
+	op   operand // of generation op.gen, which a flush is committing or has committed
+}
+
+// pending is what this generation did to a key, not yet in the stored state (model: pend).
+type pending struct {
+	touch    bool // own contribution is to be published
+	add      bool // with an increment or a SET
+	reborn   bool // under a new birth
+	hasValue bool
+	kind     tlv.Kind
+	assigned int64
+	birth    tlv.Stamp
+	delta    tlv.Int128
+	expiry   tlv.Expiry
+	resets   []tlv.Reset
+}
+
+// operand says what of own and other one generation changed.
+type operand struct {
+	gen    uint64
+	own    bool
+	resets []tlv.Reset
+}
+
+const entryOverhead = 480 // bytes of memory per entry beside its key, the table's share included
+
+func (e *entry) size() int64 { return int64(len(e.key)) + entryOverhead }
+
+func (e *entry) due(now int64) bool {
+	at := e.expire.Load()
+	return at != 0 && at <= now
+}
+
+// fits says whether a sum may become next: inside int64, or nearer to it than before.
+func fits(sum, next tlv.Int128, n int64) bool {
+	if next.IsInt64() {
+		return true
+	}
+	return !sum.IsInt64() && (sum.Hi < 0) == (n > 0) && n != 0
+}
+
+// addFast adds n on the short way, under mu shared.
+func (e *entry) addFast(n int64) (int64, bool) {
+	for {
+		v := e.value.Load()
+		if n > 0 && v > math.MaxInt64-n || n < 0 && v < math.MinInt64-n {
+			return 0, false
+		}
+		if e.value.CompareAndSwap(v, v+n) {
+			return v + n, true
+		}
+	}
+}
+
+// settle moves what increments added on the short way into the books. A wide sum has no short way.
+func (e *entry) settle() {
+	v := e.value.Load()
+	if v == e.anchor {
+		return
+	}
+	d := tlv.FromInt64(v).Sub(tlv.FromInt64(e.anchor))
+	e.sum = e.sum.Add(d)
+	e.pend.delta = e.pend.delta.Add(d)
+	e.anchor = v
+}
+
+// cutOwn is the stamp up to which others have cancelled this replica's contribution.
+func (e *entry) cutOwn() tlv.Stamp {
+	if len(e.other.Resets) == 0 || e.own.Replica == 0 {
+		return 0
+	}
+	return e.other.Cut(e.own.Replica)
+}
+
+func (e *entry) ownOpen() bool {
+	return e.own.Replica != 0 && !e.own.Closed && e.own.Rev > e.cutOwn()
+}
+
+// contribution is this replica's part with what is pending, as a batch stamped rev would publish it (model: operand).
+func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contribution, any bool) {
+	p := &e.pend
+	if !p.touch {
+		return e.own, e.own.Replica != 0
+	}
+	if !p.reborn && e.ownOpen() {
+		c = e.own
+		c.Rev = rev
+		c.Total = c.Total.Add(p.delta)
+		if p.add {
+			c.Last = rev
+		}
+		if p.expiry.Stamp != 0 {
+			c.Expiry = p.expiry
+		}
+		return c, true
+	}
+	c = tlv.Contribution{Replica: id, Rev: rev, Kind: p.kind}
+	switch {
+	case p.add:
+		c.Birth, c.Last, c.Total = p.birth, rev, p.delta
+		c.HasValue, c.Assigned, c.Expiry = p.hasValue, p.assigned, p.expiry
+	case p.expiry.Stamp != 0:
+		c.Birth, c.Expiry = p.expiry.Stamp, p.expiry
+	default:
+		c.Birth, c.Closed = rev, true
+	}
+	return c, true
+}
+
+const endOfTime = tlv.Stamp(math.MaxUint64) // later than every stamp: the rev of what is not yet published
+
+// view is what the key shows with all that is pending. The caller has settled.
+func (e *entry) view(id tlv.ReplicaID) tlv.View {
+	c, any := e.contribution(id, endOfTime)
+	if len(e.other.Contributions) == 0 && len(e.other.Resets) == 0 && len(e.pend.resets) == 0 {
+		return viewOwn(&c, any)
+	}
+	s := e.other.Clone()
+	if any {
+		s.Put(c)
+	}
+	s.Merge(&tlv.State{Resets: e.pend.resets})
+	return s.View()
+}
+
+// viewOwn is State.View where there is one contribution and no reset, without building a state.
+func viewOwn(c *tlv.Contribution, any bool) tlv.View {
+	v := tlv.View{Kind: tlv.Natural}
+	if !any || c.Closed {
+		return v
+	}
+	if c.Expiry.At != 0 {
+		v.Expiry, v.Owner = c.Expiry, c.Replica
+	}
+	if c.Last == 0 {
+		return v
+	}
+	v.Exists, v.Kind, v.Sum = true, c.Kind, c.Total
+	if c.HasValue {
+		v.Sum = v.Sum.Add(tlv.FromInt64(c.Assigned))
+	}
+	return v
+}
+
+// state is all that is stored of the key, own and other.
+func (e *entry) state() tlv.State {
+	s := e.other.Clone()
+	if e.own.Replica != 0 {
+		s.Put(e.own)
+	}
+	return s
+}
+
+// observed says what a cancel of everything takes away now: resets for the others' open contributions, and whether
+// something of this replica's own is open.
+func (e *entry) observed(id tlv.ReplicaID) (resets []tlv.Reset, own bool) {
+	if c, any := e.contribution(id, endOfTime); any && !c.Closed {
+		own = c.Rev > e.cutOwn()
+	}
+	if len(e.other.Contributions) == 0 {
+		return nil, own
+	}
+	s := e.other.Clone()
+	s.Merge(&tlv.State{Resets: e.pend.resets})
+	for i := range s.Contributions {
+		if c := &s.Contributions[i]; s.Open(c) {
+			resets = append(resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
+		}
+	}
+	return resets, own
+}
+
+// The four changes that records speak of. Each is deterministic: replay does the same as the command did.
+
+func (e *entry) add(n int64, stamp tlv.Stamp, kind tlv.Kind) {
+	p := &e.pend
+	if !p.add {
+		p.birth, p.kind = stamp, kind
+	}
+	p.touch, p.add = true, true
+	d := tlv.FromInt64(n)
+	p.delta, e.sum = p.delta.Add(d), e.sum.Add(d)
+}
+
+func (e *entry) cancel(own bool, resets []tlv.Reset) {
+	p := &e.pend
+	for _, r := range resets {
+		joinReset(&p.resets, r)
+	}
+	if own {
+		*p = pending{reborn: true, touch: true, kind: p.kind, resets: p.resets}
+	}
+}
+
+func joinReset(list *[]tlv.Reset, r tlv.Reset) {
+	s := tlv.State{Resets: *list}
+	s.PutReset(r)
+	*list = s.Resets
+}
+
+func (e *entry) assign(v int64, stamp tlv.Stamp, kind tlv.Kind) {
+	e.pend = pending{touch: true, add: true, reborn: true, hasValue: true, kind: kind,
+		assigned: v, birth: stamp, resets: e.pend.resets}
+}
+
+func (e *entry) expireAt(stamp tlv.Stamp, at int64) {
+	e.pend.expiry = tlv.Expiry{Stamp: stamp, At: at}
+	e.pend.touch = true
+}
+
+// roll makes what is pending of an earlier generation part of the stored state, under the stamp of that generation's
+// batch. What the key shows does not change.
+func (e *entry) roll(id tlv.ReplicaID, rev tlv.Stamp) {
+	e.settle()
+	e.op = operand{gen: e.gen, resets: e.pend.resets}
+	if e.pend.touch {
+		c, _ := e.contribution(id, rev)
+		if !c.Closed || e.own.Replica != 0 { // closing what was never stored says nothing
+			e.own, e.op.own = c, true
+		}
+	}
+	if len(e.pend.resets) > 0 {
+		e.other.Merge(&tlv.State{Resets: e.pend.resets})
+	}
+	if r := e.other.Reset(id); r != nil && e.own.Replica != 0 && r.Rev < e.own.Birth {
+		s := e.state()
+		s.Merge(&tlv.State{}) // drops the reset of the earlier life
+		e.take(id, s)
+	}
+	e.pend, e.gen = pending{}, 0
+}
+
+// take replaces the stored state.
+func (e *entry) take(id tlv.ReplicaID, s tlv.State) {
+	e.own = tlv.Contribution{}
+	for i := range s.Contributions {
+		if s.Contributions[i].Replica == id {
+			e.own = s.Contributions[i]
+			s.Contributions = append(s.Contributions[:i], s.Contributions[i+1:]...)
+			break
+		}
+	}
+	e.other = s
+}

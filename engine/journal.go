@@ -1,0 +1,473 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The journal makes an acknowledged write durable before the database has it.
+//
+// It is a sequence of segments, files of one size that are preallocated and mapped into memory:
+//
+//	offset  0  magic "ACjournl"
+//	        8  format version, 4 B (all integers little-endian)
+//	       12  segment number, 8 B; numbers follow one another
+//	       20  seed, 4 B random
+//	       24  CRC-32C of the 24 bytes before, 4 B
+//	       28  zero, 4 B
+//	       32  frames
+//
+// A frame is length (4 B), checksum (4 B), body. The checksum is the CRC-32C of the length and the body, continued from
+// the checksum of the frame before it, and for the first frame of a segment from the last of the previous segment
+// continued over this segment's seed. So old bytes in a reused file never verify, nor do valid frames
+// beyond a torn one. Length 0 ends what was written; length 0xffffffff says that the next segment continues.
+//
+// The body of a frame is one or more records (record.go), which hold all together or not at all.
+// An append is a copy under a short lock: no system call, and it survives the death of the process in every mode.
+const (
+	journalMagic   = "ACjournl"
+	journalVersion = 1
+	segmentHeader  = 32
+	frameHeader    = 8
+	frameEnd       = 0xffffffff
+	// SegmentSize is the usual size of a segment in bytes; a greater frame gets a segment of its own size.
+	segmentSize = 64 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// mark is a place in the journal, and the checksum that a frame there continues from.
+type mark struct {
+	segment uint64
+	offset  uint64
+	sum     uint32
+}
+
+// segment is one mapped file.
+type segment struct {
+	number uint64
+	mem    []byte
+	file   segmentFile
+	start  Position // position of its first byte
+}
+
+// segmentFile is where a segment's bytes live: a mapped file, or memory in tests.
+type segmentFile interface {
+	Bytes() []byte
+	// Sync makes the bytes from..to durable.
+	Sync(from, to int) error
+	Close() error
+}
+
+// segmentStore creates, opens and removes segments by number.
+type segmentStore interface {
+	// Create preallocates a segment of size bytes, all durable and zero at its header and first frame; its name is durable.
+	Create(number uint64, size int) (segmentFile, error)
+	Open(number uint64) (segmentFile, error)
+	List() ([]uint64, error)
+	Remove(number uint64) error
+}
+
+// journal appends frames and syncs them. See the format above.
+type journal struct {
+	store segmentStore
+	log   *slog.Logger
+	size  int
+
+	mu      sync.Mutex // short: appends copy under it
+	cur     *segment
+	off     int // next frame in cur
+	sum     uint32
+	end     atomic.Uint64 // Position after the last frame; written under mu
+	old     []*segment    // full segments, some perhaps not synced; removed by release
+	next    *segment      // prepared; nil while the preparer works
+	ready   *sync.Cond    // next was set or prepareErr changed; uses mu
+	prepErr error         // why there is no next segment
+
+	syncMu  sync.Mutex // one sync at a time
+	durable atomic.Uint64
+	syncErr atomic.Pointer[error]
+	syncs   atomic.Int64
+
+	waitMu  sync.Mutex
+	waiters []waiter // in order of position
+	spare   []waiter
+	wake    chan struct{} // syncer: there are waiters
+	prepare chan struct{} // preparer: next was taken
+
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+type waiter struct {
+	pos Position
+	w   Waiter
+}
+
+var errNoSegment = errors.New("journal: no room for the next segment")
+
+// openJournal starts a fresh segment with the given number. Sum chains it to what was before.
+func openJournal(store segmentStore, log *slog.Logger, size int, number uint64, sum uint32) (*journal, error) {
+	j := &journal{store: store, log: log, size: size,
+		wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{})}
+	j.ready = sync.NewCond(&j.mu)
+	s, err := j.newSegment(number, size)
+	if err != nil {
+		return nil, err
+	}
+	j.enter(s, sum)
+	if err := s.file.Sync(0, segmentHeader); err != nil {
+		s.file.Close()
+		return nil, err
+	}
+	j.prepare <- struct{}{}
+	j.done.Add(1)
+	go j.preparer()
+	return j, nil
+}
+
+func (j *journal) newSegment(number uint64, size int) (*segment, error) {
+	f, err := j.store.Create(number, size)
+	if err != nil {
+		return nil, err
+	}
+	s := &segment{number: number, mem: f.Bytes(), file: f}
+	h := s.mem[:segmentHeader]
+	copy(h, journalMagic)
+	binary.LittleEndian.PutUint32(h[8:], journalVersion)
+	binary.LittleEndian.PutUint64(h[12:], number)
+	binary.LittleEndian.PutUint32(h[20:], rand.Uint32())
+	binary.LittleEndian.PutUint32(h[24:], crc32.Checksum(h[:24], castagnoli))
+	return s, nil
+}
+
+// enter makes s the current segment. Called under mu, or before anybody else knows the journal.
+func (j *journal) enter(s *segment, sum uint32) {
+	s.start = Position(j.end.Load())
+	j.cur, j.off = s, segmentHeader
+	j.sum = crc32.Update(sum, castagnoli, s.mem[20:24])
+	j.end.Add(segmentHeader)
+}
+
+// Append adds one frame. It fails only if there is no room, and then nothing was written.
+func (j *journal) Append(body []byte) (Position, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	need := frameHeader + len(body)
+	if j.off+need+frameHeader > len(j.cur.mem) { // always leave room for the end frame
+		if err := j.rotate(need + frameHeader); err != nil {
+			return 0, err
+		}
+	}
+	j.put(uint32(len(body)), body)
+	return Position(j.end.Load()), nil
+}
+
+func (j *journal) put(length uint32, body []byte) {
+	f := j.cur.mem[j.off : j.off+frameHeader+len(body)]
+	copy(f[frameHeader:], body)
+	binary.LittleEndian.PutUint32(f, length)
+	j.sum = crc32.Update(j.sum, castagnoli, f[:4])
+	j.sum = crc32.Update(j.sum, castagnoli, body)
+	binary.LittleEndian.PutUint32(f[4:], j.sum)
+	j.off += len(f)
+	j.end.Add(uint64(len(f)))
+}
+
+// rotate goes on in the next segment, which holds at least need bytes of frames. Called under mu.
+func (j *journal) rotate(need int) error {
+	for j.next == nil && j.prepErr == nil && !j.closing() {
+		j.ready.Wait()
+	}
+	if j.next == nil {
+		return errNoSegment
+	}
+	next := j.next
+	if need > len(next.mem)-segmentHeader {
+		// Rare: a frame greater than a segment. The prepared one gives way to one that fits.
+		next.file.Close()
+		j.next = nil
+		big, err := j.newSegment(next.number, need+segmentHeader)
+		if err != nil {
+			j.askNext()
+			return err
+		}
+		next = big
+	}
+	j.next = nil
+	j.put(frameEnd, nil)
+	j.old = append(j.old, j.cur)
+	j.enter(next, j.sum)
+	j.askNext()
+	return nil
+}
+
+func (j *journal) closing() bool {
+	select {
+	case <-j.stop:
+		return true
+	default:
+		return false
+	}
+}
+
+func (j *journal) askNext() {
+	select {
+	case j.prepare <- struct{}{}:
+	default:
+	}
+}
+
+// preparer keeps one preallocated segment ahead, so that an append never waits for the file system. While there is no
+// room it tries again every 100 ms.
+func (j *journal) preparer() {
+	defer j.done.Done()
+	var retry <-chan time.Time
+	for {
+		select {
+		case <-j.stop:
+			return
+		case <-j.prepare:
+		case <-retry:
+		}
+		retry = nil
+		j.mu.Lock()
+		number, have := j.cur.number+1, j.next != nil
+		j.mu.Unlock()
+		if have {
+			continue
+		}
+		s, err := j.newSegment(number, j.size)
+		j.mu.Lock()
+		if err != nil && j.prepErr == nil {
+			j.log.Error("journal: cannot prepare the next segment; writes are refused until there is room", "err", err)
+		} else if err == nil && j.prepErr != nil {
+			j.log.Info("journal: there is room again")
+		}
+		j.next, j.prepErr = s, err
+		if err != nil {
+			retry = time.After(100 * time.Millisecond)
+		}
+		j.ready.Broadcast()
+		j.mu.Unlock()
+	}
+}
+
+// NoRoom says that the next segment could not be prepared. What the current one has left is kept for commands in flight.
+func (j *journal) NoRoom() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.prepErr != nil
+}
+
+// Mark is the place after the last frame.
+func (j *journal) Mark() (mark, Position) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return mark{segment: j.cur.number, offset: uint64(j.off), sum: j.sum}, Position(j.end.Load())
+}
+
+// Sync makes durable all that is appended. One sync serves everybody who waits.
+func (j *journal) Sync() error {
+	j.syncMu.Lock()
+	defer j.syncMu.Unlock()
+	if err := j.failed(); err != nil {
+		return err
+	}
+	j.mu.Lock()
+	end, cur, off := j.end.Load(), j.cur, j.off
+	old := append([]*segment(nil), j.old...)
+	j.mu.Unlock()
+	done := j.durable.Load()
+	if end == done {
+		return nil
+	}
+	for _, s := range old {
+		if to := uint64(s.start) + uint64(len(s.mem)); to > done {
+			if err := s.file.Sync(syncFrom(s, done), len(s.mem)); err != nil {
+				return j.fail(err)
+			}
+		}
+	}
+	if err := cur.file.Sync(syncFrom(cur, done), off); err != nil {
+		return j.fail(err)
+	}
+	j.syncs.Add(1)
+	j.durable.Store(end)
+	return nil
+}
+
+func syncFrom(s *segment, done uint64) int {
+	if done <= uint64(s.start) {
+		return 0
+	}
+	return min(int(done-uint64(s.start)), len(s.mem))
+}
+
+// fail keeps the first error: after a failed sync nobody knows what the disk has, so no later one may succeed.
+func (j *journal) fail(err error) error {
+	err = fmt.Errorf("journal sync: %w", err)
+	j.syncErr.CompareAndSwap(nil, &err)
+	return err
+}
+
+func (j *journal) failed() error {
+	if p := j.syncErr.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// Notify calls w once everything up to pos is synced, or cannot be.
+func (j *journal) Notify(pos Position, w Waiter) {
+	j.waitMu.Lock()
+	j.waiters = append(j.waiters, waiter{pos, w})
+	j.waitMu.Unlock()
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// serve syncs and tells those who wait. Called by the syncer only.
+func (j *journal) serve() {
+	j.waitMu.Lock()
+	list := j.waiters
+	j.waiters, j.spare = j.spare[:0], nil
+	j.waitMu.Unlock()
+	err := j.failed()
+	for _, w := range list {
+		if err == nil && uint64(w.pos) > j.durable.Load() {
+			err = j.Sync()
+		}
+		w.w.Durable(err)
+	}
+	clear(list)
+	j.spare = list[:0]
+}
+
+// Release removes the segments before m: all they say is in the database, synced.
+func (j *journal) Release(m mark) error {
+	j.syncMu.Lock() // a sync may be about to touch them
+	defer j.syncMu.Unlock()
+	j.mu.Lock()
+	var gone []*segment
+	keep := j.old[:0]
+	for _, s := range j.old {
+		if s.number < m.segment {
+			gone = append(gone, s)
+		} else {
+			keep = append(keep, s)
+		}
+	}
+	clear(j.old[len(keep):])
+	j.old = keep
+	j.mu.Unlock()
+	for _, s := range gone {
+		if err := errors.Join(s.file.Close(), j.store.Remove(s.number)); err != nil {
+			return fmt.Errorf("journal: release segment %d: %w", s.number, err)
+		}
+	}
+	return nil
+}
+
+// Close stops the preparer and lets go of the files. The caller has stopped all appends.
+func (j *journal) Close() error {
+	j.mu.Lock()
+	close(j.stop)
+	j.ready.Broadcast()
+	j.mu.Unlock()
+	j.done.Wait()
+	err := j.Sync()
+	j.serve()
+	for _, s := range append(j.old, j.cur) {
+		err = errors.Join(err, s.file.Close())
+	}
+	if j.next != nil {
+		err = errors.Join(err, j.next.file.Close(), j.store.Remove(j.next.number))
+	}
+	return err
+}
+
+var errTorn = errors.New("torn")
+
+// readSegment calls f with the body of every frame from m on and gives back where the chain ended, and whether the
+// segment says that the next continues it.
+func readSegment(mem []byte, m mark, f func(body []byte) error) (mark, bool, error) {
+	for {
+		rest := mem[min(m.offset, uint64(len(mem))):]
+		if len(rest) < frameHeader {
+			return m, false, nil
+		}
+		length, sum := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[4:])
+		var body []byte
+		if length != frameEnd {
+			if length == 0 || uint64(length) > uint64(len(rest)-frameHeader) {
+				return m, false, nil
+			}
+			body = rest[frameHeader : frameHeader+length]
+		}
+		want := crc32.Update(crc32.Update(m.sum, castagnoli, rest[:4]), castagnoli, body)
+		if want != sum {
+			return m, false, nil
+		}
+		m.sum, m.offset = sum, m.offset+frameHeader+uint64(len(body))
+		if length == frameEnd {
+			return m, true, nil
+		}
+		if err := f(body); err != nil {
+			return m, false, err
+		}
+	}
+}
+
+// checkHeader verifies a segment's header and gives the checksum that its first frame continues from.
+func checkHeader(mem []byte, number uint64, sum uint32) (mark, error) {
+	if len(mem) < segmentHeader || string(mem[:8]) != journalMagic ||
+		crc32.Checksum(mem[:24], castagnoli) != binary.LittleEndian.Uint32(mem[24:]) ||
+		binary.LittleEndian.Uint64(mem[12:]) != number {
+		return mark{}, errTorn
+	}
+	if v := binary.LittleEndian.Uint32(mem[8:]); v != journalVersion {
+		return mark{}, fmt.Errorf("journal segment %d has format version %d; this program reads %d", number, v, journalVersion)
+	}
+	return mark{segment: number, offset: segmentHeader, sum: crc32.Update(sum, castagnoli, mem[20:24])}, nil
+}
+
+// replay calls f with every frame body after m, over as many segments as continue one another. It changes nothing.
+// The bodies are only valid during the call.
+func replay(store segmentStore, m mark, f func(body []byte) error) (mark, error) {
+	for fresh := false; ; fresh = true {
+		file, err := store.Open(m.segment)
+		if err != nil {
+			if fresh || errors.Is(err, errMissing) {
+				return m, nil
+			}
+			return m, err
+		}
+		if fresh {
+			next, err := checkHeader(file.Bytes(), m.segment, m.sum)
+			if errors.Is(err, errTorn) {
+				return m, file.Close()
+			} else if err != nil {
+				return m, errors.Join(err, file.Close())
+			}
+			m = next
+		}
+		end, goesOn, err := readSegment(file.Bytes(), m, f)
+		if err = errors.Join(err, file.Close()); err != nil || !goesOn {
+			return end, err
+		}
+		m = mark{segment: end.segment + 1, sum: end.sum}
+	}
+}
+
+// errMissing: the segment does not exist.
+var errMissing = errors.New("journal segment is missing")

@@ -1,0 +1,563 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"atomiccounter/tlv"
+)
+
+// Value is what a key shows; OK is false where there is none.
+type Value struct {
+	Int int64
+	OK  bool
+}
+
+func (p *Pipeline) valueOf(e *entry) Value {
+	if !e.exists || e.due(p.now()) {
+		return Value{}
+	}
+	return Value{e.value.Load(), true}
+}
+
+// Get gives the value of a key; ok is false if there is none.
+func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) {
+	e, err := p.shared(key)
+	if err != nil {
+		return 0, false, err
+	}
+	val := Value{e.value.Load(), e.exists}
+	if e.expire.Load() != 0 {
+		val = p.valueOf(e)
+	}
+	return val.Int, val.OK, nil
+}
+
+// Exists says whether a key exists.
+func (p *Pipeline) Exists(key []byte) (bool, error) {
+	_, ok, err := p.Get(key)
+	return ok, err
+}
+
+// MGet appends the values of the keys at one moment to out.
+func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
+	p.begin()
+	for {
+		at := len(out)
+		p.publish()
+		whole, err := p.lockAll(keys, false)
+		if err != nil {
+			return out, err
+		}
+		for _, key := range keys {
+			e, err := p.shared(key)
+			if err != nil {
+				return out, err
+			}
+			out = append(out, p.valueOf(e))
+		}
+		if whole && len(p.held) >= len(p.distinct(keys)) {
+			return out, nil
+		}
+		out = out[:at] // a key had to be loaded again on the way: once more, all at one moment
+	}
+}
+
+func (p *Pipeline) distinct(keys [][]byte) [][]byte {
+	s := slices.Clone(keys)
+	slices.SortFunc(s, bytes.Compare)
+	return slices.CompactFunc(s, bytes.Equal)
+}
+
+// lockAll locks the keys in their order, so that two callers never wait for one another. False: not all at once.
+func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (bool, error) {
+	sorted := p.distinct(keys)
+	for _, key := range sorted { // load what is cold while nothing is held
+		if _, err := p.lock(key, exclusive); err != nil {
+			return false, err
+		}
+		p.publish()
+	}
+	for _, key := range sorted {
+		if _, err := p.lock(key, exclusive); err != nil {
+			return false, err
+		}
+	}
+	return len(p.held) == len(sorted), nil
+}
+
+// Incr adds n, which may be zero, and gives the new value. ErrOverflow and ErrNegative change nothing.
+func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
+	if err := p.writable(); err != nil {
+		return 0, err
+	}
+	before := len(p.held)
+	e, err := p.lock(key, false)
+	if err != nil {
+		return 0, err
+	}
+	p.saw = true
+	if e.fast.Load() == p.e.gen.Load() && (n >= 0 || !e.natural) && !e.stale.Load() &&
+		(e.expire.Load() == 0 || !e.due(p.now())) {
+		v, ok := e.addFast(n)
+		if !ok {
+			return 0, ErrOverflow
+		}
+		p.note(e, n)
+		return v, nil
+	}
+	if len(p.held) > before && !p.held[before].exclusive && len(p.held) == before+1 {
+		p.unlockLast() // so that the exclusive lock can be had without publishing first
+	}
+	return p.incrSlow(key, n)
+}
+
+// incrSlow is the first increment of a generation, and every one that is not plain.
+func (p *Pipeline) incrSlow(key []byte, n int64) (int64, error) {
+	e, err := p.exclusive(key, false)
+	if err != nil {
+		return 0, err
+	}
+	p.prepare(e)
+	kind := p.kindOf(e)
+	if kind == tlv.Natural && n < 0 {
+		return 0, ErrNegative
+	}
+	if !fits(e.sum, e.sum.Add(tlv.FromInt64(n)), n) {
+		return 0, ErrOverflow
+	}
+	p.add(e, n, kind)
+	return e.value.Load(), nil
+}
+
+// kindOf is the key's kind, or that which it gets if it is created.
+func (p *Pipeline) kindOf(e *entry) tlv.Kind {
+	switch {
+	case e.exists && e.natural:
+		return tlv.Natural
+	case !e.exists && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
+		return tlv.Natural
+	}
+	return tlv.ZCounter
+}
+
+// IncrExOptions are those of INCREX.
+type IncrExOptions struct {
+	By           int64
+	Lower, Upper int64 // bounds of the result; math.MinInt64 and MaxInt64 for none
+	Saturate     bool  // beyond a bound go up to it instead of leaving all as it is
+	ExpireAt     int64 // ms; 0: leave the expiry
+	Persist      bool
+	ENX          bool // set the expiry only where there is none
+}
+
+// IncrEx adds By within bounds and gives the value and what was added. Out of bounds without Saturate nothing changes.
+func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (value, applied int64, err error) {
+	if err := p.writable(); err != nil {
+		return 0, 0, err
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return 0, 0, err
+	}
+	p.prepare(e)
+	kind, cur := p.kindOf(e), int64(0)
+	if e.exists {
+		cur = e.value.Load()
+	}
+	applied, ok := bounded(cur, o)
+	if !ok {
+		return cur, 0, nil
+	}
+	if kind == tlv.Natural && applied < 0 {
+		return 0, 0, ErrNegative
+	}
+	if !fits(e.sum, e.sum.Add(tlv.FromInt64(applied)), applied) {
+		return 0, 0, ErrOverflow
+	}
+	p.add(e, applied, kind)
+	value = e.value.Load()
+	p.expireIncrEx(e, o)
+	return value, applied, nil
+}
+
+func (p *Pipeline) expireIncrEx(e *entry, o IncrExOptions) {
+	has := e.expire.Load() != 0
+	switch {
+	case o.Persist && has:
+		p.expireAt(e, 0)
+	case o.ExpireAt != 0 && !(o.ENX && has):
+		p.expireOrCancel(e, o.ExpireAt)
+	}
+}
+
+// bounded is what INCREX adds to cur, and whether it acts at all.
+func bounded(cur int64, o IncrExOptions) (int64, bool) {
+	next := tlv.FromInt64(cur).Add(tlv.FromInt64(o.By))
+	to := next.Clamp()
+	out := !next.IsInt64() || to < o.Lower || to > o.Upper
+	if !out {
+		return o.By, true
+	}
+	if !o.Saturate {
+		return 0, false
+	}
+	to = min(max(to, o.Lower), o.Upper)
+	d := tlv.FromInt64(to).Sub(tlv.FromInt64(cur))
+	if !d.IsInt64() || (o.By >= 0) != (to >= cur) && to != cur {
+		return 0, true // already beyond the bound: stay
+	}
+	return d.Clamp(), true
+}
+
+// SetOptions are those of SET.
+type SetOptions struct {
+	NX, XX, KeepTTL bool
+	Get             bool  // fill Old
+	ExpireAt        int64 // ms; 0: none; in the past: the key is gone afterwards
+}
+
+// SetResult is what SET did. Old is filled if asked for.
+type SetResult struct {
+	Done bool
+	Old  Value
+}
+
+// Set makes v the value, in place of all that is observed.
+func (p *Pipeline) Set(key []byte, v int64, o SetOptions) (SetResult, error) {
+	if err := p.writable(); err != nil {
+		return SetResult{}, err
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return SetResult{}, err
+	}
+	return p.set(e, v, o)
+}
+
+func (p *Pipeline) set(e *entry, v int64, o SetOptions) (r SetResult, err error) {
+	p.saw = true
+	old := p.valueOf(e)
+	if o.Get {
+		r.Old = old
+	}
+	if o.NX && old.OK || o.XX && !old.OK {
+		return r, nil
+	}
+	p.prepare(e)
+	kind := p.kindOf(e)
+	if kind == tlv.Natural && v < 0 {
+		return r, ErrNegative
+	}
+	keep := e.expire.Load()
+	p.assign(e, v, kind)
+	switch {
+	case o.ExpireAt != 0:
+		p.expireOrCancel(e, o.ExpireAt)
+	case o.KeepTTL && keep != 0:
+		p.expireAt(e, keep)
+	}
+	r.Done = true
+	return r, nil
+}
+
+// expireOrCancel sets the expiry; a time that has passed is a DEL.
+func (p *Pipeline) expireOrCancel(e *entry, at int64) {
+	if at <= p.now() {
+		p.cancel(e)
+		return
+	}
+	p.expireAt(e, at)
+}
+
+// MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
+func (p *Pipeline) MSet(keys [][]byte, values []int64, nx bool) (bool, error) {
+	if err := p.writable(); err != nil {
+		return false, err
+	}
+	list, err := p.all(keys)
+	if err != nil {
+		return false, err
+	}
+	for i, key := range keys {
+		e := list[string(key)]
+		if nx && p.valueOf(e).OK {
+			return false, nil
+		}
+		if values[i] < 0 && p.kindOf(e) == tlv.Natural {
+			return false, ErrNegative
+		}
+	}
+	for i, key := range keys {
+		if _, err := p.set(list[string(key)], values[i], SetOptions{}); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// all locks the keys exclusively, fresh, settled, and holds them all.
+func (p *Pipeline) all(keys [][]byte) (map[string]*entry, error) {
+	list := make(map[string]*entry, len(keys))
+	for {
+		p.publish()
+		whole, err := p.lockAll(keys, true)
+		if err != nil {
+			return nil, err
+		}
+		held := len(p.held)
+		for i := range p.held {
+			if p.held[i].e.stale.Load() {
+				whole = false
+			}
+		}
+		if whole {
+			for i := range p.held {
+				e := p.held[i].e
+				if e.gen != 0 && e.gen != p.e.gen.Load() {
+					e.roll(p.e.id, tlv.Stamp(p.e.cutStamp.Load()))
+				}
+				e.settle()
+				list[e.key[1:]] = e
+			}
+			if len(p.held) == held {
+				return list, nil
+			}
+		}
+		for _, key := range keys { // what was stale is read again, one at a time
+			p.publish()
+			if _, err := p.exclusive(key, true); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// GetDel takes the key away and gives the value that was taken, exactly.
+func (p *Pipeline) GetDel(key []byte) (Value, error) {
+	if err := p.writable(); err != nil {
+		return Value{}, err
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return Value{}, err
+	}
+	p.saw = true
+	v := p.valueOf(e)
+	p.cancel(e)
+	return v, nil
+}
+
+// ExpireOptions are those of GETEX.
+type ExpireOptions struct {
+	At      int64 // ms; 0: leave
+	Persist bool
+}
+
+// GetEx gives the value and changes the expiry.
+func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
+	if o == (ExpireOptions{}) {
+		v, ok, err := p.Get(key)
+		return Value{v, ok}, err
+	}
+	if err := p.writable(); err != nil {
+		return Value{}, err
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return Value{}, err
+	}
+	p.saw = true
+	v := p.valueOf(e)
+	switch {
+	case !v.OK:
+	case o.At != 0:
+		p.expireOrCancel(e, o.At)
+	case o.Persist && e.expire.Load() != 0:
+		p.expireAt(e, 0)
+	}
+	return v, nil
+}
+
+// Del takes the keys away and says how many there were.
+func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
+	if err := p.writable(); err != nil {
+		return 0, err
+	}
+	list, err := p.all(keys)
+	if err != nil {
+		return 0, err
+	}
+	p.saw = true
+	for _, e := range list {
+		if p.valueOf(e).OK {
+			n++
+		}
+		p.cancel(e)
+	}
+	return n, nil
+}
+
+// ExpireCond are the conditions of EXPIRE.
+type ExpireCond uint8
+
+// NX: only without an expiry; XX: only with one; GT, LT: only later, earlier than the present one, none being infinite.
+const (
+	ExpireNX ExpireCond = 1 << iota
+	ExpireXX
+	ExpireGT
+	ExpireLT
+)
+
+func (c ExpireCond) holds(cur, at int64) bool {
+	has := cur != 0
+	switch {
+	case c&ExpireNX != 0 && has, c&ExpireXX != 0 && !has:
+		return false
+	case c&ExpireGT != 0 && (!has || at <= cur):
+		return false
+	case c&ExpireLT != 0 && has && at >= cur:
+		return false
+	}
+	return true
+}
+
+// ExpireAt sets when the key expires, in ms since the Unix epoch; in the past the key goes at once. False: no such key, or
+// the condition does not hold.
+func (p *Pipeline) ExpireAt(key []byte, at int64, c ExpireCond) (bool, error) {
+	if err := p.writable(); err != nil {
+		return false, err
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return false, err
+	}
+	p.saw = true
+	if !p.valueOf(e).OK || !c.holds(e.expire.Load(), at) {
+		return false, nil
+	}
+	p.expireOrCancel(e, at)
+	return true, nil
+}
+
+// Persist takes the expiry away. False: no such key, or it had none.
+func (p *Pipeline) Persist(key []byte) (bool, error) {
+	if err := p.writable(); err != nil {
+		return false, err
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return false, err
+	}
+	p.saw = true
+	if !p.valueOf(e).OK || e.expire.Load() == 0 {
+		return false, nil
+	}
+	p.expireAt(e, 0)
+	return true, nil
+}
+
+// ExpireTime is when the key expires, in ms since the Unix epoch; 0: never. ok is false if there is no such key.
+func (p *Pipeline) ExpireTime(key []byte) (at int64, ok bool, err error) {
+	e, err := p.shared(key)
+	if err != nil || !p.valueOf(e).OK {
+		return 0, false, err
+	}
+	return e.expire.Load(), true, nil
+}
+
+// New creates a counter of the given kind that shows 0. False: it exists with that kind already.
+func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
+	if err := p.writable(); err != nil {
+		return false, err
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return false, err
+	}
+	p.saw = true
+	if p.valueOf(e).OK {
+		if e.natural != (k == tlv.Natural) {
+			return false, ErrKindFixed
+		}
+		return false, nil
+	}
+	p.prepare(e)
+	p.add(e, 0, k)
+	return true, nil
+}
+
+// Info is what CINFO shows of a key.
+type Info struct {
+	Kind          tlv.Kind
+	Value         int64
+	ExpireAt      int64 // ms; 0: never
+	Loaded        time.Time
+	Contributions []ContributionInfo
+}
+
+// ContributionInfo is one replica's part.
+type ContributionInfo struct {
+	Replica  tlv.ReplicaID
+	Own      bool
+	Total    string // since its birth, decimal
+	Net      string // what it adds to the value, an assigned value aside
+	Kind     tlv.Kind
+	Assigned *int64 // of its SET, if that still stands
+	ExpireAt int64  // of its own last EXPIRE
+	Live     bool
+}
+
+// Inspect shows the parts of a key.
+func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
+	e, err := p.exclusive(key, true)
+	if err != nil || !p.valueOf(e).OK {
+		return Info{}, false, err
+	}
+	p.saw = true
+	info := Info{Value: e.value.Load(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
+	if e.natural {
+		info.Kind = tlv.Natural
+	}
+	s := e.other.Clone()
+	if c, any := e.contribution(p.e.id, endOfTime); any {
+		s.Put(c)
+	}
+	s.Merge(&tlv.State{Resets: e.pend.resets})
+	for i := range s.Contributions {
+		if c := &s.Contributions[i]; !c.Closed {
+			info.Contributions = append(info.Contributions, contributionInfo(&s, c, p.e.id))
+		}
+	}
+	slices.SortFunc(info.Contributions, func(a, b ContributionInfo) int { return cmp.Compare(a.Replica, b.Replica) })
+	return info, true, nil
+}
+
+func contributionInfo(s *tlv.State, c *tlv.Contribution, id tlv.ReplicaID) ContributionInfo {
+	net, assigned := s.Net(c)
+	i := ContributionInfo{Replica: c.Replica, Own: c.Replica == id, Total: c.Total.String(), Net: net.String(),
+		Kind: c.Kind, ExpireAt: c.Expiry.At, Live: s.Live(c)}
+	if assigned {
+		v := c.Assigned
+		i.Assigned = &v
+	}
+	if !i.Live {
+		i.Net = "0"
+	}
+	return i
+}
+
+// Size is the number of keys in the selected database.
+func (p *Pipeline) Size() int64 {
+	p.saw = true
+	return p.e.keys[p.DB].Load()
+}
+
+// Bounds of an increment that is none.
+const (
+	NoLower = math.MinInt64
+	NoUpper = math.MaxInt64
+)

@@ -1,0 +1,378 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/dchest/siphash"
+
+	"atomiccounter/tlv"
+)
+
+// Pipeline is one connection's way into the engine; one goroutine at a time may use it.
+//
+// Commands act at once and in order. Their journal records are gathered and appended by Commit as one frame, after which,
+// and only then, their replies may be sent. From the first command to Commit a pipeline holds locks: it must not block on
+// anything else, a socket least of all. Keys are only read during the call; what is returned is the caller's.
+//
+// Locks. A key stays locked until its records are journaled, so that the journal has them in the order in which they
+// acted. While it holds any lock a pipeline only ever tries for another; if that fails it journals and lets go of
+// everything first. So pipelines cannot wait for one another in a circle. Another connection may see an increment in
+// the microseconds before it is journaled; the one who sent it has no reply by then.
+type Pipeline struct {
+	// DB is the selected database, 0 to Databases-1. Set it freely between commands.
+	DB uint8
+
+	e      *Engine
+	guard  *guard
+	active bool
+	buf    []byte // records not yet appended
+	held   []hold
+	pos    Position // of the last frame since Commit
+	saw    bool     // something that is perhaps not synced was read
+	err    error    // of an append in mid-pipeline; Commit reports it
+	clock  int64    // Now, read once per pipeline at most; 0: not yet
+
+	update int64  // update period in ms for this pipeline; negative: the engine's
+	run    *entry // increments of this entry since the last record, not yet in buf
+	runN   int64
+}
+
+type hold struct {
+	e         *entry
+	exclusive bool
+}
+
+// maxGathered bounds the records a pipeline gathers before it appends them: commands in flight must fit into what the
+// journal has left when it stops taking new ones.
+const maxGathered = 4 << 10
+
+// NewPipeline gives a connection its way in.
+func (e *Engine) NewPipeline() *Pipeline {
+	return &Pipeline{e: e, guard: e.nextGuard(), update: -1}
+}
+
+func (p *Pipeline) begin() {
+	if !p.active {
+		p.guard.RLock()
+		p.active = true
+		p.clock = 0
+	}
+}
+
+// writable begins a write, or says why there can be none.
+func (p *Pipeline) writable() error {
+	if p.active {
+		if len(p.buf) > maxGathered {
+			p.publish()
+		}
+		return p.e.refusal()
+	}
+	if p.e.table.over() {
+		p.e.relieve()
+	}
+	p.begin()
+	return p.e.refusal()
+}
+
+// Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
+// on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
+func (p *Pipeline) Commit() (pos Position, err error) {
+	if !p.active {
+		return 0, p.takeErr()
+	}
+	p.publish()
+	p.guard.RUnlock()
+	p.active = false
+	pos = p.pos
+	if p.saw {
+		pos = max(pos, Position(p.e.journal.end.Load()))
+	}
+	p.pos, p.saw = 0, false
+	return pos, p.takeErr()
+}
+
+func (p *Pipeline) takeErr() error {
+	err := p.err
+	p.err = nil
+	return err
+}
+
+// publish appends what is gathered and lets go of the keys, not of the guard.
+func (p *Pipeline) publish() {
+	p.endRun()
+	if len(p.buf) > 0 {
+		pos, err := p.e.journal.Append(p.buf)
+		if err != nil {
+			// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
+			p.err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
+		}
+		p.pos = pos
+		p.buf = p.buf[:0]
+		if cap(p.buf) > 1<<20 {
+			p.buf = nil
+		}
+	}
+	p.release()
+}
+
+func (p *Pipeline) release() {
+	for i := range p.held {
+		h := &p.held[i]
+		if h.exclusive {
+			h.e.mu.Unlock()
+		} else {
+			h.e.mu.RUnlock()
+		}
+		h.e = nil
+	}
+	p.held = p.held[:0]
+}
+
+func (p *Pipeline) now() int64 {
+	if p.clock == 0 {
+		p.clock = p.e.Now()
+	}
+	return p.clock
+}
+
+// lock gives the key's entry, loaded, locked at least as asked.
+func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
+	if len(key) > MaxKey {
+		return nil, ErrKeyTooLong
+	}
+	p.begin()
+	if p.e.closed.Load() {
+		return nil, ErrClosed
+	}
+	hash := siphash.Hash(p.e.seed[0], p.e.seed[1], key)
+	for {
+		e := p.e.table.find(hash, p.DB, key)
+		if e == nil {
+			e, err := p.load(hash, string(append([]byte{p.DB}, key...)))
+			if e != nil || err != nil {
+				return e, err
+			}
+			continue
+		}
+		if n := len(p.held); n > 0 && p.held[n-1].e == e && (p.held[n-1].exclusive || !exclusive) {
+			return e, nil
+		}
+		p.lockEntry(e, exclusive)
+		if !e.gone {
+			if !e.used.Load() {
+				e.used.Store(true)
+			}
+			return e, nil
+		}
+		p.unlockLast()
+	}
+}
+
+func (p *Pipeline) lockEntry(e *entry, exclusive bool) {
+	if len(p.held) > 0 {
+		if exclusive && e.mu.TryLock() || !exclusive && e.mu.TryRLock() {
+			p.held = append(p.held, hold{e, exclusive})
+			return
+		}
+		p.publish()
+	}
+	if exclusive {
+		e.mu.Lock()
+	} else {
+		e.mu.RLock()
+	}
+	p.held = append(p.held, hold{e, exclusive})
+}
+
+func (p *Pipeline) unlockLast() {
+	h := p.held[len(p.held)-1]
+	p.held = p.held[:len(p.held)-1]
+	if h.exclusive {
+		h.e.mu.Unlock()
+	} else {
+		h.e.mu.RUnlock()
+	}
+}
+
+// load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
+// key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
+func (p *Pipeline) load(hash uint64, key string) (*entry, error) {
+	p.publish() // a read of the disk holds up nobody else's keys
+	e := &entry{hash: hash, key: key}
+	e.used.Store(true)
+	e.mu.Lock()
+	p.e.loads.RLock()
+	defer p.e.loads.RUnlock()
+	if p.e.table.insert(e) != e {
+		e.mu.Unlock()
+		return nil, nil
+	}
+	p.e.misses.Add(1)
+	if err := p.e.read(e); err != nil {
+		p.e.table.remove(e)
+		e.mu.Unlock()
+		return nil, err
+	}
+	p.held = append(p.held, hold{e, true})
+	p.e.table.evict(hash, p.e.flushed.Load())
+	return e, nil
+}
+
+// exclusive gives the key's entry locked exclusively, rolled into the present generation and settled, refreshed if fresh
+// is asked or its period is over.
+func (p *Pipeline) exclusive(key []byte, fresh bool) (*entry, error) {
+	for {
+		e, err := p.lock(key, true)
+		if err != nil {
+			return nil, err
+		}
+		if e.stale.Load() && (fresh || !e.exists || p.periodOver(e)) {
+			if err := p.refresh(e); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if e.gen != 0 && e.gen != p.e.gen.Load() {
+			e.roll(p.e.id, tlv.Stamp(p.e.cutStamp.Load()))
+		}
+		e.settle()
+		return e, nil
+	}
+}
+
+// shared gives the key's entry for reading.
+func (p *Pipeline) shared(key []byte) (*entry, error) {
+	for {
+		e, err := p.lock(key, false)
+		if err != nil {
+			return nil, err
+		}
+		if e.stale.Load() && p.periodOver(e) {
+			if err := p.refresh(e); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if e.gen != 0 || e.op.gen > p.e.flushed.Load() {
+			p.saw = true
+		}
+		return e, nil
+	}
+}
+
+func (p *Pipeline) periodOver(e *entry) bool {
+	period := p.update
+	if period < 0 {
+		period = p.e.period.Load()
+	}
+	return period == 0 || p.now()-e.refreshed >= period || p.now() < e.refreshed
+}
+
+// refresh reads the foreign part of a stale entry again, and adds the difference to what it shows. The database is read
+// without the key's lock, so increments go on; the flag goes down before, so what arrives meanwhile raises it again.
+func (p *Pipeline) refresh(e *entry) error {
+	p.publish()
+	e.stale.Store(false)
+	s, err := p.e.readState(e.hash, e.key)
+	if err != nil {
+		e.stale.Store(true)
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p.e.absorb(e, &s)
+	return nil
+}
+
+// soil makes e dirty in the present generation, before it is changed.
+func (p *Pipeline) soil(e *entry) {
+	if e.gen == 0 {
+		e.gen = p.e.gen.Load()
+		p.e.table.soil(e)
+		p.e.noteDirty()
+	}
+}
+
+// prepare is what comes before every write (design, section 2): an expired key, or one of which only leftovers are
+// stored, is cancelled first.
+func (p *Pipeline) prepare(e *entry) {
+	if !e.exists || e.due(p.now()) {
+		p.cancel(e)
+	}
+}
+
+// cancel takes away all that is observed of the key: DEL, and the first half of SET.
+func (p *Pipeline) cancel(e *entry) {
+	resets, own := e.observed(p.e.id)
+	if !own && len(resets) == 0 {
+		return
+	}
+	p.soil(e)
+	p.endRun()
+	p.buf = appendCancel(p.buf, e.key, own, resets)
+	e.cancel(own, resets)
+	p.e.show(e)
+}
+
+func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
+	p.soil(e)
+	stamp := tlv.Stamp(0)
+	if !e.pend.add {
+		stamp = p.e.clock.next(p.now())
+	}
+	p.endRun()
+	p.buf = appendAdd(p.buf, e.key, n, stamp, kind)
+	e.add(n, stamp, kind)
+	p.e.show(e)
+}
+
+func (p *Pipeline) assign(e *entry, v int64, kind tlv.Kind) {
+	p.cancel(e)
+	p.soil(e)
+	p.endRun()
+	stamp := p.e.clock.next(p.now())
+	p.buf = appendAssign(p.buf, e.key, v, stamp, kind)
+	e.assign(v, stamp, kind)
+	p.e.show(e)
+}
+
+func (p *Pipeline) expireAt(e *entry, at int64) {
+	p.soil(e)
+	p.endRun()
+	stamp := p.e.clock.next(p.now())
+	p.buf = appendExpire(p.buf, e.key, stamp, at)
+	e.expireAt(stamp, at)
+	p.e.show(e)
+}
+
+// note remembers an increment of the short way; those of one key in a row share one record.
+func (p *Pipeline) note(e *entry, n int64) {
+	if p.run == e && (n >= 0 && p.runN <= math.MaxInt64-n || n < 0 && p.runN >= math.MinInt64-n) {
+		p.runN += n
+		return
+	}
+	p.endRun()
+	p.run, p.runN = e, n
+}
+
+func (p *Pipeline) endRun() {
+	if p.run != nil {
+		p.buf = appendAdd(p.buf, p.run.key, p.runN, 0, tlv.ZCounter)
+		p.run = nil
+	}
+}
+
+// refusal says why there can be no writes at present, or nil.
+func (e *Engine) refusal() error {
+	if e.refuse.Load() == 0 {
+		return nil
+	}
+	switch {
+	case e.closed.Load():
+		return ErrClosed
+	case e.Failed() != nil:
+		return fmt.Errorf("%w: %w", ErrFailed, e.Failed())
+	}
+	return ErrNoSpace
+}

@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"fmt"
+
+	"atomiccounter/tlv"
+)
+
+// Records are what the journal's frames hold, each a TLV record with the engine's key (database byte, then the user's):
+//
+//	A  K key, n (zigzag), stamp, kind      add n; stamp is the birth if this increment gives one, else 0
+//	C  K key, own, S resets                cancel: own contribution if own is 1, and what was observed of the others
+//	V  K key, value (zigzag), stamp, kind  SET, after the cancel
+//	E  K key, stamp, at                    EXPIRE at that time in ms; 0: PERSIST
+//	F  database                            every key of the database goes
+//
+// They are logical and complete: replay looks at no clock and at no foreign data.
+
+func appendAdd(buf []byte, key string, n int64, stamp tlv.Stamp, kind tlv.Kind) []byte {
+	return appendNumbers(buf, 'A', key, tlv.Zigzag(n), uint64(stamp), uint64(kind))
+}
+
+func appendAssign(buf []byte, key string, v int64, stamp tlv.Stamp, kind tlv.Kind) []byte {
+	return appendNumbers(buf, 'V', key, tlv.Zigzag(v), uint64(stamp), uint64(kind))
+}
+
+func appendExpire(buf []byte, key string, stamp tlv.Stamp, at int64) []byte {
+	return appendNumbers(buf, 'E', key, uint64(stamp), uint64(at), 0)
+}
+
+// appendNumbers writes a record in place: its header is short or long by the size known beforehand.
+func appendNumbers(buf []byte, typ byte, key string, a, b, c uint64) []byte {
+	size := keySize(key) + 3 + tlv.ZipLen(a) + tlv.ZipLen(b) + tlv.ZipLen(c)
+	buf = tlv.AppendHeader(buf, typ, size)
+	buf = appendKey(buf, key)
+	buf = tlv.AppendTinyZip(buf, a)
+	buf = tlv.AppendTinyZip(buf, b)
+	return tlv.AppendTinyZip(buf, c)
+}
+
+func keySize(key string) int {
+	if len(key) > 255 {
+		return 5 + len(key)
+	}
+	return 2 + len(key)
+}
+
+func appendKey(buf []byte, key string) []byte {
+	return append(tlv.AppendHeader(buf, 'K', len(key)), key...)
+}
+
+func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset) []byte {
+	var state []byte
+	if len(resets) > 0 {
+		state = tlv.AppendState(nil, &tlv.State{Resets: resets})
+	}
+	flag := uint64(0)
+	if own {
+		flag = 1
+	}
+	stateSize := len(tlv.AppendHeader(nil, 'S', len(state))) + len(state)
+	buf = tlv.AppendHeader(buf, 'C', keySize(key)+1+tlv.ZipLen(flag)+stateSize)
+	buf = appendKey(buf, key)
+	buf = tlv.AppendTinyZip(buf, flag)
+	return tlv.Append(buf, 'S', state)
+}
+
+func appendFlush(buf []byte, db byte) []byte { return tlv.Append(buf, 'F', []byte{db}) }
+
+// record is one record, parsed.
+type record struct {
+	typ    byte
+	key    []byte // a slice of the journal; F: the database byte
+	n      int64
+	stamp  tlv.Stamp
+	at     int64
+	kind   tlv.Kind
+	own    bool
+	resets []tlv.Reset
+}
+
+// parseRecord takes the first record of a frame's body.
+func parseRecord(body []byte) (r record, rest []byte, err error) {
+	typ, data, rest, err := tlv.Take(body)
+	if err != nil {
+		return r, rest, err
+	}
+	r.typ = typ
+	if typ == 'F' {
+		r.key = data
+		if len(data) != 1 {
+			err = fmt.Errorf("%w: flush record", tlv.ErrMalformed)
+		}
+		return r, rest, err
+	}
+	if r.key, data, err = tlv.Expect(data, 'K'); err != nil {
+		return r, rest, err
+	}
+	if len(r.key) == 0 {
+		return r, rest, fmt.Errorf("%w: record without a database", tlv.ErrMalformed)
+	}
+	if typ == 'C' {
+		return r, rest, r.parseCancel(data)
+	}
+	return r, rest, r.parseNumbers(data)
+}
+
+func (r *record) parseCancel(data []byte) error {
+	flag, data, err := tlv.TakeZip(data)
+	if err != nil {
+		return err
+	}
+	r.own = flag == 1
+	state, data, err := tlv.Expect(data, 'S')
+	if err != nil {
+		return err
+	}
+	s, err := tlv.ParseState(state)
+	r.resets = s.Resets
+	if err == nil && (len(data) > 0 || len(s.Contributions) > 0 || flag > 1) {
+		err = fmt.Errorf("%w: cancel record", tlv.ErrMalformed)
+	}
+	return err
+}
+
+func (r *record) parseNumbers(data []byte) error {
+	var v [3]uint64
+	for i := range v {
+		var err error
+		if v[i], data, err = tlv.TakeZip(data); err != nil {
+			return err
+		}
+	}
+	switch r.typ {
+	case 'A', 'V':
+		r.n, r.stamp, r.kind = tlv.Unzigzag(v[0]), tlv.Stamp(v[1]), tlv.Kind(v[2])
+	case 'E':
+		r.stamp, r.at = tlv.Stamp(v[0]), int64(v[1])
+	default:
+		return fmt.Errorf("%w: journal record %c", tlv.ErrMalformed, r.typ)
+	}
+	if len(data) > 0 || r.kind > tlv.Natural || r.at < 0 {
+		return fmt.Errorf("%w: journal record %c", tlv.ErrMalformed, r.typ)
+	}
+	return nil
+}
