@@ -1,33 +1,36 @@
 package commands
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Client is what the commands know of one connection. Its session owns it; the fields that other connections read or
-// write are atomic or under mu.
+// Client is what the commands know of one connection. Its session owns it and fills the first group before it adds the
+// client to the registry; the fields that other connections read or write are atomic or under mu.
 type Client struct {
-	ID              int64
+	ID              int64  // given by ClientRegistry.Add
 	Addr, LocalAddr string // as in CLIENT LIST: ip:port, or the socket's path with :0
+	Unix            bool   // connected through a Unix socket
 	Created         time.Time
+	Kill            func() // ends the connection; any goroutine may call it, it does not block
 
-	// Only the session's goroutine uses these.
+	// Only the session's goroutine uses these. A session starts with Authenticated set if there is no password then, as
+	// Redis does: a password that is set later asks only those who come later.
 	Authenticated bool
 	Reply         ReplyMode
 	Close         bool // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
 
-	Kill func() // ends the connection from any goroutine; set by the session's owner
-
-	Active atomic.Int64 // last command, ns since the Unix epoch
-	DB     atomic.Int32 // copies for CLIENT LIST of what the session has
+	Active atomic.Int64 // last command, ns since the Unix epoch; the session sets it
+	DB     atomic.Int32 // copies for CLIENT LIST of what the context has; the commands set them
 	Proto  atomic.Int32
+
+	last atomic.Pointer[Command]
 
 	mu               sync.Mutex
 	name             string
 	libName, libVer  string
-	lastCommand      string
 	noEvict, noTouch bool
 }
 
@@ -42,14 +45,89 @@ const (
 	Skip
 )
 
-// ClientRegistry knows every open connection.
-type ClientRegistry struct {
-	mu   sync.Mutex
-	byID map[int64]*Client
-	last int64
+// Name is that of CLIENT SETNAME; empty: none.
+func (c *Client) Name() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.name
 }
 
-// Config is what CONFIG GET and CONFIG SET go by.
-type Config struct {
-	mu sync.RWMutex
+// SetName changes it; the caller has validated it.
+func (c *Client) SetName(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.name = name
 }
+
+// setLibrary changes what CLIENT SETINFO knows; nil leaves that part.
+func (c *Client) setLibrary(name, version *string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if name != nil {
+		c.libName = *name
+	}
+	if version != nil {
+		c.libVer = *version
+	}
+}
+
+func (c *Client) setNoEvict(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noEvict = on
+}
+
+func (c *Client) setNoTouch(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.noTouch = on
+}
+
+// reset forgets what RESET takes away.
+func (c *Client) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.name, c.noEvict, c.noTouch = "", false, false
+}
+
+// LastCommand is the full name of the command that runs or ran last, "NULL" before the first.
+func (c *Client) LastCommand() string {
+	if cmd := c.last.Load(); cmd != nil {
+		return cmd.FullName
+	}
+	return "NULL"
+}
+
+// Line describes the client as CLIENT LIST does, without a line end.
+func (c *Client) Line(now time.Time) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	age, idle := now.Sub(c.Created), now.Sub(time.Unix(0, c.Active.Load()))
+	if c.Active.Load() == 0 {
+		idle = age
+	}
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 "+
+		"multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r "+
+		"cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
+		c.LastCommand(), c.Proto.Load(), c.libName, c.libVer)
+}
+
+func (c *Client) flags() string {
+	f := ""
+	if c.Unix {
+		f += "U"
+	}
+	if c.noEvict {
+		f += "e"
+	}
+	if c.noTouch {
+		f += "T"
+	}
+	if f == "" {
+		return "N"
+	}
+	return f
+}
+
+func seconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }

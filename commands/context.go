@@ -6,9 +6,21 @@ import (
 
 // Context is all that a handler has: it parses its arguments, then acts on Pipe, Client or Server, then writes one reply
 // to Out. It never sees the connection. One session owns one Context and uses it from one goroutine at a time.
+//
+// The session runs commands, then commits Pipe, then sends Out.Buf. Handlers do not commit, and do not block: Pipe holds
+// locks from the first command to Commit.
 type Context struct {
 	Pipe   *engine.Pipeline // selected database included
 	Out    Reply
 	Client *Client
 	Server *Server
+
+	table *index // of all commands; Run sets it, because handlers that refer to the table would be a cycle
+}
+
+// NewContext gives a connection its context, in RESP2 and database 0. The client is authenticated if there is no password.
+func (s *Server) NewContext(c *Client) *Context {
+	c.Authenticated = s.Config.Password() == ""
+	c.Proto.Store(2)
+	return &Context{Pipe: s.Engine.NewPipeline(), Out: Reply{Proto: 2}, Client: c, Server: s}
 }

@@ -7,8 +7,9 @@ import (
 
 // Reply collects replies in RESP2, or in RESP3 after HELLO 3. Its owner takes Buf and sends it.
 type Reply struct {
-	Buf   []byte
-	Proto int // 2 or 3
+	Buf    []byte
+	Proto  int   // 2 or 3
+	Errors int64 // error replies; the owner counts them into Stats and sets it back to 0
 }
 
 func (r *Reply) number(mark byte, n int64) {
@@ -32,6 +33,7 @@ func (r *Reply) OK() { r.Status("OK") }
 
 // Error writes an error line, its code first ("ERR …"). Line ends in msg become spaces.
 func (r *Reply) Error(msg string) {
+	r.Errors++
 	r.Buf = append(r.Buf, '-')
 	for i := range len(msg) {
 		c := msg[i]

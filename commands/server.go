@@ -13,17 +13,25 @@ import (
 type Server struct {
 	Engine   *engine.Engine
 	Log      *slog.Logger
+	Level    *slog.LevelVar // of Log; nil: loglevel cannot be changed
 	Started  time.Time
-	RunID    string           // 40 hexadecimal digits, random per process
-	Port     int              // TCP port, 0 if there is none
-	Version  string           // of this program
-	Shutdown func(abort bool) // asks the process to end; returns at once
-	Clients  ClientRegistry   // every open connection
-	Config   Config           // what CONFIG GET shows and CONFIG SET changes
-	Stats    Stats            // what INFO shows
+	RunID    string // 40 hexadecimal digits, random per process
+	Port     int    // TCP port, 0 if there is none
+	Version  string // of this program
+	Shutdown func() // asks the process to end; returns at once, may be called again
+
+	Clients ClientRegistry // every open connection
+	Config  Config         // what CONFIG GET shows and CONFIG SET changes
+	Stats   Stats          // what INFO shows
 }
 
 // Stats are counters since the start, or since CONFIG RESETSTAT. Sessions add to them in bulk, once per read, not per command.
 type Stats struct {
 	Connections, Rejected, Commands, InputBytes, OutputBytes, Errors atomic.Int64
+}
+
+func (s *Stats) reset() {
+	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.Commands, &s.InputBytes, &s.OutputBytes, &s.Errors} {
+		n.Store(0)
+	}
 }

@@ -1,0 +1,81 @@
+package commands
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Settings are what a process is started with. A zero field means Redis's default.
+type Settings struct {
+	Bind         string   // addresses, separated by spaces
+	UnixSocket   string   // path
+	Dir          string   // of the data
+	ConfigFile   string   // path
+	Natural      []string // patterns of keys that become Naturals
+	Password     string   // requirepass
+	Timeout      time.Duration
+	MaxClients   int   // default 10000
+	ProtoMaxBulk int64 // longest argument in bytes, default 512 MiB
+	QueryBuffer  int64 // most that a client may have us buffer in bytes, default 64 MiB
+	Unprotected  bool  // protected-mode no
+}
+
+const (
+	defaultMaxClients   = 10000
+	defaultProtoMaxBulk = 512 << 20
+	defaultQueryBuffer  = 64 << 20
+)
+
+// Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
+// (appendfsync, update-period, cache-size) is read from there. The zero value has Redis's defaults.
+type Config struct {
+	mu       sync.Mutex // one CONFIG SET at a time
+	settings Settings   // as started; those that can change are below
+
+	password     atomic.Pointer[string]
+	timeout      atomic.Int64 // s
+	maxClients   atomic.Int64 // 0: the default; also those below
+	protoMaxBulk atomic.Int64
+	queryBuffer  atomic.Int64
+}
+
+// Start takes the settings over. It is called before anything else is.
+func (c *Config) Start(s Settings) {
+	c.settings = s
+	c.password.Store(&s.Password)
+	c.timeout.Store(int64(s.Timeout / time.Second))
+	c.maxClients.Store(int64(s.MaxClients))
+	c.protoMaxBulk.Store(s.ProtoMaxBulk)
+	c.queryBuffer.Store(s.QueryBuffer)
+}
+
+// Password is requirepass; empty: everybody is authenticated.
+func (c *Config) Password() string {
+	if p := c.password.Load(); p != nil {
+		return *p
+	}
+	return ""
+}
+
+// Timeout is how long a client may be idle, in whole seconds; 0: for ever.
+func (c *Config) Timeout() time.Duration { return time.Duration(c.timeout.Load()) * time.Second }
+
+// MaxClients is how many connections there may be.
+func (c *Config) MaxClients() int { return int(orDefault(&c.maxClients, defaultMaxClients)) }
+
+// ProtoMaxBulk is the length in bytes of the longest argument that is read.
+func (c *Config) ProtoMaxBulk() int64 { return orDefault(&c.protoMaxBulk, defaultProtoMaxBulk) }
+
+// QueryBuffer is how many bytes of commands not yet run a client may send before it is disconnected.
+func (c *Config) QueryBuffer() int64 { return orDefault(&c.queryBuffer, defaultQueryBuffer) }
+
+// Protected says that without a password only the loopback may connect.
+func (c *Config) Protected() bool { return !c.settings.Unprotected }
+
+func orDefault(n *atomic.Int64, or int64) int64 {
+	if v := n.Load(); v != 0 {
+		return v
+	}
+	return or
+}

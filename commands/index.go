@@ -1,0 +1,3 @@
+package commands
+
+type index struct{}

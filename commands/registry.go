@@ -1,0 +1,64 @@
+package commands
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+)
+
+// ClientRegistry knows every open connection. The zero value is empty and ready.
+type ClientRegistry struct {
+	mu   sync.Mutex
+	byID map[int64]*Client
+	last int64
+}
+
+// Add gives c its ID and makes it known to CLIENT LIST and KILL. False: there are limit clients already, and c is not added.
+func (r *ClientRegistry) Add(c *Client, limit int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.byID) >= limit {
+		return false
+	}
+	if r.byID == nil {
+		r.byID = make(map[int64]*Client)
+	}
+	r.last++
+	c.ID = r.last
+	r.byID[c.ID] = c
+	return true
+}
+
+// Remove forgets c, whose connection has ended. It may be called more than once.
+func (r *ClientRegistry) Remove(c *Client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID[c.ID] == c {
+		delete(r.byID, c.ID)
+	}
+}
+
+// Count is the number of open connections.
+func (r *ClientRegistry) Count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.byID)
+}
+
+// Each calls f with every client, the oldest first. Clients may come and go meanwhile; f may call any method of r.
+func (r *ClientRegistry) Each(f func(*Client)) {
+	for _, c := range r.all() {
+		f(c)
+	}
+}
+
+func (r *ClientRegistry) all() []*Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := make([]*Client, 0, len(r.byID))
+	for _, c := range r.byID {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *Client) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
