@@ -1,0 +1,218 @@
+// Package process runs servers for tests and benchmarks: this repository's and redis-server, each as a real process on a
+// free loopback port. It waits for conditions with a deadline, never for a time, and keeps the end of what a server
+// writes, to show it when something fails.
+package process
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Patience is how long a server may take to become ready or to end. It is long because a machine that runs tests is
+// busy; nobody waits for it when all is well.
+const Patience = 30 * time.Second
+
+// Program is a server that can be started.
+type Program struct {
+	Name string // for messages
+	Path string // of the executable
+	args func(port int, dir string) []string
+}
+
+// Redis finds redis-server. It keeps nothing on disk unless it is started with "--appendonly yes".
+func Redis() (Program, error) {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		return Program{}, err
+	}
+	args := func(port int, dir string) []string {
+		return []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--loglevel", "warning"}
+	}
+	return Program{"redis-server", path, args}, nil
+}
+
+// Build compiles this repository's server into dir.
+func Build(dir string) (Program, error) {
+	root, err := ModuleRoot()
+	if err != nil {
+		return Program{}, err
+	}
+	path := dir + "/atomiccounter"
+	build := []string{"build", "-o", path}
+	if raceEnabled {
+		build = append(build, "-race")
+	}
+	cmd := exec.Command("go", append(build, ".")...)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return Program{}, fmt.Errorf("go %s: %w\n%s", strings.Join(build, " "), err, out)
+	}
+	args := func(port int, dir string) []string {
+		return []string{"serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--loglevel", "warn"}
+	}
+	return Program{"atomiccounter", path, args}, nil
+}
+
+// ModuleRoot is the directory of go.mod.
+func ModuleRoot() (string, error) {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w", err)
+	}
+	root, ok := strings.CutSuffix(strings.TrimSpace(string(out)), "/go.mod")
+	if !ok {
+		return "", errors.New("not inside a module")
+	}
+	return root, nil
+}
+
+// Server is a running process.
+type Server struct {
+	Program Program
+	Addr    string // host:port
+	Port    string
+	Dir     string // data
+
+	cmd   *exec.Cmd
+	log   *tail
+	ended chan struct{} // closed when the process has ended
+	exit  error         // how; valid once ended is closed
+}
+
+// Start launches the program and waits until it answers PING. Args come after the program's own.
+func (p Program) Start(dir string, args ...string) (*Server, error) {
+	s, err := p.Launch(dir, args...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ready(); err != nil {
+		return nil, errors.Join(err, s.Kill())
+	}
+	return s, nil
+}
+
+// Launch starts the program without waiting for it.
+func (p Program) Launch(dir string, args ...string) (*Server, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	log := &tail{limit: 64 << 10}
+	cmd := exec.Command(p.Path, append(p.args(port, dir), args...)...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", p.Name, err)
+	}
+	s := &Server{Program: p, Port: strconv.Itoa(port), Dir: dir, cmd: cmd, log: log, ended: make(chan struct{})}
+	s.Addr = net.JoinHostPort("127.0.0.1", s.Port)
+	go func() { // ends with the process; Kill and Stop wait for it
+		s.exit = cmd.Wait()
+		close(s.ended)
+	}()
+	return s, nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// PID is the process's ID.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Log is the end of what the server has written.
+func (s *Server) Log() string { return s.log.String() }
+
+// Ready waits until the server answers PING.
+func (s *Server) Ready() error {
+	deadline := time.Now().Add(Patience)
+	for {
+		err := ping(s.Addr)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.ended:
+			return fmt.Errorf("%s ended before it was ready: %v\n%s", s.Program.Name, s.exit, s.Log())
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s is not ready after %v: %w\n%s", s.Program.Name, Patience, err, s.Log())
+		}
+	}
+}
+
+// ping takes any reply but that of a server that still loads for ready, also one that asks for a password.
+func ping(addr string) error {
+	c, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := c.Write([]byte("*1\r\n$4\r\nPING\r\n")); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(line, "-LOADING") {
+		return errors.New(strings.TrimSpace(line))
+	}
+	return nil
+}
+
+// Kill ends the process as a power cut of the process alone would: with SIGKILL. It may have ended before.
+func (s *Server) Kill() error {
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return s.wait()
+}
+
+// Stop asks the process to end (SIGTERM); its exit status must be 0.
+func (s *Server) Stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop %s: %w\n%s", s.Program.Name, err, s.Log())
+	}
+	if err := s.wait(); err != nil {
+		return errors.Join(err, s.Kill())
+	}
+	if s.exit != nil {
+		return fmt.Errorf("stop %s: %w\n%s", s.Program.Name, s.exit, s.Log())
+	}
+	return nil
+}
+
+func (s *Server) wait() error {
+	select {
+	case <-s.ended:
+		return nil
+	case <-time.After(Patience):
+		return fmt.Errorf("%s, process %d, does not end\n%s", s.Program.Name, s.PID(), s.Log())
+	}
+}
+
+// Ended tells whether the process has ended.
+func (s *Server) Ended() bool {
+	select {
+	case <-s.ended:
+		return true
+	default:
+		return false
+	}
+}

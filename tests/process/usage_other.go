@@ -1,0 +1,17 @@
+//go:build !linux
+
+package process
+
+import (
+	"errors"
+	"time"
+)
+
+// CPU is known on Linux only.
+func (s *Server) CPU() (time.Duration, error) { return 0, errors.ErrUnsupported }
+
+// RSS is known on Linux only.
+func (s *Server) RSS() (now, peak int64, err error) { return 0, 0, errors.ErrUnsupported }
+
+// DiskUsage is known on Linux only.
+func (s *Server) DiskUsage() (int64, error) { return 0, errors.ErrUnsupported }
