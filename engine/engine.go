@@ -32,6 +32,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/dchest/siphash"
 
 	"atomiccounter/tlv"
 )
@@ -97,10 +99,15 @@ type Options struct {
 	// Now is the wall clock in ms since the Unix epoch; default the system's.
 	Now func() int64
 
+	// InMemory keeps all of the store in memory, for tests and fuzzing: dir is only a name, and nothing outlives Close.
+	InMemory bool
+
 	fs       vfs.FS       // default: the disk
 	segments segmentStore // default: files in dir
 	segment  int          // size of a journal segment in bytes
 	manual   bool         // no background work: tests flush, sync and sweep by themselves
+	readOnly bool         // Check looks at the database
+	free     func() (int64, error)
 }
 
 func (o Options) withDefaults() Options {
@@ -119,27 +126,31 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = func() int64 { return time.Now().UnixMilli() }
 	}
-	if o.fs == nil {
-		o.fs = vfs.Default
-	}
 	if o.segment == 0 {
 		o.segment = segmentSize
+	}
+	if o.InMemory {
+		o.fs, o.segment = vfs.NewMem(), 1<<20
+		o.free = func() (int64, error) { return math.MaxInt64, nil }
+	}
+	if o.fs == nil {
+		o.fs = vfs.Default
 	}
 	return o
 }
 
 // Engine is an open store. All methods may be called at the same time by many goroutines.
 type Engine struct {
-	options Options
-	log     *slog.Logger
-	dir     string
-	lock    *pebble.Lock
-	db      *pebble.DB
-	journal *journal
-	table   *table
-	clock   hlc
-	id      tlv.ReplicaID
-	seed    [2]uint64 // of the key hash; as long as the store lives
+	options  Options
+	log      *slog.Logger
+	folder   *folder
+	db       *pebble.DB
+	journal  *journal
+	segments segmentStore
+	table    *table
+	clock    hlc
+	id       tlv.ReplicaID
+	seed     [2]uint64 // of the key hash; as long as the store lives
 
 	period atomic.Int64 // ms
 	sync   atomic.Uint32
@@ -155,19 +166,22 @@ type Engine struct {
 	cutStamp atomic.Uint64 // of the batch of the generation before
 	flushed  atomic.Uint64 // last generation that is in the database
 
-	commitMu sync.Mutex                  // one writer of the database at a time: flush, Apply, FlushDB
-	vector   map[tlv.ReplicaID]tlv.Stamp // under commitMu
-	count    [Databases]int64            // keys in the database; under commitMu
-	countEx  [Databases]int64            // those with an expiry; under commitMu
-	keys     [Databases]atomic.Int64     // keys that show
-	expires  [Databases]atomic.Int64     // those with an expiry
-	loads    sync.RWMutex                // shared: a load; exclusively: foreign data becomes readable
-	staleMu  sync.Mutex                  // guards staleKey
-	staleKey []*entry                    // entries to refresh when their period is over
-	dirty    chan struct{}               // there is something to flush
-	dirtied  atomic.Bool                 // dirty was signalled in this generation
-	stop     chan struct{}
-	done     sync.WaitGroup
+	commitMu  sync.Mutex                  // one writer of the database at a time: flush, Apply, FlushDB
+	vector    map[tlv.ReplicaID]tlv.Stamp // under commitMu
+	count     [Databases]int64            // keys in the database; under commitMu
+	countEx   [Databases]int64            // those with an expiry; under commitMu
+	keys      [Databases]atomic.Int64     // keys that show
+	expires   [Databases]atomic.Int64     // those with an expiry
+	mark      mark                        // up to which the database has what the journal says; under commitMu
+	loads     sync.RWMutex                // shared: a load; exclusively: foreign data becomes readable
+	scans     sync.RWMutex                // shared: a read of the database outside a guard; exclusively: Close
+	staleMu   sync.Mutex                  // guards staleKeys
+	staleKeys []*entry                    // entries with something to take in
+	stale     chan struct{}               // there are such
+	dirty     chan struct{}               // there is something to flush
+	dirtied   atomic.Bool                 // dirty was signalled in this generation
+	stop      chan struct{}
+	done      sync.WaitGroup
 
 	misses, expired, flushes, replayed atomic.Int64
 	lastFlush, lastTook                atomic.Int64 // ms since the epoch; ns
@@ -256,20 +270,6 @@ func adjust(n *atomic.Int64, was *bool, is bool) {
 	*was = is
 }
 
-// absorb joins a state just read into e, which the caller holds exclusively.
-func (e *Engine) absorb(en *entry, s *tlv.State) {
-	if en.gone {
-		return
-	}
-	en.settle()
-	all := en.state()
-	all.Merge(s)
-	en.take(e.id, all)
-	en.refreshed = e.Now()
-	e.show(en)
-	e.tend(en)
-}
-
 // tend closes what this replica has to close of its own: a contribution that others have cancelled wholly, and an expiry
 // left over on a key that no longer exists. It says so in the next flush; after a crash it is found again.
 func (e *Engine) tend(en *entry) {
@@ -321,6 +321,9 @@ func (e *Engine) Failed() error {
 
 // ReplicaID names this store among replicas.
 func (e *Engine) ReplicaID() tlv.ReplicaID { return e.id }
+
+// hash decides a key's place in the store and the table.
+func (e *Engine) hash(key []byte) uint64 { return siphash.Hash(e.seed[0], e.seed[1], key) }
 
 // Now is the wall clock that expiry goes by, in ms since the Unix epoch.
 func (e *Engine) Now() int64 { return e.options.Now() }
@@ -387,8 +390,9 @@ func (e *Engine) Stats() Stats {
 		Flushes: e.flushes.Load(), LastFlush: time.UnixMilli(e.lastFlush.Load()), LastFlushTook: time.Duration(e.lastTook.Load()),
 		NoSpace: e.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.replayed.Load(),
 	}
-	if !e.closed.Load() {
+	if e.enterScan() == nil {
 		s.DiskBytes = int64(e.db.Metrics().DiskSpaceUsage())
+		e.scans.RUnlock()
 	}
 	for i := range s.Keys {
 		s.Keys[i], s.Expires[i] = e.keys[i].Load(), e.expires[i].Load()

@@ -18,7 +18,7 @@ type entry struct {
 	fast   atomic.Uint64 // the generation in which increments may go the short way; 0: never
 	expire atomic.Int64  // when the key reads as absent, in ms; 0: never
 	used   atomic.Bool   // since the clock's hand passed
-	stale  atomic.Bool   // something foreign arrived that other does not have
+	stale  atomic.Bool   // incoming is set
 
 	hash uint64
 	key  string // database byte, then the user's key
@@ -34,13 +34,13 @@ type entry struct {
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled
 	sum       tlv.Int128    // true sum at that time; value is its clamp
-	refreshed int64         // ms; when other was last read
+	refreshed int64         // ms; when other was last brought up to date
 
 	// As stored, or as it will be once the flush in progress is committed.
-	own     tlv.Contribution // Replica 0: none
-	other   tlv.State        // the other replicas' contributions, and all resets
-	indexed int64            // at of the expiry index's record for this key; 0: none
-	stored  bool             // the stored state exists (is counted in the store's own count)
+	own      tlv.Contribution // Replica 0: none
+	other    tlv.State        // the other replicas' contributions, and all resets
+	incoming *tlv.State       // as stored, foreign data included that is not yet in other; nil: none
+	books    books            // of the stored state
 
 	pend pending // of generation gen
 	gen  uint64  // 0: nothing pending
@@ -193,6 +193,15 @@ func (e *entry) state() tlv.State {
 	s := e.other.Clone()
 	if e.own.Replica != 0 {
 		s.Put(e.own)
+	}
+	return s
+}
+
+// full is all that is stored of the key, what has arrived and does not show yet included.
+func (e *entry) full() tlv.State {
+	s := e.state()
+	if e.incoming != nil {
+		s.Merge(e.incoming)
 	}
 	return s
 }

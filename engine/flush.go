@@ -52,7 +52,7 @@ func (e *Engine) relieve() {
 			e.log.Error("flush", "err", err)
 		}
 		for i := range e.table.shards {
-			e.table.evict(uint64(i)<<(64-shardBits), e.flushed.Load())
+			e.table.evict(uint64(i)<<(64-shardBits), e.flushed.Load(), e.forget)
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	}
 	e.flushed.Store(gen)
 	e.table.landed()
-	if err := e.journal.Release(at); err != nil {
+	if err := e.journal.Release(e.mark); err != nil {
 		return e.fail(err)
 	}
 	e.flushes.Add(1)
@@ -109,7 +109,11 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 	if err := batch.Set([]byte{metaPrefix}, e.meta(at), nil); err != nil {
 		return err
 	}
-	return batch.Commit(pebble.Sync)
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return err
+	}
+	e.mark = at
+	return nil
 }
 
 func (e *Engine) meta(at mark) []byte {
@@ -126,7 +130,7 @@ func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint6
 	if en.gen == gen {
 		en.roll(e.id, stamp)
 		en.fast.Store(0)
-		if !en.stale.Load() {
+		if en.incoming == nil {
 			e.tend(en)
 		}
 	}
@@ -136,78 +140,31 @@ func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint6
 	if !en.op.own && len(en.op.resets) == 0 {
 		return nil
 	}
-	w.key = stateKey(w.key[:0], en.hash, en.key)
-	if err := w.writeState(e, batch, en); err != nil {
+	full := en.full()
+	is := e.booksOf(&full)
+	if err := e.book(batch, en.key, en.books, is); err != nil {
 		return err
 	}
-	return w.index(e, batch, en)
-}
-
-func (w *deltaWriter) writeState(e *Engine, batch *pebble.Batch, en *entry) error {
-	if e.dead(en) {
-		en.own, en.other = tlv.Contribution{}, tlv.State{}
-		en.op.own, en.op.resets = false, nil
+	en.books = is
+	w.key = stateKey(w.key[:0], en.hash, en.key)
+	if full.Collect(e.covers); full.Empty() {
+		en.own, en.other, en.incoming = tlv.Contribution{}, tlv.State{}, nil
+		en.stale.Store(false)
 		return batch.Delete(w.key, nil)
 	}
-	var s tlv.State
-	if en.op.own {
-		s.Contributions = append(s.Contributions, en.own)
-	}
-	s.Resets = en.op.resets
-	w.value = tlv.AppendState(w.value[:0], &s)
+	w.value = tlv.AppendState(w.value[:0], en.operand())
 	return batch.Merge(w.key, w.value, nil)
 }
 
-// dead says that nothing of the key has to be kept: what is left of it is closed or cancelled, and the version vector covers
-// it. Apply cannot come between, it needs commitMu.
-func (e *Engine) dead(en *entry) bool {
-	if en.stale.Load() || en.own.Replica != 0 && !en.own.Closed {
-		return false
+// operand is what the generation that is being committed changed.
+func (e *entry) operand() *tlv.State {
+	s := &tlv.State{Resets: e.op.resets}
+	if e.op.own {
+		s.Contributions = []tlv.Contribution{e.own}
 	}
-	if len(en.other.Contributions) == 0 && len(en.other.Resets) == 0 {
-		return true
-	}
-	s := en.other.Clone()
-	s.Collect(e.covers)
-	return s.Empty()
+	return s
 }
 
 func (e *Engine) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {
 	return id == e.id || stamp <= e.vector[id]
-}
-
-// index keeps the expiry index and the counts of the store in step with the state.
-func (w *deltaWriter) index(e *Engine, batch *pebble.Batch, en *entry) error {
-	s := en.state()
-	v := s.View()
-	db := en.key[0]
-	e.count[db] += change(en.stored, v.Exists)
-	en.stored = v.Exists
-	at := en.indexAt()
-	e.countEx[db] += change(en.indexed != 0, at != 0)
-	if at == en.indexed {
-		return nil
-	}
-	if en.indexed != 0 {
-		w.key = indexKey(w.key[:0], en.indexed, en.key)
-		if err := batch.Delete(w.key, nil); err != nil {
-			return err
-		}
-	}
-	en.indexed = at
-	if at == 0 {
-		return nil
-	}
-	w.key = indexKey(w.key[:0], at, en.key)
-	return batch.Set(w.key, nil, nil)
-}
-
-func change(was, is bool) int64 {
-	switch {
-	case is && !was:
-		return 1
-	case was && !is:
-		return -1
-	}
-	return 0
 }

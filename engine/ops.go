@@ -24,8 +24,10 @@ func (p *Pipeline) valueOf(e *entry) Value {
 }
 
 // Get gives the value of a key; ok is false if there is none.
-func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) {
-	e, err := p.shared(key)
+func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) { return p.get(key, false) }
+
+func (p *Pipeline) get(key []byte, fresh bool) (v int64, ok bool, err error) {
+	e, err := p.shared(key, fresh)
 	if err != nil {
 		return 0, false, err
 	}
@@ -36,57 +38,71 @@ func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) {
 	return val.Int, val.OK, nil
 }
 
-// Exists says whether a key exists.
+// Exists says whether a key exists, by all that is stored: like NX and XX it does not wait for the update period.
 func (p *Pipeline) Exists(key []byte) (bool, error) {
-	_, ok, err := p.Get(key)
+	_, ok, err := p.get(key, true)
 	return ok, err
 }
 
 // MGet appends the values of the keys at one moment to out.
 func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
-	p.begin()
 	for {
-		at := len(out)
-		p.publish()
-		whole, err := p.lockAll(keys, false)
+		list, err := p.lockAll(keys, false)
 		if err != nil {
 			return out, err
 		}
-		for _, key := range keys {
-			e, err := p.shared(key)
-			if err != nil {
-				return out, err
-			}
-			out = append(out, p.valueOf(e))
+		late := false
+		for _, e := range list {
+			late = late || e.stale.Load() && p.periodOver(e)
 		}
-		if whole && len(p.held) >= len(p.distinct(keys)) {
+		if !late {
+			p.saw = true
+			for _, key := range keys {
+				out = append(out, p.valueOf(list[string(key)]))
+			}
 			return out, nil
 		}
-		out = out[:at] // a key had to be loaded again on the way: once more, all at one moment
+		if _, err := p.all(keys); err != nil {
+			return out, err
+		}
 	}
 }
 
-func (p *Pipeline) distinct(keys [][]byte) [][]byte {
-	s := slices.Clone(keys)
-	slices.SortFunc(s, bytes.Compare)
-	return slices.CompactFunc(s, bytes.Equal)
-}
-
-// lockAll locks the keys in their order, so that two callers never wait for one another. False: not all at once.
-func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (bool, error) {
-	sorted := p.distinct(keys)
-	for _, key := range sorted { // load what is cold while nothing is held
-		if _, err := p.lock(key, exclusive); err != nil {
-			return false, err
-		}
+// lockAll locks the keys, loaded, all at the same time; what the pipeline held before it lets go of. Here alone a
+// pipeline waits for a lock while it holds others: the keys are in order, so nobody waits in a circle.
+func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (map[string]*entry, error) {
+	sorted := slices.Clone(keys)
+	slices.SortFunc(sorted, bytes.Compare)
+	sorted = slices.CompactFunc(sorted, bytes.Equal)
+	list := make(map[string]*entry, len(sorted))
+	for {
 		p.publish()
-	}
-	for _, key := range sorted {
-		if _, err := p.lock(key, exclusive); err != nil {
-			return false, err
+		for _, key := range sorted { // load what is cold while nothing is held
+			if _, err := p.lock(key, exclusive); err != nil {
+				return nil, err
+			}
+			p.publish()
+		}
+		if p.lockCached(sorted, exclusive, list) {
+			return list, nil
 		}
 	}
-	return len(p.held) == len(sorted), nil
+}
+
+// lockCached locks the keys in their order; false: one has left the cache.
+func (p *Pipeline) lockCached(sorted [][]byte, exclusive bool, list map[string]*entry) bool {
+	for _, key := range sorted {
+		e := p.e.table.find(p.e.hash(key), p.DB, key)
+		if e == nil {
+			return false
+		}
+		p.wait(e, exclusive)
+		if e.gone {
+			return false
+		}
+		list[e.key[1:]] = e
+	}
+	return true
 }
 
 // Incr adds n, which may be zero, and gives the new value. ErrOverflow and ErrNegative change nothing.
@@ -100,7 +116,7 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 		return 0, err
 	}
 	p.saw = true
-	if e.fast.Load() == p.e.gen.Load() && (n >= 0 || !e.natural) && !e.stale.Load() &&
+	if e.fast.Load() == p.e.gen.Load() && (n >= 0 || !e.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
 		(e.expire.Load() == 0 || !e.due(p.now())) {
 		v, ok := e.addFast(n)
 		if !ok {
@@ -299,41 +315,13 @@ func (p *Pipeline) MSet(keys [][]byte, values []int64, nx bool) (bool, error) {
 	return true, nil
 }
 
-// all locks the keys exclusively, fresh, settled, and holds them all.
+// all locks the keys exclusively, all at the same time, with all that has arrived.
 func (p *Pipeline) all(keys [][]byte) (map[string]*entry, error) {
-	list := make(map[string]*entry, len(keys))
-	for {
-		p.publish()
-		whole, err := p.lockAll(keys, true)
-		if err != nil {
-			return nil, err
-		}
-		held := len(p.held)
-		for i := range p.held {
-			if p.held[i].e.stale.Load() {
-				whole = false
-			}
-		}
-		if whole {
-			for i := range p.held {
-				e := p.held[i].e
-				if e.gen != 0 && e.gen != p.e.gen.Load() {
-					e.roll(p.e.id, tlv.Stamp(p.e.cutStamp.Load()))
-				}
-				e.settle()
-				list[e.key[1:]] = e
-			}
-			if len(p.held) == held {
-				return list, nil
-			}
-		}
-		for _, key := range keys { // what was stale is read again, one at a time
-			p.publish()
-			if _, err := p.exclusive(key, true); err != nil {
-				return nil, err
-			}
-		}
+	list, err := p.lockAll(keys, true)
+	for _, e := range list {
+		p.ready(e, true)
 	}
+	return list, err
 }
 
 // GetDel takes the key away and gives the value that was taken, exactly.
@@ -462,7 +450,7 @@ func (p *Pipeline) Persist(key []byte) (bool, error) {
 
 // ExpireTime is when the key expires, in ms since the Unix epoch; 0: never. ok is false if there is no such key.
 func (p *Pipeline) ExpireTime(key []byte) (at int64, ok bool, err error) {
-	e, err := p.shared(key)
+	e, err := p.shared(key, false)
 	if err != nil || !p.valueOf(e).OK {
 		return 0, false, err
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/dchest/siphash"
-
 	"atomiccounter/tlv"
 )
 
@@ -78,18 +76,22 @@ func (p *Pipeline) writable() error {
 // Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {
-	if !p.active {
-		return 0, p.takeErr()
-	}
-	p.publish()
-	p.guard.RUnlock()
-	p.active = false
+	p.pause()
 	pos = p.pos
 	if p.saw {
 		pos = max(pos, Position(p.e.journal.end.Load()))
 	}
 	p.pos, p.saw = 0, false
 	return pos, p.takeErr()
+}
+
+// pause journals what is done so far and lets go of all locks, the guard included, in mid-pipeline.
+func (p *Pipeline) pause() {
+	if p.active {
+		p.publish()
+		p.guard.RUnlock()
+		p.active = false
+	}
 }
 
 func (p *Pipeline) takeErr() error {
@@ -145,7 +147,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 	if p.e.closed.Load() {
 		return nil, ErrClosed
 	}
-	hash := siphash.Hash(p.e.seed[0], p.e.seed[1], key)
+	hash := p.e.hash(key)
 	for {
 		e := p.e.table.find(hash, p.DB, key)
 		if e == nil {
@@ -177,6 +179,10 @@ func (p *Pipeline) lockEntry(e *entry, exclusive bool) {
 		}
 		p.publish()
 	}
+	p.wait(e, exclusive)
+}
+
+func (p *Pipeline) wait(e *entry, exclusive bool) {
 	if exclusive {
 		e.mu.Lock()
 	} else {
@@ -215,50 +221,46 @@ func (p *Pipeline) load(hash uint64, key string) (*entry, error) {
 		return nil, err
 	}
 	p.held = append(p.held, hold{e, true})
-	p.e.table.evict(hash, p.e.flushed.Load())
+	p.e.table.evict(hash, p.e.flushed.Load(), p.e.forget)
 	return e, nil
 }
 
-// exclusive gives the key's entry locked exclusively, rolled into the present generation and settled, refreshed if fresh
-// is asked or its period is over.
+// exclusive gives the key's entry locked exclusively, rolled into the present generation and settled, with all that has
+// arrived if fresh is asked or its period is over.
 func (p *Pipeline) exclusive(key []byte, fresh bool) (*entry, error) {
-	for {
-		e, err := p.lock(key, true)
-		if err != nil {
-			return nil, err
-		}
-		if e.stale.Load() && (fresh || !e.exists || p.periodOver(e)) {
-			if err := p.refresh(e); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if e.gen != 0 && e.gen != p.e.gen.Load() {
-			e.roll(p.e.id, tlv.Stamp(p.e.cutStamp.Load()))
-		}
-		e.settle()
-		return e, nil
+	e, err := p.lock(key, true)
+	if err != nil {
+		return nil, err
+	}
+	p.ready(e, fresh)
+	return e, nil
+}
+
+func (p *Pipeline) ready(e *entry, fresh bool) {
+	if e.gen != 0 && e.gen != p.e.gen.Load() {
+		e.roll(p.e.id, tlv.Stamp(p.e.cutStamp.Load()))
+	}
+	e.settle()
+	if e.incoming != nil && (fresh || !e.exists || p.periodOver(e)) {
+		p.e.takeIn(e)
 	}
 }
 
-// shared gives the key's entry for reading.
-func (p *Pipeline) shared(key []byte) (*entry, error) {
-	for {
-		e, err := p.lock(key, false)
-		if err != nil {
+// shared gives the key's entry for reading, with all that has arrived if fresh is asked or its period is over.
+func (p *Pipeline) shared(key []byte, fresh bool) (*entry, error) {
+	e, err := p.lock(key, false)
+	if err != nil {
+		return nil, err
+	}
+	if e.stale.Load() && (fresh || p.periodOver(e)) {
+		if e, err = p.exclusive(key, true); err != nil {
 			return nil, err
 		}
-		if e.stale.Load() && p.periodOver(e) {
-			if err := p.refresh(e); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if e.gen != 0 || e.op.gen > p.e.flushed.Load() {
-			p.saw = true
-		}
-		return e, nil
 	}
+	if e.gen != 0 || e.op.gen > p.e.flushed.Load() {
+		p.saw = true
+	}
+	return e, nil
 }
 
 func (p *Pipeline) periodOver(e *entry) bool {
@@ -267,22 +269,6 @@ func (p *Pipeline) periodOver(e *entry) bool {
 		period = p.e.period.Load()
 	}
 	return period == 0 || p.now()-e.refreshed >= period || p.now() < e.refreshed
-}
-
-// refresh reads the foreign part of a stale entry again, and adds the difference to what it shows. The database is read
-// without the key's lock, so increments go on; the flag goes down before, so what arrives meanwhile raises it again.
-func (p *Pipeline) refresh(e *entry) error {
-	p.publish()
-	e.stale.Store(false)
-	s, err := p.e.readState(e.hash, e.key)
-	if err != nil {
-		e.stale.Store(true)
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	p.e.absorb(e, &s)
-	return nil
 }
 
 // soil makes e dirty in the present generation, before it is changed.

@@ -144,22 +144,18 @@ func (e *Engine) read(en *entry) error {
 	if err != nil {
 		return err
 	}
-	v := s.View()
+	en.books = e.booksOf(&s)
+	en.counted, en.countedEx = en.books.exists, en.books.expires
 	en.take(e.id, s)
-	en.stored, en.counted = v.Exists, v.Exists
-	en.countedEx = v.Exists && v.Expiry.At != 0
-	en.indexed = en.indexAt()
 	en.refreshed = e.Now()
 	e.show(en)
 	return nil
 }
 
-// indexAt is the time under which the expiry index has the key: this replica's own, if its contribution is not closed.
-func (e *entry) indexAt() int64 {
-	if e.own.Replica == 0 || e.own.Closed {
-		return 0
-	}
-	return e.own.Expiry.At
+// forget makes the visible counts say what is stored, for an entry that leaves the cache with something not taken in.
+func (e *Engine) forget(en *entry) {
+	adjust(&e.keys[en.key[0]], &en.counted, en.books.exists)
+	adjust(&e.expires[en.key[0]], &en.countedEx, en.books.expires)
 }
 
 // pebbleLog passes Pebble's messages on. Its fatal ones end the process: the journal has what the database has not.

@@ -110,8 +110,9 @@ func (t *table) unlink(s *shard, e *entry) {
 }
 
 // evict drops clean entries of the shard that were not used since the hand passed, until it is within its part of
-// the limit or the hand has gone round twice. flushed is the last generation that is in the database.
-func (t *table) evict(hash uint64, flushed uint64) {
+// the limit or the hand has gone round twice. flushed is the last generation that is in the database; forget is told of
+// every entry that goes, which it may ask while it is locked.
+func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 	s := t.shard(hash)
 	limit := t.limit.Load() >> shardBits
 	s.mu.Lock()
@@ -130,8 +131,9 @@ func (t *table) evict(hash uint64, flushed uint64) {
 			s.hand++
 			continue
 		}
-		if e.gen == 0 && e.op.gen <= flushed && !e.stale.Load() {
+		if e.gen == 0 && e.op.gen <= flushed {
 			t.unlink(s, e)
+			forget(e)
 			t.evicted.Add(1)
 		} else {
 			s.hand++

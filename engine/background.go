@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+const (
+	sweepEvery = 100 * time.Millisecond
+	sweepPage  = 512         // keys per look into the index
+	sweepGrace = 3600 * 1000 // ms after which a replica carries out another's expiry
+	spaceEvery = 200 * time.Millisecond
+)
+
+// every calls f at each interval until the engine stops.
+func (e *Engine) every(interval time.Duration, f func()) {
+	defer e.done.Done()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case <-tick.C:
+			f()
+		}
+	}
+}
+
+// syncer syncs the journal: for those who wait, and every second.
+func (e *Engine) syncer() {
+	defer e.done.Done()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case <-e.journal.wake:
+			e.journal.serve()
+		case <-tick.C:
+			if e.Sync() == EverySec {
+				_ = e.journal.Sync() // remembered, and reported below
+			}
+		}
+		if err := e.journal.failed(); err != nil && e.Failed() == nil {
+			_ = e.fail(err) // logged there
+		}
+	}
+}
+
+// sweeper carries out expiries whose time has come.
+func (e *Engine) sweeper() {
+	e.every(sweepEvery, func() {
+		if e.refusal() != nil {
+			return // a sweep is a write
+		}
+		if err := e.Sweep(); err != nil && !errors.Is(err, ErrClosed) {
+			e.log.Error("expiry", "err", err)
+		}
+	})
+}
+
+// due is one record of the expiry index.
+type due struct {
+	at  int64
+	key string
+}
+
+// Sweep carries out all expiries whose time has come and that are this replica's to carry out.
+func (e *Engine) Sweep() error {
+	p := e.NewPipeline()
+	now := e.Now()
+	from := []byte{indexPrefix}
+	for {
+		page, err := e.duePage(from, now)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		for _, d := range page {
+			if err := p.sweep(d, now); err != nil {
+				return errors.Join(err, p.finish())
+			}
+		}
+		if err := p.finish(); err != nil {
+			return err
+		}
+		last := page[len(page)-1]
+		from = append(indexKey(from[:0], last.at, last.key), 0)
+	}
+}
+
+// finish commits where nobody waits for a reply.
+func (p *Pipeline) finish() error {
+	_, err := p.Commit()
+	return err
+}
+
+func (e *Engine) duePage(from []byte, now int64) (page []due, err error) {
+	if err := e.enterScan(); err != nil {
+		return nil, err
+	}
+	defer e.scans.RUnlock()
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: indexKey(nil, now+1, "")})
+	if err != nil {
+		return nil, err
+	}
+	for ok := it.First(); ok && len(page) < sweepPage; ok = it.Next() {
+		k := it.Key()
+		if len(k) < 1+8+1 {
+			continue // Check reports it
+		}
+		page = append(page, due{int64(binary.BigEndian.Uint64(k[1:])), string(k[9:])})
+	}
+	return page, it.Close()
+}
+
+// sweep carries out one expiry, or removes its record from the index if it is out of date.
+func (p *Pipeline) sweep(d due, now int64) error {
+	p.DB = d.key[0]
+	if err := p.writable(); err != nil {
+		return err
+	}
+	en, err := p.exclusive([]byte(d.key[1:]), true)
+	if err != nil {
+		return err
+	}
+	if en.due(now) && (en.owner == p.e.id || en.expire.Load()+sweepGrace <= now) {
+		p.cancel(en)
+		p.e.expired.Add(1)
+		return nil
+	}
+	if en.books.index == d.at {
+		return nil // already cancelled; the flush removes it
+	}
+	p.pause()
+	return p.e.unindex(d)
+}
+
+// unindex removes a record of the expiry index that speaks of no key any more (after FLUSHDB).
+func (e *Engine) unindex(d due) error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if en := e.table.find(e.hash([]byte(d.key[1:])), d.key[0], []byte(d.key[1:])); en != nil {
+		en.mu.RLock()
+		current := en.books.index == d.at
+		en.mu.RUnlock()
+		if current {
+			return nil
+		}
+		return e.db.Delete(indexKey(nil, d.at, d.key), pebble.NoSync)
+	}
+	return nil // not known just now: the next sweep asks again
+}
+
+// refresher takes in what foreign batches brought to cached keys, when their update period is over, so that DBSIZE and
+// memory do not wait for somebody to ask.
+func (e *Engine) refresher() {
+	defer e.done.Done()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case <-e.stale:
+		}
+		if period := e.UpdatePeriod(); period > 0 {
+			select {
+			case <-e.stop:
+				return
+			case <-time.After(period):
+			}
+		}
+		e.Refresh()
+	}
+}
+
+// Refresh makes all foreign data show that has arrived so far, update period or not.
+func (e *Engine) Refresh() {
+	guard := e.nextGuard()
+	e.staleMu.Lock()
+	list := e.staleKeys
+	e.staleKeys = nil
+	e.staleMu.Unlock()
+	for _, en := range list {
+		guard.RLock() // it may make an entry dirty
+		en.mu.Lock()
+		e.takeIn(en)
+		en.mu.Unlock()
+		guard.RUnlock()
+	}
+}
+
+// spaceWatcher refuses writes while there is less space than the reserve, so that the database never meets a full disk.
+func (e *Engine) spaceWatcher() {
+	e.every(spaceEvery, e.checkSpace)
+}
+
+func (e *Engine) checkSpace() {
+	free, err := e.free()
+	if err != nil {
+		e.log.Error("cannot tell the free disk space", "err", err)
+		return
+	}
+	// A compaction that runs may need its whole input once more.
+	need := e.options.Reserve + e.db.Metrics().Compact.InProgressBytes
+	refused := e.refuse.Load()&refuseSpace != 0
+	if refused {
+		need += e.options.Reserve / 8
+	}
+	switch short := free < need || e.journal.NoRoom(); {
+	case short && !refused:
+		e.refuse.Or(refuseSpace)
+		e.log.Error("disk almost full: writes are refused, reads go on", "free", free, "needed", need)
+	case !short && refused:
+		e.refuse.And(^uint32(refuseSpace))
+		e.log.Info("there is disk space again: writes go on", "free", free)
+	}
+}
+
+func (e *Engine) free() (int64, error) {
+	if e.options.free != nil {
+		return e.options.free()
+	}
+	u, err := e.options.fs.GetDiskUsage(e.folder.dir)
+	return int64(min(u.AvailBytes, 1<<62)), err
+}

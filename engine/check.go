@@ -1,0 +1,214 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// ErrCorrupt: Check found something that cannot be.
+var ErrCorrupt = errors.New("the store is corrupt")
+
+// Check verifies a stopped store: every block's checksum, every state, the counts, the expiry index and the journal. It
+// writes what it found to w and changes nothing.
+func Check(dir string, o Options, w io.Writer) error {
+	o.readOnly = true
+	o = o.withDefaults()
+	e := newEngine(o)
+	folder, err := openFolder(o.fs, dir, false)
+	if err != nil {
+		return err
+	}
+	e.folder = folder
+	err = e.check(w)
+	return errors.Join(err, e.abandon())
+}
+
+func (e *Engine) check(w io.Writer) error {
+	if e.folder.fresh {
+		return fmt.Errorf("%s: %w: it was never completed", e.folder.dir, ErrNotStore)
+	}
+	if err := e.openSegments(); err != nil {
+		return err
+	}
+	db, err := pebble.Open(e.folder.path(dbFolder), e.pebbleOptions(false))
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	e.db = db
+	m, err := e.readMeta(false)
+	if err != nil {
+		return err
+	}
+	e.adopt(m)
+	c := checker{e: e, w: w}
+	c.say("replica      %016x", uint64(m.id))
+	c.database()
+	c.compare(m)
+	c.journal(m.mark)
+	if c.problems > 0 {
+		return fmt.Errorf("%s: %w: %d problems", e.folder.dir, ErrCorrupt, c.problems)
+	}
+	c.say("no problems found")
+	return nil
+}
+
+// checker adds up what the database holds.
+type checker struct {
+	e        *Engine
+	w        io.Writer
+	problems int
+	keys     int64
+	count    [Databases]int64
+	countEx  [Databases]int64
+	indexed  int64 // keys that the index should have
+	latest   tlv.Stamp
+}
+
+func (c *checker) say(format string, args ...any) {
+	fmt.Fprintf(c.w, format+"\n", args...)
+}
+
+const maxProblems = 20 // shown one by one
+
+func (c *checker) problem(format string, args ...any) {
+	if c.problems++; c.problems <= maxProblems {
+		c.say("PROBLEM      "+format, args...)
+	}
+}
+
+func (c *checker) database() {
+	it, err := c.e.db.NewIter(nil)
+	if err != nil {
+		c.problem("database: %v", err)
+		return
+	}
+	index := int64(0)
+	for ok := it.First(); ok; ok = it.Next() {
+		switch key := it.Key(); key[0] {
+		case metaPrefix:
+		case statePrefix:
+			c.stateRecord(key, it)
+		case indexPrefix:
+			index++
+			c.indexRecord(key)
+		default:
+			c.problem("unknown key %q in the database", key)
+		}
+	}
+	if err := it.Close(); err != nil {
+		c.problem("database: %v", err)
+	}
+	c.say("keys         %d stored, %d in the expiry index", c.keys, index)
+	if index < c.indexed {
+		c.problem("%d keys are to expire, %d are in the expiry index", c.indexed, index)
+	}
+}
+
+func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
+	c.keys++
+	if len(key) < stateKeyHeader || key[1] >= Databases {
+		c.problem("key %q is no key of a state", key)
+		return
+	}
+	user := key[stateKeyHeader:]
+	if h := binary.BigEndian.Uint64(key[2:]); h != c.e.hash(user) {
+		c.problem("key %q is stored under hash %x; it should be %x", user, h, c.e.hash(user))
+	}
+	v, err := it.ValueAndErr()
+	if err != nil {
+		c.problem("key %q: %v", user, err)
+		return
+	}
+	s, err := tlv.ParseState(v)
+	if err != nil {
+		c.problem("key %q: %v", user, err)
+		return
+	}
+	c.contributions(user, &s)
+	b := c.e.booksOf(&s)
+	c.count[key[1]] += change(false, b.exists)
+	c.countEx[key[1]] += change(false, b.expires)
+	if b.index != 0 {
+		c.indexed++
+		if _, closer, err := c.e.db.Get(indexKey(nil, b.index, string(key[1:2])+string(user))); err != nil {
+			c.problem("key %q expires at %d, but the index: %v", user, b.index, err)
+		} else if err := closer.Close(); err != nil {
+			c.problem("key %q: %v", user, err)
+		}
+	}
+}
+
+func (c *checker) contributions(user []byte, s *tlv.State) {
+	for i := range s.Contributions {
+		p := &s.Contributions[i]
+		if p.Rev > c.e.vector[p.Replica] {
+			c.problem("key %q: contribution of %x at %d is beyond the version vector's %d", user, uint64(p.Replica), p.Rev, c.e.vector[p.Replica])
+		}
+		if p.Birth > p.Rev || p.Last > p.Rev {
+			c.problem("key %q: contribution of %x at %d is older than its parts", user, uint64(p.Replica), p.Rev)
+		}
+		if p.Replica == c.e.id {
+			c.latest = max(c.latest, p.Rev)
+		}
+	}
+}
+
+func (c *checker) indexRecord(key []byte) {
+	if len(key) < 1+8+1 || key[9] >= Databases {
+		c.problem("record %q of the expiry index is malformed", key)
+	}
+}
+
+func (c *checker) compare(m *meta) {
+	for db := range c.count {
+		if c.count[db] != m.count[db] || c.countEx[db] != m.countEx[db] {
+			c.problem("database %d: metadata counts %d keys, %d of them with an expiry; there are %d and %d",
+				db, m.count[db], m.countEx[db], c.count[db], c.countEx[db])
+		} else if c.count[db] > 0 {
+			c.say("database %-3d %d keys, %d of them with an expiry", db, c.count[db], c.countEx[db])
+		}
+	}
+	if c.latest > m.clock {
+		c.problem("the clock was saved at %d, but there is a stamp %d", m.clock, c.latest)
+	}
+}
+
+// journal reads all that the next start would replay.
+func (c *checker) journal(m mark) {
+	list, err := c.e.segments.List()
+	if err != nil {
+		c.problem("journal: %v", err)
+		return
+	}
+	found := false
+	for _, n := range list {
+		found = found || n == m.segment
+	}
+	if !found {
+		c.problem("journal: segment %d, where the database ends, is missing", m.segment)
+		return
+	}
+	frames, records, bytes := 0, 0, 0
+	end, err := replay(c.e.segments, m, func(body []byte) error {
+		frames++
+		bytes += len(body) + frameHeader
+		for len(body) > 0 {
+			_, rest, err := parseRecord(body)
+			if err != nil {
+				return err
+			}
+			records, body = records+1, rest
+		}
+		return nil
+	})
+	if err != nil {
+		c.problem("journal: %v", err)
+	}
+	c.say("journal      segments %d to %d, to replay: %d frames, %d records, %d bytes", m.segment, end.segment, frames, records, bytes)
+}

@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+// Counter is a handle on one counter of database 0. Any number of handles, on the same key too, may be used by any number
+// of goroutines: there is one entry per key behind them.
+type Counter struct {
+	e      *Engine
+	key    []byte
+	period int64 // ms; negative: the engine's
+}
+
+// Counter gives a handle. The counter comes into being with its first increment.
+func (e *Engine) Counter(key string) *Counter {
+	return &Counter{e: e, key: []byte(key), period: -1}
+}
+
+// WithUpdatePeriod gives a handle on the same counter with an update period of its own, rounded up to ms; AlwaysFresh and
+// 0 both mean that foreign data shows at the next Get.
+func (c *Counter) WithUpdatePeriod(d time.Duration) *Counter {
+	return &Counter{e: c.e, key: c.key, period: millis(d)}
+}
+
+// Increment adds n, negative for a ZCounter only, and gives the new value. When it returns without an error the increment
+// is durable as far as the engine's mode says. If ctx ends while Always waits for the disk, the increment has been made
+// and may be durable.
+func (c *Counter) Increment(ctx context.Context, n int64) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	p := c.e.pipes.Get().(*Pipeline)
+	defer c.e.pipes.Put(p)
+	p.DB, p.update = 0, c.period
+	v, err := p.Incr(c.key, n)
+	pos, commitErr := p.Commit()
+	if err != nil {
+		return 0, err
+	}
+	if commitErr != nil {
+		return 0, commitErr
+	}
+	if c.e.Sync() == Always {
+		return v, c.e.wait(ctx, pos)
+	}
+	return v, nil
+}
+
+// Get gives the value, 0 where there is none.
+func (c *Counter) Get(ctx context.Context) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	p := c.e.pipes.Get().(*Pipeline)
+	defer c.e.pipes.Put(p)
+	p.DB, p.update = 0, c.period
+	v, _, err := p.Get(c.key)
+	pos, commitErr := p.Commit()
+	if err != nil {
+		return 0, err
+	}
+	if commitErr != nil {
+		return 0, commitErr
+	}
+	if c.e.Sync() == Always {
+		return v, c.e.wait(ctx, pos)
+	}
+	return v, nil
+}
+
+type waitChan chan error
+
+func (w waitChan) Durable(err error) { w <- err }
+
+// wait returns once the journal is durable up to pos.
+func (e *Engine) wait(ctx context.Context, pos Position) error {
+	if e.Durable() >= pos {
+		return nil
+	}
+	w := make(waitChan, 1)
+	e.Notify(pos, w)
+	select {
+	case err := <-w:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

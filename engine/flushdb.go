@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// FlushDB cancels every key of the selected database.
+func (p *Pipeline) FlushDB() error { return p.flushDBs(p.DB) }
+
+// FlushAll cancels every key of all databases.
+func (p *Pipeline) FlushAll() error {
+	var all []byte
+	for db := range byte(Databases) {
+		all = append(all, db)
+	}
+	return p.flushDBs(all...)
+}
+
+func (p *Pipeline) flushDBs(dbs ...byte) error {
+	if err := p.writable(); err != nil {
+		return err
+	}
+	p.pause()
+	alone, err := p.e.wipeAlone(dbs)
+	if alone || err != nil {
+		return err
+	}
+	selected := p.DB
+	defer func() { p.DB = selected }()
+	for _, db := range dbs {
+		p.DB = db
+		if err := p.cancelAll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wipeAlone empties the databases by range deletes, if no other replica ever had a part in the store.
+func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	for id := range e.vector {
+		if id != e.id {
+			return false, nil
+		}
+	}
+	if e.closed.Load() {
+		return false, ErrClosed
+	}
+	return true, e.flush(func(batch *pebble.Batch) error {
+		for _, db := range dbs {
+			if _, err := e.journal.Append(appendFlush(nil, db)); err != nil {
+				return err
+			}
+			if err := e.wipe(batch, db); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// wipe forgets a database: what is stored, by batch, and what is cached. No pipeline is active. Records that the expiry
+// index keeps of it are found out of date by the sweeper.
+func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
+	for i := range e.table.shards {
+		s := &e.table.shards[i]
+		s.mu.RLock()
+		list := slices.Clone(s.ring)
+		s.mu.RUnlock()
+		for _, en := range list {
+			if en.key[0] == db {
+				en.mu.Lock()
+				en.own, en.other, en.pend, en.incoming = tlv.Contribution{}, tlv.State{}, pending{}, nil
+				en.books = books{}
+				en.stale.Store(false)
+				e.show(en)
+				en.mu.Unlock()
+			}
+		}
+	}
+	e.count[db], e.countEx[db] = 0, 0
+	e.keys[db].Store(0)
+	e.expires[db].Store(0)
+	return batch.DeleteRange([]byte{statePrefix, db}, []byte{statePrefix, db + 1}, nil)
+}
+
+// cancelAll cancels what is observed of every key of the selected database, a page at a time.
+func (p *Pipeline) cancelAll() error {
+	var page [][]byte
+	for cursor := uint64(0); ; {
+		page = page[:0]
+		next, err := p.Scan(cursor, 1000, func(key []byte) { page = append(page, slices.Clone(key)) })
+		if err != nil {
+			return err
+		}
+		if _, err := p.Del(page); err != nil {
+			return err
+		}
+		p.pause()
+		if next == 0 {
+			return nil
+		}
+		cursor = next
+	}
+}

@@ -1,0 +1,210 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"atomiccounter/tlv"
+)
+
+// Open opens the store in dir, or creates it where there is none: replays what the journal has beyond the database,
+// flushes that, and starts the background work. ErrNotStore and ErrLocked say why a directory cannot be used; nothing
+// in it was changed then.
+func Open(dir string, o Options) (*Engine, error) {
+	o = o.withDefaults()
+	e := newEngine(o)
+	folder, err := openFolder(o.fs, dir, true)
+	if err != nil {
+		return nil, err
+	}
+	e.folder = folder
+	if err := e.open(); err != nil {
+		return nil, errors.Join(err, e.abandon())
+	}
+	if !o.manual {
+		e.start()
+	}
+	return e, nil
+}
+
+func newEngine(o Options) *Engine {
+	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
+		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), stop: make(chan struct{})}
+	e.pipes.New = func() any { return e.NewPipeline() }
+	e.SetUpdatePeriod(o.UpdatePeriod)
+	e.SetSync(o.Sync)
+	e.gen.Store(1)
+	return e
+}
+
+func (e *Engine) open() error {
+	fresh := e.folder.fresh
+	if fresh {
+		if err := e.folder.begin(); err != nil {
+			return err
+		}
+	}
+	if err := e.openSegments(); err != nil {
+		return err
+	}
+	db, err := pebble.Open(e.folder.path(dbFolder), e.pebbleOptions(fresh))
+	if err != nil {
+		return fmt.Errorf("database %s: %w", e.folder.path(dbFolder), err)
+	}
+	e.db = db
+	m, err := e.readMeta(fresh)
+	if err != nil {
+		return err
+	}
+	e.adopt(m)
+	if err := e.catchUp(m.mark, fresh); err != nil {
+		return err
+	}
+	if fresh {
+		return e.folder.finish()
+	}
+	return nil
+}
+
+func (e *Engine) openSegments() error {
+	e.segments = e.options.segments
+	if e.segments != nil {
+		return nil
+	}
+	if e.options.InMemory {
+		e.segments = newMemorySegments()
+		return nil
+	}
+	dir := e.folder.path(journalFolder)
+	e.segments = fileSegments{dir: dir}
+	return e.options.fs.MkdirAll(dir, 0o700)
+}
+
+func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          e.options.fs,
+		Merger:                      merger,
+		Logger:                      pebbleLog{e},
+		ErrorIfNotExists:            !fresh,
+		ErrorIfExists:               fresh,
+		ReadOnly:                    e.options.readOnly,
+		CacheSize:                   32 << 20,
+		MemTableSize:                32 << 20,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       40,
+		LBaseMaxBytes:               64 << 20,
+		FormatMajorVersion:          pebble.FormatNewest,
+	}
+	for i := range o.Levels {
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	if e.options.InMemory {
+		o.CacheSize, o.MemTableSize = 1<<20, 1<<20
+	}
+	return o
+}
+
+func (e *Engine) readMeta(fresh bool) (*meta, error) {
+	if fresh {
+		return &meta{id: randomID(), seed: [2]uint64{rand.Uint64(), rand.Uint64()}, vector: make(map[tlv.ReplicaID]tlv.Stamp)}, nil
+	}
+	v, closer, err := e.db.Get([]byte{metaPrefix})
+	if err != nil {
+		return nil, fmt.Errorf("metadata: %w", err)
+	}
+	m := &meta{}
+	return m, errors.Join(m.decode(v), closer.Close())
+}
+
+func (e *Engine) adopt(m *meta) {
+	e.id, e.seed, e.vector = m.id, m.seed, m.vector
+	e.count, e.countEx = m.count, m.countEx
+	e.mark = m.mark
+	e.clock.pass(m.clock)
+	for i := range m.count {
+		e.keys[i].Store(m.count[i])
+		e.expires[i].Store(m.countEx[i])
+	}
+}
+
+// catchUp replays the journal from m on, goes on in a fresh segment, and flushes. Until that is committed a crash
+// leaves all as it was.
+func (e *Engine) catchUp(m mark, fresh bool) error {
+	list, err := e.segments.List()
+	if err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	if !fresh {
+		if !slices.Contains(list, m.segment) {
+			return fmt.Errorf("journal: segment %d, where the database ends, is missing", m.segment)
+		}
+		if m, err = e.replay(m); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
+	number := m.segment + 1
+	for _, n := range list {
+		number = max(number, n+1)
+	}
+	if e.journal, err = openJournal(e.segments, e.log, e.options.segment, number, m.sum); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.flush(func(*pebble.Batch) error { return nil }); err != nil {
+		return err
+	}
+	for _, n := range list { // the flush has what they said
+		if err := e.segments.Remove(n); err != nil {
+			return fmt.Errorf("journal: remove segment %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// start begins the background work; Close ends it.
+func (e *Engine) start() {
+	for _, work := range []func(){e.flusher, e.syncer, e.sweeper, e.refresher, e.spaceWatcher} {
+		e.done.Add(1)
+		go work()
+	}
+}
+
+// Close flushes everything and closes the store; the next Open has nothing to replay. Whatever is called later gets
+// ErrClosed; a second Close too.
+func (e *Engine) Close() error {
+	if !e.closed.CompareAndSwap(false, true) {
+		return ErrClosed
+	}
+	e.refuse.Or(refuseClosed)
+	close(e.stop)
+	e.done.Wait()
+	var err error
+	if e.Failed() == nil {
+		err = e.Flush()
+	}
+	e.halt() // whoever was in the middle of something is done; all who come see closed
+	defer e.resume()
+	e.scans.Lock()
+	defer e.scans.Unlock()
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	return errors.Join(err, e.journal.Close(), e.db.Close(), e.folder.lock.Close())
+}
+
+// abandon lets go of what an Open that failed half-way had.
+func (e *Engine) abandon() (err error) {
+	if e.journal != nil {
+		err = e.journal.Close()
+	}
+	if e.db != nil {
+		err = errors.Join(err, e.db.Close())
+	}
+	return errors.Join(err, e.folder.lock.Close())
+}

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// Keys are walked in the order of their hash. A cursor is the upper 53 bits of the hash to go on with, because clients
+// read cursors as doubles; keys that share them are never split over two pages.
+const (
+	cursorShift = 64 - 53
+	cursorEnd   = 1 << 53
+)
+
+// found is one key that shows.
+type found struct {
+	hash uint64
+	key  string // user's key
+}
+
+// Scan calls f with about count keys of the selected database from cursor on (0: the start); the key is only valid during
+// the call. next is the cursor to go on with, below 2^53; 0: that was all. Every key that exists all the while is met at
+// least once over the pages. No lock is held: the pipeline lets go of its own first.
+func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte)) (next uint64, err error) {
+	p.pause()
+	p.saw = true
+	if err := p.e.enterScan(); err != nil {
+		return 0, err
+	}
+	defer p.e.scans.RUnlock()
+	w := &walk{e: p.e, db: p.DB, now: p.e.Now(), want: max(count, 1)}
+	for shards := uint64(1); cursor < cursorEnd && len(w.list) < w.want; shards *= 2 {
+		if cursor, err = w.some(cursor, shards); err != nil {
+			return 0, err
+		}
+	}
+	for _, k := range w.list {
+		f([]byte(k.key))
+	}
+	if cursor >= cursorEnd {
+		cursor = 0
+	}
+	return cursor, nil
+}
+
+// Keys calls f with every key of the selected database, as Scan does.
+func (p *Pipeline) Keys(f func(key []byte)) error {
+	for cursor := uint64(0); ; {
+		next, err := p.Scan(cursor, 10_000, f)
+		if err != nil || next == 0 {
+			return err
+		}
+		cursor = next
+	}
+}
+
+// RandomKey gives some key of the selected database, which is the caller's. Keys behind large gaps of the hash are met a
+// little more often than others.
+func (p *Pipeline) RandomKey() (key []byte, ok bool, err error) {
+	var list [][]byte
+	collect := func(k []byte) { list = append(list, slices.Clone(k)) }
+	for _, from := range []uint64{rand.Uint64N(cursorEnd), 0} {
+		if _, err := p.Scan(from, 16, collect); err != nil {
+			return nil, false, err
+		}
+		if len(list) > 0 {
+			return list[rand.IntN(len(list))], true, nil
+		}
+	}
+	return nil, false, nil
+}
+
+func (e *Engine) enterScan() error {
+	e.scans.RLock()
+	if e.closed.Load() {
+		e.scans.RUnlock()
+		return ErrClosed
+	}
+	return nil
+}
+
+// walk collects one page.
+type walk struct {
+	e    *Engine
+	db   byte
+	now  int64
+	want int
+	list []found
+}
+
+// some collects from a number of shards, or until the page is full, and gives the cursor after that. What is pending in
+// memory is noted before the database is opened: a flush in between then shows a key twice rather than never.
+func (w *walk) some(cursor, shards uint64) (next uint64, err error) {
+	const perShard = cursorEnd >> shardBits
+	first := cursor / perShard
+	last := min(first+shards, 1<<shardBits)
+	limit := last * perShard
+	var pending []*entry
+	for i := first; i < last; i++ {
+		pending = w.e.table.shards[i].pending(pending)
+	}
+	start := len(w.list)
+	next, err = w.stored(cursor, limit)
+	if err != nil {
+		return 0, err
+	}
+	for _, en := range pending {
+		if at := en.hash >> cursorShift; en.key[0] == w.db && at >= cursor && at < next && w.shows(en) {
+			w.list = append(w.list, found{en.hash, en.key[1:]})
+		}
+	}
+	w.list = slices.CompactFunc(w.sorted(start), func(a, b found) bool { return a == b })
+	return next, nil
+}
+
+func (w *walk) sorted(start int) []found {
+	slices.SortFunc(w.list[start:], func(a, b found) int {
+		if a.hash != b.hash {
+			if a.hash < b.hash {
+				return -1
+			}
+			return 1
+		}
+		return compareStrings(a.key, b.key)
+	})
+	return w.list
+}
+
+func compareStrings(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// stored collects what the database has from cursor up to limit, or until the page is full at the end of a group.
+func (w *walk) stored(cursor, limit uint64) (next uint64, err error) {
+	lower := []byte{statePrefix, w.db}
+	o := &pebble.IterOptions{
+		LowerBound: binary.BigEndian.AppendUint64(lower, cursor<<cursorShift),
+		UpperBound: []byte{statePrefix, w.db + 1},
+	}
+	if limit < cursorEnd {
+		o.UpperBound = binary.BigEndian.AppendUint64([]byte{statePrefix, w.db}, limit<<cursorShift)
+	}
+	it, err := w.e.db.NewIter(o)
+	if err != nil {
+		return 0, err
+	}
+	next = limit
+	for ok := it.First(); ok; ok = it.Next() {
+		k := it.Key()
+		hash := binary.BigEndian.Uint64(k[2:])
+		if len(w.list) >= w.want && hash>>cursorShift != w.list[len(w.list)-1].hash>>cursorShift {
+			next = hash >> cursorShift
+			break
+		}
+		if err := w.take(hash, k[stateKeyHeader:], it); err != nil {
+			return 0, closeWith(it, err)
+		}
+	}
+	return next, it.Close()
+}
+
+func closeWith(it *pebble.Iterator, err error) error {
+	if e := it.Close(); err == nil {
+		return e
+	}
+	return err
+}
+
+// take adds a stored key if it shows: by its cached entry if there is one, which knows what is not flushed.
+func (w *walk) take(hash uint64, key []byte, it *pebble.Iterator) error {
+	shows := false
+	if en := w.e.table.find(hash, w.db, key); en != nil {
+		shows = w.shows(en)
+	} else {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		s, err := tlv.ParseState(v)
+		if err != nil {
+			return err
+		}
+		view := s.View()
+		shows = view.Exists && (view.Expiry.At == 0 || view.Expiry.At > w.now)
+	}
+	if shows {
+		w.list = append(w.list, found{hash, string(key)})
+	}
+	return nil
+}
+
+func (w *walk) shows(en *entry) bool {
+	en.mu.RLock()
+	defer en.mu.RUnlock()
+	return en.exists && !en.due(w.now)
+}
