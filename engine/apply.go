@@ -123,6 +123,9 @@ func (e *Engine) land(b *tlv.Batch, list []arrival) error {
 	if err := batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil); err != nil {
 		return e.fail(err)
 	}
+	guard := e.nextGuard() // taking in may make an entry dirty; no cut comes between, it needs commitMu
+	guard.RLock()
+	defer guard.RUnlock()
 	e.loads.Lock()
 	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		e.loads.Unlock()
@@ -135,7 +138,24 @@ func (e *Engine) land(b *tlv.Batch, list []arrival) error {
 	if err := batch.SyncWait(); err != nil {
 		return e.fail(fmt.Errorf("merge: %w", err))
 	}
-	return nil
+	return e.tendAll(list)
+}
+
+// tendAll loads the keys of which this replica now has something to close, which is what loading does.
+func (e *Engine) tendAll(list []arrival) error {
+	p := e.NewPipeline()
+	for i := range list {
+		own := list[i].state.Contribution(e.id)
+		if own == nil || own.Closed || list[i].after.exists && list[i].state.Open(own) {
+			continue
+		}
+		p.DB = list[i].key[0]
+		if _, err := p.exclusive([]byte(list[i].key[1:]), false); err != nil {
+			return errors.Join(err, p.finish())
+		}
+		p.pause()
+	}
+	return p.finish()
 }
 
 func (e *Engine) writeArrival(batch *pebble.Batch, a *arrival, value []byte) ([]byte, error) {
@@ -150,8 +170,9 @@ func (e *Engine) writeArrival(batch *pebble.Batch, a *arrival, value []byte) ([]
 	return value, batch.Set(key, value, nil)
 }
 
-// tell hands the new state to the cached entry, which takes it in when its update period is over; what is not cached
-// shows at once.
+// tell hands the new state to the cached entry, which takes it in when its update period is over. At once it takes in
+// what decides whether the key exists and when it expires, because a write has to know what is stored of that (design,
+// section 2); and what is not cached shows at once anyway.
 func (e *Engine) tell(a *arrival) {
 	en := e.table.find(a.hash, a.key[0], []byte(a.key[1:]))
 	if en != nil {
@@ -166,6 +187,10 @@ func (e *Engine) tell(a *arrival) {
 	}
 	en.incoming = &a.state
 	en.books = a.after
+	if a.after != a.before || !a.after.exists {
+		e.takeIn(en)
+		return
+	}
 	if en.stale.CompareAndSwap(false, true) {
 		e.staleMu.Lock()
 		e.staleKeys = append(e.staleKeys, en)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,7 @@ type Counter struct {
 	e      *Engine
 	key    []byte
 	period int64 // ms; negative: the engine's
+	entry  atomic.Pointer[entry]
 }
 
 // Counter gives a handle. The counter comes into being with its first increment.
@@ -31,21 +33,9 @@ func (c *Counter) Increment(ctx context.Context, n int64) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	p := c.e.pipes.Get().(*Pipeline)
-	defer c.e.pipes.Put(p)
-	p.DB, p.update = 0, c.period
+	p := c.pipeline()
 	v, err := p.Incr(c.key, n)
-	pos, commitErr := p.Commit()
-	if err != nil {
-		return 0, err
-	}
-	if commitErr != nil {
-		return 0, commitErr
-	}
-	if c.e.Sync() == Always {
-		return v, c.e.wait(ctx, pos)
-	}
-	return v, nil
+	return v, c.finish(ctx, p, err)
 }
 
 // Get gives the value, 0 where there is none.
@@ -53,21 +43,32 @@ func (c *Counter) Get(ctx context.Context) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
-	p := c.e.pipes.Get().(*Pipeline)
-	defer c.e.pipes.Put(p)
-	p.DB, p.update = 0, c.period
+	p := c.pipeline()
 	v, _, err := p.Get(c.key)
+	return v, c.finish(ctx, p, err)
+}
+
+func (c *Counter) pipeline() *Pipeline {
+	p := c.e.pipes.Get().(*Pipeline)
+	p.DB, p.update, p.hint = 0, c.period, c.entry.Load()
+	return p
+}
+
+// finish commits what p did, with the error it gave, and waits until that is as durable as the engine's mode asks.
+func (c *Counter) finish(ctx context.Context, p *Pipeline, err error) error {
+	if e := p.hint; e != c.entry.Load() {
+		c.entry.Store(e) // memory that an evicted entry holds until the next use: one entry per handle
+	}
+	p.hint = nil
 	pos, commitErr := p.Commit()
+	c.e.pipes.Put(p)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if commitErr != nil {
-		return 0, commitErr
+	if commitErr != nil || c.e.Sync() != Always {
+		return commitErr
 	}
-	if c.e.Sync() == Always {
-		return v, c.e.wait(ctx, pos)
-	}
-	return v, nil
+	return c.e.wait(ctx, pos)
 }
 
 type waitChan chan error

@@ -108,6 +108,7 @@ type Options struct {
 	manual   bool         // no background work: tests flush, sync and sweep by themselves
 	readOnly bool         // Check looks at the database
 	free     func() (int64, error)
+	publish  func(*tlv.Batch) // gets what each flush committed
 }
 
 func (o Options) withDefaults() Options {
@@ -331,8 +332,17 @@ func (e *Engine) Now() int64 { return e.options.Now() }
 // Sync is the present mode.
 func (e *Engine) Sync() SyncMode { return SyncMode(e.sync.Load()) }
 
-// SetSync changes the mode for what is journaled from now on.
-func (e *Engine) SetSync(m SyncMode) { e.sync.Store(uint32(m)) }
+// SetSync changes the mode for what is journaled from now on. After an error the mode is the stricter of the two.
+func (e *Engine) SetSync(m SyncMode) error {
+	if m == Always {
+		e.sync.Store(uint32(m))
+	}
+	if err := e.journal.SetBuffered(m == Always); err != nil {
+		return fmt.Errorf("change of mode: %w", err)
+	}
+	e.sync.Store(uint32(m))
+	return nil
+}
 
 // UpdatePeriod bounds how late foreign data shows; 0: not at all.
 func (e *Engine) UpdatePeriod() time.Duration {

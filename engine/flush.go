@@ -97,7 +97,7 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 }
 
 func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mark) error {
-	var w deltaWriter
+	w := deltaWriter{batch: tlv.Batch{Replica: e.id, Prev: e.vector[e.id], Stamp: stamp}}
 	for i := range e.table.shards {
 		for _, en := range e.table.shards[i].flight {
 			if err := w.write(e, batch, en, gen, stamp); err != nil {
@@ -113,6 +113,9 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 		return err
 	}
 	e.mark = at
+	if e.options.publish != nil {
+		e.options.publish(&w.batch)
+	}
 	return nil
 }
 
@@ -122,7 +125,10 @@ func (e *Engine) meta(at mark) []byte {
 }
 
 // deltaWriter writes what one key did in a generation; its buffers are used again for the next key.
-type deltaWriter struct{ key, value []byte }
+type deltaWriter struct {
+	key, value []byte
+	batch      tlv.Batch // what peers are to get
+}
 
 func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint64, stamp tlv.Stamp) error {
 	en.mu.Lock()
@@ -140,6 +146,10 @@ func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint6
 	if !en.op.own && len(en.op.resets) == 0 {
 		return nil
 	}
+	delta := en.operand()
+	if e.options.publish != nil {
+		w.batch.Deltas = append(w.batch.Deltas, tlv.Delta{Key: []byte(en.key), State: delta.Clone()})
+	}
 	full := en.full()
 	is := e.booksOf(&full)
 	if err := e.book(batch, en.key, en.books, is); err != nil {
@@ -152,7 +162,7 @@ func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint6
 		en.stale.Store(false)
 		return batch.Delete(w.key, nil)
 	}
-	w.value = tlv.AppendState(w.value[:0], en.operand())
+	w.value = tlv.AppendState(w.value[:0], delta)
 	return batch.Merge(w.key, w.value, nil)
 }
 

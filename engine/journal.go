@@ -52,13 +52,17 @@ type mark struct {
 
 // segment is one mapped file.
 type segment struct {
-	number uint64
-	mem    []byte
-	file   segmentFile
-	start  Position // position of its first byte
+	number   uint64
+	mem      []byte
+	file     segmentFile
+	start    Position // position of its first byte
+	buffered bool
 }
 
-// segmentFile is where a segment's bytes live: a mapped file, or memory in tests.
+// segmentFile is where a segment's bytes live. In mapped form they are the file's own, and survive the death of the
+// process as soon as they are copied there. In buffered form they are memory that Sync writes to the file: with Always
+// nothing is acknowledged before that, and a sync after a write costs about a third of one after a change to a map
+// (0.27 against 0.77 ms on ext4), because no page has to be made clean and no time stamp goes through ext4's own journal.
 type segmentFile interface {
 	Bytes() []byte
 	// Sync makes the bytes from..to durable.
@@ -69,7 +73,7 @@ type segmentFile interface {
 // segmentStore creates, opens and removes segments by number.
 type segmentStore interface {
 	// Create preallocates a segment of size bytes, all durable and zero at its header and first frame; its name is durable.
-	Create(number uint64, size int) (segmentFile, error)
+	Create(number uint64, size int, buffered bool) (segmentFile, error)
 	Open(number uint64) (segmentFile, error)
 	List() ([]uint64, error)
 	Remove(number uint64) error
@@ -81,15 +85,17 @@ type journal struct {
 	log   *slog.Logger
 	size  int
 
-	mu      sync.Mutex // short: appends copy under it
-	cur     *segment
-	off     int // next frame in cur
-	sum     uint32
-	end     atomic.Uint64 // Position after the last frame; written under mu
-	old     []*segment    // full segments, some perhaps not synced; removed by release
-	next    *segment      // prepared; nil while the preparer works
-	ready   *sync.Cond    // next was set or prepareErr changed; uses mu
-	prepErr error         // why there is no next segment
+	mu       sync.Mutex // short: appends copy under it
+	cur      *segment
+	off      int // next frame in cur
+	sum      uint32
+	end      atomic.Uint64 // Position after the last frame; written under mu
+	old      []*segment    // full segments, some perhaps not synced; removed by release
+	next     *segment      // prepared; nil while the preparer works
+	buffered bool          // form of the segments to come
+	touched  int           // up to where cur's pages have been asked for
+	ready    *sync.Cond    // next was set or prepareErr changed; uses mu
+	prepErr  error         // why there is no next segment
 
 	syncMu  sync.Mutex // one sync at a time
 	durable atomic.Uint64
@@ -101,6 +107,7 @@ type journal struct {
 	spare   []waiter
 	wake    chan struct{} // syncer: there are waiters
 	prepare chan struct{} // preparer: next was taken
+	touch   chan []byte   // toucher: memory that will be written soon
 
 	stop chan struct{}
 	done sync.WaitGroup
@@ -114,11 +121,11 @@ type waiter struct {
 var errNoSegment = errors.New("journal: no room for the next segment")
 
 // openJournal starts a fresh segment with the given number. Sum chains it to what was before.
-func openJournal(store segmentStore, log *slog.Logger, size int, number uint64, sum uint32) (*journal, error) {
-	j := &journal{store: store, log: log, size: size,
+func openJournal(store segmentStore, log *slog.Logger, size int, buffered bool, number uint64, sum uint32) (*journal, error) {
+	j := &journal{store: store, log: log, size: size, buffered: buffered, touch: make(chan []byte, 1),
 		wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{})}
 	j.ready = sync.NewCond(&j.mu)
-	s, err := j.newSegment(number, size)
+	s, err := j.newSegment(number, size, buffered)
 	if err != nil {
 		return nil, err
 	}
@@ -128,30 +135,32 @@ func openJournal(store segmentStore, log *slog.Logger, size int, number uint64, 
 		return nil, err
 	}
 	j.prepare <- struct{}{}
-	j.done.Add(1)
+	j.done.Add(2)
 	go j.preparer()
+	go j.toucher()
 	return j, nil
 }
 
-func (j *journal) newSegment(number uint64, size int) (*segment, error) {
-	f, err := j.store.Create(number, size)
+func (j *journal) newSegment(number uint64, size int, buffered bool) (*segment, error) {
+	f, err := j.store.Create(number, size, buffered)
 	if err != nil {
 		return nil, err
 	}
-	s := &segment{number: number, mem: f.Bytes(), file: f}
+	s := &segment{number: number, mem: f.Bytes(), file: f, buffered: buffered}
 	h := s.mem[:segmentHeader]
 	copy(h, journalMagic)
 	binary.LittleEndian.PutUint32(h[8:], journalVersion)
 	binary.LittleEndian.PutUint64(h[12:], number)
 	binary.LittleEndian.PutUint32(h[20:], rand.Uint32())
 	binary.LittleEndian.PutUint32(h[24:], crc32.Checksum(h[:24], castagnoli))
+	clear(h[28:])
 	return s, nil
 }
 
 // enter makes s the current segment. Called under mu, or before anybody else knows the journal.
 func (j *journal) enter(s *segment, sum uint32) {
 	s.start = Position(j.end.Load())
-	j.cur, j.off = s, segmentHeader
+	j.cur, j.off, j.touched = s, segmentHeader, 0
 	j.sum = crc32.Update(sum, castagnoli, s.mem[20:24])
 	j.end.Add(segmentHeader)
 }
@@ -179,6 +188,42 @@ func (j *journal) put(length uint32, body []byte) {
 	binary.LittleEndian.PutUint32(f[4:], j.sum)
 	j.off += len(f)
 	j.end.Add(uint64(len(f)))
+	if j.off+touchAhead/2 > j.touched {
+		j.askTouch()
+	}
+}
+
+// touchAhead is how far ahead of the appends pages are asked for, in bytes.
+const touchAhead = 1 << 20
+
+// askTouch has the next pages made writable in the background: a page fault at the first write to each costs more than
+// all the rest of its frames, and would be taken under the lock.
+func (j *journal) askTouch() {
+	from := max(j.touched, j.off)
+	to := min(j.off+touchAhead, len(j.cur.mem))
+	if j.cur.buffered || from >= to {
+		j.touched = len(j.cur.mem)
+		return
+	}
+	select {
+	case j.touch <- j.cur.mem[from:to]:
+		j.touched = to
+	default:
+	}
+}
+
+func (j *journal) toucher() {
+	defer j.done.Done()
+	for {
+		select {
+		case <-j.stop:
+			return
+		case mem := <-j.touch:
+			j.syncMu.Lock() // the segment cannot go meanwhile
+			populate(mem)
+			j.syncMu.Unlock()
+		}
+	}
 }
 
 // rotate goes on in the next segment, which holds at least need bytes of frames. Called under mu.
@@ -194,7 +239,7 @@ func (j *journal) rotate(need int) error {
 		// Rare: a frame greater than a segment. The prepared one gives way to one that fits.
 		next.file.Close()
 		j.next = nil
-		big, err := j.newSegment(next.number, need+segmentHeader)
+		big, err := j.newSegment(next.number, need+segmentHeader, j.buffered)
 		if err != nil {
 			j.askNext()
 			return err
@@ -207,6 +252,30 @@ func (j *journal) rotate(need int) error {
 	j.enter(next, j.sum)
 	j.askNext()
 	return nil
+}
+
+// SetBuffered goes on in a segment of the given form, and syncs what the one before has.
+func (j *journal) SetBuffered(b bool) error {
+	j.mu.Lock()
+	if j.buffered == b {
+		j.mu.Unlock()
+		return nil
+	}
+	j.buffered = b
+	var err error
+	if j.next != nil {
+		err = j.next.file.Close()
+		j.next = nil
+	}
+	j.askNext()
+	if err == nil {
+		err = j.rotate(0)
+	}
+	j.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return j.Sync()
 }
 
 func (j *journal) closing() bool {
@@ -239,13 +308,21 @@ func (j *journal) preparer() {
 		}
 		retry = nil
 		j.mu.Lock()
-		number, have := j.cur.number+1, j.next != nil
+		number, buffered, have := j.cur.number+1, j.buffered, j.next != nil
 		j.mu.Unlock()
 		if have {
 			continue
 		}
-		s, err := j.newSegment(number, j.size)
+		s, err := j.newSegment(number, j.size, buffered)
 		j.mu.Lock()
+		if err == nil && buffered != j.buffered {
+			j.askNext()
+			j.mu.Unlock()
+			if err := s.file.Close(); err != nil {
+				j.log.Error("journal: close an unused segment", "err", err)
+			}
+			continue
+		}
 		if err != nil && j.prepErr == nil {
 			j.log.Error("journal: cannot prepare the next segment; writes are refused until there is room", "err", err)
 		} else if err == nil && j.prepErr != nil {

@@ -21,20 +21,24 @@ func (s fileSegments) path(number uint64) string {
 	return filepath.Join(s.dir, fmt.Sprintf("journal-%016x", number))
 }
 
-func (s fileSegments) Create(number uint64, size int) (segmentFile, error) {
+func (s fileSegments) Create(number uint64, size int, buffered bool) (segmentFile, error) {
 	f, err := os.OpenFile(s.path(number), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	m, err := s.fill(f, size)
+	m, err := s.fill(f, size, buffered)
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	return m, nil
 }
 
-func (s fileSegments) fill(f *os.File, size int) (segmentFile, error) {
-	if err := preallocate(f, int64(size)); err != nil {
+func (s fileSegments) fill(f *os.File, size int, buffered bool) (segmentFile, error) {
+	allocate := preallocate
+	if buffered {
+		allocate = writeZeros // so that a sync finds blocks that are written already, and has no metadata to change
+	}
+	if err := allocate(f, int64(size)); err != nil {
 		return nil, err
 	}
 	if err := f.Sync(); err != nil {
@@ -43,7 +47,20 @@ func (s fileSegments) fill(f *os.File, size int) (segmentFile, error) {
 	if err := syncDir(s.dir); err != nil {
 		return nil, err
 	}
+	if buffered {
+		return &bufferedFile{f: f, mem: make([]byte, size)}, nil
+	}
 	return mapFile(f, size)
+}
+
+func writeZeros(f *os.File, size int64) error {
+	zeros := make([]byte, 1<<20)
+	for off := int64(0); off < size; off += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), size-off)], off); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s fileSegments) Open(number uint64) (segmentFile, error) {
@@ -110,6 +127,26 @@ func (m *mappedFile) Sync(from, to int) error {
 func (m *mappedFile) Close() error {
 	return errors.Join(unix.Munmap(m.mem), m.f.Close())
 }
+
+// bufferedFile holds the bytes in memory until they are synced.
+type bufferedFile struct {
+	f   *os.File
+	mem []byte
+}
+
+func (b *bufferedFile) Bytes() []byte { return b.mem }
+
+func (b *bufferedFile) Sync(from, to int) error {
+	if to <= from {
+		return nil
+	}
+	if _, err := b.f.WriteAt(b.mem[from:to], int64(from)); err != nil {
+		return err
+	}
+	return dataSync(b.f)
+}
+
+func (b *bufferedFile) Close() error { return b.f.Close() }
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

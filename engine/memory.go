@@ -17,7 +17,7 @@ func newMemorySegments() *memorySegments {
 	return &memorySegments{files: make(map[uint64]memoryFile)}
 }
 
-func (m *memorySegments) Create(number uint64, size int) (segmentFile, error) {
+func (m *memorySegments) Create(number uint64, size int, _ bool) (segmentFile, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := make(memoryFile, size)

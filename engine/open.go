@@ -37,7 +37,7 @@ func newEngine(o Options) *Engine {
 		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), stop: make(chan struct{})}
 	e.pipes.New = func() any { return e.NewPipeline() }
 	e.SetUpdatePeriod(o.UpdatePeriod)
-	e.SetSync(o.Sync)
+	e.sync.Store(uint32(o.Sync))
 	e.gen.Store(1)
 	return e
 }
@@ -152,7 +152,7 @@ func (e *Engine) catchUp(m mark, fresh bool) error {
 	for _, n := range list {
 		number = max(number, n+1)
 	}
-	if e.journal, err = openJournal(e.segments, e.log, e.options.segment, number, m.sum); err != nil {
+	if e.journal, err = openJournal(e.segments, e.log, e.options.segment, e.Sync() == Always, number, m.sum); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	e.commitMu.Lock()
@@ -189,12 +189,12 @@ func (e *Engine) Close() error {
 	if e.Failed() == nil {
 		err = e.Flush()
 	}
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
 	e.halt() // whoever was in the middle of something is done; all who come see closed
 	defer e.resume()
 	e.scans.Lock()
 	defer e.scans.Unlock()
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
 	return errors.Join(err, e.journal.Close(), e.db.Close(), e.folder.lock.Close())
 }
 

@@ -32,6 +32,7 @@ type Pipeline struct {
 	clock  int64    // Now, read once per pipeline at most; 0: not yet
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
+	hint   *entry // perhaps that of the next key; of the last one after a command
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
 }
@@ -147,15 +148,18 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 	if p.e.closed.Load() {
 		return nil, ErrClosed
 	}
-	hash := p.e.hash(key)
 	for {
-		e := p.e.table.find(hash, p.DB, key)
-		if e == nil {
-			e, err := p.load(hash, string(append([]byte{p.DB}, key...)))
-			if e != nil || err != nil {
-				return e, err
+		e := p.hint
+		p.hint = nil
+		if e == nil || e.key[0] != p.DB || e.key[1:] != string(key) {
+			hash := p.e.hash(key)
+			if e = p.e.table.find(hash, p.DB, key); e == nil {
+				e, err := p.load(hash, string(append([]byte{p.DB}, key...)))
+				if e != nil || err != nil {
+					return e, err
+				}
+				continue
 			}
-			continue
 		}
 		if n := len(p.held); n > 0 && p.held[n-1].e == e && (p.held[n-1].exclusive || !exclusive) {
 			return e, nil
@@ -165,6 +169,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 			if !e.used.Load() {
 				e.used.Store(true)
 			}
+			p.hint = e
 			return e, nil
 		}
 		p.unlockLast()

@@ -149,6 +149,7 @@ func (e *Engine) read(en *entry) error {
 	en.take(e.id, s)
 	en.refreshed = e.Now()
 	e.show(en)
+	e.tend(en)
 	return nil
 }
 
