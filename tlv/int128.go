@@ -9,7 +9,7 @@ import (
 
 // Int128 is a signed integer of 128 bits in two's complement. Sums of contributions are kept in it: a merge may push
 // the true sum past int64, and one client on two replicas can push one replica's total there. Arithmetic wraps at
-// 128 bits, which no number of 64-bit increments reaches.
+// 128 bits, which no number of 64-bit increments reaches. The zero Int128 is 0; values compare with ==.
 type Int128 struct {
 	Hi int64
 	Lo uint64
@@ -55,25 +55,38 @@ func (i Int128) String() string {
 	return b.Add(b, new(big.Int).SetUint64(i.Lo)).String()
 }
 
-// appendZigzag128 appends i zigzagged and zipped: at most 16 bytes.
-func appendZigzag128(buf []byte, i Int128) []byte {
+const maxZip128 = 16 // bytes of a zipped 128-bit integer
+
+// appendTiny128 appends i zigzagged and zipped: a tiny record, or I beyond 9 bytes; at most 18 bytes in all.
+func appendTiny128(buf []byte, i Int128) []byte {
 	sign := uint64(i.Hi >> 63)
 	lo := i.Lo<<1 ^ sign
 	hi := (uint64(i.Hi)<<1 | i.Lo>>63) ^ sign
 	if hi == 0 {
-		return AppendZip(buf, lo)
+		return AppendTinyZip(buf, lo)
 	}
-	return AppendZip(appendWidth(buf, lo, 8), hi)
+	if n := maxZip + ZipLen(hi); n > maxTiny {
+		buf = AppendHeader(buf, 'I', n)
+	} else {
+		buf = append(buf, '0'+byte(n))
+	}
+	return AppendZip(appendWidth(buf, lo, maxZip), hi)
 }
 
-func readZigzag128(body []byte) (Int128, error) {
-	if len(body) > 16 || len(body) > 0 && body[len(body)-1] == 0 {
-		return Int128{}, fmt.Errorf("%w: zipped 128-bit integer % x", ErrMalformed, body)
+// takeTiny128 reads what appendTiny128 wrote.
+func takeTiny128(data []byte) (i Int128, rest []byte, err error) {
+	if len(data) > 0 && data[0] <= '0'+maxZip {
+		v, rest, err := TakeZip(data)
+		return FromInt64(Unzigzag(v)), rest, err
 	}
-	lo, hi := readWidth(body[:min(8, len(body))]), uint64(0)
-	if len(body) > 8 {
-		hi = readWidth(body[8:])
+	body, rest, err := TakeTiny(data, 'I')
+	if err == nil && !isZip(body, maxZip128) {
+		err = malformed("zipped 128-bit integer % x", body)
 	}
+	if err != nil {
+		return Int128{}, data, err
+	}
+	lo, hi := readWidth(body[:maxZip]), readWidth(body[maxZip:])
 	sign := -(lo & 1)
-	return Int128{Hi: int64(hi>>1 ^ sign), Lo: (lo>>1 | hi<<63) ^ sign}, nil
+	return Int128{Hi: int64(hi>>1 ^ sign), Lo: (lo>>1 | hi<<63) ^ sign}, rest, nil
 }

@@ -2,67 +2,11 @@ package tlv
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
-// ReplicaID names a replica for ever: 64 random bits, never zero, never used again.
-type ReplicaID uint64
-
-// Stamp is a hybrid logical clock reading: milliseconds since the Unix epoch << 20, plus a counter.
-type Stamp uint64
-
-// Millis is the physical part of the stamp, in milliseconds since the Unix epoch.
-func (s Stamp) Millis() int64 { return int64(s >> StampShift) }
-
-// StampShift is the number of low bits of a Stamp that count within a millisecond.
-const StampShift = 20
-
-// Kind says which way a counter goes.
-type Kind uint8
-
-// The kinds of counter. A key is a ZCounter if any live contribution is one.
-const (
-	ZCounter Kind = iota // both ways; the default
-	Natural              // grows only
-)
-
-// String is the kind's name in commands and logs.
-func (k Kind) String() string {
-	if k == Natural {
-		return "natural"
-	}
-	return "zcounter"
-}
-
-// Expiry is one replica's last EXPIRE (At in milliseconds since the Unix epoch) or PERSIST (At is 0).
-// A zero Stamp means that the replica has set neither.
-type Expiry struct {
-	Stamp Stamp
-	At    int64
-}
-
-// Contribution is what one replica added to one counter. Only that replica writes it.
-type Contribution struct {
-	Replica  ReplicaID
-	Birth    Stamp  // since when Total counts
-	Rev      Stamp  // of the batch that published this
-	Last     Stamp  // of the batch with the last increment or SET; 0: it only carries an expiry
-	Total    Int128 // added since Birth, less what was taken off
-	Kind     Kind
-	HasValue bool  // Assigned is meant
-	Closed   bool  // the replica has nothing here
-	Assigned int64 // of the SET that gave birth to it
-	Expiry   Expiry
-}
-
-// Reset says that somebody cancelled all of Replica's contribution up to Rev, when its total was Base.
-type Reset struct {
-	Replica ReplicaID
-	Rev     Stamp
-	Base    Int128
-}
-
-// State is all that is known of one key. Both lists are sorted by replica, one entry each.
+// State is all that is known of one key. Both lists are in ascending order of replica, one entry each.
 // The zero State is that of a key nobody ever wrote.
 type State struct {
 	Contributions []Contribution
@@ -71,6 +15,17 @@ type State struct {
 
 // Empty says that nothing at all is known.
 func (s *State) Empty() bool { return len(s.Contributions) == 0 && len(s.Resets) == 0 }
+
+// Validate says what of s no replica can have written.
+func (s *State) Validate() error {
+	if err := validateParts[Contribution](s.Contributions); err != nil {
+		return fmt.Errorf("contributions: %w", err)
+	}
+	if err := validateParts[Reset](s.Resets); err != nil {
+		return fmt.Errorf("resets: %w", err)
+	}
+	return nil
+}
 
 // Contribution is replica's part, or nil. The pointer is into the state.
 func (s *State) Contribution(replica ReplicaID) *Contribution {
@@ -90,7 +45,7 @@ func (s *State) Reset(replica ReplicaID) *Reset {
 	return &s.Resets[i]
 }
 
-// Put sets replica's contribution, whatever was there.
+// Put sets the contribution of c's replica, whatever was there.
 func (s *State) Put(c Contribution) {
 	i, ok := slices.BinarySearchFunc(s.Contributions, c.Replica, compareContribution)
 	if ok {
@@ -105,24 +60,17 @@ func (s *State) PutReset(r Reset) {
 	i, ok := slices.BinarySearchFunc(s.Resets, r.Replica, compareReset)
 	if !ok {
 		s.Resets = slices.Insert(s.Resets, i, r)
-	} else if r.Rev > s.Resets[i].Rev {
+	} else if r.newer(&s.Resets[i]) {
 		s.Resets[i] = r
 	}
 }
 
 // Merge makes s the least upper bound of s and o: per replica the contribution and the reset with the greater Rev;
-// a reset of an earlier life than the contribution's is dropped (design, section 2). Idempotent, commutative and
-// associative. o is only read; s keeps no reference to it.
+// a reset of an earlier life than the contribution's is dropped (design, section 2). Idempotent and commutative;
+// associative where a replica's births never go back as its revs grow. o is only read; s keeps no reference to it.
 func (s *State) Merge(o *State) {
-	for i := range o.Contributions {
-		c := &o.Contributions[i]
-		if mine := s.Contribution(c.Replica); mine == nil || c.Rev > mine.Rev {
-			s.Put(*c)
-		}
-	}
-	for i := range o.Resets {
-		s.PutReset(o.Resets[i])
-	}
+	s.Contributions = union(s.Contributions, o.Contributions)
+	s.Resets = union(s.Resets, o.Resets)
 	s.dropStale()
 }
 
@@ -149,71 +97,68 @@ func (s *State) Clone() State {
 	return State{Contributions: slices.Clone(s.Contributions), Resets: slices.Clone(s.Resets)}
 }
 
-// Cut is the stamp up to which all of replica is cancelled; 0 if nothing is.
-func (s *State) Cut(replica ReplicaID) Stamp {
-	if r := s.Reset(replica); r != nil {
-		return r.Rev
-	}
-	return 0
-}
-
-// Live says whether c, a contribution of s, counts.
-func (s *State) Live(c *Contribution) bool { return !c.Closed && c.Last > s.Cut(c.Replica) }
-
-// Open says whether anything of c, a contribution of s, is not cancelled: it is live or carries an expiry.
-func (s *State) Open(c *Contribution) bool { return !c.Closed && c.Rev > s.Cut(c.Replica) }
-
-// Net is what c, a contribution of s, adds, and whether its assigned value still stands.
-func (s *State) Net(c *Contribution) (Int128, bool) {
-	if r := s.Reset(c.Replica); r != nil && r.Rev >= c.Birth {
-		return c.Total.Sub(r.Base), false
-	}
-	return c.Total, c.HasValue
-}
-
-// View is what a key shows, before its expiry is asked.
-type View struct {
-	Exists bool
-	Kind   Kind
-	Sum    Int128 // true sum; readers clamp it to int64
-	Expiry Expiry // in force; a zero Stamp or At: none
-	Owner  ReplicaID
-}
-
-// View computes what the state shows (design, section 2).
-func (s *State) View() View {
-	v := View{Kind: Natural}
-	var set *Contribution // the live one whose assigned value counts
+// AppendState appends s, without a header of its own.
+func AppendState(buf []byte, s *State) []byte {
 	for i := range s.Contributions {
-		c := &s.Contributions[i]
-		if c.Closed {
-			continue
-		}
-		if cut := s.Cut(c.Replica); c.Expiry.Stamp > cut && laterExpiry(c, &v) {
-			v.Expiry, v.Owner = c.Expiry, c.Replica
-		}
-		if !s.Live(c) {
-			continue
-		}
-		v.Exists = true
-		v.Kind = min(v.Kind, c.Kind)
-		net, assigned := s.Net(c)
-		v.Sum = v.Sum.Add(net)
-		if assigned && (set == nil || cmp.Or(cmp.Compare(c.Birth, set.Birth), cmp.Compare(c.Replica, set.Replica)) > 0) {
-			set = c
-		}
+		buf = appendContribution(buf, &s.Contributions[i])
 	}
-	if set != nil {
-		v.Sum = v.Sum.Add(FromInt64(set.Assigned))
+	for i := range s.Resets {
+		buf = appendReset(buf, &s.Resets[i])
 	}
-	if v.Expiry.At == 0 {
-		v.Expiry, v.Owner = Expiry{}, 0
-	}
-	return v
+	return buf
 }
 
-func laterExpiry(c *Contribution, v *View) bool {
-	return c.Expiry.Stamp > v.Expiry.Stamp || c.Expiry.Stamp == v.Expiry.Stamp && c.Replica > v.Owner
+// ParseState reads a whole state. Nothing of data is kept. Two allocations at most.
+func ParseState(data []byte) (s State, err error) {
+	err = ParseStateInto(&s, data)
+	return s, err
+}
+
+// ParseStateInto is ParseState into the memory that s already has; what s was is lost. After an error s is empty.
+func ParseStateInto(s *State, data []byte) error {
+	s.Contributions, s.Resets = s.Contributions[:0], s.Resets[:0]
+	err := s.parse(data)
+	if err == nil {
+		err = s.Validate()
+	}
+	if err != nil {
+		s.Contributions, s.Resets = s.Contributions[:0], s.Resets[:0]
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
+}
+
+// parse appends what data holds, unchecked, to s, which is empty.
+func (s *State) parse(data []byte) error {
+	if n := countRecords(data, 'C', minContribution); n > 0 {
+		s.Contributions = slices.Grow(s.Contributions, n)
+	}
+	if n := countRecords(data, 'R', minReset); n > 0 {
+		s.Resets = slices.Grow(s.Resets, n)
+	}
+	for rest := data; len(rest) > 0; {
+		typ, body, next, err := Take(rest)
+		if err == nil {
+			err = s.parseRecord(typ, body)
+		}
+		if err != nil {
+			return fmt.Errorf("offset %d: %w", len(data)-len(rest), inside(err))
+		}
+		rest = next
+	}
+	return nil
+}
+
+func (s *State) parseRecord(typ byte, body []byte) error {
+	switch {
+	case typ == 'C' && len(s.Resets) == 0:
+		s.Contributions = append(s.Contributions, Contribution{})
+		return s.Contributions[len(s.Contributions)-1].parse(body)
+	case typ == 'R':
+		s.Resets = append(s.Resets, Reset{})
+		return s.Resets[len(s.Resets)-1].parse(body)
+	}
+	return malformed("record %c in a state", typ)
 }
 
 func compareContribution(c Contribution, r ReplicaID) int { return cmp.Compare(c.Replica, r) }

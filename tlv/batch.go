@@ -1,0 +1,151 @@
+package tlv
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"math/bits"
+)
+
+// Batch is what one flush of one replica published.
+type Batch struct {
+	Replica ReplicaID
+	Prev    Stamp // of the replica's batch before; 0 for its first
+	Stamp   Stamp
+	Deltas  []Delta // in any order, one per key
+}
+
+// Delta is what one flush changed of one key; State is itself a state, and not empty.
+type Delta struct {
+	Key   []byte // the engine's key: database, then name
+	State State
+}
+
+const (
+	// MaxKey is the greatest length of a Delta's Key in bytes: the database, and a name of 64 KiB.
+	MaxKey    = 1 + 64<<10
+	databases = 16
+)
+
+// Validate says what of b its replica cannot have written. Its own contributions carry the batch's stamp, and no key comes
+// twice: who takes the batch in may look each key up once, and count on nothing of the batch being there yet.
+func (b *Batch) Validate() error {
+	if b.Replica == 0 || b.Stamp <= b.Prev {
+		return malformed("batch of replica %x, stamp %d after %d", uint64(b.Replica), b.Stamp, b.Prev)
+	}
+	for i := range b.Deltas {
+		if err := b.validateDelta(&b.Deltas[i]); err != nil {
+			return fmt.Errorf("delta %d: %w", i, err)
+		}
+	}
+	if i := repeatedKey(b.Deltas); i >= 0 {
+		return malformed("delta %d repeats a key", i)
+	}
+	return nil
+}
+
+func (b *Batch) validateDelta(d *Delta) error {
+	switch {
+	case len(d.Key) == 0 || len(d.Key) > MaxKey:
+		return malformed("key of %d bytes", len(d.Key))
+	case d.Key[0] >= databases:
+		return malformed("database %d", d.Key[0])
+	case d.State.Empty():
+		return malformed("empty delta")
+	}
+	if err := d.State.Validate(); err != nil {
+		return err
+	}
+	if c := d.State.Contribution(b.Replica); c != nil && c.Rev != b.Stamp {
+		return malformed("own contribution of rev %d in batch %d", c.Rev, b.Stamp)
+	}
+	return nil
+}
+
+// repeatedKey is the index of the first delta whose key another has before it, or -1. The table of what was seen is of
+// two to four slots a key, under a seed of its own: nobody can make keys that collide.
+func repeatedKey(deltas []Delta) int {
+	if len(deltas) < 2 {
+		return -1
+	}
+	seed := maphash.MakeSeed()
+	slots := make([]uint32, 2<<bits.Len(uint(len(deltas)-1))) // index + 1; 0: free
+	for i := range deltas {
+		key := deltas[i].Key
+		at := maphash.Bytes(seed, key)
+		for ; slots[at%uint64(len(slots))] != 0; at++ {
+			if bytes.Equal(deltas[slots[at%uint64(len(slots))]-1].Key, key) {
+				return i
+			}
+		}
+		slots[at%uint64(len(slots))] = uint32(i + 1)
+	}
+	return -1
+}
+
+// AppendBatch appends b as one record, which is less than 4 GiB. It allocates nothing if buf has room.
+func AppendBatch(buf []byte, b *Batch) []byte {
+	start := len(buf)
+	buf = openRecord(buf)
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Replica))
+	buf = AppendTinyZip(buf, uint64(b.Prev))
+	buf = AppendTinyZip(buf, uint64(b.Stamp))
+	for i := range b.Deltas {
+		buf = appendDelta(buf, &b.Deltas[i])
+	}
+	return closeRecord(buf, start, 'B')
+}
+
+func appendDelta(buf []byte, d *Delta) []byte {
+	start := len(buf)
+	buf = Append(openRecord(buf), 'K', d.Key)
+	return closeRecord(AppendState(buf, &d.State), start, 'D')
+}
+
+// minDelta bounds the body of a record D from below: a key of one byte, and a reset.
+const minDelta = shortHead + 1 + shortHead + minReset
+
+// ParseBatch reads one batch from the start of data. Keys are slices of data; nothing else of it is kept.
+func ParseBatch(data []byte) (b Batch, rest []byte, err error) {
+	body, rest, err := Expect(data, 'B')
+	if err == nil {
+		err = b.parse(body)
+	}
+	if err == nil {
+		err = b.Validate()
+	}
+	if err != nil {
+		return Batch{}, data, fmt.Errorf("batch: %w", err)
+	}
+	return b, rest, nil
+}
+
+func (b *Batch) parse(body []byte) error {
+	r := reader{rest: body}
+	b.Replica = r.replica()
+	b.Prev, b.Stamp = r.stamp(), r.stamp()
+	if n := countRecords(r.rest, 'D', minDelta); n > 0 {
+		b.Deltas = make([]Delta, 0, n)
+	}
+	for len(r.rest) > 0 {
+		b.Deltas = append(b.Deltas, Delta{})
+		offset := len(body) - len(r.rest)
+		if err := b.Deltas[len(b.Deltas)-1].parse(&r); err != nil {
+			return fmt.Errorf("offset %d: %w", offset, err)
+		}
+	}
+	return r.end()
+}
+
+func (d *Delta) parse(from *reader) error {
+	r := reader{rest: from.record('D')}
+	if from.err != nil {
+		return from.err
+	}
+	d.Key = r.record('K')
+	if r.err != nil {
+		return r.err
+	}
+	return d.State.parse(r.rest)
+}

@@ -1,0 +1,118 @@
+// Package tlv frames records as type, length and body, and writes the states of counters and the batches of replicas in
+// them. It is the format of the store's values, of the journal's records and of what replicas send each other.
+//
+// # Records
+//
+//	short   a..z  length (1 B)                  body    up to 255 bytes
+//	long    A..Z  length (4 B, little-endian)   body    256 bytes to 4 GiB - 1
+//	tiny    0..9                                body    up to 9 bytes, where the position implies the type
+//
+// The letter is the type; its case only says which form the length has.
+//
+//	75 02 68 69                # U "hi"
+//
+// # Integers
+//
+// Integers are zipped: little-endian without the zero bytes at the end, so 0 is an empty body. Signed ones are zigzagged
+// first, 0 -1 1 -2 to 0 1 2 3. Inside records they stand as tiny records; 128-bit ones beyond 9 bytes as records I.
+//
+//	32 e8 03                   # 1000
+//	31 09                      # -5, zigzagged to 9
+//
+// Two integers are zipped into a pair of 1, 2, 4 or 8 bytes each; see AppendZipPair.
+//
+//	33 e8 03 1a                # 1000 and 26, 2 + 1 bytes
+//
+// # States
+//
+// A state is the contributions to a key, then its resets, each list in ascending order of replica. Stamps of a
+// contribution are written as their distance from rev, which they never exceed.
+//
+//	C  replica    8 B, little-endian          Contribution.Replica
+//	   rev        zipped                      Contribution.Rev
+//	   birth      zipped rev - birth          Contribution.Birth
+//	   last       zipped rev - last + 1; 0: none  Contribution.Last
+//	   total      zigzagged, 128 bits         Contribution.Total
+//	   flags      zipped: 1 natural, 2 closed, 4 assigned, 8 expiry  Contribution.Kind, .Closed, .HasValue
+//	   assigned   zigzagged, if flag 4        Contribution.Assigned
+//	   stamp      zipped rev - stamp, if flag 8   Contribution.Expiry.Stamp
+//	   at         zipped milliseconds, if flag 8  Contribution.Expiry.At
+//	R  replica    8 B, little-endian          Reset.Replica
+//	   rev        zipped                      Reset.Rev
+//	   base       zigzagged, 128 bits         Reset.Base
+//
+// A contribution of 5 by replica 1, born and published at stamp 0x10:
+//
+//	63 10                      # C, 16 bytes
+//	01 00 00 00 00 00 00 00    # replica 1
+//	31 10                      # rev 0x10
+//	30                         # birth = rev
+//	31 01                      # last = rev
+//	31 0a                      # total 5
+//	30                         # no flags: a ZCounter
+//
+// A SET to -1 by replica 2, born at 0x10, published at 0x20 with an EXPIRE of 0x18 that ends at 1000 ms:
+//
+//	63 18                      # C, 24 bytes
+//	02 00 00 00 00 00 00 00    # replica 2
+//	31 20                      # rev 0x20
+//	31 10                      # birth = rev - 0x10
+//	31 01                      # last = rev
+//	30                         # total 0
+//	31 0c                      # flags: assigned, expiry
+//	31 01                      # assigned -1
+//	31 08                      # stamp = rev - 8
+//	32 e8 03                   # at 1000
+//
+// Somebody cancelled replica 1 up to stamp 0x10, when its total was 5:
+//
+//	72 0c                      # R, 12 bytes
+//	01 00 00 00 00 00 00 00    # replica 1
+//	31 10                      # rev 0x10
+//	31 0a                      # base 5
+//
+// # Batches
+//
+//	B  replica    8 B, little-endian          Batch.Replica
+//	   prev       zipped                      Batch.Prev
+//	   stamp      zipped                      Batch.Stamp
+//	   deltas     one record D each           Batch.Deltas
+//	D  key        record K: database (1 B, 0..15), then up to 64 KiB  Delta.Key
+//	   state      to the end                  Delta.State
+//
+// The first batch of replica 1, with an INCRBY 5 of the key "hi" in database 0:
+//
+//	62 24                      # B, 36 bytes
+//	01 00 00 00 00 00 00 00    # replica 1
+//	30                         # prev 0: there was none
+//	31 10                      # stamp 0x10
+//	64 17                      # D, 23 bytes
+//	6b 03 00 68 69             # K, database 0, "hi"
+//	63 10 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 30
+//
+// # Plain counters
+//
+// N and Z are counters of the seed system in its own format, one record per replica in ascending order.
+//
+//	T  pair       record T, tiny if it can be: total, replica               NTotal
+//	I  pair       record T, tiny if it can be: revision (zigzagged), replica  ZValue.Revision, .Replica
+//	   value      zigzagged and zipped, to the end                          ZValue.Value
+//
+// An N to which replica 1 added 5:
+//
+//	74 03 32 05 01             # T: total 5, replica 1
+//
+// A Z to which replica 1 added -12, in revision 4:
+//
+//	69 04 32 08 01 17          # I: revision 4, replica 1, value -12
+//
+// # Reading
+//
+// There is one way to write anything: the shortest. Readers refuse any other, so what is accepted is written back alike.
+// They also refuse what no replica can have written (the Validate methods). Input is not trusted: reading never panics,
+// and allocates at most 10 bytes for each byte of input, and 1 KiB: a Contribution takes 80 bytes and at least 17 as
+// written, a Delta 72 beside its state, and the check for repeated keys up to 16. Bodies and keys are slices of the input.
+//
+// A reader that meets the end of the data too early says ErrIncomplete if more data may help, that is for the outermost
+// record; everything else that is wrong is ErrMalformed.
+package tlv

@@ -1,0 +1,114 @@
+package tlv
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+// What is accepted is written back alike; what is not says why, in one of two ways.
+func checkRefusal(t *testing.T, data []byte, err error) {
+	t.Helper()
+	if errors.Is(err, ErrMalformed) == errors.Is(err, ErrIncomplete) {
+		t.Errorf("% x: %v; want one of %v, %v", data, err, ErrIncomplete, ErrMalformed)
+	}
+}
+
+func FuzzTake(f *testing.F) {
+	for _, s := range []string{"", "u\x02hi", "0", "2hi", "U\x00\x01\x00\x00" + string(make([]byte, 256)), "U\xff\xff\xff\xff", "i\x0a0123456789"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		typ, body, rest, err := Take(data)
+		if err != nil {
+			checkRefusal(t, data, err)
+			return
+		}
+		back := append([]byte{'0' + byte(len(body))}, body...)
+		if typ != '0' {
+			back = Append(nil, typ, body)
+		}
+		if back = append(back, rest...); !bytes.Equal(back, data) {
+			t.Errorf("Take(% x) = %c, % x, % x", data, typ, body, rest)
+		}
+	})
+}
+
+func FuzzParseState(f *testing.F) {
+	f.Add(AppendState(nil, &State{Contributions: []Contribution{exampleAdd, exampleSet}, Resets: []Reset{exampleReset}}))
+	f.Add(AppendState(nil, &State{Contributions: []Contribution{{Replica: 1, Birth: 9, Rev: 9, Last: 9, Kind: Natural, Total: Int128{Hi: -1 << 63}}}}))
+	f.Add(AppendState(nil, &State{Contributions: []Contribution{{Replica: 1, Birth: 9, Rev: 9, Closed: true}}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := ParseState(data)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Errorf("ParseState(% x): %v; want %v", data, err, ErrMalformed)
+			}
+			return
+		}
+		if back := AppendState(nil, &s); !bytes.Equal(back, data) {
+			t.Errorf("ParseState(% x) = %+v, written back % x", data, s, back)
+		}
+		merged := s.Clone()
+		merged.Merge(&s)
+		if err := merged.Validate(); err != nil {
+			t.Errorf("merged with itself: %+v, %v", merged, err)
+		}
+		merged.View()
+	})
+}
+
+func FuzzParseBatch(f *testing.F) {
+	b := exampleBatch()
+	f.Add(AppendBatch(nil, &b))
+	b.Deltas = append(b.Deltas, Delta{[]byte("\x0f"), State{Resets: []Reset{exampleReset}}}, Delta{make([]byte, 300), State{Resets: []Reset{exampleReset}}})
+	f.Add(AppendBatch(nil, &b))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, rest, err := ParseBatch(data)
+		if err != nil {
+			checkRefusal(t, data, err)
+			return
+		}
+		if back := append(AppendBatch(nil, &b), rest...); !bytes.Equal(back, data) {
+			t.Errorf("ParseBatch(% x) = %+v, written back % x", data, b, back)
+		}
+	})
+}
+
+func FuzzParseN(f *testing.F) {
+	f.Add(AppendN(nil, N{{1, 5}, {1 << 40, 1 << 62}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		n, err := ParseN(data)
+		if back := AppendN(nil, n); err == nil && !bytes.Equal(back, data) {
+			t.Errorf("ParseN(% x) = %v, written back % x", data, n, back)
+		} else if err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("ParseN(% x): %v; want %v", data, err, ErrMalformed)
+		}
+	})
+}
+
+func FuzzParseZ(f *testing.F) {
+	f.Add(AppendZ(nil, Z{{1, 4, -12}, {1 << 40, 1 << 33, 1 << 62}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		z, err := ParseZ(data)
+		if back := AppendZ(nil, z); err == nil && !bytes.Equal(back, data) {
+			t.Errorf("ParseZ(% x) = %v, written back % x", data, z, back)
+		} else if err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("ParseZ(% x): %v; want %v", data, err, ErrMalformed)
+		}
+	})
+}
+
+func FuzzUnzipPair(f *testing.F) {
+	for _, pair := range [][2]uint64{{0, 0}, {1, 0}, {0, 1}, {1 << 9, 1}, {1, 1 << 20}, {1 << 40, 0}, {1 << 63, 1 << 63}} {
+		f.Add(AppendZipPair(nil, pair[0], pair[1]))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, b, err := UnzipPair(data)
+		if back := AppendZipPair(nil, a, b); err == nil && !bytes.Equal(back, data) {
+			t.Errorf("UnzipPair(% x) = %d, %d, written back % x", data, a, b, back)
+		} else if err != nil && !errors.Is(err, ErrMalformed) {
+			t.Errorf("UnzipPair(% x): %v; want %v", data, err, ErrMalformed)
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package tlv
+
+// View is what a key shows, before its expiry is asked.
+type View struct {
+	Exists bool
+	Kind   Kind      // Natural where nothing is live
+	Sum    Int128    // true sum; readers clamp it to int64
+	Expiry Expiry    // in force; zero: none
+	Owner  ReplicaID // of the expiry in force; it carries it out
+}
+
+// Cut is the stamp up to which all of replica is cancelled; 0 if nothing is.
+func (s *State) Cut(replica ReplicaID) Stamp {
+	if r := s.Reset(replica); r != nil {
+		return r.Rev
+	}
+	return 0
+}
+
+// Live says whether c, a contribution of s, counts.
+func (s *State) Live(c *Contribution) bool { return !c.Closed && c.Last > s.Cut(c.Replica) }
+
+// Open says whether anything of c, a contribution of s, is not cancelled: it is live or carries an expiry.
+func (s *State) Open(c *Contribution) bool { return !c.Closed && c.Rev > s.Cut(c.Replica) }
+
+// Net is what c, a contribution of s, adds, and whether its assigned value still stands.
+func (s *State) Net(c *Contribution) (Int128, bool) {
+	if r := s.Reset(c.Replica); r != nil && r.Rev >= c.Birth {
+		return c.Total.Sub(r.Base), false
+	}
+	return c.Total, c.HasValue
+}
+
+// View computes what the state shows (design, section 2). It allocates nothing.
+func (s *State) View() View {
+	v := View{Kind: Natural}
+	var set *Contribution // the latest live one whose assigned value stands
+	for i := range s.Contributions {
+		c := &s.Contributions[i]
+		if s.armed(c) && !c.Expiry.before(&v) {
+			v.Expiry, v.Owner = c.Expiry, c.Replica
+		}
+		if !s.Live(c) {
+			continue
+		}
+		net, assigned := s.Net(c)
+		v.Exists, v.Kind, v.Sum = true, min(v.Kind, c.Kind), v.Sum.Add(net)
+		if assigned && (set == nil || c.Birth >= set.Birth) {
+			set = c
+		}
+	}
+	if set != nil {
+		v.Sum = v.Sum.Add(FromInt64(set.Assigned))
+	}
+	if v.Expiry.At == 0 { // none, or a PERSIST
+		v.Expiry, v.Owner = Expiry{}, 0
+	}
+	return v
+}
+
+// armed says whether c carries an EXPIRE or a PERSIST that nobody has cancelled.
+func (s *State) armed(c *Contribution) bool {
+	return !c.Closed && c.Expiry.Stamp > s.Cut(c.Replica)
+}
+
+// before says whether what v has so far is later. Replicas come in ascending order: of equal stamps the later one wins.
+func (e Expiry) before(v *View) bool { return e.Stamp < v.Expiry.Stamp }

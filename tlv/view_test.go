@@ -1,0 +1,179 @@
+package tlv
+
+import (
+	"encoding/json"
+	"math/big"
+	"os"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// naive is the model's State: maps, and its rules word for word.
+type naive struct {
+	c map[ReplicaID]Contribution
+	r map[ReplicaID]Reset
+}
+
+func newNaive(s *State) naive {
+	n := naive{map[ReplicaID]Contribution{}, map[ReplicaID]Reset{}}
+	for _, c := range s.Contributions {
+		n.c[c.Replica] = c
+	}
+	for _, r := range s.Resets {
+		n.r[r.Replica] = r
+	}
+	return n
+}
+
+func (n naive) cut(id ReplicaID) Stamp { return n.r[id].Rev }
+func (n naive) live(id ReplicaID) bool { return !n.c[id].Closed && n.c[id].Last > n.cut(id) }
+
+func (n naive) net(id ReplicaID) (total *big.Int, assigned bool) {
+	c := n.c[id]
+	if n.cut(id) >= c.Birth {
+		return new(big.Int).Sub(toBig(c.Total), toBig(n.r[id].Base)), false
+	}
+	return toBig(c.Total), c.HasValue
+}
+
+func (n naive) value() (sum *big.Int, kind Kind, exists bool) {
+	sum, kind = new(big.Int), Natural
+	var birth Stamp
+	var winner ReplicaID
+	for id, c := range n.c {
+		if !n.live(id) {
+			continue
+		}
+		exists = true
+		if c.Kind == ZCounter {
+			kind = ZCounter
+		}
+		total, assigned := n.net(id)
+		sum.Add(sum, total)
+		if assigned && (c.Birth > birth || c.Birth == birth && id > winner) {
+			birth, winner = c.Birth, id
+		}
+	}
+	if winner != 0 {
+		sum.Add(sum, big.NewInt(n.c[winner].Assigned))
+	}
+	return sum, kind, exists
+}
+
+func (n naive) expiry() (e Expiry, owner ReplicaID) {
+	for id, c := range n.c {
+		x := c.Expiry
+		if c.Closed || x.Stamp == 0 || x.Stamp <= n.cut(id) {
+			continue
+		}
+		if x.Stamp > e.Stamp || x.Stamp == e.Stamp && id > owner {
+			e, owner = x, id
+		}
+	}
+	if e.At == 0 {
+		return Expiry{}, 0
+	}
+	return e, owner
+}
+
+func TestViewAgainstTheRules(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := drawHistory(t)
+		s := h.draw(t)
+		v, n := s.View(), newNaive(&s)
+		sum, kind, exists := n.value()
+		if toBig(v.Sum).Cmp(wrap(sum)) != 0 || v.Kind != kind || v.Exists != exists {
+			t.Errorf("View of %+v: %v, %v, exists %t; want %v, %v, %t", s, v.Sum, v.Kind, v.Exists, sum, kind, exists)
+		}
+		if e, owner := n.expiry(); v.Expiry != e || v.Owner != owner {
+			t.Errorf("View of %+v: expiry %v of %d; want %v of %d", s, v.Expiry, v.Owner, e, owner)
+		}
+		for i := range s.Contributions {
+			c := &s.Contributions[i]
+			if open := !c.Closed && c.Rev > n.cut(c.Replica); s.Open(c) != open {
+				t.Errorf("Open(%+v) in %+v = %t; want %t", c, s, !open, open)
+			}
+		}
+	})
+}
+
+// The rows of testdata/merges.json; its README says how it was made.
+type (
+	modelState struct {
+		C [][]any
+		R [][]any
+	}
+	modelMerge struct {
+		A, B, Merged modelState
+		Value        *int64
+		Expiry       []int64 // stamp, replica, at
+	}
+)
+
+func number(v any) int64 {
+	n, _ := v.(json.Number)
+	i, _ := n.Int64()
+	return i
+}
+
+func (m *modelState) state() (s State) {
+	for _, f := range m.C {
+		c := Contribution{Replica: ReplicaID(number(f[0])), Birth: Stamp(number(f[1])), Rev: Stamp(number(f[2])), Last: Stamp(number(f[3])),
+			Total: FromInt64(number(f[4])), HasValue: f[5] != nil, Assigned: number(f[5]), Closed: f[7].(bool)}
+		if e, ok := f[6].([]any); ok {
+			c.Expiry = Expiry{Stamp: Stamp(number(e[0])), At: number(e[1])}
+		}
+		s.Contributions = append(s.Contributions, c)
+	}
+	for _, f := range m.R {
+		s.Resets = append(s.Resets, Reset{ReplicaID(number(f[0])), Stamp(number(f[1])), FromInt64(number(f[2]))})
+	}
+	return s
+}
+
+func readMerges(t *testing.T) (merges []modelMerge) {
+	t.Helper()
+	f, err := os.Open("testdata/merges.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	d := json.NewDecoder(f)
+	d.UseNumber()
+	if err := d.Decode(&merges); err != nil {
+		t.Fatal(err)
+	}
+	return merges
+}
+
+func TestMergeAndViewAgainstTheModel(t *testing.T) {
+	merges := readMerges(t)
+	if len(merges) != 200 {
+		t.Errorf("%d merges; want 200", len(merges))
+	}
+	for i, m := range merges {
+		a, b, want := m.A.state(), m.B.state(), m.Merged.state()
+		for _, s := range []State{a, b, want} {
+			if err := s.Validate(); err != nil {
+				t.Errorf("merge %d: Validate(%+v) = %v", i, s, err)
+			}
+		}
+		got := joined(&a, &b)
+		if !sameState(&got, &want) {
+			t.Errorf("merge %d: %+v; want %+v", i, got, want)
+		}
+		v := got.View()
+		if v.Exists != (m.Value != nil) || v.Exists && v.Sum != FromInt64(*m.Value) {
+			t.Errorf("merge %d: exists %t, %v; want %v", i, v.Exists, v.Sum, m.Value)
+		}
+		var expiry Expiry
+		var owner ReplicaID
+		if len(m.Expiry) == 3 {
+			expiry, owner = Expiry{Stamp(m.Expiry[0]), m.Expiry[2]}, ReplicaID(m.Expiry[1])
+		}
+		if v.Expiry != expiry || v.Owner != owner {
+			t.Errorf("merge %d: expiry %v of %d; want %v of %d", i, v.Expiry, v.Owner, expiry, owner)
+		}
+	}
+}
