@@ -177,3 +177,31 @@ func TestMergeAndViewAgainstTheModel(t *testing.T) {
 		}
 	}
 }
+
+// Stamps at the edges, which histories meet seldom or never.
+func TestViewAtTheCut(t *testing.T) {
+	set := Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 8, Total: FromInt64(3), HasValue: true, Assigned: 100, Expiry: Expiry{7, 50}}
+	for _, test := range []struct {
+		cut    Stamp
+		exists bool
+		sum    int64
+		at     int64
+	}{
+		{4, true, 103, 50}, // of an earlier life
+		{5, true, 2, 50},   // the value is cancelled, and 1 of the total
+		{6, true, 2, 50},
+		{7, true, 2, 0}, // the expiry too
+		{8, false, 0, 0},
+		{9, false, 0, 0},
+	} {
+		s := State{Contributions: []Contribution{set}}
+		s.Merge(&State{Resets: []Reset{{Replica: 1, Rev: test.cut, Base: FromInt64(1)}}})
+		if kept := len(s.Resets) == 1; kept != (test.cut >= set.Birth) {
+			t.Errorf("cut %d, birth %d: reset kept %t", test.cut, set.Birth, kept)
+		}
+		v := s.View()
+		if v.Exists != test.exists || v.Sum != FromInt64(test.sum) || v.Expiry.At != test.at {
+			t.Errorf("cut %d: %+v; want exists %t, sum %d, expiry at %d", test.cut, v, test.exists, test.sum, test.at)
+		}
+	}
+}
