@@ -1,0 +1,137 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"atomiccounter/commands"
+)
+
+// What those who are not let in are told.
+const (
+	tooManyClients = "-ERR max number of clients reached\r\n"
+	denied         = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. " +
+		"In this mode connections are only accepted from the loopback interface. " +
+		"If you want to connect from external computers to Redis you may adopt one of the following solutions: " +
+		"1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, " +
+		"however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. " +
+		"2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. " +
+		"3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. " +
+		"4) Setup a an authentication password for the default user. " +
+		"NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n"
+)
+
+// Pauses after a failed accept, while the process is out of descriptors for instance.
+const (
+	minAcceptPause = 5 * time.Millisecond
+	maxAcceptPause = time.Second
+)
+
+// accept lets clients of one listener in until it is closed. Whatever else fails, it tries again.
+func (s *Server) accept(ctx context.Context, l net.Listener) {
+	pause := minAcceptPause
+	for ctx.Err() == nil {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			pause = minAcceptPause
+			s.admit(nc)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			s.shared.Log.Error("cannot accept a connection", "listener", l.Addr().String(), "err", err, "retry", pause)
+			sleep(ctx, pause)
+			pause = min(2*pause, maxAcceptPause)
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// admit begins to serve a connection, or turns it away.
+func (s *Server) admit(nc net.Conn) {
+	if s.protected() && !local(nc.RemoteAddr()) {
+		s.turnAway(nc, denied)
+		return
+	}
+	client := describe(nc)
+	c, err := s.newConn(nc, client)
+	if err != nil {
+		s.shared.Log.Error("cannot serve a connection", "addr", client.Addr, "err", err)
+		s.turnAway(nc, "")
+		return
+	}
+	client.Kill = c.kill
+	if !s.shared.Clients.Add(client, s.shared.Config.MaxClients()) {
+		s.turnAway(nc, tooManyClients)
+		return
+	}
+	s.start(c)
+}
+
+// start runs the connection on a goroutine of its own, unless the server is ending.
+func (s *Server) start(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns == nil {
+		s.shared.Clients.Remove(c.client)
+		c.kill()
+		return
+	}
+	s.conns[c] = struct{}{}
+	s.shared.Stats.Connections.Add(1)
+	s.handlers.Go(func() {
+		defer s.remove(c)
+		c.serve()
+	})
+}
+
+func (s *Server) remove(c *conn) {
+	s.shared.Clients.Remove(c.client)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// turnAway tells the client why. A new socket has room for that, so it does not wait.
+func (s *Server) turnAway(nc net.Conn, why string) {
+	s.shared.Stats.Rejected.Add(1)
+	_, err := nc.Write([]byte(why))
+	if err = errors.Join(err, nc.Close()); err != nil {
+		s.shared.Log.Debug("turned a client away", "err", err)
+	}
+}
+
+// protected says that only those on this machine are let in: nobody has chosen an address or a password.
+func (s *Server) protected() bool {
+	config := &s.shared.Config
+	return config.Protected() && s.options.Settings.Bind == "" && config.Password() == ""
+}
+
+func local(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
+}
+
+// describe is what CLIENT LIST shows of a connection.
+func describe(nc net.Conn) *commands.Client {
+	now := time.Now()
+	c := &commands.Client{Addr: nc.RemoteAddr().String(), LocalAddr: nc.LocalAddr().String(), Created: now}
+	if u, ok := nc.LocalAddr().(*net.UnixAddr); ok {
+		c.Unix = true
+		c.Addr = fmt.Sprintf("%s:0", u.Name)
+		c.LocalAddr = c.Addr
+	}
+	c.Active.Store(now.UnixNano())
+	return c
+}

@@ -1,0 +1,129 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"atomiccounter/commands"
+)
+
+// conn carries a session over a socket. Its goroutine reads, runs what it has read, hands over the replies, and only then
+// reads on: a client that does not take its replies is not read from.
+type conn struct {
+	client  *commands.Client
+	session *Session
+	sock    *socket
+	out     *outbox
+	log     *slog.Logger
+}
+
+func (s *Server) newConn(nc net.Conn, c *commands.Client) (*conn, error) {
+	sock, err := newSocket(nc, &s.buffers)
+	if err != nil {
+		return nil, err
+	}
+	sock.timeout = s.writeTimeout
+	return &conn{
+		client:  c,
+		session: NewSession(s.shared, c),
+		sock:    sock,
+		out:     newOutbox(sock, s.shared.Engine, &s.shared.Stats),
+		log:     s.shared.Log,
+	}, nil
+}
+
+// serve talks to the client until one of them ends it.
+func (c *conn) serve() {
+	err := c.converse()
+	if e := c.out.finish(); e != nil {
+		err = e
+	}
+	c.note(err)
+	c.kill()
+	c.sock.keep(nil)
+}
+
+func (c *conn) converse() error {
+	for {
+		if err := c.out.waitRoom(); err != nil {
+			return err
+		}
+		if err := c.sock.fill(); err != nil {
+			return err
+		}
+		if err := c.respond(); err != nil {
+			return err
+		}
+	}
+}
+
+// respond runs all complete commands that have been received, round by round.
+func (c *conn) respond() error {
+	replies := c.session.Replies()
+	*replies = c.sock.buffers.get()
+	defer c.dropReplies()
+	for rest := c.sock.in; ; {
+		r := c.session.Feed(rest)
+		rest = rest[r.Consumed:]
+		if err := c.out.send(*replies, r.Position); err != nil {
+			return err
+		}
+		*replies = (*replies)[:0]
+		if r.Close {
+			return closing(r.Err)
+		}
+		if !r.More {
+			c.sock.keep(rest)
+			return nil
+		}
+	}
+}
+
+func (c *conn) dropReplies() {
+	replies := c.session.Replies()
+	c.sock.buffers.put(*replies)
+	*replies = nil
+}
+
+// errClosing ends a conversation as both sides wish.
+var errClosing = errors.New("connection is closed at the client's wish")
+
+func closing(err error) error {
+	if err == nil {
+		return errClosing
+	}
+	return err
+}
+
+// hangUp ends the conversation after the round in progress. Any goroutine may call it.
+func (c *conn) hangUp() error { return c.sock.SetReadDeadline(time.Unix(1, 0)) }
+
+// kill ends the connection at once. Any goroutine may call it; it does not wait.
+func (c *conn) kill() {
+	if err := c.sock.end(); err != nil {
+		c.log.Warn("cannot close a connection", "client", c.client.ID, "err", err)
+	}
+}
+
+// note logs why a conversation ended: what clients do all the time only for those who debug.
+func (c *conn) note(err error) {
+	level := slog.LevelWarn
+	if ordinary(err) {
+		level = slog.LevelDebug
+	}
+	c.log.LogAttrs(context.Background(), level, "client disconnected",
+		slog.Int64("client", c.client.ID), slog.String("addr", c.client.Addr), slog.Any("reason", err))
+}
+
+func ordinary(err error) bool {
+	var p protocolError
+	return errors.Is(err, errClosing) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.As(err, &p)
+}

@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// defaultBind is every address, IPv6 where there is any.
+const defaultBind = "* -::*"
+
+// listen opens all listeners that the options ask for, or none.
+func listen(o Options) ([]net.Listener, error) {
+	list, err := listenTCP(o)
+	if err == nil && o.Settings.UnixSocket != "" {
+		var l net.Listener
+		if l, err = listenUnix(o.Settings.UnixSocket, o.UnixSocketPerm); err == nil {
+			list = append(list, l)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, errors.Join(err, closeAll(list))
+	case len(list) == 0:
+		return nil, errors.New("nothing to listen on: there is neither a port nor a Unix socket")
+	}
+	return list, nil
+}
+
+func listenTCP(o Options) (list []net.Listener, err error) {
+	if o.Port == 0 {
+		return nil, nil
+	}
+	bind := o.Settings.Bind
+	if bind == "" {
+		bind = defaultBind
+	}
+	for _, addr := range strings.Fields(bind) {
+		addr, optional := strings.CutPrefix(addr, "-")
+		l, err := listenAddr(addr, o)
+		if optional && unavailable(err) {
+			continue
+		} else if err != nil {
+			return list, err
+		}
+		list = append(list, l)
+	}
+	return list, nil
+}
+
+func listenAddr(addr string, o Options) (net.Listener, error) {
+	network := "tcp"
+	switch addr {
+	case "*":
+		network, addr = "tcp4", ""
+	case "::*":
+		network, addr = "tcp6", ""
+	}
+	config := net.ListenConfig{KeepAliveConfig: keepAlive(o.KeepAlive)}
+	return config.Listen(context.Background(), network, net.JoinHostPort(addr, strconv.Itoa(max(o.Port, 0))))
+}
+
+// keepAlive probes a silent peer after d, and gives it up after three probes a third of d apart, as Redis does.
+func keepAlive(d time.Duration) net.KeepAliveConfig {
+	if d < 0 {
+		return net.KeepAliveConfig{}
+	}
+	return net.KeepAliveConfig{Enable: true, Idle: d, Interval: max(d/3, time.Second), Count: 3}
+}
+
+// unavailable says that this machine has no such address, or not its family.
+func unavailable(err error) bool {
+	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) ||
+		errors.Is(err, syscall.EPROTONOSUPPORT) || errors.Is(err, syscall.EPFNOSUPPORT)
+}
+
+// listenUnix listens on a socket file, with the permissions of perm unless that is 0. It takes the place of a file that a
+// dead process left behind.
+func listenUnix(path string, perm fs.FileMode) (net.Listener, error) {
+	if err := removeStale(path); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil || perm == 0 {
+		return l, err
+	}
+	if err := os.Chmod(path, perm); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func removeStale(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("unix socket %s: there is a file of that name, which is no socket", path)
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		return errors.Join(fmt.Errorf("unix socket %s: another process listens on it", path), c.Close())
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return os.Remove(path)
+}
+
+func closeAll(list []net.Listener) (err error) {
+	for _, l := range list {
+		if e := l.Close(); !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}

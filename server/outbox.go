@@ -1,0 +1,180 @@
+package server
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"atomiccounter/commands"
+	"atomiccounter/engine"
+)
+
+// Bounds of what one connection may have waiting for the journal before it reads no more.
+const (
+	maxWaitingBytes  = 256 << 10
+	maxWaitingRounds = 256
+)
+
+// outbox sends replies in order, each when what it depends on is durable. Nearly always that is at once, by the
+// connection's own goroutine. In the mode Always replies wait for the journal's syncer, which sends them itself: no
+// goroutine is woken for them. What the socket has no room for then is sent by a goroutine that lives until it is.
+type outbox struct {
+	sock   *socket
+	engine *engine.Engine
+	stats  *commands.Stats
+
+	waiting atomic.Bool // there is something in the queue; while there is, only Durable and drain write to the socket
+
+	mu       sync.Mutex
+	changed  *sync.Cond // the queue became shorter, or draining ended
+	queue    []byte     // replies not yet sent, after those that are
+	sent     int        // bytes of queue
+	rounds   []int      // lengths of the newest replies in queue, each waiting for one call of Durable; oldest first
+	ready    int        // bytes after sent that wait for the socket only
+	draining bool
+	err      error // why nothing is sent any more
+}
+
+func newOutbox(sock *socket, e *engine.Engine, stats *commands.Stats) *outbox {
+	o := &outbox{sock: sock, engine: e, stats: stats}
+	o.changed = sync.NewCond(&o.mu)
+	return o
+}
+
+// send sends the replies of one round, which depend on pos, after those before them. It does not keep b.
+func (o *outbox) send(b []byte, pos engine.Position) error {
+	if len(b) == 0 {
+		return nil
+	}
+	o.stats.OutputBytes.Add(int64(len(b)))
+	if o.engine.Sync() != engine.Always || pos <= o.engine.Durable() {
+		pos = 0
+	}
+	if pos == 0 && !o.waiting.Load() {
+		return o.sock.write(b)
+	}
+	if err := o.enqueue(b); err != nil {
+		return err
+	}
+	o.engine.Notify(pos, o)
+	return nil
+}
+
+func (o *outbox) enqueue(b []byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return o.err
+	}
+	if o.sent > maxWaitingBytes {
+		// Into a new buffer, because drain reads the old one without the lock.
+		o.queue, o.sent = append([]byte(nil), o.queue[o.sent:]...), 0
+	}
+	o.queue = append(o.queue, b...)
+	o.rounds = append(o.rounds, len(b))
+	o.waiting.Store(true)
+	return nil
+}
+
+// Durable is called by the journal's syncer, once for every round in the queue.
+func (o *outbox) Durable(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ready += o.rounds[0]
+	o.rounds = append(o.rounds[:0], o.rounds[1:]...)
+	if err != nil && o.err == nil {
+		o.giveUp(err)
+	}
+	switch {
+	case o.draining: // drain sends it, or drops it
+	case o.err != nil:
+		o.advance(o.ready)
+	default:
+		o.sendReady()
+	}
+}
+
+// giveUp tells the client that what it waits for will never be durable, and disconnects it.
+func (o *outbox) giveUp(err error) {
+	if !o.draining {
+		var reply commands.Reply
+		reply.Error(commands.ErrorLine(err))
+		_, werr := o.sock.tryWrite(reply.Buf)
+		err = errors.Join(err, werr)
+	}
+	o.abandon(err)
+}
+
+// abandon disconnects. The connection's goroutine is blocked in a read, or will be, and finds out.
+func (o *outbox) abandon(err error) {
+	o.err = errors.Join(err, o.sock.end())
+}
+
+func (o *outbox) sendReady() {
+	n, err := o.sock.tryWrite(o.queue[o.sent : o.sent+o.ready])
+	if err != nil {
+		o.abandon(err)
+		n = o.ready
+	}
+	o.advance(n)
+	if o.ready > 0 {
+		o.draining = true
+		go o.drain()
+	}
+}
+
+// advance takes n ready bytes for sent.
+func (o *outbox) advance(n int) {
+	o.sent += n
+	o.ready -= n
+	if o.sent == len(o.queue) {
+		o.queue, o.sent = o.queue[:0], 0
+		if cap(o.queue) > bufferSize {
+			o.queue = nil
+		}
+		o.waiting.Store(false)
+	}
+	o.changed.Broadcast()
+}
+
+// drain sends what is ready to a slow reader.
+func (o *outbox) drain() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.ready > 0 && o.err == nil {
+		b := o.queue[o.sent : o.sent+o.ready]
+		o.mu.Unlock()
+		err := o.sock.write(b)
+		o.mu.Lock()
+		o.advance(len(b))
+		if err != nil && o.err == nil {
+			o.abandon(err)
+		}
+	}
+	o.advance(o.ready)
+	o.draining = false
+	o.changed.Broadcast()
+}
+
+// waitRoom waits until there is room for the replies of another round.
+func (o *outbox) waitRoom() error {
+	if !o.waiting.Load() {
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for o.err == nil && (len(o.queue)-o.sent >= maxWaitingBytes || len(o.rounds) >= maxWaitingRounds) {
+		o.changed.Wait()
+	}
+	return o.err
+}
+
+// finish waits until nothing is waiting any more, and everything is sent or given up: nobody uses o after that.
+func (o *outbox) finish() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.rounds) > 0 || o.draining {
+		o.changed.Wait()
+	}
+	return o.err
+}

@@ -1,0 +1,40 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"atomiccounter/commands"
+)
+
+// reapInterval is how often idle clients are looked for. One sweep over all of them each second is cheaper than a timer
+// for every read, and a change of the timeout holds for those who are connected already.
+const reapInterval = time.Second
+
+func (s *Server) reap(ctx context.Context) {
+	ticker := time.NewTicker(reapInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-ticker.C:
+			s.reapIdle(now)
+		}
+	}
+}
+
+// reapIdle disconnects the clients that have sent nothing for longer than the configured timeout.
+func (s *Server) reapIdle(now time.Time) {
+	timeout := s.shared.Config.Timeout()
+	if timeout == 0 {
+		return
+	}
+	latest := now.Add(-timeout).UnixNano()
+	s.shared.Clients.Each(func(c *commands.Client) {
+		if c.Active.Load() < latest {
+			s.shared.Log.Debug("closing idle client", "client", c.ID, "addr", c.Addr)
+			c.Kill()
+		}
+	})
+}

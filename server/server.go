@@ -1,0 +1,197 @@
+// Package server lets clients in: listeners, connections, and the sessions that they carry. It knows no counter; what a
+// command means is package commands' business.
+//
+// # A round
+//
+//	socket ─► read buffer ─► Session.Feed: parse ─ run ─ parse ─ run … ─ commit ─► replies + position ─► outbox ─► socket
+//
+// One read takes what is there, one round runs all complete commands in it, one commit journals them, one write sends the
+// replies. Arguments are slices of the read buffer and replies are appended to another; both are lent to the connection
+// while it is busy, so that nothing is allocated per command, and nothing is held by a connection that is idle.
+//
+// A session is sans-I/O: bytes in, replies out, and the journal position that the replies depend on. It runs the same on
+// a goroutine per connection, in a fuzz test, or under an event loop.
+//
+// # Bounds
+//
+// A round ends after 1024 commands or 256 KiB of replies; they are on their way before the next one begins. So a client
+// that does not read is blocked by its own replies, with no lock held, and is disconnected when it takes none for 60 s.
+// A command may be as long as the query buffer limit (64 MiB), for clients that have still to authenticate 64 KiB.
+//
+// # Durability
+//
+// In the modes everysec and no, replies are sent when their commands are journaled. In the mode always they wait in the
+// connection's outbox until the journal is synced, and the syncer sends them itself; meanwhile the connection reads on,
+// within bounds. If the sync fails, the client gets an error instead, and is disconnected.
+//
+// # Why a scanner of our own
+//
+// Requests are read by scanner and not by redcon.ReadNextCommand, which panics on a negative length, starts from the
+// beginning whenever more of a long command arrives (quadratic in the number of reads), and reports errors in words that
+// are not Redis's. Checking beforehand what it is given means to do all of its work: the scanner is that check, and it
+// costs no more than half of what redcon's function does (BenchmarkScanner, BenchmarkRedcon). A test holds the two
+// against each other.
+//
+// # Faults
+//
+// No input makes a session panic; it is fuzzed. If a command does nevertheless, that is a bug, and the process ends,
+// with the command's name in the log: the locks it held would stop one client after another.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"atomiccounter/commands"
+	"atomiccounter/engine"
+)
+
+const (
+	defaultKeepAlive = 300 * time.Second
+	defaultGrace     = 5 * time.Second
+)
+
+// Options of New. A zero field means its default.
+type Options struct {
+	// Engine is required. It must stay open until Serve has returned.
+	Engine *engine.Engine
+	// Settings are what CONFIG GET shows; Bind and UnixSocket are listened on. Bind is in Redis's syntax: addresses
+	// separated by spaces, * and ::* for all, and a - before those that may be missing. Without a Bind all addresses are
+	// listened on, and without a password only the loopback is let in.
+	Settings commands.Settings
+	// Port is that of all addresses. 0: no TCP, as in Redis. Negative: any free port; see Addrs.
+	Port int
+	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
+	UnixSocketPerm fs.FileMode
+	// KeepAlive is how long a peer may be silent before it is probed, default 300 s; negative: for ever.
+	KeepAlive time.Duration
+	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
+	Grace time.Duration
+
+	Log     *slog.Logger   // default slog.Default()
+	Level   *slog.LevelVar // of Log, for CONFIG SET loglevel; nil: it cannot be changed
+	Version string         // of the program, for INFO
+}
+
+// Server serves clients from New, when it begins to listen, to the end of Serve.
+type Server struct {
+	shared       *commands.Server
+	options      Options
+	listeners    []net.Listener
+	buffers      bufferPool
+	writeTimeout time.Duration
+
+	asked    chan struct{} // closed by SHUTDOWN
+	askOnce  sync.Once
+	handlers sync.WaitGroup // connections and accept loops
+
+	mu    sync.Mutex
+	conns map[*conn]struct{} // nil: closed to new ones
+}
+
+// New listens. Clients are served once Serve is called.
+func New(o Options) (*Server, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = defaultKeepAlive
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
+	listeners, err := listen(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{options: o, listeners: listeners, writeTimeout: writeTimeout,
+		asked: make(chan struct{}), conns: make(map[*conn]struct{})}
+	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
+		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown}
+	s.shared.Config.Start(o.Settings)
+	return s, nil
+}
+
+func runID() string {
+	var b [20]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+func tcpPort(list []net.Listener) int {
+	for _, l := range list {
+		if a, ok := l.Addr().(*net.TCPAddr); ok {
+			return a.Port
+		}
+	}
+	return 0
+}
+
+// Addrs are the addresses that are listened on.
+func (s *Server) Addrs() []net.Addr {
+	var list []net.Addr
+	for _, l := range s.listeners {
+		list = append(list, l.Addr())
+	}
+	return list
+}
+
+// Serve lets clients in until ctx ends or a client calls SHUTDOWN. Then the rounds in progress are finished and their
+// replies sent, as far as the clients take them within the grace period, and the connections are closed. When it returns,
+// nothing of the server runs any more. It may be called once.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for _, l := range s.listeners {
+		s.handlers.Go(func() { s.accept(ctx, l) })
+	}
+	s.handlers.Go(func() { s.reap(ctx) })
+	select {
+	case <-ctx.Done():
+	case <-s.asked:
+		cancel()
+	}
+	return s.close()
+}
+
+func (s *Server) askShutdown() { s.askOnce.Do(func() { close(s.asked) }) }
+
+// close ends all that Serve began.
+func (s *Server) close() error {
+	err := errors.Join(closeAll(s.listeners), s.hangUp())
+	ended := make(chan struct{})
+	go func() {
+		s.handlers.Wait()
+		close(ended)
+	}()
+	grace := time.NewTimer(s.options.Grace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+	case <-grace.C:
+		s.shared.Log.Warn("some clients did not take their replies in time and are disconnected")
+		s.shared.Clients.Each(func(c *commands.Client) { c.Kill() })
+		<-ended
+	}
+	return err
+}
+
+// hangUp lets no new connection in and has those there are end after the round in progress.
+func (s *Server) hangUp() (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if e := c.hangUp(); e != nil && !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
+		}
+	}
+	s.conns = nil
+	return err
+}

@@ -1,0 +1,160 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"time"
+
+	"atomiccounter/commands"
+	"atomiccounter/engine"
+)
+
+// Bounds of a round. Between rounds the engine's locks are free and the replies are on their way.
+const (
+	maxRoundOutput   = 256 << 10 // bytes; one reply may exceed it
+	maxRoundCommands = 1 << 10
+)
+
+var (
+	// errQueryBuffer ends a client without a reply, as Redis does.
+	errQueryBuffer = errors.New("reached max query buffer length")
+	// errCrossProtocol ends a client that speaks HTTP: a web page may have made a browser connect.
+	errCrossProtocol = errors.New("possible security attack: it looks like somebody is sending POST or Host: commands, perhaps from a web page")
+)
+
+// Session is one client's conversation, without the connection: bytes in, replies out, plus the journal position that
+// the replies depend on. One goroutine at a time uses it.
+type Session struct {
+	ctx     *commands.Context
+	scan    scanner
+	running [][]byte // command in progress, for the log of a crash
+}
+
+// Round is what one call of Feed did.
+type Round struct {
+	// Consumed bytes of the input are done with. The next input begins with the others.
+	Consumed int
+	// Position must be durable, in the mode Always, before the replies are sent.
+	Position engine.Position
+	// More says that the input has perhaps further complete commands: send the replies, then call Feed with the rest.
+	More bool
+	// Close says that the client is to be disconnected once the replies are sent.
+	Close bool
+	// Err is why, if that is worth a line in the log; the client has been told what there is to tell.
+	Err error
+
+	commands int
+}
+
+// NewSession begins a conversation with c.
+func NewSession(s *commands.Server, c *commands.Client) *Session {
+	return &Session{ctx: s.NewContext(c)}
+}
+
+// Replies is where Feed appends; the caller takes from it what it sends and may replace it.
+func (s *Session) Replies() *[]byte { return &s.ctx.Out.Buf }
+
+// Feed runs the complete commands that in begins with, appends their replies, and commits. It keeps nothing of in, but
+// if in ends within a command it remembers how far it has read, so the next input must begin with those bytes.
+func (s *Session) Feed(in []byte) Round {
+	mark := len(s.ctx.Out.Buf)
+	r := s.run(in, mark)
+	s.count(r)
+	s.scan.forget()
+	pos, err := s.ctx.Pipe.Commit()
+	if err != nil {
+		// None of these commands may be acknowledged, not even those that only read: what they saw may be lost.
+		s.ctx.Out.Buf = s.ctx.Out.Buf[:mark]
+		s.ctx.Out.Error(commands.ErrorLine(err))
+		return Round{Consumed: len(in), Close: true, Err: err}
+	}
+	r.Position = pos
+	return r
+}
+
+func (s *Session) run(in []byte, mark int) (r Round) {
+	defer s.accuse()
+	for {
+		lim := s.limits()
+		n, err := s.scan.next(in[r.Consumed:], lim)
+		switch {
+		case err != nil:
+			return s.refuse(r, err)
+		case n == 0:
+			return s.pause(r, len(in)-r.Consumed, lim)
+		}
+		r.Consumed += n
+		if len(s.scan.args) == 0 {
+			continue
+		}
+		if crossProtocol(s.scan.args[0]) {
+			r.Close, r.Err = true, errCrossProtocol
+			return r
+		}
+		s.running = s.scan.args
+		s.ctx.Run(s.scan.args)
+		s.running = nil
+		r.commands++
+		if s.ctx.Client.Close {
+			r.Close = true
+			return r
+		}
+		if r.commands == maxRoundCommands || len(s.ctx.Out.Buf)-mark >= maxRoundOutput {
+			r.More = r.Consumed < len(in)
+			return r
+		}
+	}
+}
+
+func (s *Session) limits() limits {
+	config := &s.ctx.Server.Config
+	return limits{
+		bulk:   config.ProtoMaxBulk(),
+		unauth: !s.ctx.Client.Authenticated && config.Password() != "",
+	}
+}
+
+// refuse answers a request that breaks the protocol.
+func (s *Session) refuse(r Round, err error) Round {
+	if s.ctx.Client.Reply == commands.ReplyOn {
+		s.ctx.Out.Error("ERR " + err.Error())
+	}
+	s.ctx.Server.Stats.Errors.Add(1)
+	r.Close, r.Err = true, err
+	return r
+}
+
+// pause ends a round before an incomplete command, of which rest bytes are there.
+func (s *Session) pause(r Round, rest int, lim limits) Round {
+	most := s.ctx.Server.Config.QueryBuffer()
+	if lim.unauth {
+		most = min(most, maxUnauthBuffer)
+	}
+	if int64(max(rest, s.scan.wants())) > most {
+		r.Close, r.Err = true, errQueryBuffer
+	}
+	return r
+}
+
+func (s *Session) count(r Round) {
+	stats := &s.ctx.Server.Stats
+	stats.Commands.Add(int64(r.commands))
+	stats.InputBytes.Add(int64(r.Consumed))
+	s.ctx.Client.Active.Store(time.Now().UnixNano())
+}
+
+// accuse names the command that panicked. The panic goes on: locks are held then that nobody would ever let go of, so a
+// server that lived on would hang, one client after another.
+func (s *Session) accuse() {
+	if s.running == nil {
+		return
+	}
+	s.ctx.Server.Log.Error("bug: a command panicked", slog.String("command", string(s.running[0][:min(len(s.running[0]), 64)])),
+		slog.Int("arguments", len(s.running)-1), slog.Int64("client", s.ctx.Client.ID))
+}
+
+func crossProtocol(name []byte) bool {
+	return (len(name) == 4 || len(name) == 5) &&
+		(bytes.EqualFold(name, []byte("post")) || bytes.EqualFold(name, []byte("host:")))
+}

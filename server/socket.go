@@ -1,0 +1,174 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	bufferSize   = 16 << 10
+	writePiece   = 64 << 10         // what a slow reader must take within the write timeout, in bytes
+	writeTimeout = 60 * time.Second // without progress
+)
+
+// bufferPool lends buffers of bufferSize to the connections that are busy, so that those that are idle hold none.
+type bufferPool struct{ pool sync.Pool }
+
+func (p *bufferPool) get() []byte {
+	if b, ok := p.pool.Get().(*[bufferSize]byte); ok {
+		return b[:0]
+	}
+	return make([]byte, 0, bufferSize)
+}
+
+// put takes b back, unless it has grown. The caller uses it no more.
+func (p *bufferPool) put(b []byte) {
+	if cap(b) == bufferSize {
+		p.pool.Put((*[bufferSize]byte)(b[:bufferSize]))
+	}
+}
+
+// socket is a network connection with two additions: it holds no buffer while it waits for input, and a write can be
+// tried without waiting. One goroutine at a time may read, and one may write.
+type socket struct {
+	net.Conn
+	raw     syscall.RawConn
+	buffers *bufferPool
+	timeout time.Duration // for a piece of a write
+
+	in      []byte // received, not yet consumed
+	readErr error
+
+	out      []byte // to be sent by tryWrite
+	wrote    int
+	writeErr error
+
+	receive, transmit func(fd uintptr) bool // method values, made once so that no call allocates
+}
+
+func newSocket(nc net.Conn, buffers *bufferPool) (*socket, error) {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("connection of type %T has no descriptor", nc)
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{Conn: nc, raw: raw, buffers: buffers, timeout: writeTimeout}
+	s.receive, s.transmit = s.tryReceive, s.tryTransmit
+	return s, nil
+}
+
+// fill waits for input and appends it to s.in. What is there is kept, in a larger buffer if need be.
+func (s *socket) fill() error {
+	if s.in != nil && len(s.in) == cap(s.in) {
+		s.grow()
+	}
+	if err := s.raw.Read(s.receive); err != nil {
+		return err
+	}
+	return s.readErr
+}
+
+func (s *socket) grow() {
+	in := make([]byte, len(s.in), 2*cap(s.in))
+	copy(in, s.in)
+	s.buffers.put(s.in)
+	s.in = in
+}
+
+// tryReceive reads what is there; false: nothing is.
+func (s *socket) tryReceive(fd uintptr) bool {
+	if s.in == nil {
+		s.in = s.buffers.get()
+	}
+	n, err := retry(syscall.Read, int(fd), s.in[len(s.in):cap(s.in)])
+	if errors.Is(err, syscall.EAGAIN) {
+		s.keep(s.in)
+		return false
+	}
+	s.in = s.in[:len(s.in)+max(n, 0)]
+	if s.readErr = err; err == nil && n == 0 {
+		s.readErr = io.EOF
+	}
+	return true
+}
+
+// keep makes rest, the end of s.in, all of s.in, in a buffer no larger than it need be.
+func (s *socket) keep(rest []byte) {
+	switch {
+	case len(rest) == 0:
+		s.buffers.put(s.in)
+		s.in = nil
+	case cap(s.in) > bufferSize && len(rest) <= bufferSize/2:
+		s.in = append(s.buffers.get(), rest...)
+	case len(rest) < len(s.in):
+		s.in = s.in[:copy(s.in, rest)]
+	}
+}
+
+// tryWrite sends what the socket has room for, without waiting, and returns the number of bytes.
+func (s *socket) tryWrite(b []byte) (int, error) {
+	s.out = b
+	err := s.raw.Write(s.transmit)
+	s.out = nil
+	if err != nil {
+		return 0, err
+	}
+	return s.wrote, s.writeErr
+}
+
+func (s *socket) tryTransmit(fd uintptr) bool {
+	s.wrote, s.writeErr = retry(syscall.Write, int(fd), s.out)
+	if errors.Is(s.writeErr, syscall.EAGAIN) {
+		s.wrote, s.writeErr = 0, nil
+	}
+	return true
+}
+
+// write sends all of b and waits for a slow reader as long as there is progress.
+func (s *socket) write(b []byte) error {
+	n, err := s.tryWrite(b)
+	if err != nil || n == len(b) {
+		return err
+	}
+	return s.writeSlowly(b[n:])
+}
+
+func (s *socket) writeSlowly(b []byte) error {
+	for len(b) > 0 {
+		if err := s.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
+			return err
+		}
+		n, err := s.Write(b[:min(len(b), writePiece)])
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return s.SetWriteDeadline(time.Time{})
+}
+
+// end closes the connection, whoever waits for it. It may be called by any goroutine, and again.
+func (s *socket) end() error {
+	if err := s.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// retry repeats a system call that a signal interrupted.
+func retry(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {
+	for {
+		n, err := call(fd, b)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
