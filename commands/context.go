@@ -15,7 +15,8 @@ type Context struct {
 	Client *Client
 	Server *Server
 
-	table *index // of all commands; Run sets it, because handlers that refer to the table would be a cycle
+	values []engine.Value // of MGET, for the next one
+	table  *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle
 }
 
 // NewContext gives a connection its context, in RESP2 and database 0. The client is authenticated if there is no password.

@@ -1,8 +1,99 @@
 package commands
 
-// Lookup finds a command by its name in any case, without allocation; nil: there is none.
-func Lookup(name []byte) *Command { panic("unfinished") }
+import "fmt"
 
-// Run runs one command, the name first, and writes its one reply, an error included, to Out. The arguments are only read
-// during the call.
-func (c *Context) Run(args [][]byte) { panic("unfinished") }
+// Run runs one command, the name first, and writes its one reply, an error included, to Out; CLIENT REPLY may leave the
+// reply out. There is at least one argument. The arguments are only read during the call.
+func (c *Context) Run(args [][]byte) {
+	c.table = byName
+	if c.Client.Reply == ReplyOn {
+		c.dispatch(args)
+		return
+	}
+	c.runMuted(args)
+}
+
+// runMuted runs a command whose reply is perhaps not wanted. What counts is the mode after it, because CLIENT REPLY ON
+// answers.
+func (c *Context) runMuted(args [][]byte) {
+	if c.Client.Reply == SkipNext {
+		c.Client.Reply = Skip
+	}
+	before := len(c.Out.Buf)
+	c.dispatch(args)
+	switch c.Client.Reply {
+	case ReplyOff:
+		c.Out.Buf = c.Out.Buf[:before]
+	case Skip:
+		c.Out.Buf = c.Out.Buf[:before]
+		c.Client.Reply = ReplyOn
+	}
+}
+
+func (c *Context) dispatch(args [][]byte) {
+	cmd := c.table.lookup(args[0])
+	if cmd == nil {
+		c.Out.Error(unknownCommand(args))
+		return
+	}
+	if cmd.Sub != nil && len(args) > 1 {
+		if cmd = cmd.sub(args[1]); cmd == nil {
+			c.Out.Error(unknownSubcommand(args))
+			return
+		}
+	}
+	if !cmd.Fits(len(args)) {
+		c.wrongArity(cmd)
+		return
+	}
+	if !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "" {
+		c.Out.Error("NOAUTH Authentication required.")
+		return
+	}
+	c.Client.last.Store(cmd)
+	cmd.Run(c, args)
+}
+
+func (c *Context) wrongArity(cmd *Command) {
+	c.Out.Error("ERR wrong number of arguments for '" + cmd.FullName + "' command")
+}
+
+// shown bounds how much of a client's input an error repeats, in bytes.
+const shown = 128
+
+func unknownCommand(args [][]byte) string {
+	var rest []byte
+	for _, arg := range args[1:] {
+		if len(rest) >= shown {
+			break
+		}
+		rest = fmt.Appendf(rest, "'%s' ", cString(arg, shown-len(rest)))
+	}
+	return fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", cString(args[0], shown), rest)
+}
+
+func unknownSubcommand(args [][]byte) string {
+	return fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", cString(args[1], shown), upper(args[0]))
+}
+
+// cString is what Redis shows of an argument in an error: at most limit bytes, up to the first zero byte.
+func cString(b []byte, limit int) []byte {
+	b = b[:min(len(b), limit)]
+	for i := range b {
+		if b[i] == 0 {
+			return b[:i]
+		}
+	}
+	return b
+}
+
+func upper(word []byte) []byte {
+	out := make([]byte, len(word))
+	for i, b := range word {
+		if 'a' <= b && b <= 'z' {
+			b &^= 0x20
+		}
+		out[i] = b
+	}
+	return out
+}

@@ -1,4 +1,41 @@
 package commands
 
-// ErrorLine is the RESP error, its code first, for an error of the engine.
-func ErrorLine(err error) string { panic("unfinished") }
+import (
+	"errors"
+
+	"atomiccounter/engine"
+)
+
+// Errors that many commands share.
+const (
+	errSyntax     = "ERR syntax error"
+	errNotInteger = "ERR value is not an integer or out of range"
+)
+
+// ErrorLine is the RESP error, its code first, for an error of the engine. What is wrong with the disk is a MISCONF, as in
+// Redis: clients know that it is no fault of the command.
+func ErrorLine(err error) string {
+	switch {
+	case errors.Is(err, engine.ErrOverflow):
+		return "ERR increment or decrement would overflow"
+	case errors.Is(err, engine.ErrNegative):
+		return "ERR a natural counter only grows"
+	case errors.Is(err, engine.ErrKindFixed):
+		return "ERR key already exists with another kind"
+	case errors.Is(err, engine.ErrKeyTooLong):
+		return "ERR key is longer than 64 KiB"
+	case errors.Is(err, engine.ErrNoSpace):
+		return "MISCONF no space left on device: writes are refused until there is room"
+	case errors.Is(err, engine.ErrFailed):
+		return "MISCONF the store has failed, writes are refused until the server is restarted: " + err.Error()
+	case errors.Is(err, engine.ErrClosed):
+		return "ERR server is shutting down"
+	}
+	return "ERR " + err.Error()
+}
+
+func (c *Context) fail(err error) { c.Out.Error(ErrorLine(err)) }
+
+func (c *Context) syntaxError() { c.Out.Error(errSyntax) }
+
+func (c *Context) notInteger() { c.Out.Error(errNotInteger) }

@@ -1,10 +1,76 @@
 package commands
 
-// Flags say what a command does and when it may run.
+import "math/bits"
+
+// Flags say what a command does and when it may run, as COMMAND INFO does.
 type Flags uint32
+
+// The flags, in the order of COMMAND INFO.
+const (
+	Write     Flags = 1 << iota // may change a key
+	ReadOnly                    // only reads keys
+	DenyOOM                     // may need more memory
+	Admin                       // for whoever runs the server
+	NoScript                    // not in scripts
+	Loading                     // also while the server loads
+	Stale                       // also on a replica that is behind
+	Fast                        // takes constant or logarithmic time
+	NoAuth                      // also before AUTH
+	NoMulti                     // not in a transaction
+	AllowBusy                   // also while a script runs for too long
+)
+
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "fast", "no_auth",
+	"no_multi", "allow_busy"}
+
+// Names are those that COMMAND INFO shows.
+func (f Flags) Names() []string { return pick(uint32(f), flagNames) }
 
 // Categories are those of ACL.
 type Categories uint32
 
-// KeySpec says which arguments are keys.
-type KeySpec struct{ First, Last, Step int }
+// The categories, in the order of COMMAND INFO.
+const (
+	Keyspace Categories = 1 << iota
+	read
+	write
+	String
+	admin
+	fast
+	slow
+	Dangerous
+	Connection
+)
+
+var categoryNames = []string{"keyspace", "read", "write", "string", "admin", "fast", "slow", "dangerous", "connection"}
+
+// Names are those of the categories, without the @.
+func (c Categories) Names() []string { return pick(uint32(c), categoryNames) }
+
+// AllCategories are those of the row and those that follow from its flags.
+func (c *Command) AllCategories() Categories {
+	all := c.Categories
+	if c.Flags&Write != 0 {
+		all |= write
+	}
+	if c.Flags&ReadOnly != 0 {
+		all |= read
+	}
+	if c.Flags&Admin != 0 {
+		all |= admin | Dangerous
+	}
+	if c.Flags&Fast != 0 {
+		return all | fast
+	}
+	return all | slow
+}
+
+func pick(set uint32, names []string) []string {
+	list := make([]string, 0, bits.OnesCount32(set))
+	for i, name := range names {
+		if set&(1<<i) != 0 {
+			list = append(list, name)
+		}
+	}
+	return list
+}

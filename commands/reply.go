@@ -21,6 +21,15 @@ func (r *Reply) number(mark byte, n int64) {
 // Int writes an integer.
 func (r *Reply) Int(n int64) { r.number(':', n) }
 
+// Bool writes 1 or 0, as commands say whether they did something.
+func (r *Reply) Bool(b bool) {
+	if b {
+		r.Int(1)
+	} else {
+		r.Int(0)
+	}
+}
+
 // Status writes a simple string, which must not hold a line end.
 func (r *Reply) Status(s string) {
 	r.Buf = append(r.Buf, '+')

@@ -1,0 +1,165 @@
+package commands
+
+import "strings"
+
+// commandAll is COMMAND without a subcommand.
+func commandAll(c *Context, _ [][]byte) {
+	c.Out.Array(len(c.table.all))
+	for i := range c.table.all {
+		c.Out.command(&c.table.all[i])
+	}
+}
+
+func commandCount(c *Context, _ [][]byte) { c.Out.Int(int64(len(c.table.all))) }
+
+func commandInfo(c *Context, args [][]byte) {
+	if len(args) == 2 {
+		commandAll(c, args)
+		return
+	}
+	c.Out.Array(len(args) - 2)
+	for _, name := range args[2:] {
+		if cmd := c.table.byFullName(name); cmd != nil {
+			c.Out.command(cmd)
+		} else {
+			c.Out.Null()
+		}
+	}
+}
+
+// command writes a row as COMMAND INFO shows it.
+func (r *Reply) command(cmd *Command) {
+	r.Array(10)
+	r.BulkString(cmd.FullName)
+	r.Int(int64(cmd.Arity))
+	r.statuses("", cmd.Flags.Names())
+	first, last, step := cmd.Keys.First, cmd.Keys.Last, cmd.Keys.Step
+	r.Int(int64(first))
+	r.Int(int64(last))
+	r.Int(int64(step))
+	r.statuses("@", cmd.AllCategories().Names())
+	tips := strings.Fields(cmd.Tips)
+	r.Set(len(tips))
+	for _, tip := range tips {
+		r.BulkString(tip)
+	}
+	r.keySpecs(cmd.Keys)
+	r.subcommands(cmd)
+}
+
+func (r *Reply) subcommands(cmd *Command) {
+	r.Set(len(cmd.Sub))
+	for i := range cmd.Sub {
+		r.command(&cmd.Sub[i])
+	}
+}
+
+func (r *Reply) statuses(prefix string, names []string) {
+	r.Set(len(names))
+	for _, name := range names {
+		r.Status(prefix + name)
+	}
+}
+
+// keySpecs writes one specification for all keys, or one each if they are used in different ways.
+func (r *Reply) keySpecs(k KeySpec) {
+	if k.First == 0 {
+		r.Set(0)
+		return
+	}
+	ways := strings.Split(k.Access, "; ")
+	r.Set(len(ways))
+	if len(ways) == 1 {
+		last := k.Last
+		if last > 0 {
+			last -= k.First
+		}
+		r.keySpec(ways[0], k.First, last, k.Step)
+		return
+	}
+	for i, way := range ways {
+		r.keySpec(way, k.First+i*k.Step, 0, 1)
+	}
+}
+
+func (r *Reply) keySpec(access string, first, last, step int) {
+	r.Map(3)
+	r.BulkString("flags")
+	r.statuses("", strings.Fields(access))
+	r.BulkString("begin_search")
+	r.typed("index", [][2]any{{"index", first}})
+	r.BulkString("find_keys")
+	r.typed("range", [][2]any{{"lastkey", last}, {"keystep", step}, {"limit", 0}})
+}
+
+func (r *Reply) typed(kind string, spec [][2]any) {
+	r.Map(2)
+	r.BulkString("type")
+	r.BulkString(kind)
+	r.BulkString("spec")
+	r.Map(len(spec))
+	for _, f := range spec {
+		r.BulkString(f[0].(string))
+		r.Int(int64(f[1].(int)))
+	}
+}
+
+func commandList(c *Context, args [][]byte) {
+	wanted := func(*Command) bool { return true }
+	switch filter := args[2:]; {
+	case len(filter) == 0:
+	case len(filter) != 3 || !same(filter[0], "filterby"):
+		c.syntaxError()
+		return
+	case same(filter[1], "module"):
+		wanted = func(*Command) bool { return false }
+	case same(filter[1], "aclcat"):
+		wanted = func(cmd *Command) bool { return cmd.in(filter[2]) }
+	case same(filter[1], "pattern"):
+		g := glob{pattern: filter[2], fold: true}
+		wanted = func(cmd *Command) bool { return g.match([]byte(cmd.FullName)) }
+	default:
+		c.syntaxError()
+		return
+	}
+	l := c.list()
+	for i := range c.table.all {
+		cmd := &c.table.all[i]
+		l.addIf(wanted(cmd), cmd.FullName)
+		for j := range cmd.Sub {
+			l.addIf(wanted(&cmd.Sub[j]), cmd.Sub[j].FullName)
+		}
+	}
+	l.end()
+}
+
+// in says whether the command is of the category, named without the @.
+func (c *Command) in(category []byte) bool {
+	for _, name := range c.AllCategories().Names() {
+		if same(category, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func commandGetKeys(c *Context, args [][]byte) {
+	call := args[2:]
+	cmd := c.table.find(call)
+	switch {
+	case cmd == nil:
+		c.Out.Error("ERR Invalid command specified")
+		return
+	case cmd.Keys.First == 0:
+		c.Out.Error("ERR The command has no key arguments")
+		return
+	case !cmd.Fits(len(call)):
+		c.Out.Error("ERR Invalid number of arguments specified for command")
+		return
+	}
+	keys := cmd.Keys.Of(call)
+	c.Out.Array(len(keys))
+	for _, key := range keys {
+		c.Out.Bulk(key)
+	}
+}

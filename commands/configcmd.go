@@ -1,0 +1,94 @@
+package commands
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// configGet shows the parameters that any of the patterns matches, each once.
+func configGet(c *Context, args [][]byte) {
+	var found []*param
+	var names []string // as asked for, where there was no pattern
+	add := func(p *param, name string) {
+		if !slices.Contains(found, p) {
+			found, names = append(found, p), append(names, name)
+		}
+	}
+	for _, arg := range args[2:] {
+		if !bytes.ContainsAny(arg, "[*?") {
+			if p := findParam(string(arg)); p != nil {
+				add(p, string(arg))
+			}
+			continue
+		}
+		g := glob{pattern: arg, fold: true}
+		for i := range params {
+			if g.match([]byte(params[i].name)) {
+				add(&params[i], params[i].name)
+			}
+		}
+	}
+	c.Out.Map(len(found))
+	for i, p := range found {
+		c.Out.BulkString(names[i])
+		c.Out.BulkString(p.get(c.Server))
+	}
+}
+
+// configSet changes all the parameters or, if one of the values is wrong, none.
+func configSet(c *Context, args [][]byte) {
+	pairs := args[2:]
+	if len(pairs)%2 != 0 {
+		c.syntaxError()
+		return
+	}
+	config := &c.Server.Config
+	config.mu.Lock()
+	defer config.mu.Unlock()
+	changes, err := parseConfig(c.Server, pairs)
+	if err != nil {
+		c.Out.Error("ERR " + err.Error())
+		return
+	}
+	for _, apply := range changes {
+		apply()
+	}
+	c.Out.OK()
+}
+
+// parseConfig finds all parameters before it looks at any value, as Redis does: the first name that is wrong is reported
+// as it was typed, before the first wrong value.
+func parseConfig(s *Server, pairs [][]byte) (changes []func(), err error) {
+	var found []*param
+	for i := 0; i < len(pairs); i += 2 {
+		name := string(cString(pairs[i], len(pairs[i])))
+		p := findParam(name)
+		switch {
+		case p == nil:
+			return nil, fmt.Errorf("Unknown option or number of arguments for CONFIG SET - '%s'", name)
+		case p.set == nil:
+			return nil, setFailed(name, errImmutable)
+		case slices.Contains(found, p):
+			return nil, setFailed(name, errDuplicate)
+		}
+		found = append(found, p)
+	}
+	for i, p := range found {
+		apply, err := p.set(s, string(pairs[2*i+1]))
+		if err != nil {
+			return nil, setFailed(p.name, err)
+		}
+		changes = append(changes, apply)
+	}
+	return changes, nil
+}
+
+func setFailed(name string, err error) error {
+	return fmt.Errorf("CONFIG SET failed (possibly related to argument '%s') - %w", name, err)
+}
+
+func configResetStat(c *Context, _ [][]byte) {
+	c.Server.Stats.reset()
+	c.Out.OK()
+}

@@ -1,0 +1,102 @@
+package commands
+
+// commandDocs describes the commands named, or all. Names without a command are left out, as in Redis.
+func commandDocs(c *Context, args [][]byte) {
+	var found []*Command
+	for _, name := range args[2:] {
+		if cmd := c.table.byFullName(name); cmd != nil {
+			found = append(found, cmd)
+		}
+	}
+	if len(args) == 2 {
+		for i := range c.table.all {
+			found = append(found, &c.table.all[i])
+		}
+	}
+	c.Out.docs(found)
+}
+
+// docs writes a map from full name to description.
+func (r *Reply) docs(list []*Command) {
+	r.Map(len(list))
+	for _, cmd := range list {
+		r.BulkString(cmd.FullName)
+		r.doc(cmd)
+	}
+}
+
+func (r *Reply) doc(cmd *Command) {
+	args := parseSyntax(cmd.Args)
+	n := 4
+	if len(args) > 0 {
+		n++
+	}
+	if len(cmd.Sub) > 0 {
+		n++
+	}
+	r.Map(n)
+	for _, field := range [][2]string{{"summary", cmd.Summary}, {"since", cmd.Since}, {"group", cmd.Group},
+		{"complexity", cmd.Complexity}} {
+		r.BulkString(field[0])
+		r.BulkString(field[1])
+	}
+	if len(args) > 0 {
+		r.BulkString("arguments")
+		r.args(args)
+	}
+	if len(cmd.Sub) > 0 {
+		r.BulkString("subcommands")
+		r.Map(len(cmd.Sub))
+		for i := range cmd.Sub {
+			r.BulkString(cmd.Sub[i].FullName)
+			r.doc(&cmd.Sub[i])
+		}
+	}
+}
+
+func (r *Reply) args(list []Arg) {
+	r.Array(len(list))
+	for i := range list {
+		r.arg(&list[i])
+	}
+}
+
+func (r *Reply) arg(a *Arg) {
+	var flags []string
+	if a.Optional {
+		flags = append(flags, "optional")
+	}
+	if a.Multiple {
+		flags = append(flags, "multiple")
+	}
+	r.Map(2 + count(a.Key >= 0, a.Token != "", len(flags) > 0, len(a.Args) > 0))
+	r.BulkString("name")
+	r.BulkString(a.Name)
+	r.BulkString("type")
+	r.BulkString(a.Type)
+	if a.Key >= 0 {
+		r.BulkString("key_spec_index")
+		r.Int(int64(a.Key))
+	}
+	if a.Token != "" {
+		r.BulkString("token")
+		r.BulkString(a.Token)
+	}
+	if len(flags) > 0 {
+		r.BulkString("flags")
+		r.statuses("", flags)
+	}
+	if len(a.Args) > 0 {
+		r.BulkString("arguments")
+		r.args(a.Args)
+	}
+}
+
+func count(conditions ...bool) (n int) {
+	for _, c := range conditions {
+		if c {
+			n++
+		}
+	}
+	return n
+}

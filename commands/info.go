@@ -1,0 +1,205 @@
+package commands
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"atomiccounter/engine"
+)
+
+// infoSection is one part of INFO.
+type infoSection struct {
+	name  string
+	write func(w *infoWriter, s *Server)
+}
+
+var infoSections = []infoSection{
+	{"Server", infoServer},
+	{"Clients", infoClients},
+	{"Memory", infoMemory},
+	{"Persistence", infoPersistence},
+	{"Stats", infoStats},
+	{"Replication", infoReplication},
+	{"CPU", infoCPU},
+	{"Cluster", infoCluster},
+	{"Keyspace", infoKeyspace},
+	{"Atomiccounter", infoEngine},
+}
+
+// infoWriter collects the lines of INFO. Engine is read once for all sections.
+type infoWriter struct {
+	strings.Builder
+	engine engine.Stats
+}
+
+func (w *infoWriter) field(name string, value any) { fmt.Fprintf(w, "%s:%v\r\n", name, value) }
+
+// fields are names and values by turns.
+func (w *infoWriter) fields(list ...any) {
+	for i := 0; i < len(list); i += 2 {
+		w.field(list[i].(string), list[i+1])
+	}
+}
+
+func info(c *Context, args [][]byte) {
+	w := &infoWriter{engine: c.Server.Engine.Stats()}
+	for _, section := range infoSections {
+		if !wantsSection(args[1:], strings.ToLower(section.name)) {
+			continue
+		}
+		if w.Len() > 0 {
+			w.WriteString("\r\n")
+		}
+		w.WriteString("# " + section.name + "\r\n")
+		section.write(w, c.Server)
+	}
+	c.Out.Verbatim("txt", w.String())
+}
+
+func wantsSection(names [][]byte, section string) bool {
+	for _, name := range names {
+		if same(name, section) || same(name, "all") || same(name, "everything") || same(name, "default") {
+			return true
+		}
+	}
+	return len(names) == 0
+}
+
+func infoServer(w *infoWriter, s *Server) {
+	up := seconds(time.Since(s.Started))
+	executable, err := os.Executable()
+	if err != nil {
+		executable = ""
+	}
+	w.fields(
+		"redis_version", compatible,
+		"redis_git_sha1", "00000000",
+		"redis_git_dirty", 0,
+		"redis_build_id", 0,
+		"redis_mode", "standalone",
+		program+"_version", s.Version,
+		"os", runtime.GOOS+" "+runtime.GOARCH,
+		"arch_bits", 64,
+		"multiplexing_api", "goroutines",
+		"go_version", runtime.Version(),
+		"process_id", os.Getpid(),
+		"run_id", s.RunID,
+		"tcp_port", s.Port,
+		"server_time_usec", time.Now().UnixMicro(),
+		"uptime_in_seconds", up,
+		"uptime_in_days", up/86400,
+		"hz", 10,
+		"configured_hz", 10,
+		"executable", executable,
+		"config_file", s.Config.settings.ConfigFile,
+		"io_threads_active", 0)
+}
+
+func infoClients(w *infoWriter, s *Server) {
+	w.fields(
+		"connected_clients", s.Clients.Count(),
+		"cluster_connections", 0,
+		"maxclients", s.Config.MaxClients(),
+		"blocked_clients", 0,
+		"tracking_clients", 0,
+		"clients_in_timeout_table", 0)
+}
+
+// infoPersistence speaks of the journal as Redis does of its append-only file.
+func infoPersistence(w *infoWriter, _ *Server) {
+	status := "ok"
+	if w.engine.NoSpace || w.engine.Failed != nil {
+		status = "err"
+	}
+	w.fields(
+		"loading", 0,
+		"async_loading", 0,
+		"rdb_changes_since_last_save", 0,
+		"rdb_bgsave_in_progress", 0,
+		"rdb_last_save_time", w.engine.LastFlush.Unix(),
+		"rdb_last_bgsave_status", status,
+		"rdb_last_bgsave_time_sec", int64(w.engine.LastFlushTook/time.Second),
+		"rdb_current_bgsave_time_sec", -1,
+		"rdb_saves", w.engine.Flushes,
+		"aof_enabled", 1,
+		"aof_rewrite_in_progress", 0,
+		"aof_rewrite_scheduled", 0,
+		"aof_last_bgrewrite_status", "ok",
+		"aof_last_write_status", status)
+}
+
+func infoStats(w *infoWriter, s *Server) {
+	w.fields(
+		"total_connections_received", s.Stats.Connections.Load(),
+		"total_commands_processed", s.Stats.Commands.Load(),
+		"total_net_input_bytes", s.Stats.InputBytes.Load(),
+		"total_net_output_bytes", s.Stats.OutputBytes.Load(),
+		"rejected_connections", s.Stats.Rejected.Load(),
+		"expired_keys", w.engine.Expired,
+		"evicted_keys", 0,
+		"evicted_clients", 0,
+		"pubsub_channels", 0,
+		"pubsub_patterns", 0,
+		"total_error_replies", s.Stats.Errors.Load())
+}
+
+func infoReplication(w *infoWriter, s *Server) {
+	w.fields(
+		"role", "master",
+		"connected_slaves", 0,
+		"master_failover_state", "no-failover",
+		"master_replid", s.RunID,
+		"master_replid2", strings.Repeat("0", 40),
+		"master_repl_offset", 0,
+		"second_repl_offset", -1,
+		"repl_backlog_active", 0,
+		"repl_backlog_size", 0,
+		"repl_backlog_first_byte_offset", 0,
+		"repl_backlog_histlen", 0)
+}
+
+func infoCluster(w *infoWriter, _ *Server) { w.field("cluster_enabled", 0) }
+
+func infoKeyspace(w *infoWriter, _ *Server) {
+	for db, n := range w.engine.Keys {
+		if n > 0 {
+			w.field(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0", n, w.engine.Expires[db]))
+		}
+	}
+}
+
+// infoEngine is what Redis has no name for.
+func infoEngine(w *infoWriter, s *Server) {
+	e := &w.engine
+	failed := ""
+	if e.Failed != nil {
+		failed = strings.Map(oneLine, e.Failed.Error())
+	}
+	w.fields(
+		"version", s.Version,
+		"replica_id", fmt.Sprintf("%016x", uint64(s.Engine.ReplicaID())),
+		"appendfsync", syncModes.name(int(s.Engine.Sync())),
+		"update_period_ms", s.Engine.UpdatePeriod().Milliseconds(),
+		"cache_size", s.Engine.CacheSize(),
+		"cache_bytes", e.CacheBytes,
+		"cache_entries", e.CacheEntries,
+		"cache_misses", e.CacheMisses,
+		"cache_evicted", e.Evicted,
+		"journal_syncs", e.JournalSyncs,
+		"journal_replayed", e.Replayed,
+		"flushes", e.Flushes,
+		"last_flush_usec", e.LastFlushTook.Microseconds(),
+		"disk_bytes", e.DiskBytes,
+		"no_space", yesNo(e.NoSpace),
+		"failed", failed)
+}
+
+func oneLine(r rune) rune {
+	if r == '\r' || r == '\n' {
+		return ' '
+	}
+	return r
+}

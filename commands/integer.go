@@ -1,0 +1,98 @@
+package commands
+
+import "math"
+
+// parseInt reads a decimal int64 as strictly as Redis: one way to write each number, so that what is read back is what was
+// written. No plus sign, no leading zero, no minus zero, no space, not empty.
+func parseInt(b []byte) (int64, bool) {
+	digits, negative := b, false
+	if len(b) > 0 && b[0] == '-' {
+		digits, negative = b[1:], true
+	}
+	if len(digits) == 1 && digits[0] == '0' && !negative {
+		return 0, true
+	}
+	if len(digits) == 0 || len(digits) > 19 || digits[0] == '0' {
+		return 0, false
+	}
+	var n uint64 // 19 digits do not wrap
+	for _, d := range digits {
+		if d < '0' || d > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(d-'0')
+	}
+	if negative {
+		return -int64(n), n <= -math.MinInt64
+	}
+	return int64(n), n <= math.MaxInt64
+}
+
+// integer reads an argument; false: it is none, and the reply is written.
+func (c *Context) integer(arg []byte) (int64, bool) {
+	n, ok := parseInt(arg)
+	if !ok {
+		c.notInteger()
+	}
+	return n, ok
+}
+
+// int32 reads an argument that Redis keeps in a C int; false: it is none, and the reply is written.
+func (c *Context) int32(arg []byte) (int, bool) {
+	n, ok := c.integer(arg)
+	if ok && int64(int32(n)) != n {
+		c.Out.Error("ERR value is out of range, value must between -2147483648 and 2147483647")
+		return 0, false
+	}
+	return int(n), ok
+}
+
+// parseCursor reads a cursor of SCAN as C's strtoul does: an empty one is 0, a sign is allowed, a minus wraps.
+func parseCursor(b []byte) (uint64, bool) {
+	negative := len(b) > 0 && b[0] == '-'
+	if len(b) > 1 && (negative || b[0] == '+') {
+		b = b[1:]
+	}
+	var n uint64
+	for _, d := range b {
+		if d < '0' || d > '9' || n > math.MaxUint64/10 {
+			return 0, false
+		}
+		next := n*10 + uint64(d-'0')
+		if next < n*10 {
+			return 0, false
+		}
+		n = next
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
+
+// parseBytes reads an amount of memory as Redis's configuration does: "512", "64kb", "1g". K is 1000, KB 1024.
+func parseBytes(b []byte) (int64, bool) {
+	end := 0
+	for end < len(b) && '0' <= b[end] && b[end] <= '9' {
+		end++
+	}
+	unit, ok := byteUnit(b[end:])
+	n, isInt := parseInt(b[:end])
+	if !ok || !isInt || n > math.MaxInt64/unit {
+		return 0, false
+	}
+	return n * unit, true
+}
+
+func byteUnit(b []byte) (int64, bool) {
+	for _, u := range []struct {
+		name string
+		n    int64
+	}{{"", 1}, {"b", 1}, {"k", 1000}, {"kb", 1 << 10}, {"m", 1e6}, {"mb", 1 << 20}, {"g", 1e9}, {"gb", 1 << 30},
+		{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}} {
+		if same(b, u.name) {
+			return u.n, true
+		}
+	}
+	return 0, false
+}

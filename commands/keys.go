@@ -1,0 +1,97 @@
+package commands
+
+func del(c *Context, args [][]byte) {
+	n, err := c.Pipe.Del(args[1:])
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.Out.Int(int64(n))
+}
+
+// exists counts a key as often as it is named. TOUCH does the same: reading a key is all that touching it is.
+func exists(c *Context, args [][]byte) {
+	n := int64(0)
+	for _, key := range args[1:] {
+		ok, err := c.Pipe.Exists(key)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		if ok {
+			n++
+		}
+	}
+	c.Out.Int(n)
+}
+
+func typeOf(c *Context, args [][]byte) {
+	ok, err := c.Pipe.Exists(args[1])
+	switch {
+	case err != nil:
+		c.fail(err)
+	case ok:
+		c.Out.Status("string")
+	default:
+		c.Out.Status("none")
+	}
+}
+
+func objectEncoding(c *Context, args [][]byte) {
+	ok, err := c.Pipe.Exists(args[2])
+	switch {
+	case err != nil:
+		c.fail(err)
+	case ok:
+		c.Out.BulkString("int")
+	default:
+		c.Out.Null()
+	}
+}
+
+func dbSize(c *Context, _ [][]byte) { c.Out.Int(c.Pipe.Size()) }
+
+func randomKey(c *Context, _ [][]byte) {
+	key, ok, err := c.Pipe.RandomKey()
+	switch {
+	case err != nil:
+		c.fail(err)
+	case ok:
+		c.Out.Bulk(key)
+	default:
+		c.Out.Null()
+	}
+}
+
+func flushDB(c *Context, args [][]byte)  { c.flush(args, c.Pipe.FlushDB) }
+func flushAll(c *Context, args [][]byte) { c.flush(args, c.Pipe.FlushAll) }
+
+// flush cancels keys. ASYNC and SYNC are the same here: both are done when they reply, as fast as ASYNC.
+func (c *Context) flush(args [][]byte, run func() error) {
+	if len(args) > 2 || len(args) == 2 && !same(args[1], "async") && !same(args[1], "sync") {
+		c.syntaxError()
+		return
+	}
+	if err := run(); err != nil {
+		c.fail(err)
+		return
+	}
+	c.Out.OK()
+}
+
+// noRename is RENAME and those like it: what other replicas add meanwhile is bound to the old name, and would be left
+// behind there. A client that needs it anyway can GETDEL and INCRBY, which loses nothing.
+func noRename(c *Context, args [][]byte) {
+	c.Out.Error("ERR " + string(upper(args[0])) +
+		" is not supported: increments that other replicas make at the same time would stay with the old name; use GETDEL and INCRBY")
+}
+
+func noCopy(c *Context, _ [][]byte) {
+	c.Out.Error("ERR COPY is not supported: a copy would count what other replicas added as this replica's own; use GET and INCRBY")
+}
+
+// noMove is MOVE and SWAPDB.
+func noMove(c *Context, args [][]byte) {
+	c.Out.Error("ERR " + string(upper(args[0])) +
+		" is not supported: increments that other replicas make at the same time would land in the wrong database")
+}

@@ -1,0 +1,207 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"atomiccounter/engine"
+)
+
+// param is one parameter of CONFIG. Set checks a value and says how to apply it; nil: it is fixed at the start.
+type param struct {
+	name string
+	get  func(s *Server) string
+	set  func(s *Server, value string) (apply func(), err error)
+}
+
+// params are the parameters that tools read or write. Of those that Redis could change and this server cannot, SET takes
+// the value that they have, so that a tool which makes sure of it goes on.
+var params = []param{
+	{"requirepass", func(s *Server) string { return s.Config.Password() }, setPassword},
+	{"timeout", showInt(func(s *Server) int64 { return s.Config.timeout.Load() }),
+		takeInt(0, math.MaxInt32, func(s *Server, n int64) { s.Config.timeout.Store(n) })},
+	{"maxclients", showInt(func(s *Server) int64 { return int64(s.Config.MaxClients()) }),
+		takeInt(1, math.MaxUint32, func(s *Server, n int64) { s.Config.maxClients.Store(n) })},
+	{"proto-max-bulk-len", showInt(func(s *Server) int64 { return s.Config.ProtoMaxBulk() }),
+		takeBytes(1<<20, func(s *Server, n int64) { s.Config.protoMaxBulk.Store(n) })},
+	{"client-query-buffer-limit", showInt(func(s *Server) int64 { return s.Config.QueryBuffer() }),
+		takeBytes(1<<20, func(s *Server, n int64) { s.Config.queryBuffer.Store(n) })},
+	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.Engine.Sync())) },
+		syncModes.take(func(s *Server, mode int) { s.Engine.SetSync(engine.SyncMode(mode)) })},
+	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},
+	{"update-period", func(s *Server) string { return s.Engine.UpdatePeriod().String() }, setPeriod},
+	{"cache-size", showInt(func(s *Server) int64 { return s.Engine.CacheSize() }),
+		takeBytes(1<<20, func(s *Server, n int64) { s.Engine.SetCacheSize(n) })},
+
+	kept("save", ""),
+	kept("appendonly", "yes"),
+	kept("no-appendfsync-on-rewrite", "no"),
+	kept("maxmemory", "0"),
+	kept("maxmemory-policy", "noeviction"),
+	kept("replica-read-only", "yes"),
+	kept("slave-read-only", "yes"),
+	kept("replica-priority", "100"),
+	kept("stop-writes-on-bgsave-error", "yes"),
+	kept("notify-keyspace-events", ""),
+	kept("tcp-keepalive", "300"),
+	kept("hz", "10"),
+	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
+	keptAs("bind", func(s *Server) string { return s.Config.settings.Bind }),
+	keptAs("port", func(s *Server) string { return strconv.Itoa(s.Port) }),
+	keptAs("protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) }),
+
+	{"databases", fixed(strconv.Itoa(engine.Databases)), nil},
+	{"unixsocket", func(s *Server) string { return s.Config.settings.UnixSocket }, nil},
+	{"natural", func(s *Server) string { return strings.Join(s.Config.settings.Natural, " ") }, nil},
+	{"tcp-backlog", fixed("511"), nil},
+	{"cluster-enabled", fixed("no"), nil},
+	{"daemonize", fixed("no"), nil},
+	{"logfile", fixed(""), nil},
+	{"io-threads", fixed("1"), nil},
+}
+
+func findParam(name string) *param {
+	for i := range params {
+		if strings.EqualFold(params[i].name, name) {
+			return &params[i]
+		}
+	}
+	return nil
+}
+
+var (
+	errImmutable = errors.New("can't set immutable config")
+	errDuplicate = errors.New("duplicate parameter")
+)
+
+func fixed(value string) func(*Server) string { return func(*Server) string { return value } }
+
+func kept(name, value string) param { return keptAs(name, fixed(value)) }
+
+func keptAs(name string, get func(*Server) string) param {
+	return param{name, get, func(s *Server, value string) (func(), error) {
+		if !strings.EqualFold(value, get(s)) {
+			return nil, errImmutable
+		}
+		return func() {}, nil
+	}}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func showInt(get func(*Server) int64) func(*Server) string {
+	return func(s *Server) string { return strconv.FormatInt(get(s), 10) }
+}
+
+type setter = func(s *Server, value string) (apply func(), err error)
+
+func takeInt(lo, hi int64, put func(*Server, int64)) setter {
+	return func(s *Server, value string) (func(), error) {
+		n, ok := parseInt([]byte(value))
+		if !ok {
+			return nil, errors.New("argument couldn't be parsed into an integer")
+		}
+		return within(n, lo, hi, func() { put(s, n) })
+	}
+}
+
+func takeBytes(lo int64, put func(*Server, int64)) setter {
+	return func(s *Server, value string) (func(), error) {
+		n, ok := parseBytes([]byte(value))
+		if !ok {
+			return nil, errors.New("argument must be a memory value")
+		}
+		return within(n, lo, math.MaxInt64, func() { put(s, n) })
+	}
+}
+
+func within(n, lo, hi int64, apply func()) (func(), error) {
+	if n < lo || n > hi {
+		return nil, fmt.Errorf("argument must be between %d and %d inclusive", lo, hi)
+	}
+	return apply, nil
+}
+
+// choice is a parameter of few values.
+type choice []struct {
+	name  string
+	value int
+}
+
+var (
+	syncModes = choice{{"everysec", int(engine.EverySec)}, {"always", int(engine.Always)}, {"no", int(engine.No)}}
+	levels    = choice{{"debug", int(slog.LevelDebug)}, {"verbose", int(slog.LevelDebug) + 2},
+		{"notice", int(slog.LevelInfo)}, {"warning", int(slog.LevelWarn)}}
+)
+
+func (ch choice) name(value int) string {
+	for _, c := range ch {
+		if c.value == value {
+			return c.name
+		}
+	}
+	return strconv.Itoa(value)
+}
+
+func (ch choice) parse(name string) (int, error) {
+	var names []string
+	for _, c := range ch {
+		if strings.EqualFold(name, c.name) {
+			return c.value, nil
+		}
+		names = append(names, c.name)
+	}
+	return 0, errors.New("argument(s) must be one of the following: " + strings.Join(names, ", "))
+}
+
+func (ch choice) take(put func(*Server, int)) setter {
+	return func(s *Server, value string) (func(), error) {
+		n, err := ch.parse(value)
+		return func() { put(s, n) }, err
+	}
+}
+
+func setPassword(s *Server, value string) (func(), error) {
+	return func() { s.Config.password.Store(&value) }, nil
+}
+
+func (s *Server) level() slog.Level {
+	if s.Level == nil {
+		return slog.LevelInfo
+	}
+	return s.Level.Level()
+}
+
+func setLevel(s *Server, value string) (func(), error) {
+	level, err := levels.parse(value)
+	if err == nil && s.Level == nil && level != int(slog.LevelInfo) {
+		err = errImmutable
+	}
+	return func() {
+		if s.Level != nil {
+			s.Level.Set(slog.Level(level))
+		}
+	}, err
+}
+
+// setPeriod takes a duration ("1s", "250ms") or a whole number of milliseconds; 0: foreign data shows at once.
+func setPeriod(s *Server, value string) (func(), error) {
+	d, err := time.ParseDuration(value)
+	if n, ok := parseInt([]byte(value)); ok && n <= math.MaxInt64/int64(time.Millisecond) {
+		d, err = time.Duration(n)*time.Millisecond, nil
+	}
+	if err != nil || d < 0 {
+		return nil, errors.New("argument must be a duration, as in 1s or 250ms")
+	}
+	return func() { s.Engine.SetUpdatePeriod(d) }, nil
+}

@@ -1,0 +1,133 @@
+package commands
+
+import (
+	"slices"
+	"strconv"
+)
+
+func keys(c *Context, args [][]byte) {
+	g := glob{pattern: args[1]}
+	l := c.list()
+	if err := c.Pipe.Keys(func(key []byte) { l.addMatch(g, key) }); err != nil {
+		l.drop()
+		c.fail(err)
+		return
+	}
+	l.end()
+}
+
+// list is an array in the making, whose length is known at its end.
+type list struct {
+	out   *Reply
+	begin int
+	n     int
+}
+
+func (c *Context) list() list { return list{out: &c.Out, begin: len(c.Out.Buf)} }
+
+func (l *list) addMatch(g glob, key []byte) {
+	if g.all() || g.match(key) {
+		l.out.Bulk(key)
+		l.n++
+	}
+}
+
+func (l *list) addIf(wanted bool, name string) {
+	if wanted {
+		l.out.BulkString(name)
+		l.n++
+	}
+}
+
+// end puts the array's header before its elements.
+func (l *list) end() {
+	var b [24]byte
+	header := append(strconv.AppendInt(append(b[:0], '*'), int64(l.n), 10), '\r', '\n')
+	l.out.Buf = slices.Insert(l.out.Buf, l.begin, header...)
+}
+
+func (l *list) drop() { l.out.Buf = l.out.Buf[:l.begin] }
+
+// scanCall is a SCAN as parsed.
+type scanCall struct {
+	cursor uint64
+	count  int
+	match  glob
+	none   bool // of a type that no key has
+}
+
+func scan(c *Context, args [][]byte) {
+	call, ok := c.parseScan(args)
+	if !ok {
+		return
+	}
+	reply := len(c.Out.Buf)
+	l := c.list()
+	next, err := c.Pipe.Scan(call.cursor, call.count, func(key []byte) {
+		if !call.none {
+			l.addMatch(call.match, key)
+		}
+	})
+	if err != nil {
+		l.drop()
+		c.fail(err)
+		return
+	}
+	l.end()
+	c.Out.Buf = slices.Insert(c.Out.Buf, reply, scanHeader(next)...)
+}
+
+// scanHeader is what precedes the keys: an array of two, the cursor first.
+func scanHeader(next uint64) []byte {
+	var r Reply
+	r.Array(2)
+	r.BulkString(strconv.FormatUint(next, 10))
+	return r.Buf
+}
+
+const (
+	scanCount    = 10      // keys per call if COUNT says nothing
+	scanCountMax = 1 << 20 // bounds how long a call holds up its connection; COUNT is only a wish
+)
+
+func (c *Context) parseScan(args [][]byte) (call scanCall, ok bool) {
+	call = scanCall{count: scanCount, match: glob{pattern: []byte("*")}}
+	if call.cursor, ok = parseCursor(args[1]); !ok {
+		c.Out.Error("ERR invalid cursor")
+		return call, false
+	}
+	for options := args[2:]; len(options) > 0; options = options[2:] {
+		if len(options) == 1 {
+			c.syntaxError()
+			return call, false
+		}
+		if !c.scanOption(&call, options[0], options[1]) {
+			return call, false
+		}
+	}
+	return call, true
+}
+
+// scanOption takes one option. False: it is wrong, and the reply is written.
+func (c *Context) scanOption(call *scanCall, name, value []byte) bool {
+	switch {
+	case same(name, "match"):
+		call.match.pattern = value
+	case same(name, "type"):
+		call.none = !same(value, "string")
+	case same(name, "count"):
+		n, ok := c.integer(value)
+		if !ok {
+			return false
+		}
+		if n < 1 {
+			c.syntaxError()
+			return false
+		}
+		call.count = int(min(n, scanCountMax))
+	default:
+		c.syntaxError()
+		return false
+	}
+	return true
+}

@@ -1,0 +1,205 @@
+package commands
+
+import (
+	"strconv"
+
+	"atomiccounter/engine"
+)
+
+func get(c *Context, args [][]byte) {
+	v, ok, err := c.Pipe.Get(args[1])
+	c.valueOr(engine.Value{Int: v, OK: ok}, err)
+}
+
+func (c *Context) valueOr(v engine.Value, err error) {
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.value(v)
+}
+
+// value replies with what a key shows.
+func (c *Context) value(v engine.Value) {
+	if v.OK {
+		c.Out.BulkInt(v.Int)
+	} else {
+		c.Out.Null()
+	}
+}
+
+// setCall is a SET as parsed.
+type setCall struct {
+	engine.SetOptions
+	expiry expiryOption
+}
+
+func set(c *Context, args [][]byte) {
+	call, ok := parseSet(args[3:])
+	if !ok {
+		c.syntaxError()
+		return
+	}
+	if call.expiry.given() {
+		if call.ExpireAt, ok = c.expireTime(call.expiry, "set"); !ok {
+			return
+		}
+	}
+	c.set(args[1], args[2], call.SetOptions)
+}
+
+func parseSet(options [][]byte) (call setCall, ok bool) {
+	for i := 0; i < len(options); i++ {
+		arg := options[i]
+		switch {
+		case same(arg, "nx") && !call.XX:
+			call.NX = true
+		case same(arg, "xx") && !call.NX:
+			call.XX = true
+		case same(arg, "get"):
+			call.Get = true
+		case same(arg, "keepttl") && !call.expiry.given():
+			call.KeepTTL = true
+		default:
+			if call.KeepTTL || !call.expiry.parse(options[i:]) {
+				return call, false
+			}
+			i++
+		}
+	}
+	return call, true
+}
+
+// set is the shared body of SET, SETEX and PSETEX.
+func (c *Context) set(key, value []byte, o engine.SetOptions) {
+	v, ok := c.integer(value)
+	if !ok {
+		return
+	}
+	r, err := c.Pipe.Set(key, v, o)
+	switch {
+	case err != nil:
+		c.fail(err)
+	case o.Get:
+		c.value(r.Old)
+	case r.Done:
+		c.Out.OK()
+	default:
+		c.Out.Null()
+	}
+}
+
+func setNX(c *Context, args [][]byte) {
+	v, ok := c.integer(args[2])
+	if !ok {
+		return
+	}
+	r, err := c.Pipe.Set(args[1], v, engine.SetOptions{NX: true})
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.Out.Bool(r.Done)
+}
+
+func setEX(c *Context, args [][]byte) { c.setFor(args, expiryOption{amount: args[2]}, "setex") }
+
+func pSetEX(c *Context, args [][]byte) {
+	c.setFor(args, expiryOption{amount: args[2], milli: true}, "psetex")
+}
+
+func (c *Context) setFor(args [][]byte, e expiryOption, name string) {
+	at, ok := c.expireTime(e, name)
+	if ok {
+		c.set(args[1], args[3], engine.SetOptions{ExpireAt: at})
+	}
+}
+
+func getSet(c *Context, args [][]byte) { c.set(args[1], args[2], engine.SetOptions{Get: true}) }
+
+func getDel(c *Context, args [][]byte) {
+	v, err := c.Pipe.GetDel(args[1])
+	c.valueOr(v, err)
+}
+
+func getEX(c *Context, args [][]byte) {
+	var e expiryOption
+	var o engine.ExpireOptions
+	switch options := args[2:]; {
+	case len(options) == 1 && same(options[0], "persist"):
+		o.Persist = true
+	case len(options) == 2 && e.parse(options): // in Redis a missing key comes before a bad time
+		if _, ok, err := c.Pipe.Get(args[1]); err != nil || !ok {
+			c.valueOr(engine.Value{}, err)
+			return
+		}
+		var ok bool
+		if o.At, ok = c.expireTime(e, "getex"); !ok {
+			return
+		}
+	case len(options) > 0:
+		c.syntaxError()
+		return
+	}
+	v, err := c.Pipe.GetEx(args[1], o)
+	c.valueOr(v, err)
+}
+
+func mGet(c *Context, args [][]byte) {
+	values, err := c.Pipe.MGet(args[1:], c.values[:0])
+	c.values = values
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.Out.Array(len(values))
+	for _, v := range values {
+		c.value(v)
+	}
+}
+
+func mSet(c *Context, args [][]byte) {
+	if _, ok := c.setAll(args, false); ok {
+		c.Out.OK()
+	}
+}
+
+func mSetNX(c *Context, args [][]byte) {
+	if done, ok := c.setAll(args, true); ok {
+		c.Out.Bool(done)
+	}
+}
+
+// setAll is the shared body of MSET and MSETNX. Unless ok it has replied.
+func (c *Context) setAll(args [][]byte, nx bool) (done, ok bool) {
+	if len(args)%2 == 0 {
+		c.wrongArity(c.table.lookup(args[0]))
+		return false, false
+	}
+	keys, values := make([][]byte, 0, len(args)/2), make([]int64, 0, len(args)/2)
+	for i := 1; i < len(args); i += 2 {
+		v, ok := c.integer(args[i+1])
+		if !ok {
+			return false, false
+		}
+		keys, values = append(keys, args[i]), append(values, v)
+	}
+	done, err := c.Pipe.MSet(keys, values, nx)
+	if err != nil {
+		c.fail(err)
+	}
+	return done, err == nil
+}
+
+func strLen(c *Context, args [][]byte) {
+	v, ok, err := c.Pipe.Get(args[1])
+	switch {
+	case err != nil:
+		c.fail(err)
+	case ok:
+		var b [20]byte
+		c.Out.Int(int64(len(strconv.AppendInt(b[:0], v, 10))))
+	default:
+		c.Out.Int(0)
+	}
+}
