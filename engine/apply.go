@@ -21,7 +21,8 @@ var (
 type arrival struct {
 	hash   uint64
 	key    string
-	state  tlv.State // stored, the batch included
+	state  tlv.State // to be stored, the batch included
+	all    tlv.State // the same with what may be forgotten: a cached entry has to learn what was closed
 	before books
 	after  books
 }
@@ -76,17 +77,18 @@ func (e *Engine) arrive(b *tlv.Batch, d *tlv.Delta) (a arrival, err error) {
 		return a, fmt.Errorf("batch %d of replica %x: %w: key %q", b.Stamp, b.Replica, tlv.ErrMalformed, d.Key)
 	}
 	a.key, a.hash = string(d.Key), e.hash(d.Key[1:])
-	if a.state, err = e.storedState(a.hash, a.key); err != nil {
+	if a.all, err = e.storedState(a.hash, a.key); err != nil {
 		return a, err
 	}
-	a.before = e.booksOf(&a.state)
+	a.before = e.booksOf(&a.all)
 	delta := tlv.State{Resets: d.State.Resets}
 	for _, c := range d.State.Contributions {
 		if c.Replica != e.id && !e.covers(c.Replica, c.Rev) {
 			delta.Contributions = append(delta.Contributions, c)
 		}
 	}
-	a.state.Merge(&delta)
+	a.all.Merge(&delta)
+	a.state = a.all.Clone()
 	a.state.Collect(func(id tlv.ReplicaID, s tlv.Stamp) bool {
 		return id == b.Replica && s <= b.Stamp || e.covers(id, s)
 	})
@@ -185,9 +187,9 @@ func (e *Engine) tell(a *arrival) {
 		adjust(&e.expires[a.key[0]], &was2, a.after.expires)
 		return
 	}
-	en.incoming = &a.state
+	en.incoming = &a.all
 	en.books = a.after
-	if a.after != a.before || !a.after.exists {
+	if v := en.ahead(e.id); v.Exists != en.exists || v.Exists && en.differs(&v) {
 		e.takeIn(en)
 		return
 	}

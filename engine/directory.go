@@ -47,6 +47,11 @@ func openFolder(fs vfs.FS, dir string, create bool) (*folder, error) {
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if fresh { // or a power failure may take the whole directory
+		if err := syncFolder(fs, path.Dir(dir)); err != nil {
+			return nil, err
+		}
+	}
 	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w (%w)", dir, ErrLocked, err)
@@ -122,8 +127,10 @@ func (f *folder) finish() error {
 	return errors.Join(f.fs.Rename(path.Join(f.dir, formatNew), path.Join(f.dir, formatName)), f.sync())
 }
 
-func (f *folder) sync() error {
-	d, err := f.fs.OpenDir(f.dir)
+func (f *folder) sync() error { return syncFolder(f.fs, f.dir) }
+
+func syncFolder(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
 	if err != nil {
 		return err
 	}

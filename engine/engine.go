@@ -109,6 +109,7 @@ type Options struct {
 	readOnly bool         // Check looks at the database
 	free     func() (int64, error)
 	publish  func(*tlv.Batch) // gets what each flush committed
+	random   func() uint64    // default: rand.Uint64
 }
 
 func (o Options) withDefaults() Options {
@@ -126,6 +127,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = func() int64 { return time.Now().UnixMilli() }
+	}
+	if o.random == nil {
+		o.random = rand.Uint64
 	}
 	if o.segment == 0 {
 		o.segment = segmentSize
@@ -410,9 +414,9 @@ func (e *Engine) Stats() Stats {
 	return s
 }
 
-func randomID() tlv.ReplicaID {
+func randomID(random func() uint64) tlv.ReplicaID {
 	for {
-		if id := rand.Uint64(); id != 0 {
+		if id := random(); id != 0 {
 			return tlv.ReplicaID(id)
 		}
 	}

@@ -206,6 +206,18 @@ func (e *entry) full() tlv.State {
 	return s
 }
 
+// ahead is what the key will show once it has taken in what has arrived; of the sum, increments of the short way apart.
+func (e *entry) ahead(id tlv.ReplicaID) tlv.View {
+	later := entry{own: e.own, pend: e.pend}
+	later.take(id, e.full())
+	return later.view(id)
+}
+
+// differs says whether a view of an existing key differs from what it shows in more than the value.
+func (e *entry) differs(v *tlv.View) bool {
+	return v.Expiry.At != e.expire.Load() || v.Owner != e.owner || (v.Kind == tlv.Natural) != e.natural
+}
+
 // observed says what a cancel of everything takes away now: resets for the others' open contributions, and whether
 // something of this replica's own is open.
 func (e *entry) observed(id tlv.ReplicaID) (resets []tlv.Reset, own bool) {

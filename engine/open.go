@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -112,7 +111,8 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 
 func (e *Engine) readMeta(fresh bool) (*meta, error) {
 	if fresh {
-		return &meta{id: randomID(), seed: [2]uint64{rand.Uint64(), rand.Uint64()}, vector: make(map[tlv.ReplicaID]tlv.Stamp)}, nil
+		random := e.options.random
+		return &meta{id: randomID(random), seed: [2]uint64{random(), random()}, vector: make(map[tlv.ReplicaID]tlv.Stamp)}, nil
 	}
 	v, closer, err := e.db.Get([]byte{metaPrefix})
 	if err != nil {

@@ -246,7 +246,7 @@ func (p *Pipeline) ready(e *entry, fresh bool) {
 		e.roll(p.e.id, tlv.Stamp(p.e.cutStamp.Load()))
 	}
 	e.settle()
-	if e.incoming != nil && (fresh || !e.exists || p.periodOver(e)) {
+	if e.incoming != nil && (fresh || !e.exists || e.due(p.now()) || p.periodOver(e)) {
 		p.e.takeIn(e)
 	}
 }

@@ -1,0 +1,498 @@
+package engine
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"atomiccounter/tlv"
+)
+
+var (
+	simSeed  = flag.Uint64("sim.seed", 0, "replay this world of the simulation alone")
+	simCount = flag.Int("sim.count", 300, "worlds to simulate")
+)
+
+// The simulation runs real engines on memory file systems, from a seed: they increment, set, delete, expire, sweep,
+// flush, apply one another's batches, lose their cache, and crash with the loss of nothing that is journaled. After
+// every step each key of each replica must show what a ghost says, which tracks single increments and which of them some
+// cancel had observed (it is the ghost of the design's executable model).
+
+// token is one increment or SET of the ghost.
+type token struct {
+	origin tlv.ReplicaID
+	n      int64
+	stamp  tlv.Stamp // of a SET; 0: an increment
+}
+
+// event is what a batch does to the ghost.
+type event struct {
+	key  string
+	add  int   // a token; -1: none
+	gone []int // tokens that a cancel had observed
+}
+
+// ghost is what one replica knows.
+type ghost struct {
+	known map[string]map[int]bool
+	gone  map[string]map[int]bool
+}
+
+func newGhost() ghost {
+	return ghost{map[string]map[int]bool{}, map[string]map[int]bool{}}
+}
+
+func (g *ghost) apply(ev event) {
+	if g.known[ev.key] == nil {
+		g.known[ev.key], g.gone[ev.key] = map[int]bool{}, map[int]bool{}
+	}
+	if ev.add >= 0 {
+		g.known[ev.key][ev.add] = true
+	}
+	for _, t := range ev.gone {
+		g.gone[ev.key][t] = true
+	}
+}
+
+type simBatch struct {
+	batch  tlv.Batch
+	events []event
+}
+
+type simReplica struct {
+	w       *simWorld
+	name    string
+	options Options
+	e       *Engine
+	skew    int64
+	ghost   ghost
+	pending []event // not yet in a batch
+	log     []simBatch
+	births  map[string]tlv.Stamp // of the contribution last published
+}
+
+type simWorld struct {
+	t        *testing.T
+	rng      *rand.Rand
+	now      int64
+	ttl      bool
+	tokens   []token
+	keys     []string
+	replicas []*simReplica
+}
+
+func newSimWorld(t *testing.T, seed uint64) *simWorld {
+	w := &simWorld{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_000_000, ttl: seed%2 == 1}
+	for i := range 1 + seed%3 {
+		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
+	}
+	for i := range 2 + seed%3 {
+		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), ghost: newGhost(), births: map[string]tlv.Stamp{}}
+		if w.ttl {
+			r.skew = []int64{-3, 0, 0, 2}[w.rng.IntN(4)]
+		}
+		r.options = disk()
+		r.options.Now = func() int64 { return w.now + r.skew }
+		r.options.publish = r.published
+		r.options.random = w.rng.Uint64
+		r.options.UpdatePeriod = AlwaysFresh
+		if seed%5 == 0 {
+			r.options.UpdatePeriod = 1e9 * 3600
+		}
+		r.open()
+		w.replicas = append(w.replicas, r)
+	}
+	return w
+}
+
+func (r *simReplica) open() { r.e = open(r.w.t, r.options) }
+
+// published keeps a batch for the others, with what it does to the ghost: own tokens that were cancelled count as gone
+// for others as soon as a contribution with a new birth replaces the one they were in.
+func (r *simReplica) published(b *tlv.Batch) {
+	for i := range b.Deltas {
+		d := &b.Deltas[i]
+		own := d.State.Contribution(r.e.id)
+		if own == nil {
+			continue
+		}
+		key := string(d.Key[1:])
+		if r.births[key] != own.Birth {
+			r.pending = append(r.pending, event{key: key, add: -1, gone: r.ownGone(key)})
+		}
+		r.births[key] = own.Birth
+	}
+	r.log = append(r.log, simBatch{batch: *b, events: r.pending})
+	r.pending = nil
+}
+
+func (r *simReplica) ownGone(key string) (list []int) {
+	for t := range r.ghost.gone[key] {
+		if r.w.tokens[t].origin == r.e.id {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+func (r *simReplica) does(ev event) {
+	r.ghost.apply(ev)
+	r.pending = append(r.pending, ev)
+}
+
+// look locks the key and gives its state, pending included and everything that has arrived.
+func (r *simReplica) look(key string) (s tlv.State, v tlv.View) {
+	p := r.e.NewPipeline()
+	en, err := p.exclusive([]byte(key), false)
+	if err != nil {
+		r.w.t.Fatalf("%s: look(%s) = %v", r.name, key, err)
+	}
+	shadow := entry{own: en.own, pend: en.pend}
+	shadow.take(r.e.id, en.full())
+	s = shadow.other.Clone()
+	if c, any := shadow.contribution(r.e.id, endOfTime); any {
+		s.Put(c)
+	}
+	s.Merge(&tlv.State{Resets: en.pend.resets})
+	if _, err := p.Commit(); err != nil {
+		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
+	}
+	return s, s.View()
+}
+
+// cancels notes in the ghost what a cancel takes away now.
+func (r *simReplica) cancels(key string) {
+	s, _ := r.look(key)
+	ev := event{key: key, add: -1}
+	for i := range s.Contributions {
+		if c := &s.Contributions[i]; s.Open(c) {
+			for t := range r.ghost.known[key] {
+				if r.w.tokens[t].origin == c.Replica {
+					ev.gone = append(ev.gone, t)
+				}
+			}
+		}
+	}
+	r.does(ev)
+}
+
+// prepares notes what comes before every write.
+func (r *simReplica) prepares(key string) (exists bool) {
+	_, v := r.look(key)
+	exists = v.Exists && !(v.Expiry.At != 0 && v.Expiry.At <= r.e.Now())
+	if !exists {
+		r.cancels(key)
+	}
+	return exists
+}
+
+func (r *simReplica) adds(key string, n int64, stamp tlv.Stamp) {
+	r.w.tokens = append(r.w.tokens, token{origin: r.e.id, n: n, stamp: stamp})
+	r.does(event{key: key, add: len(r.w.tokens) - 1})
+}
+
+func (r *simReplica) do(f func(p *Pipeline) error) {
+	p := r.e.NewPipeline()
+	err := f(p)
+	if _, commitErr := p.Commit(); err != nil || commitErr != nil {
+		r.w.t.Fatalf("%s: %v, %v", r.name, err, commitErr)
+	}
+}
+
+func (r *simReplica) step(key string) {
+	g := r.w.rng
+	k := []byte(key)
+	op := g.Float64()
+	if *simSeed != 0 {
+		s, v := r.look(key)
+		r.w.t.Logf("%d %s %s op %.2f: %+v shows %+v", r.w.now, r.name, key, op, s, v)
+	}
+	switch {
+	case op < .35:
+		n := []int64{1, 1, 5, -2, 0}[g.IntN(5)]
+		r.prepares(key)
+		r.do(func(p *Pipeline) error { _, err := p.Incr(k, n); return err })
+		r.adds(key, n, 0)
+	case op < .42:
+		r.prepares(key)
+		r.cancels(key)
+		r.do(func(p *Pipeline) error { _, err := p.Del([][]byte{k}); return err })
+	case op < .45:
+		r.harvest(key)
+	case op < .52:
+		r.cancels(key)
+		v := g.Int64N(105) - 5
+		r.do(func(p *Pipeline) error { _, err := p.Set(k, v, SetOptions{}); return err })
+		r.adds(key, v, tlv.Stamp(r.e.clock.last.Load()))
+	case op < .58 && r.w.ttl:
+		r.expire(key, []int64{0, 1, 3, 8}[g.IntN(4)])
+	case op < .62 && r.w.ttl:
+		r.sweep()
+	case op < .72:
+		r.flush()
+	case op < .90:
+		r.pull(r.w.replicas[g.IntN(len(r.w.replicas))], g.IntN(3))
+	case op < .93:
+		r.e.Refresh()
+	case op < .96:
+		r.evict()
+	default:
+		r.crash()
+	}
+}
+
+// harvest checks that GETDEL returns what it takes.
+func (r *simReplica) harvest(key string) {
+	_, want := r.look(key)
+	exists := r.prepares(key)
+	r.cancels(key)
+	r.do(func(p *Pipeline) error {
+		v, err := p.GetDel([]byte(key))
+		if v.OK != exists || exists && v.Int != want.Sum.Clamp() {
+			r.w.t.Fatalf("%s: GetDel(%s) = %+v, %v; want %v", r.name, key, v, err, want)
+		}
+		return err
+	})
+}
+
+func (r *simReplica) expire(key string, ms int64) {
+	_, v := r.look(key)
+	exists := v.Exists && !(v.Expiry.At != 0 && v.Expiry.At <= r.e.Now())
+	r.do(func(p *Pipeline) error {
+		if ms == 0 {
+			_, err := p.Persist([]byte(key))
+			return err
+		}
+		ok, err := p.ExpireAt([]byte(key), r.e.Now()+ms, 0)
+		if ok != exists {
+			r.w.t.Fatalf("%s: ExpireAt(%s) = %v, %v; want %v", r.name, key, ok, err, exists)
+		}
+		return err
+	})
+}
+
+func (r *simReplica) sweep() {
+	for _, key := range r.w.keys {
+		_, v := r.look(key)
+		if at := v.Expiry.At; at != 0 && at <= r.e.Now() && v.Owner == r.e.id && r.indexed(key) {
+			r.cancels(key)
+		}
+	}
+	if err := r.e.Sweep(); err != nil {
+		r.w.t.Fatalf("%s: Sweep = %v", r.name, err)
+	}
+}
+
+// indexed says whether the sweeper will find the key: it works from what is flushed.
+func (r *simReplica) indexed(key string) bool {
+	page, err := r.e.duePage([]byte{indexPrefix}, r.e.Now())
+	if err != nil {
+		r.w.t.Fatalf("duePage = %v", err)
+	}
+	return slices.ContainsFunc(page, func(d due) bool { return d.key[1:] == key })
+}
+
+func (r *simReplica) flush() {
+	if err := r.e.Flush(); err != nil {
+		r.w.t.Fatalf("%s: Flush = %v", r.name, err)
+	}
+}
+
+// pull applies what o has of every replica, all of it or a batch or two.
+func (r *simReplica) pull(o *simReplica, limit int) {
+	if r == o {
+		return
+	}
+	n := 0
+	for _, b := range o.log {
+		if b.batch.Stamp <= r.e.vector[o.e.id] {
+			continue
+		}
+		if n++; limit > 0 && n > limit {
+			break
+		}
+		if err := r.e.Apply(recode(r.w.t, &b.batch)); err != nil {
+			r.w.t.Fatalf("%s: Apply = %v", r.name, err)
+		}
+		for _, ev := range b.events {
+			r.ghost.apply(ev)
+		}
+	}
+}
+
+// recode sends a batch through its encoding.
+func recode(t *testing.T, b *tlv.Batch) *tlv.Batch {
+	got, rest, err := tlv.ParseBatch(tlv.AppendBatch(nil, b))
+	if err != nil || len(rest) > 0 {
+		t.Fatalf("ParseBatch = %v, %d bytes left", err, len(rest))
+	}
+	return &got
+}
+
+// evict drops every clean entry from the cache.
+func (r *simReplica) evict() {
+	limit := r.e.CacheSize()
+	r.e.SetCacheSize(0)
+	for i := range r.e.table.shards {
+		for range 3 {
+			r.e.table.evict(uint64(i)<<(64-shardBits), r.e.flushed.Load(), r.e.forget)
+		}
+	}
+	r.e.SetCacheSize(limit)
+}
+
+// crash opens a copy of what is on disk and in the mapped journal, without a close. Opening flushes.
+func (r *simReplica) crash() {
+	old := r.e
+	r.options.fs = r.options.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+	r.options.segments = r.options.segments.(*memorySegments).clone()
+	id := old.id
+	old.options.publish = nil
+	r.e = nil
+	r.options.publish = func(b *tlv.Batch) {
+		r.e = &Engine{id: id}
+		r.published(b)
+	}
+	r.open()
+	r.options.publish = r.published
+	r.e.options.publish = r.published
+	if r.e.id != id {
+		r.w.t.Fatalf("%s: replica ID %x after a crash; want %x", r.name, r.e.id, id)
+	}
+	if err := old.Close(); err != nil {
+		r.w.t.Fatalf("%s: Close = %v", r.name, err)
+	}
+}
+
+func (m *memorySegments) clone() *memorySegments {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := newMemorySegments()
+	for n, f := range m.files {
+		c.files[n] = slices.Clone(f)
+	}
+	return c
+}
+
+// check compares what every key shows with the ghost, and the count of keys.
+func (w *simWorld) check(step int) {
+	for _, r := range w.replicas {
+		keys := int64(0)
+		for _, key := range w.keys {
+			_, v := r.look(key)
+			sum, exists := w.expect(&r.ghost, key)
+			if v.Exists != exists || exists && v.Sum.Clamp() != sum {
+				w.t.Fatalf("step %d, %s: %s shows %v, %v; want %d, %v", step, r.name, key, v.Sum, v.Exists, sum, exists)
+			}
+			if exists {
+				keys++
+			}
+		}
+		if n := r.e.Stats().Keys[0]; n != keys {
+			w.t.Fatalf("step %d, %s: DBSIZE = %d; want %d", step, r.name, n, keys)
+		}
+	}
+}
+
+func (w *simWorld) expect(g *ghost, key string) (sum int64, exists bool) {
+	best := -1
+	for t := range g.known[key] {
+		if g.gone[key][t] {
+			continue
+		}
+		exists = true
+		tok := w.tokens[t]
+		if tok.stamp == 0 {
+			sum += tok.n
+		} else if best < 0 || later(tok, w.tokens[best]) {
+			best = t
+		}
+	}
+	if best >= 0 {
+		sum += w.tokens[best].n
+	}
+	return sum, exists
+}
+
+func later(a, b token) bool {
+	return a.stamp > b.stamp || a.stamp == b.stamp && a.origin > b.origin
+}
+
+// settle lets everybody hear of everything.
+func (w *simWorld) settle() {
+	for range 8 {
+		for _, r := range w.replicas {
+			r.sweep()
+			r.flush()
+		}
+		for _, r := range w.replicas {
+			for _, o := range w.replicas {
+				r.pull(o, 0)
+			}
+		}
+	}
+}
+
+func (w *simWorld) run(steps int) {
+	for step := range steps {
+		w.now += int64(w.rng.IntN(3) / 2)
+		r := w.replicas[w.rng.IntN(len(w.replicas))]
+		r.step(w.keys[w.rng.IntN(len(w.keys))])
+		w.check(step)
+	}
+	w.settle()
+	w.now += 100 // every expiry passes
+	w.settle()
+	w.check(steps)
+	for _, key := range w.keys {
+		_, first := w.replicas[0].look(key)
+		for _, r := range w.replicas {
+			if _, v := r.look(key); v.Exists != first.Exists || v.Sum != first.Sum || v.Expiry != first.Expiry {
+				w.t.Fatalf("%s shows %+v on %s and %+v on r0", key, v, r.name, first)
+			}
+		}
+	}
+	w.leftovers()
+}
+
+// leftovers checks that dead keys have left nothing behind.
+func (w *simWorld) leftovers() {
+	for _, r := range w.replicas {
+		for _, key := range w.keys {
+			_, v := r.look(key)
+			s, err := r.e.readState(r.e.hash([]byte(key)), "\x00"+key)
+			if err != nil || !v.Exists && !s.Empty() {
+				w.t.Fatalf("%s: dead %s left %+v, %v", r.name, key, s, err)
+			}
+		}
+		if page, err := r.e.duePage([]byte{indexPrefix}, math.MaxInt64-1); err != nil || len(page) > 0 {
+			w.t.Fatalf("%s: the expiry index has %v, %v; want nothing", r.name, page, err)
+		}
+	}
+}
+
+func TestSimulation(t *testing.T) {
+	first, count := uint64(1), *simCount
+	if *simSeed != 0 {
+		first, count = *simSeed, 1
+	} else if testing.Short() {
+		count = 30
+	}
+	for seed := first; seed < first+uint64(count); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := newSimWorld(t, seed)
+			w.run(60 + int(seed%100))
+			for _, r := range w.replicas {
+				if err := r.e.Close(); err != nil && !errors.Is(err, ErrClosed) {
+					t.Fatalf("Close = %v", err)
+				}
+			}
+		})
+	}
+}
