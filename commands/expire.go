@@ -16,23 +16,28 @@ type expiryOption struct {
 
 func (e *expiryOption) given() bool { return e.amount != nil }
 
-// parse takes the option with its amount from the front of the arguments. False: it is another word, or given twice.
+// parse takes the option with its amount from the front of the arguments. False: it is another word, or one that does not
+// go with what was given before; the same again replaces it.
 func (e *expiryOption) parse(args [][]byte) bool {
-	if e.given() || len(args) < 2 {
+	if len(args) < 2 {
 		return false
 	}
+	next := expiryOption{amount: args[1]}
 	switch word := args[0]; {
 	case same(word, "ex"):
 	case same(word, "px"):
-		e.milli = true
+		next.milli = true
 	case same(word, "exat"):
-		e.absolute = true
+		next.absolute = true
 	case same(word, "pxat"):
-		e.milli, e.absolute = true, true
+		next.milli, next.absolute = true, true
 	default:
 		return false
 	}
-	e.amount = args[1]
+	if e.given() && (e.milli != next.milli || e.absolute != next.absolute) {
+		return false
+	}
+	*e = next
 	return true
 }
 

@@ -123,26 +123,36 @@ func getDel(c *Context, args [][]byte) {
 }
 
 func getEX(c *Context, args [][]byte) {
-	var e expiryOption
-	var o engine.ExpireOptions
-	switch options := args[2:]; {
-	case len(options) == 1 && same(options[0], "persist"):
-		o.Persist = true
-	case len(options) == 2 && e.parse(options): // in Redis a missing key comes before a bad time
-		if _, ok, err := c.Pipe.Get(args[1]); err != nil || !ok {
-			c.valueOr(engine.Value{}, err)
-			return
-		}
-		var ok bool
-		if o.At, ok = c.expireTime(e, "getex"); !ok {
-			return
-		}
-	case len(options) > 0:
+	e, o, ok := parseGetEX(args[2:])
+	if !ok {
 		c.syntaxError()
 		return
 	}
+	if e.given() {
+		if _, ok, err := c.Pipe.Get(args[1]); err != nil || !ok { // in Redis a missing key comes before a wrong time
+			c.valueOr(engine.Value{}, err)
+			return
+		}
+		if o.At, ok = c.expireTime(e, "getex"); !ok {
+			return
+		}
+	}
 	v, err := c.Pipe.GetEx(args[1], o)
 	c.valueOr(v, err)
+}
+
+func parseGetEX(options [][]byte) (e expiryOption, o engine.ExpireOptions, ok bool) {
+	for i := 0; i < len(options); i++ {
+		switch {
+		case same(options[i], "persist") && !e.given():
+			o.Persist = true
+		case !o.Persist && e.parse(options[i:]):
+			i++
+		default:
+			return e, o, false
+		}
+	}
+	return e, o, true
 }
 
 func mGet(c *Context, args [][]byte) {
