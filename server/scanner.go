@@ -67,6 +67,9 @@ func (s *scanner) next(in []byte, lim limits) (int, error) {
 		if in[0] != '*' {
 			return s.inline(in)
 		}
+		if n := s.short(in); n > 0 {
+			return n, nil
+		}
 		if n, err := s.begin(in, lim); n != 0 || err != nil {
 			return n, err
 		}
@@ -77,6 +80,46 @@ func (s *scanner) next(in []byte, lim limits) (int, error) {
 		}
 	}
 	return s.finish(in), nil
+}
+
+// short reads a command that is all there and has few and short arguments, within every limit, as nearly all have. It
+// returns 0 for any other, and has changed nothing then.
+func (s *scanner) short(in []byte) int {
+	count, p := shortNumber(in, 0, '*')
+	if count > maxUnauthArgs || count == 0 || s.at > 0 {
+		return 0
+	}
+	args := s.args[:0]
+	for range count {
+		size, from := shortNumber(in, p, '$')
+		p = from + size + 2
+		if from == 0 || p > len(in) {
+			return 0
+		}
+		args = append(args, in[from:from+size:from+size])
+	}
+	s.args, s.seen = args, 0
+	return p
+}
+
+// shortNumber reads a line at p of a mark and one or two digits, and returns where the next line begins, or 0.
+func shortNumber(in []byte, p int, mark byte) (n, next int) {
+	if len(in)-p < 5 || in[p] != mark {
+		return 0, 0
+	}
+	b := in[p+1 : p+5]
+	n = int(b[0]) - '0'
+	if n < 0 || n > 9 {
+		return 0, 0
+	}
+	if b[1] == '\r' {
+		return n, p + 4
+	}
+	d := int(b[1]) - '0'
+	if d < 0 || d > 9 || n == 0 || b[2] != '\r' {
+		return 0, 0
+	}
+	return n*10 + d, p + 5
 }
 
 // begin reads the line with the number of arguments. The length it returns is that of an array that holds none.
