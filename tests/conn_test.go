@@ -24,7 +24,13 @@ type reply struct {
 	parts []reply // of arrays, sets, pushes; of maps, keys and values in turn
 }
 
-func (r reply) String() string { return strconv.Quote(string(r.raw)) }
+// String is for messages: long replies are cut.
+func (r reply) String() string {
+	if more := len(r.raw) - 500; more > 0 {
+		return fmt.Sprintf("%q(and %d bytes)", r.raw[:500], more)
+	}
+	return strconv.Quote(string(r.raw))
+}
 
 // isError: errors are compared to the letter wherever the rest is not.
 func (r reply) isError() bool { return r.mark == '-' || r.mark == '!' }

@@ -109,16 +109,20 @@ func missing(t *testing.T, err error) {
 	t.Skipf("this test needs Redis: %v", err)
 }
 
-// quote writes a command as redis-cli takes it.
+// quote writes a command as redis-cli takes it, but for long arguments, which are cut.
 func quote(args []string) string {
 	var b strings.Builder
 	for i, a := range args {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		if a != "" && !strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\'' || r == '\\' }) {
+		if a != "" && len(a) <= 100 && !strings.ContainsFunc(a, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\'' || r == '\\' }) {
 			b.WriteString(a)
 			continue
+		}
+		more := len(a) - 100
+		if more > 0 {
+			a = a[:100]
 		}
 		b.WriteByte('"')
 		for _, c := range []byte(a) {
@@ -129,6 +133,9 @@ func quote(args []string) string {
 			}
 		}
 		b.WriteByte('"')
+		if more > 0 {
+			fmt.Fprintf(&b, "(and %d bytes)", more)
+		}
 	}
 	return b.String()
 }

@@ -1,0 +1,142 @@
+package tests
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"atomiccounter/tests/process"
+)
+
+// difference is a way in which this server departs from Redis 7.0 by design.
+type difference struct {
+	phrase string // the README's table has a row with these words
+	reason string
+	match  func(args []string) bool // commands it is about; nil: what it is about is not in the streams
+	accept func(redis, ours reply) bool
+	repair func(args []string) [][]string // what makes both servers' data equal again
+}
+
+// differences are all there are; whatever else differs is a defect. The README's table repeats them.
+var differences = []difference{
+	{
+		phrase: "not an integer",
+		reason: "A counter holds an integer; a SET of anything else is refused instead of stored.",
+		match:  func(args []string) bool { return !allIntegers(valuesOf(args)) },
+		accept: func(redis, ours reply) bool {
+			return !redis.isError() && string(ours.raw) == "-ERR value is not an integer or out of range\r\n"
+		},
+		repair: deleteKeys,
+	},
+	{
+		phrase: "RENAME",
+		reason: "RENAME, RENAMENX, COPY, MOVE and SWAPDB have no meaning for counters that other replicas add to under their name.",
+		match:  func(args []string) bool { return oneOf(args[0], "rename", "renamenx", "copy", "move", "swapdb") },
+		accept: func(_, ours reply) bool { return ours.isError() },
+		repair: func([]string) [][]string { return [][]string{{"FLUSHALL"}} },
+	},
+	{
+		phrase: "64 KiB",
+		reason: "A key of more than 64 KiB is refused: it would be stored in every delta of the counter.",
+		match:  func(args []string) bool { return len(args) > 1 && len(args[1]) > 64<<10 },
+		accept: func(_, ours reply) bool { return ours.isError() },
+		repair: deleteKeys,
+	},
+	{
+		phrase: "OBJECT",
+		reason: "OBJECT FREQ, IDLETIME and REFCOUNT speak of Redis's memory, which there is none of here.",
+		match: func(args []string) bool {
+			return len(args) > 1 && oneOf(args[0], "object") && oneOf(args[1], "freq", "idletime", "refcount")
+		},
+		accept: func(_, ours reply) bool { return strings.HasPrefix(ours.text, "ERR unknown subcommand") },
+	},
+	{
+		phrase: "redis_version",
+		reason: "HELLO and INFO say version 7.4.0, from which on clients use all that there is here.",
+	},
+	{
+		phrase: "CLIENT TRACKING",
+		reason: "Client-side caching, CLIENT PAUSE and UNBLOCK are for what is not here; they are unknown subcommands.",
+	},
+}
+
+// valuesOf are the arguments that become values.
+func valuesOf(args []string) []string {
+	at := 2
+	switch {
+	case oneOf(args[0], "set", "setnx", "getset"):
+	case oneOf(args[0], "setex", "psetex"):
+		at = 3
+	case oneOf(args[0], "mset", "msetnx"):
+		var v []string
+		for i := 2; i < len(args); i += 2 {
+			v = append(v, args[i])
+		}
+		return v
+	default:
+		return nil
+	}
+	if at >= len(args) {
+		return nil
+	}
+	return args[at : at+1]
+}
+
+// allIntegers: as Redis reads and writes them, in one way only.
+func allIntegers(values []string) bool {
+	for _, v := range values {
+		n, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || strconv.FormatInt(n, 10) != v {
+			return false
+		}
+	}
+	return true
+}
+
+// deleteKeys removes all that a SET or MSET may have written: every argument, since one that is no key does no harm.
+func deleteKeys(args []string) [][]string { return [][]string{append([]string{"DEL"}, args[1:]...)} }
+
+// designed is the difference that speaks of a command, or nil.
+func designed(args []string) *difference {
+	for i, d := range differences {
+		if d.match != nil && d.match(args) {
+			return &differences[i]
+		}
+	}
+	return nil
+}
+
+func TestREADMEListsDifferences(t *testing.T) {
+	rows := tableRows(readme(t))
+	for _, d := range differences {
+		if !strings.Contains(rows, d.phrase) {
+			t.Errorf("README.md has no table row with %q: %s", d.phrase, d.reason)
+		}
+	}
+}
+
+// tableRows are the lines of a document that belong to tables.
+func tableRows(doc string) string {
+	var rows strings.Builder
+	for line := range strings.Lines(doc) {
+		if strings.HasPrefix(line, "|") {
+			rows.WriteString(line)
+		}
+	}
+	return rows.String()
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	root, err := process.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(doc)
+}

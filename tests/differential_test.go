@@ -1,0 +1,63 @@
+package tests
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"atomiccounter/tests/process"
+)
+
+// steps is the length of one random stream.
+const steps = 300
+
+func TestDifferential(t *testing.T) { compareStreams(t, *streams, "") }
+
+// TestDifferentialPassword has clients that are not authenticated, too.
+func TestDifferentialPassword(t *testing.T) { compareStreams(t, (*streams+3)/4, "secret") }
+
+func compareStreams(t *testing.T, n int, password string) {
+	w := startTwins(t, password)
+	for i := range n {
+		g := generator{rand.New(rand.NewPCG(*seed, uint64(i))), password}
+		stream := g.stream(steps)
+		err := w.run(stream)
+		if err == nil {
+			continue
+		}
+		t.Errorf("stream %d, -seed %d: %v", i, *seed, err)
+		if w.run(stream) == nil {
+			t.Fatal("it did not happen again: it depends on time")
+		}
+		least := shrink(stream, func(s []step) bool { return w.run(s) != nil })
+		t.Fatalf("the least that still fails:\n%s\n%v", listing(least), w.run(least))
+	}
+}
+
+func startTwins(t *testing.T, password string) *twins {
+	t.Helper()
+	args := []string{"--appendfsync", "everysec"}
+	if password != "" {
+		args = append(args, "--requirepass", password)
+	}
+	return &twins{
+		servers:  [2]*process.Server{start(t, redis(t), args...), start(t, ours, args...)},
+		password: password,
+	}
+}
+
+// listing writes steps so that they can be typed into redis-cli.
+func listing(steps []step) string {
+	var b strings.Builder
+	for _, s := range steps {
+		for i, args := range s.commands {
+			mark := ">"
+			if i > 0 {
+				mark = "|" // in the same burst
+			}
+			fmt.Fprintf(&b, "  %d%s %s\n", s.client, mark, quote(args))
+		}
+	}
+	return b.String()
+}

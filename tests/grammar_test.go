@@ -1,0 +1,218 @@
+package tests
+
+import (
+	"slices"
+	"strings"
+)
+
+// production makes a valid command; the more its weight, the more often.
+type production struct {
+	weight int
+	make   func(g generator) []string
+}
+
+func pickWeighted(g generator) func(generator) []string {
+	sum := 0
+	for _, p := range grammar {
+		sum += p.weight
+	}
+	n := g.IntN(sum)
+	for _, p := range grammar {
+		if n -= p.weight; n < 0 {
+			return p.make
+		}
+	}
+	panic("not reached: n < the sum of the weights")
+}
+
+// words makes a command of fixed words and what follows.
+func words(first string, rest ...[]string) []string {
+	return slices.Concat(append([][]string{{first}}, rest...)...)
+}
+
+// grammar is what streams are made of: every command that Redis 7.0 has, too.
+var grammar = []production{
+	{30, func(g generator) []string { return []string{g.pick("INCR", "DECR"), g.key()} }},
+	{30, func(g generator) []string { return []string{g.pick("INCRBY", "DECRBY"), g.key(), g.integer()} }},
+	{15, func(g generator) []string { return []string{"GET", g.key()} }},
+	{20, set},
+	{4, func(g generator) []string { return []string{"SETNX", g.key(), g.value()} }},
+	{4, func(g generator) []string { return []string{"SETEX", g.key(), g.seconds(), g.value()} }},
+	{4, func(g generator) []string { return []string{"PSETEX", g.key(), g.milliseconds(), g.value()} }},
+	{6, func(g generator) []string { return []string{"GETSET", g.key(), g.value()} }},
+	{6, func(g generator) []string { return []string{"GETDEL", g.key()} }},
+	{8, func(g generator) []string { return words("GETEX", []string{g.key()}, g.getexOption()) }},
+	{6, func(g generator) []string { return words("MGET", g.keys()) }},
+	{6, func(g generator) []string { return words(g.pick("MSET", "MSETNX"), g.pairs()) }},
+	{3, func(g generator) []string { return []string{"STRLEN", g.key()} }},
+	{12, func(g generator) []string { return words(g.pick("DEL", "UNLINK", "EXISTS", "TOUCH"), g.keys()) }},
+	{4, func(g generator) []string { return []string{"TYPE", g.key()} }},
+	{14, expire},
+	{14, func(g generator) []string {
+		return []string{g.pick("TTL", "PTTL", "EXPIRETIME", "PEXPIRETIME"), g.key()}
+	}},
+	{4, func(g generator) []string { return []string{"PERSIST", g.key()} }},
+	{4, func(g generator) []string { return []string{"KEYS", g.pattern()} }},
+	{6, scan},
+	{2, func(generator) []string { return []string{"RANDOMKEY"} }},
+	{3, func(generator) []string { return []string{"DBSIZE"} }},
+	{1, func(g generator) []string {
+		return words(g.pick("FLUSHDB", "FLUSHALL"), g.maybe(g.pick("SYNC", "ASYNC")))
+	}},
+	{3, func(g generator) []string { return []string{"OBJECT", g.pick("ENCODING", "encoding"), g.key()} }},
+	{1, func(g generator) []string {
+		return []string{"OBJECT", g.pick("FREQ", "REFCOUNT", "NONE"), g.key()}
+	}},
+	{2, func(g generator) []string { return []string{g.pick("OBJECT", "CLIENT", "CONFIG", "COMMAND"), "HELP"} }},
+	{1, func(g generator) []string { return []string{g.pick("RENAME", "RENAMENX", "COPY"), g.key(), g.key()} }},
+	{1, func(g generator) []string { return []string{"MOVE", g.key(), g.pick("1", "2")} }},
+	{1, func(generator) []string { return []string{"SWAPDB", "0", "1"} }},
+	{6, func(g generator) []string {
+		return []string{"SELECT", g.pick("0", "0", "0", "1", "1", "15", "16", "-1", "x")}
+	}},
+	{2, func(g generator) []string { return words("PING", g.maybe(g.word())) }},
+	{2, func(g generator) []string { return []string{"ECHO", g.key()} }},
+	{4, hello},
+	{1, func(g generator) []string {
+		return words("AUTH", g.maybe("default"), []string{g.pick(g.password, "wrong")})
+	}},
+	{1, func(generator) []string { return []string{"RESET"} }},
+	{1, func(generator) []string { return []string{"QUIT"} }},
+	{6, client},
+	{5, command},
+	{4, config},
+	{2, func(g generator) []string {
+		return words("INFO", g.maybe(g.pick("server", "keyspace", "all", "everything", "nothing")))
+	}},
+	{1, func(generator) []string { return []string{"TIME"} }},
+	{1, func(g generator) []string { return []string{"SHUTDOWN", g.pick("LATER", "ABORT NOW", "", "NO")} }},
+	{2, func(g generator) []string {
+		return []string{g.pick("INCRR", "incrx", "x\r\ny", ""), g.word(), g.word(), g.key()}
+	}},
+	{1, func(g generator) []string {
+		n := 65537
+		if g.password != "" {
+			n = 10 // a client that is not authenticated must not send more than 16 KiB
+		}
+		return []string{g.pick("INCR", "SETNX", "GETSET"), strings.Repeat("k", n), g.integer()}
+	}},
+	{1, func(g generator) []string { return []string{"LONGER", string(make([]byte, 5)), g.key(), "\r\n"} }},
+}
+
+// value is what SET takes: seldom no integer.
+func (g generator) value() string {
+	if g.IntN(40) == 0 {
+		return g.noInteger()
+	}
+	return g.integer()
+}
+
+func (g generator) pairs() []string {
+	var p []string
+	for range 1 + g.IntN(3) {
+		p = append(p, g.key(), g.value())
+	}
+	return p
+}
+
+func (g generator) pattern() string {
+	return g.pick("*", "*", "a*", "?", "[a-b]", "[^a]", `\[a-c\]`, `\\\*`, "views:*", "", "*\xff*", "[", "[c-a]", `a\`, "**a**", "[]", "x[", "[\\")
+}
+
+func set(g generator) []string {
+	args := []string{"SET", g.key(), g.value()}
+	if g.IntN(2) == 0 {
+		return args
+	}
+	options := [][]string{g.maybe(g.pick("NX", "XX")), g.maybe("GET"), g.maybe(g.expiry()...)}
+	if g.IntN(6) == 0 {
+		options = append(options, []string{"KEEPTTL"})
+	}
+	g.Shuffle(len(options), func(i, j int) { options[i], options[j] = options[j], options[i] })
+	return slices.Concat(append([][]string{args}, options...)...)
+}
+
+func (g generator) getexOption() []string {
+	switch g.IntN(3) {
+	case 0:
+		return nil
+	case 1:
+		return []string{"PERSIST"}
+	default:
+		return g.expiry()
+	}
+}
+
+func expire(g generator) []string {
+	var args []string
+	switch key := g.key(); g.IntN(4) {
+	case 0:
+		args = []string{"EXPIRE", key, g.seconds()}
+	case 1:
+		args = []string{"PEXPIRE", key, g.milliseconds()}
+	case 2:
+		args = []string{"EXPIREAT", key, g.moment("EXAT")}
+	default:
+		args = []string{"PEXPIREAT", key, g.moment("PXAT")}
+	}
+	for g.IntN(3) == 0 {
+		args = append(args, g.pick("NX", "XX", "GT", "LT", "xx", "gt"))
+	}
+	return args
+}
+
+func scan(g generator) []string {
+	cursor := "0"
+	if g.IntN(8) == 0 {
+		cursor = g.pick("x", "-1", "", "18446744073709551616", " 1", "1 ", "12")
+	}
+	options := [][]string{g.maybe("MATCH", g.pattern()), g.maybe("COUNT", g.pick("1", "3", "1000", "0", "-1", "x"))}
+	if g.IntN(4) == 0 {
+		options = append(options, []string{"TYPE", g.pick("string", "STRING", "hash", "nothing")})
+	}
+	return words("SCAN", append([][]string{{cursor}}, options...)...)
+}
+
+func hello(g generator) []string {
+	args := []string{"HELLO", g.pick("2", "2", "3", "3", "3", "4", "1", "x")}
+	if g.IntN(4) == 0 {
+		args = append(args, "AUTH", g.pick("default", "default", "nobody"), g.pick(g.password, "wrong"))
+	}
+	if g.IntN(4) == 0 {
+		args = append(args, "SETNAME", g.pick("me", "you", "", "not this"))
+	}
+	if g.IntN(10) == 0 {
+		return args[:1]
+	}
+	return args
+}
+
+func client(g generator) []string {
+	return g.oneLine(
+		"CLIENT ID", "CLIENT GETNAME", "CLIENT SETNAME me", "CLIENT SETNAME you", "CLIENT INFO", "CLIENT LIST",
+		"CLIENT LIST TYPE normal", "CLIENT LIST TYPE none", "CLIENT LIST ID 1 2", "CLIENT LIST ID x", "CLIENT LIST ID", "CLIENT LIST x",
+		"CLIENT KILL ID 99999999", "CLIENT KILL ID 0", "CLIENT KILL ID x", "CLIENT KILL 127.0.0.1:1", "CLIENT KILL ADDR 127.0.0.1:1",
+		"CLIENT KILL TYPE none", "CLIENT KILL TYPE pubsub", "CLIENT KILL USER nobody", "CLIENT KILL LADDR 127.0.0.1:1 SKIPME yes",
+		"CLIENT KILL SKIPME perhaps ID 99999999", "CLIENT KILL ADDR", "CLIENT NO-EVICT on", "CLIENT NO-EVICT off", "CLIENT NO-EVICT x",
+		"CLIENT REPLY OFF", "CLIENT REPLY SKIP", "CLIENT REPLY ON", "CLIENT REPLY x", "CLIENT", "CLIENT NOTHING", "CLIENT NOTHING a b",
+		"CLIENT ID x", "CLIENT SETNAME", "CLIENT MAINT_NOTIFICATIONS on")
+}
+
+func command(g generator) []string {
+	return g.oneLine(
+		"COMMAND COUNT", "COMMAND COUNT x", "COMMAND INFO get", "COMMAND INFO none", "COMMAND INFO get none incr", "COMMAND DOCS get",
+		"COMMAND DOCS none", "COMMAND LIST", "COMMAND LIST FILTERBY PATTERN none*", "COMMAND LIST FILTERBY PATTERN getde*",
+		"COMMAND LIST FILTERBY ACLCAT nothing", "COMMAND LIST FILTERBY MODULE none", "COMMAND LIST FILTERBY x y", "COMMAND LIST x",
+		"COMMAND GETKEYS get a", "COMMAND GETKEYS mget a b c", "COMMAND GETKEYS mset a 1 b 2", "COMMAND GETKEYS del a b",
+		"COMMAND GETKEYS set a 1 NX", "COMMAND GETKEYS ping", "COMMAND GETKEYS none a", "COMMAND GETKEYS get", "COMMAND GETKEYS",
+		"COMMAND GETKEYS object encoding a", "COMMAND GETKEYS expire a 5", "COMMAND NOTHING", "COMMAND NOTHING x", "COMMAND INFO incr decr mset")
+}
+
+func config(g generator) []string {
+	return g.oneLine(
+		"CONFIG GET databases", "CONFIG GET timeout", "CONFIG GET maxclients", "CONFIG GET nothing", "CONFIG GET time* nothing", "CONFIG GET *",
+		"CONFIG GET", "CONFIG SET", "CONFIG SET timeout", "CONFIG SET timeout 0", "CONFIG SET timeout x", "CONFIG SET timeout -1",
+		"CONFIG SET nothing 1", "CONFIG SET timeout 0 nothing 1", "CONFIG SET timeout 0 timeout 0", "CONFIG SET databases 4",
+		"CONFIG SET maxclients x", "CONFIG SET appendfsync sometimes", "CONFIG SET loglevel loud", "CONFIG RESETSTAT", "CONFIG RESETSTAT x",
+		"CONFIG NOTHING", "CONFIG NOTHING x", "CONFIG SET maxclients 10000")
+}

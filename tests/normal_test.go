@@ -1,0 +1,235 @@
+package tests
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// form compares two replies that need not be equal to the byte. It may ask the servers more.
+type form struct {
+	equal func(w *twins, client int, args []string, redis, ours reply) bool
+	asks  bool // it does: the command must not be in a pipeline
+}
+
+// forms has those of the commands, "name" or "name|subcommand", whose replies depend on clocks, order or identity.
+// Errors are exact for all of them.
+var forms = map[string]form{
+	"ttl":           {equal: within(3)},
+	"expiretime":    {equal: within(3)},
+	"pttl":          {equal: within(3000)},
+	"pexpiretime":   {equal: within(3000)},
+	"keys":          {equal: sameSet},
+	"scan":          {equal: sameScan, asks: true},
+	"randomkey":     {equal: someKey, asks: true},
+	"dbsize":        {equal: soonEqual, asks: true},
+	"time":          {equal: sameShape},
+	"info":          {equal: sameFields(infoFields...)},
+	"hello":         {equal: sameHello},
+	"client|id":     {equal: sameShape},
+	"client|info":   {equal: sameFields("id=", "addr=", "laddr=", "name=", "age=", "idle=", "db=", "cmd=", "user=default", "resp=")},
+	"client|list":   {equal: sameFields("id=", "addr=", "name=", "age=", "idle=", "flags=", "db=", "cmd=")},
+	"client|help":   {equal: sameShape},
+	"config|help":   {equal: sameShape},
+	"config|get":    {equal: sameSettings},
+	"object|help":   {equal: sameShape},
+	"command|help":  {equal: sameShape},
+	"command|count": {equal: sameShape},
+	"command|list":  {equal: sameCommands},
+	"command|info":  {equal: sameCommandInfo},
+	"command|docs":  {equal: sameDocs},
+	"command":       {equal: sameShape},
+}
+
+// infoFields are what dashboards and client libraries read.
+var infoFields = strings.Fields(`redis_version: redis_mode: os: process_id: run_id: tcp_port: uptime_in_seconds: connected_clients: used_memory:
+	loading: aof_enabled: total_connections_received: total_commands_processed: role: connected_slaves: used_cpu_sys: used_cpu_user:`)
+
+func formOf(args []string) (form, bool) {
+	name := strings.ToLower(args[0])
+	if len(args) > 1 && oneOf(name, "client", "config", "object", "command") {
+		name += "|" + strings.ToLower(args[1])
+	}
+	f, ok := forms[name]
+	return f, ok
+}
+
+func sameBytes(redis, ours reply) bool { return string(redis.raw) == string(ours.raw) }
+
+// within allows the time between one server's receipt of a command and the other's.
+func within(tolerance int64) func(*twins, int, []string, reply, reply) bool {
+	return func(_ *twins, _ int, _ []string, redis, ours reply) bool {
+		r, errR := redis.int()
+		o, errO := ours.int()
+		if errR != nil || errO != nil || redis.mark != ours.mark {
+			return false
+		}
+		return r == o || r > 0 && o > 0 && max(r-o, o-r) <= tolerance
+	}
+}
+
+// sameShape: the same type, and empty or not.
+func sameShape(_ *twins, _ int, _ []string, redis, ours reply) bool {
+	return redis.mark == ours.mark && redis.null == ours.null && (len(redis.parts) == 0) == (len(ours.parts) == 0)
+}
+
+func sameSet(_ *twins, _ int, _ []string, redis, ours reply) bool {
+	return redis.mark == ours.mark && slices.Equal(sorted(redis.texts()), sorted(ours.texts()))
+}
+
+func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
+
+// sameScan goes on with each server's own cursor to the end: what is found in all must be the same.
+func sameScan(w *twins, client int, args []string, redis, ours reply) bool {
+	if args[1] != "0" {
+		return redis.mark == ours.mark && len(redis.parts) == len(ours.parts)
+	}
+	r, errR := scanRest(w.conns[client][0], args, redis)
+	o, errO := scanRest(w.conns[client][1], args, ours)
+	return errR == nil && errO == nil && slices.Equal(r, o)
+}
+
+// scanRest gives the keys of a whole SCAN that began with page, sorted, each once.
+func scanRest(c *conn, args []string, page reply) ([]string, error) {
+	keys := make(map[string]bool)
+	for range 10000 {
+		if len(page.parts) != 2 {
+			return nil, fmt.Errorf("SCAN = %v; want cursor and keys", page)
+		}
+		for _, k := range page.parts[1].texts() {
+			keys[k] = true
+		}
+		cursor := page.parts[0].text
+		if cursor == "0" {
+			all := make([]string, 0, len(keys))
+			for k := range keys {
+				all = append(all, k)
+			}
+			sort.Strings(all)
+			return all, nil
+		}
+		next := slices.Clone(args)
+		next[1] = cursor
+		var err error
+		if page, err = c.do(next...); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%s does not end", quote(args))
+}
+
+// someKey: what either gives exists in both.
+func someKey(w *twins, client int, _ []string, redis, ours reply) bool {
+	if redis.null || ours.null {
+		return redis.null == ours.null
+	}
+	for _, c := range w.conns[client] {
+		for _, key := range []string{redis.text, ours.text} {
+			if r, err := c.do("EXISTS", key); err != nil || r.text != "1" {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// soonEqual asks again for a while: an expired key may be counted until it is swept.
+func soonEqual(w *twins, client int, args []string, redis, ours reply) bool {
+	deadline := time.Now().Add(patience)
+	for !sameBytes(redis, ours) {
+		if time.Now().After(deadline) {
+			return false
+		}
+		var errR, errO error
+		redis, errR = w.conns[client][0].do(args...)
+		ours, errO = w.conns[client][1].do(args...)
+		if errR != nil || errO != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// sameFields compares texts of many fields: of those named, each text has all or the same.
+func sameFields(fields ...string) func(*twins, int, []string, reply, reply) bool {
+	return func(_ *twins, _ int, _ []string, redis, ours reply) bool {
+		for _, f := range fields {
+			if strings.Contains(redis.text, f) && !strings.Contains(ours.text, f) {
+				return false
+			}
+		}
+		return redis.mark == ours.mark
+	}
+}
+
+func sameHello(_ *twins, _ int, _ []string, redis, ours reply) bool {
+	if redis.mark != ours.mark || len(redis.parts) != len(ours.parts) {
+		return false
+	}
+	for i := 0; i < len(redis.parts); i += 2 {
+		name := redis.parts[i]
+		if !sameBytes(name, ours.parts[i]) || redis.parts[i+1].mark != ours.parts[i+1].mark {
+			return false
+		}
+		if name.text != "version" && name.text != "id" && !sameBytes(redis.parts[i+1], ours.parts[i+1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// sameSettings: those that Redis has by default, and which exist in ours, are the same.
+func sameSettings(_ *twins, _ int, args []string, redis, ours reply) bool {
+	if slices.ContainsFunc(args[2:], func(a string) bool { return strings.Trim(a, "*") == "" }) {
+		return redis.mark == ours.mark
+	}
+	return sameSet(nil, 0, nil, redis, ours)
+}
+
+// sameCommands: names that match an exact pattern; a full list differs.
+func sameCommands(_ *twins, _ int, args []string, redis, ours reply) bool {
+	if len(args) == 2 {
+		return redis.mark == ours.mark && len(ours.parts) > 0
+	}
+	return sameSet(nil, 0, nil, redis, ours)
+}
+
+// sameCommandInfo compares name, arity, flags, key positions and ACL categories.
+func sameCommandInfo(_ *twins, _ int, args []string, redis, ours reply) bool {
+	if len(args) == 2 || len(redis.parts) != len(ours.parts) {
+		return redis.mark == ours.mark && len(args) == 2
+	}
+	for i, r := range redis.parts {
+		if describe(r) != describe(ours.parts[i]) {
+			return false
+		}
+	}
+	return redis.mark == ours.mark
+}
+
+// describe writes the fixed part of a COMMAND INFO entry.
+func describe(r reply) string {
+	if len(r.parts) < 7 {
+		return r.String()
+	}
+	p := r.parts
+	return fmt.Sprintf("%s arity %s flags %v keys %s..%s/%s categories %v", p[0].text, p[1].text, sorted(p[2].texts()), p[3].text, p[4].text, p[5].text, sorted(p[6].texts()))
+}
+
+// sameDocs: about the same commands.
+func sameDocs(_ *twins, _ int, args []string, redis, ours reply) bool {
+	if redis.mark != ours.mark || len(args) == 2 {
+		return redis.mark == ours.mark
+	}
+	if len(redis.parts) != len(ours.parts) {
+		return false
+	}
+	for i := 0; i < len(redis.parts); i += 2 {
+		if redis.parts[i].text != ours.parts[i].text || redis.parts[i+1].mark != ours.parts[i+1].mark {
+			return false
+		}
+	}
+	return true
+}
