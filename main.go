@@ -1,0 +1,296 @@
+// Command atomiccounter serves durable counters over the Redis protocol.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"math"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"atomiccounter/commands"
+	"atomiccounter/engine"
+	"atomiccounter/server"
+)
+
+const version = "0.1.0"
+
+func main() {
+	app := &cli.App{
+		Name:            "atomiccounter",
+		Usage:           "durable counters that speak the Redis protocol",
+		HideVersion:     true,
+		HideHelpCommand: true,
+		Commands: []*cli.Command{
+			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve},
+			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check},
+			{Name: "version", Usage: "print the version", Action: printVersion},
+		},
+		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: below
+	}
+	if err := app.Run(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
+		os.Exit(1)
+	}
+}
+
+func printVersion(*cli.Context) error {
+	fmt.Printf("atomiccounter %s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
+}
+
+func check(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return errors.New("check takes the directory of one store")
+	}
+	return engine.Check(c.Args().First(), engine.Options{Logger: slog.New(slog.DiscardHandler)}, os.Stdout)
+}
+
+// flagCategory groups the flags of serve in its help.
+const (
+	networkFlags = "network:"
+	storeFlags   = "store:"
+	counterFlags = "counters:"
+)
+
+func serveFlags() []cli.Flag {
+	env := func(name string) []string {
+		return []string{"ATOMICCOUNTER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
+	}
+	text := func(category, name, value, usage string) cli.Flag {
+		return &cli.StringFlag{Category: category, Name: name, Value: value, Usage: usage, EnvVars: env(name)}
+	}
+	number := func(category, name string, value int, usage string) cli.Flag {
+		return &cli.IntFlag{Category: category, Name: name, Value: value, Usage: usage, EnvVars: env(name)}
+	}
+	return []cli.Flag{
+		text("", "config", "", "`FILE` with a flag and its value on each line, as in redis.conf; flags and environment go before it"),
+		text("", "loglevel", "notice", "debug, verbose, notice or warning"),
+		number(networkFlags, "port", 6379, "TCP port; 0: none"),
+		text(networkFlags, "bind", "", "addresses to listen on, separated by spaces; default all, but without a password only the loopback is let in"),
+		text(networkFlags, "unixsocket", "", "`PATH` of a Unix socket to listen on too"),
+		text(networkFlags, "unixsocketperm", "", "its permissions, octal"),
+		text(networkFlags, "requirepass", "", "password that clients must give"),
+		text(networkFlags, "protected-mode", "yes", "no: let everybody in even without a password or --bind"),
+		number(networkFlags, "maxclients", 10000, "most clients at the same time"),
+		number(networkFlags, "timeout", 0, "seconds after which an idle client is disconnected; 0: never"),
+		number(networkFlags, "tcp-keepalive", 300, "seconds of silence after which a peer is probed; 0: never"),
+		text(storeFlags, "dir", "data", "`DIR` of the store; made if missing"),
+		text(storeFlags, "appendfsync", "everysec", "when the journal is synced: always, everysec or no"),
+		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused"),
+		text(counterFlags, "cache-size", "256mb", "memory for cached counters"),
+		&cli.DurationFlag{Category: counterFlags, Name: "update-period", Value: time.Second, EnvVars: env("update-period"),
+			Usage: "how late data of other replicas may show; 0: not at all"},
+		&cli.StringSliceFlag{Category: counterFlags, Name: "natural", EnvVars: env("natural"),
+			Usage: "`PATTERN` of keys that become Naturals, which only grow; repeatable"},
+	}
+}
+
+func serve(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("serve takes flags only; what is %q?", c.Args().First())
+	}
+	if err := readConfig(c); err != nil {
+		return err
+	}
+	level := new(slog.LevelVar)
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	if l, err := commands.ParseLevel(c.String("loglevel")); err != nil {
+		return fmt.Errorf("loglevel: %w", err)
+	} else {
+		level.Set(l)
+	}
+	store, err := storeOptions(c, log)
+	if err != nil {
+		return err
+	}
+	listen, err := serverOptions(c, log, level)
+	if err != nil {
+		return err
+	}
+	limitMemory(store.CacheSize)
+	return run(c.String("dir"), store, listen)
+}
+
+// run opens the store, serves until a signal or SHUTDOWN, and closes the store.
+func run(dir string, store engine.Options, o server.Options) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	eng, err := engine.Open(dir, store)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := eng.Close(); e != nil {
+			err = errors.Join(err, fmt.Errorf("close the store: %w", e))
+		} else {
+			o.Log.Info("stopped; all is flushed")
+		}
+	}()
+	o.Engine = eng
+	s, err := server.New(o)
+	if err != nil {
+		return err
+	}
+	banner(os.Stderr, dir, eng, s)
+	o.Log.Info("ready", "replayed", eng.Stats().Replayed)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	return s.Serve(ctx)
+}
+
+func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server) {
+	var addrs []string
+	for _, a := range s.Addrs() {
+		addrs = append(addrs, a.String())
+	}
+	durability := map[engine.SyncMode]string{
+		engine.Always:   "always: a reply waits until its write is on disk",
+		engine.EverySec: "everysec: a crash of the process loses nothing, a power failure at most the last second",
+		engine.No:       "no: a crash of the process loses nothing, a power failure what the system had not written",
+	}
+	fmt.Fprintf(w, "atomiccounter %s\n", version)
+	fmt.Fprintf(w, "  listening   %s\n", strings.Join(addrs, "  "))
+	fmt.Fprintf(w, "  data        %s\n", dir)
+	fmt.Fprintf(w, "  durability  %s\n", durability[eng.Sync()])
+	fmt.Fprintf(w, "  replica     %016x\n", uint64(eng.ReplicaID()))
+}
+
+func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error) {
+	o.Logger = log
+	if o.Sync, err = commands.ParseSync(c.String("appendfsync")); err != nil {
+		return o, fmt.Errorf("appendfsync: %w", err)
+	}
+	if o.CacheSize, err = commands.ParseBytes(c.String("cache-size")); err != nil {
+		return o, fmt.Errorf("cache-size: %w", err)
+	}
+	if o.Reserve, err = commands.ParseBytes(c.String("disk-reserve")); err != nil {
+		return o, fmt.Errorf("disk-reserve: %w", err)
+	}
+	if o.UpdatePeriod = c.Duration("update-period"); o.UpdatePeriod == 0 {
+		o.UpdatePeriod = engine.AlwaysFresh
+	}
+	if patterns := c.StringSlice("natural"); len(patterns) > 0 {
+		o.Natural = func(key []byte) bool { return commands.Matches(patterns, key) }
+	}
+	return o, nil
+}
+
+func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o server.Options, err error) {
+	o = server.Options{Log: log, Level: level, Version: version, Port: c.Int("port"),
+		KeepAlive: time.Duration(c.Int("tcp-keepalive")) * time.Second}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = -1
+	}
+	if o.Port < 0 || o.Port > 65535 {
+		return o, fmt.Errorf("port: %d is no TCP port", o.Port)
+	}
+	if perm := c.String("unixsocketperm"); perm != "" {
+		mode, err := strconv.ParseUint(perm, 8, 9)
+		if err != nil {
+			return o, fmt.Errorf("unixsocketperm: %q is no octal mode", perm)
+		}
+		o.UnixSocketPerm = fs.FileMode(mode)
+	}
+	dir, err := filepath.Abs(c.String("dir"))
+	if err != nil {
+		return o, err
+	}
+	o.Settings = commands.Settings{
+		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: c.String("config"),
+		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
+		Timeout: time.Duration(c.Int("timeout")) * time.Second,
+	}
+	switch mode := c.String("protected-mode"); mode {
+	case "yes":
+	case "no":
+		o.Settings.Unprotected = true
+	default:
+		return o, fmt.Errorf("protected-mode: %q is neither yes nor no", mode)
+	}
+	if o.Settings.MaxClients < 1 || o.Settings.Timeout < 0 || c.Int("tcp-keepalive") < 0 {
+		return o, errors.New("maxclients must be at least 1; timeout and tcp-keepalive must not be negative")
+	}
+	return o, nil
+}
+
+// limitMemory has the collector work harder when the heap nears twice the cache and what the database holds outside of
+// it. GOMEMLIMIT, if set, goes before.
+func limitMemory(cache int64) {
+	const besides = 192 << 20
+	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides)/2 {
+		debug.SetMemoryLimit(2*cache + besides)
+	}
+}
+
+// readConfig takes the flags that are not set from the file that --config names: on each line a flag's name without
+// dashes and its value, perhaps in double quotes; # begins a comment.
+func readConfig(c *cli.Context) error {
+	name := c.String("config")
+	if name == "" {
+		return nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	defer f.Close()
+	given := make(map[string]bool)
+	for _, flag := range c.Command.Flags {
+		given[flag.Names()[0]] = c.IsSet(flag.Names()[0])
+	}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		flag, value, err := splitSetting(lines.Text())
+		if err == nil && flag != "" {
+			err = setFlag(c, given, flag, value)
+		}
+		if err != nil {
+			return fmt.Errorf("%s, line %d: %w", name, n, err)
+		}
+	}
+	return lines.Err()
+}
+
+func splitSetting(line string) (flag, value string, err error) {
+	line = strings.TrimSpace(line)
+	if line == "" || line[0] == '#' {
+		return "", "", nil
+	}
+	flag, value, _ = strings.Cut(line, " ")
+	value = strings.TrimSpace(value)
+	if strings.HasPrefix(value, `"`) {
+		value, err = strconv.Unquote(value)
+	}
+	if value == "" && err == nil {
+		err = fmt.Errorf("%s has no value", flag)
+	}
+	return strings.ToLower(flag), value, err
+}
+
+func setFlag(c *cli.Context, given map[string]bool, flag, value string) error {
+	set, known := given[flag]
+	switch {
+	case !known || flag == "config":
+		return fmt.Errorf("there is no setting %q", flag)
+	case set:
+		return nil
+	}
+	return c.Set(flag, value)
+}
