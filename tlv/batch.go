@@ -125,9 +125,7 @@ func (b *Batch) parse(body []byte) error {
 	r := reader{rest: body}
 	b.Replica = r.replica()
 	b.Prev, b.Stamp = r.stamp(), r.stamp()
-	if n := countRecords(r.rest, 'D', minDelta); n > 0 {
-		b.Deltas = make([]Delta, 0, n)
-	}
+	b.Deltas = room(b.Deltas, countRecords(r.rest, 'D', minDelta))
 	for len(r.rest) > 0 {
 		b.Deltas = append(b.Deltas, Delta{})
 		offset := len(body) - len(r.rest)

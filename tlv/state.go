@@ -130,12 +130,8 @@ func ParseStateInto(s *State, data []byte) error {
 
 // parse appends what data holds, unchecked, to s, which is empty.
 func (s *State) parse(data []byte) error {
-	if n := countRecords(data, 'C', minContribution); n > 0 {
-		s.Contributions = slices.Grow(s.Contributions, n)
-	}
-	if n := countRecords(data, 'R', minReset); n > 0 {
-		s.Resets = slices.Grow(s.Resets, n)
-	}
+	s.Contributions = room(s.Contributions, countRecords(data, 'C', minContribution))
+	s.Resets = room(s.Resets, countRecords(data, 'R', minReset))
 	for rest := data; len(rest) > 0; {
 		typ, body, next, err := Take(rest)
 		if err == nil {
@@ -147,6 +143,14 @@ func (s *State) parse(data []byte) error {
 		rest = next
 	}
 	return nil
+}
+
+// room is list, which is empty, with room for n.
+func room[E any](list []E, n int) []E {
+	if n <= cap(list) {
+		return list
+	}
+	return make([]E, 0, n)
 }
 
 func (s *State) parseRecord(typ byte, body []byte) error {
