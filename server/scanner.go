@@ -70,7 +70,7 @@ func (s *scanner) next(in []byte, lim limits) (int, error) {
 		if n := s.short(in); n > 0 {
 			return n, nil
 		}
-		if n, err := s.begin(in, lim); n != 0 || err != nil {
+		if n, err := s.begin(in, lim); s.left == 0 {
 			return n, err
 		}
 	}
@@ -237,7 +237,7 @@ func (s *scanner) number(in []byte) (int64, lineState) {
 		p++
 	}
 	if p+1 < len(in) && in[p] == '\r' && (in[s.at+1] != '0' || p == s.at+2) && p > s.at+1 {
-		s.at = p + 2
+		s.at, s.seen = p+2, 0
 		return n, complete
 	}
 	return s.anyNumber(in)

@@ -133,6 +133,12 @@ func TestScannerUnauthenticated(t *testing.T) {
 // A long command that arrives bit by bit is looked at once: the number of bytes that the scanner passes is that of the
 // command, not of its square. What it has seen shows in where it would go on.
 func TestScannerResumes(t *testing.T) {
+	for _, line := range []string{"*1", "PING some words", "*1\r\n$3"} {
+		var s scanner
+		if _, err := s.next([]byte(line), open); err != nil || s.at+s.seen != len(line) {
+			t.Errorf("next(%q) has seen %d bytes, %v; want %d, nil", line, s.at+s.seen, err, len(line))
+		}
+	}
 	in := []byte("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1000\r\n" + strings.Repeat("v", 1000) + "\r\n")
 	var s scanner
 	last := 0
