@@ -1,0 +1,122 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"atomiccounter/engine"
+)
+
+func TestIncrEx(t *testing.T) {
+	c := newContext(t)
+	for _, step := range [][2]string{
+		{"INCREX k", "*2|:1|:1|"},
+		{"INCREX k BYINT 5", "*2|:6|:5|"},
+		{"INCREX k BYINT 5 UBOUND 10", "*2|:6|:0|"},
+		{"INCREX k BYINT 5 UBOUND 10 SATURATE", "*2|:10|:4|"},
+		{"INCREX k BYINT 5 UBOUND 10 SATURATE", "*2|:10|:0|"},
+		{"INCREX k BYINT -50 LBOUND -3 SATURATE", "*2|:-3|:-13|"},
+		{"INCREX k byint -1 lbound -3", "*2|:-3|:0|"},
+		{"INCREX new BYINT 5 UBOUND 1 EX 100", "*2|:0|:0|"},
+		{"EXISTS new", ":0|"},
+		{"INCREX k EX 100", "*2|:-2|:1|"},
+		{"TTL k", ":100|"},
+		{"INCREX k EX 200 ENX", "*2|:-1|:1|"},
+		{"TTL k", ":100|"},
+		{"INCREX k", "*2|:0|:1|"},
+		{"TTL k", ":100|"},
+		{"INCREX k UBOUND 0 PERSIST", "*2|:0|:0|"},
+		{"TTL k", ":100|"},
+		{"INCREX k PERSIST", "*2|:1|:1|"},
+		{"TTL k", ":-1|"},
+		{"INCREX k ENX PX 100000", "*2|:2|:1|"},
+		{"TTL k", ":100|"},
+		{"INCREX k BYINT", "-ERR syntax error|"},
+		{"INCREX k BYINT x", "-ERR value is not an integer or out of range|"},
+		{"INCREX k BYINT 1 BYINT 1", "-ERR syntax error|"},
+		{"INCREX k LBOUND 2 UBOUND 1", "-ERR LBOUND can't be greater than UBOUND|"},
+		{"INCREX k ENX", "-ERR syntax error|"},
+		{"INCREX k PERSIST EX 1", "-ERR syntax error|"},
+		{"INCREX k EX 1 PX 1", "-ERR syntax error|"},
+		{"INCREX k EX 0", "-ERR invalid expire time in 'increx' command|"},
+		{"INCREX k FOO", "-ERR syntax error|"},
+		{"INCREX", "-ERR wrong number of arguments for 'increx' command|"},
+		{"GET k", "$1|2|"},
+	} {
+		want(t, c, step[0], step[1])
+	}
+}
+
+func TestKinds(t *testing.T) {
+	c := newContext(t)
+	for _, step := range [][2]string{
+		{"CNEW n NATURAL", ":1|"},
+		{"CNEW n natural", ":0|"},
+		{"CNEW n ZCOUNTER", "-ERR key already exists with another kind|"},
+		{"CNEW z ZCOUNTER", ":1|"},
+		{"CNEW z OTHER", "-ERR syntax error|"},
+		{"GET n", "$1|0|"},
+		{"INCRBY n 5", ":5|"},
+		{"DECR n", "-ERR a natural counter only grows|"},
+		{"SET n -1", "-ERR a natural counter only grows|"},
+		{"INCREX n BYINT -1", "-ERR a natural counter only grows|"},
+		{"GET n", "$1|5|"},
+		{"DECR z", ":-1|"},
+		{"CINFO nokey", "*-1|"},
+	} {
+		want(t, c, step[0], step[1])
+	}
+}
+
+func TestCInfo(t *testing.T) {
+	c := newContext(t)
+	do(t, c, "HELLO", "3")
+	do(t, c, "SET", "k", "40", "PXAT", "33177117420000")
+	do(t, c, "INCRBY", "k", "2")
+	got := do(t, c, "CINFO", "k")
+	for _, part := range []string{
+		"%5\r\n$4\r\nkind\r\n$8\r\nzcounter\r\n$5\r\nvalue\r\n:42\r\n", "expire-at-ms\r\n:33177117420000\r\n",
+		"contributions\r\n*1\r\n%8\r\n", "net\r\n$1\r\n2\r\n", "assigned\r\n:40\r\n", "own\r\n:1\r\n", "live\r\n:1\r\n",
+		fmt.Sprintf("replica\r\n$16\r\n%016x\r\n", uint64(c.Server.Engine.ReplicaID())),
+	} {
+		if !strings.Contains(got, part) {
+			t.Errorf("CINFO k = %q; want %q in it", got, part)
+		}
+	}
+}
+
+func TestErrorLine(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{engine.ErrOverflow, "ERR increment or decrement would overflow"},
+		{engine.ErrNegative, "ERR a natural counter only grows"},
+		{fmt.Errorf("new %q: %w", "k", engine.ErrKindFixed), "ERR key already exists with another kind"},
+		{engine.ErrKeyTooLong, "ERR key is longer than 64 KiB"},
+		{engine.ErrClosed, "ERR server is shutting down"},
+		{engine.ErrNoSpace, "MISCONF no space left on device: writes are refused until there is room"},
+		{errors.New("other"), "ERR other"},
+	} {
+		if got := ErrorLine(test.err); got != test.want {
+			t.Errorf("ErrorLine(%v) = %q; want %q", test.err, got, test.want)
+		}
+	}
+	failed := fmt.Errorf("%w: %w", engine.ErrFailed, errors.New("disk on fire"))
+	if got := ErrorLine(failed); !strings.HasPrefix(got, "MISCONF ") || !strings.Contains(got, "disk on fire") {
+		t.Errorf("ErrorLine(%v) = %q; want MISCONF with the reason", failed, got)
+	}
+}
+
+func TestKeyTooLong(t *testing.T) {
+	c := newContext(t)
+	long := strings.Repeat("k", engine.MaxKey+1)
+	for _, call := range [][]string{{"INCR", long}, {"GET", long}, {"MSET", "a", "1", long, "1"}, {"DEL", long}} {
+		if got := do(t, c, call...); got != "-ERR key is longer than 64 KiB\r\n" {
+			t.Errorf("%s of a long key = %q; want an error", call[0], got)
+		}
+	}
+	want(t, c, "EXISTS a", ":0|")
+}

@@ -1,0 +1,63 @@
+package commands
+
+import (
+	"math"
+	"strconv"
+	"testing"
+)
+
+func TestParseInt(t *testing.T) {
+	for _, n := range []int64{0, 1, -1, 9, 10, -10, math.MaxInt64, math.MaxInt64 - 1, math.MinInt64, math.MinInt64 + 1} {
+		s := strconv.FormatInt(n, 10)
+		if got, ok := parseInt([]byte(s)); got != n || !ok {
+			t.Errorf("parseInt(%q) = %d, %v; want %d, true", s, got, ok, n)
+		}
+	}
+	for _, s := range []string{"", "-", "+5", "05", "-05", "-0", "00", " 5", "5 ", "5x", "x", "1.0", "1e3", "0x1", "--1",
+		"9223372036854775808", "-9223372036854775809", "99999999999999999999", "18446744073709551616", "1\x00"} {
+		if got, ok := parseInt([]byte(s)); ok {
+			t.Errorf("parseInt(%q) = %d, true; want false", s, got)
+		}
+	}
+}
+
+func TestParseCursor(t *testing.T) {
+	for _, test := range []struct {
+		s    string
+		n    uint64
+		fine bool
+	}{
+		{"0", 0, true}, {"", 0, true}, {"17", 17, true}, {"+17", 17, true}, {"-1", math.MaxUint64, true},
+		{"18446744073709551615", math.MaxUint64, true}, {"007", 7, true},
+		{"18446744073709551616", 0, false}, {"99999999999999999999", 0, false}, {"-", 0, false}, {" 1", 0, false}, {"1 ", 0, false},
+	} {
+		if n, ok := parseCursor([]byte(test.s)); ok != test.fine || ok && n != test.n {
+			t.Errorf("parseCursor(%q) = %d, %v; want %d, %v", test.s, n, ok, test.n, test.fine)
+		}
+	}
+}
+
+func TestParseBytes(t *testing.T) {
+	for _, test := range []struct {
+		s string
+		n int64
+	}{{"0", 0}, {"1024", 1024}, {"1b", 1}, {"1k", 1000}, {"1kb", 1024}, {"64MB", 64 << 20}, {"2g", 2e9}, {"2GB", 2 << 30}, {"256MiB", 256 << 20}} {
+		if n, ok := parseBytes([]byte(test.s)); n != test.n || !ok {
+			t.Errorf("parseBytes(%q) = %d, %v; want %d, true", test.s, n, ok, test.n)
+		}
+	}
+	for _, s := range []string{"", "kb", "-1", "1x", "1 kb", "9223372036854775807kb", "1.5g"} {
+		if n, ok := parseBytes([]byte(s)); ok {
+			t.Errorf("parseBytes(%q) = %d, true; want false", s, n)
+		}
+	}
+}
+
+func FuzzParseInt(f *testing.F) {
+	f.Add([]byte("-9223372036854775808"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if n, ok := parseInt(b); ok && strconv.FormatInt(n, 10) != string(b) {
+			t.Errorf("parseInt(%q) = %d, which is not written alike", b, n)
+		}
+	})
+}
