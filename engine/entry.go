@@ -133,6 +133,9 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 		c.Rev = rev
 		c.Total = c.Total.Add(p.delta)
 		if p.add {
+			if c.Last == 0 { // so far it only carried an expiry
+				c.Kind = p.kind
+			}
 			c.Last = rev
 		}
 		if p.expiry.Stamp != 0 {

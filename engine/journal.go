@@ -37,8 +37,9 @@ const (
 	segmentHeader  = 32
 	frameHeader    = 8
 	frameEnd       = 0xffffffff
-	// SegmentSize is the usual size of a segment in bytes; a greater frame gets a segment of its own size.
-	segmentSize = 64 << 20
+	// SegmentSize is the usual size of a segment in bytes; a greater frame gets a segment of its own size. What is mapped
+	// counts as memory of the process, so segments are small.
+	segmentSize = 16 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

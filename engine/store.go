@@ -48,18 +48,19 @@ var merger = &pebble.Merger{
 	},
 }
 
-type stateMerger struct{ state tlv.State }
+type stateMerger struct {
+	state   tlv.State
+	operand tlv.State // memory for the next one
+}
 
 func (m *stateMerger) join(value []byte) error {
-	s, err := tlv.ParseState(value)
-	if err != nil {
+	if m.state.Empty() {
+		return tlv.ParseStateInto(&m.state, value)
+	}
+	if err := tlv.ParseStateInto(&m.operand, value); err != nil {
 		return err
 	}
-	if m.state.Empty() {
-		m.state = s
-		return nil
-	}
-	m.state.Merge(&s)
+	m.state.Merge(&m.operand)
 	return nil
 }
 
