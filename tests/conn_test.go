@@ -187,3 +187,13 @@ func TestReadReply(t *testing.T) {
 		}
 	}
 }
+
+// field is the value of a line "name:value" of INFO.
+func field(info, name string) string {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
