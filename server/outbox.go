@@ -15,13 +15,20 @@ const (
 	maxWaitingRounds = 256
 )
 
+// journal is what decides when a reply may be sent: the engine, or in tests one whose syncs are slow and fail.
+type journal interface {
+	Sync() engine.SyncMode
+	Durable() engine.Position
+	Notify(pos engine.Position, w engine.Waiter)
+}
+
 // outbox sends replies in order, each when what it depends on is durable. Nearly always that is at once, by the
 // connection's own goroutine. In the mode Always replies wait for the journal's syncer, which sends them itself: no
 // goroutine is woken for them. What the socket has no room for then is sent by a goroutine that lives until it is.
 type outbox struct {
-	sock   *socket
-	engine *engine.Engine
-	stats  *commands.Stats
+	sock    *socket
+	journal journal
+	stats   *commands.Stats
 
 	waiting atomic.Bool // there is something in the queue; while there is, only Durable and drain write to the socket
 
@@ -35,8 +42,8 @@ type outbox struct {
 	err      error // why nothing is sent any more
 }
 
-func newOutbox(sock *socket, e *engine.Engine, stats *commands.Stats) *outbox {
-	o := &outbox{sock: sock, engine: e, stats: stats}
+func newOutbox(sock *socket, j journal, stats *commands.Stats) *outbox {
+	o := &outbox{sock: sock, journal: j, stats: stats}
 	o.changed = sync.NewCond(&o.mu)
 	return o
 }
@@ -47,7 +54,7 @@ func (o *outbox) send(b []byte, pos engine.Position) error {
 		return nil
 	}
 	o.stats.OutputBytes.Add(int64(len(b)))
-	if o.engine.Sync() != engine.Always || pos <= o.engine.Durable() {
+	if o.journal.Sync() != engine.Always || pos <= o.journal.Durable() {
 		pos = 0
 	}
 	if pos == 0 && !o.waiting.Load() {
@@ -56,7 +63,7 @@ func (o *outbox) send(b []byte, pos engine.Position) error {
 	if err := o.enqueue(b); err != nil {
 		return err
 	}
-	o.engine.Notify(pos, o)
+	o.journal.Notify(pos, o)
 	return nil
 }
 

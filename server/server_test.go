@@ -1,0 +1,456 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"atomiccounter/commands"
+	"atomiccounter/engine"
+)
+
+// patience bounds what a test waits for; nothing is expected to take that long.
+const patience = 30 * time.Second
+
+func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+
+func openEngine(t testing.TB, mode engine.SyncMode) *engine.Engine {
+	t.Helper()
+	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet(), Sync: mode})
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return e
+}
+
+// running is a server on a free port of the loopback.
+type running struct {
+	*Server
+	stop  context.CancelFunc
+	ended chan error
+}
+
+// serve starts a server and ends it with the test. Change, if there is one, alters it before it serves.
+func serve(t testing.TB, o Options, change func(*Server)) *running {
+	t.Helper()
+	if o.Engine == nil {
+		o.Engine = openEngine(t, engine.EverySec)
+	}
+	if o.Settings.Bind == "" {
+		o.Settings.Bind = "127.0.0.1"
+	}
+	o.Port, o.Log = -1, quiet()
+	s, err := New(o)
+	if err != nil {
+		t.Fatalf("New = %v", err)
+	}
+	if change != nil {
+		change(s)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{Server: s, stop: stop, ended: make(chan error, 1)}
+	go func() { r.ended <- s.Serve(ctx) }()
+	t.Cleanup(func() { r.end(t) })
+	return r
+}
+
+// end stops the server and checks that nothing of it is left. It may be called again.
+func (r *running) end(t testing.TB) {
+	t.Helper()
+	r.stop()
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			t.Errorf("Serve = %v; want nil", err)
+		}
+		r.ended <- nil
+	case <-time.After(patience):
+		t.Fatal("Serve has not returned")
+	}
+	if n := r.shared.Clients.Count(); n != 0 {
+		t.Errorf("%d clients are left after Serve; want 0", n)
+	}
+}
+
+// peer is a client's end.
+type peer struct {
+	net.Conn
+	*bufio.Reader
+	t testing.TB
+}
+
+func (p *peer) Read(b []byte) (int, error) { return p.Reader.Read(b) }
+
+func (r *running) dial(t testing.TB) *peer { return dial(t, r.Addrs()[0]) }
+
+func dial(t testing.TB, a net.Addr) *peer {
+	t.Helper()
+	nc, err := net.Dial(a.Network(), a.String())
+	if err != nil {
+		t.Fatalf("Dial = %v", err)
+	}
+	if err := nc.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	return &peer{Conn: nc, Reader: bufio.NewReader(nc), t: t}
+}
+
+func (p *peer) send(s string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.Conn, s); err != nil {
+		p.t.Fatalf("Write = %v", err)
+	}
+}
+
+// want reads exactly the reply.
+func (p *peer) want(reply string) {
+	p.t.Helper()
+	got := make([]byte, len(reply))
+	n, err := io.ReadFull(p.Reader, got)
+	if err != nil || string(got) != reply {
+		p.t.Fatalf("read %q, %v; want %q", got[:n], err, reply)
+	}
+}
+
+// wantEnd reads to the end of the connection, and expects no more than the reply.
+func (p *peer) wantEnd(reply string) {
+	p.t.Helper()
+	got, err := io.ReadAll(p.Reader)
+	if string(got) != reply || errors.Is(err, os.ErrDeadlineExceeded) {
+		p.t.Fatalf("read %.200q, %v; want %.200q and the end", got, err, reply)
+	}
+}
+
+func TestPipelineKeepsOrder(t *testing.T) {
+	p := serve(t, Options{}, nil).dial(t)
+	var in, want strings.Builder
+	for i := range 20000 {
+		fmt.Fprintf(&in, "*2\r\n$4\r\nINCR\r\n$1\r\nk\r\nECHO %d\r\n", i)
+		fmt.Fprintf(&want, ":%d\r\n$%d\r\n%d\r\n", i+1, len(fmt.Sprint(i)), i)
+	}
+	go io.WriteString(p.Conn, in.String())
+	p.want(want.String())
+}
+
+func TestLongArgument(t *testing.T) {
+	p := serve(t, Options{}, nil).dial(t)
+	long := strings.Repeat("x", 3<<20)
+	request := fmt.Sprintf("*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n", len(long), long)
+	for range 2 {
+		go io.WriteString(p.Conn, request+"PING\r\n")
+		p.want(fmt.Sprintf("$%d\r\n%s\r\n+PONG\r\n", len(long), long))
+	}
+}
+
+func TestQuit(t *testing.T) {
+	p := serve(t, Options{}, nil).dial(t)
+	p.send("PING\r\nQUIT\r\nPING\r\n")
+	p.wantEnd("+PONG\r\n+OK\r\n")
+}
+
+func TestProtocolErrorEndsOneClient(t *testing.T) {
+	r := serve(t, Options{}, nil)
+	good, bad := r.dial(t), r.dial(t)
+	bad.send("PING\r\n*1\r\n$-2\r\n")
+	bad.wantEnd("+PONG\r\n-ERR Protocol error: invalid bulk length\r\n")
+	good.send("PING\r\n")
+	good.want("+PONG\r\n")
+}
+
+func TestCrossProtocol(t *testing.T) {
+	p := serve(t, Options{}, nil).dial(t)
+	p.send("POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET k 1\r\n")
+	p.wantEnd("")
+}
+
+func TestMaxClients(t *testing.T) {
+	r := serve(t, Options{Settings: commands.Settings{MaxClients: 2}}, nil)
+	a, b := r.dial(t), r.dial(t)
+	for _, p := range []*peer{a, b} {
+		p.send("PING\r\n")
+		p.want("+PONG\r\n")
+	}
+	r.dial(t).wantEnd("-ERR max number of clients reached\r\n")
+	if n := r.shared.Stats.Rejected.Load(); n != 1 {
+		t.Errorf("rejected = %d; want 1", n)
+	}
+	a.send("QUIT\r\n")
+	a.wantEnd("+OK\r\n")
+	await(t, "a client less", func() bool { return r.shared.Clients.Count() == 1 })
+	c := r.dial(t)
+	c.send("PING\r\n")
+	c.want("+PONG\r\n")
+}
+
+// await polls for a condition, with a deadline that is a failure.
+func await(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func TestIdleTimeout(t *testing.T) {
+	r := serve(t, Options{Settings: commands.Settings{Timeout: time.Hour}}, nil)
+	idle, busy := r.dial(t), r.dial(t)
+	for _, p := range []*peer{idle, busy} {
+		p.send("PING\r\n")
+		p.want("+PONG\r\n")
+	}
+	now := time.Now()
+	r.reapIdle(now.Add(59 * time.Minute))
+	r.shared.Clients.Each(func(c *commands.Client) {
+		if c.Addr == busy.LocalAddr().String() {
+			c.Active.Store(now.Add(time.Hour).UnixNano())
+		}
+	})
+	idle.send("PING\r\n")
+	idle.want("+PONG\r\n")
+	r.reapIdle(now.Add(61 * time.Minute))
+	idle.wantEnd("")
+	busy.send("PING\r\n")
+	busy.want("+PONG\r\n")
+}
+
+func TestClientKill(t *testing.T) {
+	r := serve(t, Options{}, nil)
+	a, b := r.dial(t), r.dial(t)
+	b.send("PING\r\n")
+	b.want("+PONG\r\n")
+	a.send("CLIENT KILL ADDR " + b.LocalAddr().String() + "\r\n")
+	a.want(":1\r\n")
+	b.wantEnd("")
+}
+
+func TestShutdownCommand(t *testing.T) {
+	r := serve(t, Options{}, nil)
+	idle, p := r.dial(t), r.dial(t)
+	p.send("INCR k\r\nSHUTDOWN NOSAVE\r\n")
+	p.wantEnd(":1\r\n")
+	idle.wantEnd("")
+	select {
+	case err := <-r.ended:
+		r.ended <- err
+	case <-time.After(patience):
+		t.Fatal("SHUTDOWN does not end Serve")
+	}
+}
+
+// A client in the middle of a command, one that is idle and one that does not read: none of them holds up the end, and
+// the replies to what was run before it arrive.
+func TestEndOfServe(t *testing.T) {
+	r := serve(t, Options{Grace: 100 * time.Millisecond}, nil)
+	torn, idle, deaf := r.dial(t), r.dial(t), r.dial(t)
+	torn.send("INCR k\r\n*2\r\n$4\r\nINCR\r\n$1\r\n")
+	torn.want(":1\r\n")
+	stuff(deaf)
+	r.end(t)
+	torn.wantEnd("")
+	idle.wantEnd("")
+	if nc, err := net.Dial("tcp", r.Addrs()[0].String()); err == nil {
+		nc.Close()
+		t.Error("Dial after Serve = nil; want an error")
+	}
+}
+
+// stuff sends commands with long replies until the server reads no more of them.
+func stuff(p *peer) (sent int) {
+	p.t.Helper()
+	request := fmt.Sprintf("*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n", 8<<10, strings.Repeat("x", 8<<10))
+	for {
+		p.Conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+		n, err := io.WriteString(p.Conn, request)
+		sent += n
+		if err != nil {
+			p.Conn.SetWriteDeadline(time.Now().Add(patience))
+			return sent
+		}
+	}
+}
+
+// A client that never reads is not read from any more: what it can have us hold is bounded. After the write timeout it
+// is disconnected.
+func TestSlowReader(t *testing.T) {
+	r := serve(t, Options{}, func(s *Server) { s.writeTimeout = 300 * time.Millisecond })
+	p := r.dial(t)
+	stuff(p)
+	before := r.shared.Stats.OutputBytes.Load() - r.shared.Stats.InputBytes.Load()
+	if before > 1<<20 {
+		t.Errorf("replies are ahead of the requests by %d bytes; want at most 1 MiB", before)
+	}
+	await(t, "the slow reader's end", func() bool { return r.shared.Clients.Count() == 0 })
+}
+
+// A slow reader that does read gets everything.
+func TestSlowReaderGetsAll(t *testing.T) {
+	p := serve(t, Options{}, nil).dial(t)
+	const each, count = 1 << 20, 40
+	arg := strings.Repeat("y", each)
+	go func() {
+		for range count {
+			fmt.Fprintf(p.Conn, "*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n", each, arg)
+		}
+	}()
+	for range count {
+		p.want(fmt.Sprintf("$%d\r\n%s\r\n", each, arg))
+	}
+}
+
+func TestQueryBufferLimit(t *testing.T) {
+	p := serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
+	long := strings.Repeat("x", 1<<19)
+	go fmt.Fprintf(p.Conn, "*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n*2\r\n$4\r\nECHO\r\n$%d\r\n", len(long), long, 1<<20)
+	p.wantEnd(fmt.Sprintf("$%d\r\n%s\r\n", len(long), long))
+}
+
+func TestUnauthenticatedLimits(t *testing.T) {
+	r := serve(t, Options{Settings: commands.Settings{Password: "secret"}}, nil)
+	bulk := "$9000\r\n" + strings.Repeat("x", 9000) + "\r\n"
+	p := r.dial(t)
+	go io.WriteString(p.Conn, "*10\r\n"+strings.Repeat(bulk, 8))
+	p.wantEnd("")
+	p = r.dial(t)
+	p.send("*11\r\n")
+	p.wantEnd("-ERR Protocol error: unauthenticated multibulk length\r\n")
+	p = r.dial(t)
+	p.send("AUTH secret\r\n*11\r\n$4\r\nMGET\r\n" + strings.Repeat("$1\r\nk\r\n", 10))
+	p.want("+OK\r\n*10\r\n" + strings.Repeat("$-1\r\n", 10))
+}
+
+func TestProtectedMode(t *testing.T) {
+	for _, test := range []struct {
+		settings commands.Settings
+		want     bool
+	}{
+		{commands.Settings{}, true},
+		{commands.Settings{Bind: "10.0.0.1"}, false},
+		{commands.Settings{Password: "secret"}, false},
+		{commands.Settings{Unprotected: true}, false},
+	} {
+		s := &Server{options: Options{Settings: test.settings}, shared: new(commands.Server)}
+		s.shared.Config.Start(test.settings)
+		if got := s.protected(); got != test.want {
+			t.Errorf("protected(%+v) = %v; want %v", test.settings, got, test.want)
+		}
+	}
+	for ip, want := range map[string]bool{"127.0.0.1": true, "127.1.2.3": true, "::1": true, "10.0.0.1": false, "::ffff:127.0.0.1": true, "fe80::1": false} {
+		if got := local(&net.TCPAddr{IP: net.ParseIP(ip)}); got != want {
+			t.Errorf("local(%s) = %v; want %v", ip, got, want)
+		}
+	}
+	if !local(&net.UnixAddr{}) {
+		t.Error("local(Unix socket) = false; want true")
+	}
+}
+
+// stranger is a connection that seems to come from another machine.
+type stranger struct{ net.Conn }
+
+func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
+
+func TestDenied(t *testing.T) {
+	s := &Server{shared: &commands.Server{Log: quiet()}}
+	near, far := net.Pipe()
+	go s.admit(stranger{near})
+	got, err := io.ReadAll(far)
+	if err != nil || string(got) != denied {
+		t.Errorf("read %q, %v; want %q", got, err, denied)
+	}
+}
+
+func TestUnixSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	stale, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.(*net.UnixListener).SetUnlinkOnClose(false)
+	if _, err := New(Options{Settings: commands.Settings{UnixSocket: path}}); err == nil || !strings.Contains(err.Error(), "another process listens") {
+		t.Errorf("New on a socket in use = %v; want an error that says so", err)
+	}
+	stale.Close()
+	r := serve(t, Options{Settings: commands.Settings{UnixSocket: path}, UnixSocketPerm: 0o600}, nil)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("Stat = %v, %v; want mode 0600", info, err)
+	}
+	p := dial(t, r.Addrs()[1])
+	p.send("PING\r\n")
+	p.want("+PONG\r\n")
+	r.shared.Clients.Each(func(c *commands.Client) {
+		if want := path + ":0"; !c.Unix || c.Addr != want {
+			t.Errorf("client has address %q, Unix %v; want %q, true", c.Addr, c.Unix, want)
+		}
+	})
+	r.end(t)
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Stat after Serve = %v; want no such file", err)
+	}
+}
+
+func TestUnixSocketIsNoSocket(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Options{Settings: commands.Settings{UnixSocket: path}}); err == nil {
+		t.Error("New on a plain file = nil; want an error")
+	}
+	if b, err := os.ReadFile(path); string(b) != "precious" {
+		t.Errorf("ReadFile = %q, %v; want it untouched", b, err)
+	}
+}
+
+func TestNothingToListenOn(t *testing.T) {
+	if _, err := New(Options{}); err == nil {
+		t.Error("New without a port = nil; want an error")
+	}
+	if _, err := New(Options{Port: -1, Settings: commands.Settings{Bind: "127.0.0.1 not.an.address.invalid"}}); err == nil {
+		t.Error("New on an address that is none = nil; want an error")
+	}
+}
+
+func TestOptionalBind(t *testing.T) {
+	// 192.0.2.1 is for documentation: no machine has it.
+	r := serve(t, Options{Settings: commands.Settings{Bind: "-192.0.2.1 127.0.0.1"}}, nil)
+	if n := len(r.Addrs()); n != 1 {
+		t.Errorf("%d addresses; want 1", n)
+	}
+}
+
+// brokenListener fails as when the process is out of descriptors, then goes on.
+type brokenListener struct {
+	net.Listener
+	failures int
+}
+
+func (l *brokenListener) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, errors.New("too many open files")
+	}
+	return l.Listener.Accept()
+}
+
+func TestAcceptErrors(t *testing.T) {
+	r := serve(t, Options{}, func(s *Server) { s.listeners[0] = &brokenListener{s.listeners[0], 3} })
+	p := r.dial(t)
+	p.send("PING\r\n")
+	p.want("+PONG\r\n")
+}
