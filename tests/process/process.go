@@ -56,7 +56,7 @@ func Build(dir string) (Program, error) {
 		return Program{}, fmt.Errorf("go %s: %w\n%s", strings.Join(build, " "), err, out)
 	}
 	args := func(port int, dir string) []string {
-		return []string{"serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--loglevel", "warn"}
+		return []string{"serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--loglevel", "warning"}
 	}
 	return Program{"atomiccounter", path, args}, nil
 }
