@@ -47,15 +47,17 @@ func measureCold(p process.Program, dir string, n int) (err error) {
 	}
 	for _, end := range []struct {
 		name string
-		stop func() error
-	}{{"SIGTERM", s.Stop}, {"kill -9", func() error { return s.Kill() }}} {
-		if err := end.stop(); err != nil {
+		stop func(*process.Server) error
+	}{{"SIGTERM", (*process.Server).Stop}, {"kill -9", (*process.Server).Kill}} {
+		if err := end.stop(s); err != nil {
 			return err
 		}
 		began := time.Now()
-		if s, err = p.Start(data, args...); err != nil {
+		next, err := p.Start(data, args...)
+		if err != nil {
 			return err
 		}
+		s = next
 		took := time.Since(began)
 		keys, err := size(s.Addr)
 		if err != nil {
