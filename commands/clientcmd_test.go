@@ -81,3 +81,13 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("Each = %s, then Count = %d; want [1 3], 0", got, r.Count())
 	}
 }
+
+func TestClientInfoIsItsLine(t *testing.T) {
+	s := newServer(t)
+	connect(t, s)
+	c := connect(t, s)
+	want(t, c, "CLIENT ID", ":2|")
+	if got := reparse(t, do(t, c, "CLIENT", "INFO")).(string); !strings.HasPrefix(got, "id=2 ") || strings.Count(got, "\n") != 1 {
+		t.Errorf("CLIENT INFO = %q; want one line of client 2", got)
+	}
+}

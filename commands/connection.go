@@ -113,8 +113,8 @@ func hello(c *Context, args [][]byte) {
 		return
 	}
 	if !c.Client.Authenticated && c.Server.Config.Password() != "" {
-		c.Out.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH " +
-			"<user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+		c.Out.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> " +
+			"option can be used to authenticate the client and select the RESP protocol version at the same time")
 		return
 	}
 	if call.named {
