@@ -76,7 +76,11 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 		for _, en := range list {
 			if en.key[0] == db {
 				en.mu.Lock()
-				en.own, en.other, en.pend, en.incoming = tlv.Contribution{}, tlv.State{}, pending{}, nil
+				en.own, en.foreign = tlv.Contribution{}, nil
+				if en.pend != nil {
+					*en.pend = pending{}
+				}
+				en.flightOwn = false
 				en.books = books{}
 				en.stale.Store(false)
 				e.show(en)

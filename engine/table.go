@@ -69,7 +69,7 @@ func (t *table) insert(e *entry) *entry {
 	}
 	e.next = s.slots[at]
 	s.slots[at] = e
-	e.ring = len(s.ring)
+	e.ring = int32(len(s.ring))
 	s.ring = append(s.ring, e)
 	s.bytes += e.size()
 	t.entries.Add(1)
@@ -117,7 +117,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 	limit := t.limit.Load() >> shardBits
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for steps := min(2*len(s.ring), 64); s.bytes > limit && steps > 0; steps-- {
+	for steps := min(2*len(s.ring), 16); s.bytes > limit && steps > 0; steps-- {
 		if s.hand >= len(s.ring) {
 			s.hand = 0
 		}
@@ -131,7 +131,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 			s.hand++
 			continue
 		}
-		if e.gen == 0 && e.op.gen <= flushed {
+		if e.gen == 0 && e.flight <= flushed {
 			t.unlink(s, e)
 			forget(e)
 			t.evicted.Add(1)
