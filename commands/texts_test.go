@@ -43,7 +43,8 @@ func TestTextsBeforeAuthentication(t *testing.T) {
 	dialRedis(t, socket).do(t, "CONFIG", "SET", "requirepass", "secret")
 	ours, real := connect(t, s), dialRedis(t, socket)
 	for _, line := range []string{"NOSUCH a", "GET", "GET k", "CLIENT NOSUCH", "CLIENT ID", "CLIENT", "PING", "COMMAND COUNT",
-		"HELLO", "HELLO 3", "HELLO 3 SETNAME x", "HELLO 4", "HELLO 3 AUTH default wrong", "HELLO 3 FOO", "AUTH wrong", "AUTH default wrong",
+		"HELLO", "HELLO 3", "HELLO 3 SETNAME x", "HELLO 4", "HELLO 3 AUTH default wrong", "HELLO 3 FOO", "HELLO 3 AUTH default wrong FOO", "HELLO 3 SETNAME \x01",
+		"HELLO 3 AUTH default secret FOO", "CLIENT GETNAME", "RESET", "AUTH wrong", "AUTH default wrong",
 		"AUTH other secret", "AUTH a b c", "RESET", "GET k", "AUTH secret", "GET k", "AUTH wrong", "GET k", "RESET", "GET k",
 		"AUTH default secret", "GET k"} {
 		args := strings.Fields(line)
