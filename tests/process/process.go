@@ -108,6 +108,7 @@ func (p Program) Launch(dir string, args ...string) (*Server, error) {
 	log := &tail{limit: 64 << 10}
 	cmd := exec.Command(p.Path, append(p.args(port, dir), args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = leash()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
