@@ -16,7 +16,7 @@ func TestReplyShapes(t *testing.T) {
 		{"Int", func(r *Reply) { r.Int(math.MinInt64) }, ":-9223372036854775808|", ":-9223372036854775808|"},
 		{"Bool", func(r *Reply) { r.Bool(true); r.Bool(false) }, ":1|:0|", ":1|:0|"},
 		{"Status", func(r *Reply) { r.OK() }, "+OK|", "+OK|"},
-		{"Error", func(r *Reply) { r.Error("ERR a\r\nb") }, "-ERR a  b|", "-ERR a  b|"},
+		{"Error", func(r *Reply) { r.Error("ERR a\r\nb\r\n") }, "-ERR a  b|", "-ERR a  b|"},
 		{"Bulk", func(r *Reply) { r.Bulk([]byte("a\x00b")) }, "$3|a\x00b|", "$3|a\x00b|"},
 		{"BulkInt", func(r *Reply) { r.BulkInt(-10) }, "$3|-10|", "$3|-10|"},
 		{"Null", func(r *Reply) { r.Null() }, "$-1|", "_|"},
