@@ -70,9 +70,9 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 	for i := range e.table.shards {
 		s := &e.table.shards[i]
-		s.mu.RLock()
+		s.mu.Lock()
 		list := slices.Clone(s.ring)
-		s.mu.RUnlock()
+		s.mu.Unlock()
 		for _, en := range list {
 			if en.key[0] == db {
 				en.mu.Lock()

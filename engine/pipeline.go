@@ -154,7 +154,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		if e == nil || e.key[0] != p.DB || e.key[1:] != string(key) {
 			hash := p.e.hash(key)
 			if e = p.e.table.find(hash, p.DB, key); e == nil {
-				e, err := p.load(hash, string(append([]byte{p.DB}, key...)))
+				e, err := p.load(hash, key)
 				if e != nil || err != nil {
 					return e, err
 				}
@@ -208,9 +208,9 @@ func (p *Pipeline) unlockLast() {
 
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
-func (p *Pipeline) load(hash uint64, key string) (*entry, error) {
+func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
 	p.publish() // a read of the disk holds up nobody else's keys
-	e := &entry{hash: hash, key: key}
+	e := newEntry(hash, p.DB, key)
 	e.used.Store(true)
 	e.mu.Lock()
 	p.e.loads.RLock()
