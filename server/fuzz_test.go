@@ -2,6 +2,8 @@ package server
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"testing"
 
 	"atomiccounter/commands"
@@ -51,8 +53,27 @@ func FuzzSession(f *testing.F) {
 		if steady(in) && (whole != cut || wholeClosed != cutClosed) {
 			t.Errorf("in one piece %q, closed %v; cut at %d and %d %q, closed %v", whole, wholeClosed, i, j, cut, cutClosed)
 		}
-		if got, _ := converse(anew(t, e), []byte("SET other 1\r\nINCR other\r\n")); got != "+OK\r\n:2\r\n" {
+		other := newSession(&commands.Server{Engine: e, Log: quiet(), Shutdown: func() {}})
+		if got, _ := converse(other, []byte("SET other 1\r\nINCR other\r\n")); got != "+OK\r\n:2\r\n" {
 			t.Errorf("another session gets %q; want %q", got, "+OK\r\n:2\r\n")
+		}
+	})
+}
+
+// FuzzScanner reads arbitrary bytes, cut anywhere, as it reads them in one piece.
+func FuzzScanner(f *testing.F) {
+	for _, test := range scanTests {
+		if len(test.in) < 1<<10 {
+			f.Add([]byte(test.in), uint16(len(test.in)/2), uint16(3))
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, a, b uint16) {
+		i := min(int(a), len(in))
+		j := min(i+int(b), len(in))
+		want, wantRest, wantErr := scanAll(new(scanner), in, open)
+		got, rest, err := scanAll(new(scanner), in, open, i, j)
+		if !slices.Equal(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) || err == nil && rest != wantRest {
+			t.Errorf("cut at %d and %d: %v, %d left, %v; want %v, %d, %v", i, j, got, rest, err, want, wantRest, wantErr)
 		}
 	})
 }

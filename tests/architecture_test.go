@@ -135,37 +135,46 @@ func TestREADMECommands(t *testing.T) {
 	listed := readmeCommands(doc)
 	for _, name := range has {
 		if !slices.Contains(listed, name) {
-			t.Errorf("README.md, section Commands, lacks %s, which the server has", strings.ToUpper(name))
+			t.Errorf("README.md, table of commands, lacks %s, which the server has", strings.ToUpper(name))
 		}
 	}
 	for _, name := range listed {
 		if !slices.Contains(has, name) {
-			t.Errorf("README.md, section Commands, lists %s, which the server does not have", strings.ToUpper(name))
+			t.Errorf("README.md, table of commands, lists %s, which the server does not have", strings.ToUpper(name))
 		}
 	}
 }
 
-// readmeCommands are the names in the first column of the tables in section "Commands": `GET`, `CLIENT ID`; in lower case,
-// each once, without subcommands.
+// readmeCommands are the names in the first column of the table headed "commands": `INCREX key [BYINT n]` is "increx",
+// `CLIENT ID` is "client|id".
 func readmeCommands(doc string) []string {
 	var names []string
-	word := regexp.MustCompile("`([A-Z]+)[^`]*`")
+	name := regexp.MustCompile("`([A-Z-]+(?: [A-Z-]+)*)[^`]*`")
+	column := regexp.MustCompile(`^\|((?:\\.|[^|\\])*)\|`) // \| is a character, not the end
 	inside := false
 	for line := range strings.Lines(doc) {
-		if strings.HasPrefix(line, "## ") {
-			inside = strings.HasPrefix(line, "## Commands")
-		}
-		if !inside || !strings.HasPrefix(line, "|") {
+		first := column.FindStringSubmatch(line)
+		if first == nil {
+			inside = false
 			continue
 		}
-		first, _, _ := strings.Cut(line[1:], "|")
-		for _, m := range word.FindAllStringSubmatch(first, -1) {
-			if name := strings.ToLower(m[1]); !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+		inside = inside || strings.TrimSpace(first[1]) == "commands"
+		if !inside {
+			continue
+		}
+		for _, m := range name.FindAllStringSubmatch(first[1], -1) {
+			names = append(names, strings.ToLower(strings.ReplaceAll(m[1], " ", "|")))
 		}
 	}
 	return names
+}
+
+func TestREADMECommandsParse(t *testing.T) {
+	doc := "| commands | |\n|---|---|\n| `GET` `CLIENT NO-EVICT` | `SET` |\n| `CNEW key A\\|B` `CINFO key` | |\n\n| command | `X` |\n| `DEL` | |\n"
+	want := []string{"get", "client|no-evict", "cnew", "cinfo"}
+	if got := readmeCommands(doc); !slices.Equal(got, want) {
+		t.Errorf("readmeCommands(%q) = %q; want %q", doc, got, want)
+	}
 }
 
 func TestREADMELinks(t *testing.T) {
