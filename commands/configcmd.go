@@ -66,6 +66,7 @@ func parseConfig(s *Server, pairs [][]byte) (changes []func(), err error) {
 		p := findParam(name)
 		switch {
 		case p == nil:
+			//lint:ignore ST1005 Redis's words
 			return nil, fmt.Errorf("Unknown option or number of arguments for CONFIG SET - '%s'", name)
 		case p.set == nil:
 			return nil, setFailed(name, errImmutable)

@@ -99,64 +99,59 @@ func (c *Context) authenticate(user, password []byte) bool {
 	return true
 }
 
-// helloCall is a HELLO as parsed.
-type helloCall struct {
-	proto          int // 0: stay with the present one
-	user, password []byte
-	name           []byte
-	auth, named    bool
-}
-
 func hello(c *Context, args [][]byte) {
-	call, ok := c.parseHello(args)
-	if !ok || call.auth && !c.authenticate(call.user, call.password) {
-		return
+	proto := c.Out.Proto
+	if len(args) > 1 {
+		var ok bool
+		if proto, ok = c.protocol(args[1]); !ok || !c.helloOptions(args[2:]) {
+			return
+		}
 	}
 	if !c.Client.Authenticated && c.Server.Config.Password() != "" {
-		c.Out.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH " +
-			"<user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time")
+		c.Out.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> " +
+			"option can be used to authenticate the client and select the RESP protocol version at the same time")
 		return
 	}
-	if call.named {
-		c.Client.SetName(string(call.name))
-	}
-	if call.proto != 0 {
-		c.speak(call.proto)
-	}
+	c.speak(proto)
 	c.welcome()
 }
 
-func (c *Context) parseHello(args [][]byte) (call helloCall, ok bool) {
-	if len(args) == 1 {
-		return call, true
-	}
-	n, isInt := parseInt(args[1])
+// protocol reads a version. False: it is wrong, and the reply is written.
+func (c *Context) protocol(arg []byte) (int, bool) {
+	n, isInt := parseInt(arg)
 	switch {
 	case !isInt:
 		c.Out.Error("ERR Protocol version is not an integer or out of range")
-		return call, false
+		return 0, false
 	case n != 2 && n != 3:
 		c.Out.Error("NOPROTO unsupported protocol version")
-		return call, false
+		return 0, false
 	}
-	call.proto = int(n)
-	for options := args[2:]; len(options) > 0; {
+	return int(n), true
+}
+
+// helloOptions does what the options say, one after the other: as in Redis, those before a wrong one have taken effect.
+// False: one is wrong, and the reply is written.
+func (c *Context) helloOptions(options [][]byte) bool {
+	for len(options) > 0 {
 		switch word := options[0]; {
 		case same(word, "auth") && len(options) > 2:
-			call.auth, call.user, call.password = true, options[1], options[2]
+			if !c.authenticate(options[1], options[2]) {
+				return false
+			}
 			options = options[3:]
 		case same(word, "setname") && len(options) > 1:
 			if !c.validName(options[1]) {
-				return call, false
+				return false
 			}
-			call.named, call.name = true, options[1]
+			c.Client.SetName(string(options[1]))
 			options = options[2:]
 		default:
 			c.Out.Error(fmt.Sprintf("ERR Syntax error in HELLO option '%s'", cString(word, len(word))))
-			return call, false
+			return false
 		}
 	}
-	return call, true
+	return true
 }
 
 func (c *Context) welcome() {

@@ -28,7 +28,7 @@ func TestParseCursor(t *testing.T) {
 		fine bool
 	}{
 		{"0", 0, true}, {"", 0, true}, {"17", 17, true}, {"+17", 17, true}, {"-1", math.MaxUint64, true},
-		{"18446744073709551615", math.MaxUint64, true}, {"007", 7, true},
+		{"18446744073709551615", math.MaxUint64, true}, {"007", 7, true}, {"1\x00x", 1, true},
 		{"18446744073709551616", 0, false}, {"99999999999999999999", 0, false}, {"-", 0, false}, {" 1", 0, false}, {"1 ", 0, false},
 	} {
 		if n, ok := parseCursor([]byte(test.s)); ok != test.fine || ok && n != test.n {

@@ -3,6 +3,7 @@ package commands
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Reply collects replies in RESP2, or in RESP3 after HELLO 3. Its owner takes Buf and sends it.
@@ -40,10 +41,12 @@ func (r *Reply) Status(s string) {
 // OK writes the usual status.
 func (r *Reply) OK() { r.Status("OK") }
 
-// Error writes an error line, its code first ("ERR …"). Line ends in msg become spaces.
+// Error writes an error line, its code first ("ERR …"). Line ends in msg become spaces, at its end
+// nothing.
 func (r *Reply) Error(msg string) {
 	r.Errors++
 	r.Buf = append(r.Buf, '-')
+	msg = strings.TrimRight(msg, "\r\n")
 	for i := range len(msg) {
 		c := msg[i]
 		if c == '\r' || c == '\n' {

@@ -11,9 +11,11 @@ var (
 	takeKey   = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW access delete"}
 	setKey    = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW access update variable_flags"}
 	twoKeys   = KeySpec{First: 1, Last: 2, Step: 1, Access: "RW access delete; OW update"}
-	allKeys   = func(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 1, Access: access} }
-	pairs     = func(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 2, Access: access} }
 )
+
+func allKeys(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 1, Access: access} }
+
+func pairs(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 2, Access: access} }
 
 const (
 	always    = NoScript | Loading | Stale | Fast | NoAuth | AllowBusy // what a connection may do at any time

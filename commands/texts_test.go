@@ -35,6 +35,25 @@ func TestTextsAreThoseOfRedis(t *testing.T) {
 	}
 }
 
+// TestTextsBeforeAuthentication runs calls on connections that have not given the password.
+func TestTextsBeforeAuthentication(t *testing.T) {
+	socket := startRedis(t)
+	s := newServer(t)
+	do(t, connect(t, s), "CONFIG", "SET", "requirepass", "secret")
+	dialRedis(t, socket).do(t, "CONFIG", "SET", "requirepass", "secret")
+	ours, real := connect(t, s), dialRedis(t, socket)
+	for _, line := range []string{"NOSUCH a", "GET", "GET k", "CLIENT NOSUCH", "CLIENT ID", "CLIENT", "PING", "COMMAND COUNT",
+		"HELLO", "HELLO 3", "HELLO 3 SETNAME x", "HELLO 4", "HELLO 3 AUTH default wrong", "HELLO 3 FOO", "HELLO 3 AUTH default wrong FOO", "HELLO 3 SETNAME \x01",
+		"HELLO 3 AUTH default secret FOO", "CLIENT GETNAME", "RESET", "AUTH wrong", "AUTH default wrong",
+		"AUTH other secret", "AUTH a b c", "RESET", "GET k", "AUTH secret", "GET k", "AUTH wrong", "GET k", "RESET", "GET k",
+		"AUTH default secret", "GET k"} {
+		args := strings.Fields(line)
+		if got, want := do(t, ours, args...), real.do(t, args...); got != want {
+			t.Errorf("%s = %q; want %q", line, got, want)
+		}
+	}
+}
+
 func callOf(line string) []string {
 	if strings.HasPrefix(line, "#") {
 		return nil

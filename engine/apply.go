@@ -187,7 +187,10 @@ func (e *Engine) tell(a *arrival) {
 		adjust(&e.expires[a.key[0]], &was2, a.after.expires)
 		return
 	}
-	en.incoming = &a.all
+	if en.foreign == nil {
+		en.foreign = &foreign{}
+	}
+	en.foreign.incoming = &a.all
 	en.books = a.after
 	if v := en.ahead(e.id); v.Exists != en.exists || v.Exists && en.differs(&v) {
 		e.takeIn(en)
@@ -206,12 +209,12 @@ func (e *Engine) tell(a *arrival) {
 
 // takeIn makes what has arrived part of what the entry shows. The caller holds it exclusively, and a guard.
 func (e *Engine) takeIn(en *entry) {
-	if en.incoming == nil || en.gone {
+	if en.incoming() == nil || en.gone {
 		return
 	}
 	en.settle()
 	all := en.full()
-	en.incoming = nil
+	en.foreign.incoming = nil
 	en.stale.Store(false)
 	en.take(e.id, all)
 	en.refreshed = e.Now()

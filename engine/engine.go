@@ -166,6 +166,7 @@ type Engine struct {
 	guards    [64]guard
 	guardNext atomic.Uint32
 	pipes     sync.Pool // of *Pipeline, for Counter
+	pendings  sync.Pool // of *pending, zero
 
 	gen      atomic.Uint64 // present generation; changes at a cut only
 	cutStamp atomic.Uint64 // of the batch of the generation before
@@ -256,7 +257,7 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if v.Exists && v.Sum.IsInt64() && en.gen != 0 && en.pend.add {
+	if v.Exists && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
@@ -278,7 +279,7 @@ func adjust(n *atomic.Int64, was *bool, is bool) {
 // tend closes what this replica has to close of its own: a contribution that others have cancelled wholly, and an expiry
 // left over on a key that no longer exists. It says so in the next flush; after a crash it is found again.
 func (e *Engine) tend(en *entry) {
-	if en.own.Replica == 0 || en.own.Closed || en.pend.touch {
+	if en.own.Replica == 0 || en.own.Closed || en.pend != nil && en.pend.touch {
 		return
 	}
 	open := en.ownOpen()
@@ -290,9 +291,17 @@ func (e *Engine) tend(en *entry) {
 	en.pend.reborn = open
 }
 
+// roll is entry.roll under the stamp of the last cut.
+func (e *Engine) roll(en *entry) {
+	p := en.roll(e.id, tlv.Stamp(e.cutStamp.Load()))
+	*p = pending{}
+	e.pendings.Put(p)
+}
+
+// markDirty has e flushed with the present generation. It is called before e is changed.
 func (e *Engine) markDirty(en *entry) {
 	if en.gen == 0 {
-		en.gen = e.gen.Load()
+		en.gen, en.pend = e.gen.Load(), e.pendings.Get().(*pending)
 		e.table.soil(en)
 		e.noteDirty()
 	}

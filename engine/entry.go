@@ -2,8 +2,10 @@ package engine
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"atomiccounter/tlv"
 )
@@ -18,13 +20,12 @@ type entry struct {
 	fast   atomic.Uint64 // the generation in which increments may go the short way; 0: never
 	expire atomic.Int64  // when the key reads as absent, in ms; 0: never
 	used   atomic.Bool   // since the clock's hand passed
-	stale  atomic.Bool   // incoming is set
+	stale  atomic.Bool   // something has arrived that is not taken in
 	pins   atomic.Int32  // commands that are about to lock it; until then it stays cached
 
 	hash uint64
 	key  string // database byte, then the user's key
-	next *entry // in the same slot of the table
-	ring int    // index in the shard's ring
+	ring int32  // index in the shard's ring
 
 	// All below: read under mu, written under mu exclusively.
 	gone      bool // no longer in the table
@@ -32,20 +33,44 @@ type entry struct {
 	counted   bool // in the visible count of keys
 	countedEx bool // in the visible count of keys with an expiry
 	natural   bool
+	flightOwn bool          // the operand of generation flight has the own contribution
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled
 	sum       tlv.Int128    // true sum at that time; value is its clamp
-	refreshed int64         // ms; when other was last brought up to date
+	refreshed int64         // ms; when the foreign part was last brought up to date
 
 	// As stored, or as it will be once the flush in progress is committed.
-	own      tlv.Contribution // Replica 0: none
-	other    tlv.State        // the other replicas' contributions, and all resets
-	incoming *tlv.State       // as stored, foreign data included that is not yet in other; nil: none
-	books    books            // of the stored state
+	own     tlv.Contribution // Replica 0: none
+	foreign *foreign         // nil: no other replica ever had a part
+	books   books            // of the stored state
 
-	pend pending // of generation gen
-	gen  uint64  // 0: nothing pending
-	op   operand // of generation op.gen, which a flush is committing or has committed
+	pend   *pending // of generation gen; nil if that is 0
+	gen    uint64   // 0: nothing pending
+	flight uint64   // the generation whose operand a flush is committing or has committed
+
+	short [shortKey]byte // where key is, if it fits: beside the rest in the processor's cache, and no allocation of its own
+}
+
+const shortKey = 320 - 264 // fills the size class of the allocator
+
+// newEntry gives the entry of a key, empty and not yet in the table.
+func newEntry(hash uint64, db byte, key []byte) *entry {
+	e := &entry{hash: hash}
+	if n := 1 + len(key); n <= shortKey {
+		e.short[0] = db
+		copy(e.short[1:], key)
+		e.key = unsafe.String(&e.short[0], n) // an entry is never copied, and short never changes
+	} else {
+		e.key = string(append([]byte{db}, key...))
+	}
+	return e
+}
+
+// foreign is the part of a stored state that concerns other replicas.
+type foreign struct {
+	other    tlv.State   // their contributions, and all resets
+	incoming *tlv.State  // all that is stored, with data that is not yet in other; nil: none
+	resets   []tlv.Reset // of the operand of generation flight
 }
 
 // pending is what this generation did to a key, not yet in the stored state (model: pend).
@@ -62,16 +87,14 @@ type pending struct {
 	resets   []tlv.Reset
 }
 
-// operand says what of own and other one generation changed.
-type operand struct {
-	gen    uint64
-	own    bool
-	resets []tlv.Reset
+const entrySize = 320 + 40 // bytes of memory per entry, the table's share included
+
+func (e *entry) size() int64 {
+	if len(e.key) <= shortKey {
+		return entrySize
+	}
+	return entrySize + int64(len(e.key))
 }
-
-const entryOverhead = 480 // bytes of memory per entry beside its key, the table's share included
-
-func (e *entry) size() int64 { return int64(len(e.key)) + entryOverhead }
 
 func (e *entry) due(now int64) bool {
 	at := e.expire.Load()
@@ -107,16 +130,39 @@ func (e *entry) settle() {
 	}
 	d := tlv.FromInt64(v).Sub(tlv.FromInt64(e.anchor))
 	e.sum = e.sum.Add(d)
-	e.pend.delta = e.pend.delta.Add(d)
+	e.pend.delta = e.pend.delta.Add(d) // there is one: only in its generation is there a short way
 	e.anchor = v
+}
+
+// other is the foreign part of the stored state. The caller only reads it.
+func (e *entry) other() tlv.State {
+	if e.foreign == nil {
+		return tlv.State{}
+	}
+	return e.foreign.other
+}
+
+// incoming is what is stored beyond what is taken in, or nil.
+func (e *entry) incoming() *tlv.State {
+	if e.foreign == nil {
+		return nil
+	}
+	return e.foreign.incoming
+}
+
+func (e *entry) pendingResets() []tlv.Reset {
+	if e.pend == nil {
+		return nil
+	}
+	return e.pend.resets
 }
 
 // cutOwn is the stamp up to which others have cancelled this replica's contribution.
 func (e *entry) cutOwn() tlv.Stamp {
-	if len(e.other.Resets) == 0 || e.own.Replica == 0 {
+	if e.foreign == nil || e.own.Replica == 0 {
 		return 0
 	}
-	return e.other.Cut(e.own.Replica)
+	return e.foreign.other.Cut(e.own.Replica)
 }
 
 func (e *entry) ownOpen() bool {
@@ -125,23 +171,13 @@ func (e *entry) ownOpen() bool {
 
 // contribution is this replica's part with what is pending, as a batch stamped rev would publish it (model: operand).
 func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contribution, any bool) {
-	p := &e.pend
-	if !p.touch {
+	p := e.pend
+	if p == nil || !p.touch {
 		return e.own, e.own.Replica != 0
 	}
 	if !p.reborn && e.ownOpen() {
 		c = e.own
-		c.Rev = rev
-		c.Total = c.Total.Add(p.delta)
-		if p.add {
-			if c.Last == 0 { // so far it only carried an expiry
-				c.Kind = p.kind
-			}
-			c.Last = rev
-		}
-		if p.expiry.Stamp != 0 {
-			c.Expiry = p.expiry
-		}
+		p.carryOn(&c, rev)
 		return c, true
 	}
 	c = tlv.Contribution{Replica: id, Rev: rev, Kind: p.kind}
@@ -157,20 +193,42 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 	return c, true
 }
 
+// carryOn adds what is pending to an open contribution.
+func (p *pending) carryOn(c *tlv.Contribution, rev tlv.Stamp) {
+	c.Rev = rev
+	c.Total = c.Total.Add(p.delta)
+	if p.add {
+		if c.Last == 0 { // so far it only carried an expiry
+			c.Kind = p.kind
+		}
+		c.Last = rev
+	}
+	if p.expiry.Stamp != 0 {
+		c.Expiry = p.expiry
+	}
+}
+
 const endOfTime = tlv.Stamp(math.MaxUint64) // later than every stamp: the rev of what is not yet published
 
 // view is what the key shows with all that is pending. The caller has settled.
 func (e *entry) view(id tlv.ReplicaID) tlv.View {
-	c, any := e.contribution(id, endOfTime)
-	if len(e.other.Contributions) == 0 && len(e.other.Resets) == 0 && len(e.pend.resets) == 0 {
+	if e.foreign == nil && len(e.pendingResets()) == 0 {
+		c, any := e.contribution(id, endOfTime)
 		return viewOwn(&c, any)
 	}
-	s := e.other.Clone()
-	if any {
+	s := e.whole(id)
+	return s.View()
+}
+
+// whole is the state with all that is pending, a copy.
+func (e *entry) whole(id tlv.ReplicaID) tlv.State {
+	o := e.other()
+	s := o.Clone()
+	if c, any := e.contribution(id, endOfTime); any {
 		s.Put(c)
 	}
-	s.Merge(&tlv.State{Resets: e.pend.resets})
-	return s.View()
+	s.Merge(&tlv.State{Resets: e.pendingResets()})
+	return s
 }
 
 // viewOwn is State.View where there is one contribution and no reset, without building a state.
@@ -192,20 +250,15 @@ func viewOwn(c *tlv.Contribution, any bool) tlv.View {
 	return v
 }
 
-// state is all that is stored of the key, own and other.
-func (e *entry) state() tlv.State {
-	s := e.other.Clone()
+// full is all that is stored of the key, what has arrived and is not taken in included; a copy.
+func (e *entry) full() tlv.State {
+	o := e.other()
+	s := o.Clone()
 	if e.own.Replica != 0 {
 		s.Put(e.own)
 	}
-	return s
-}
-
-// full is all that is stored of the key, what has arrived and does not show yet included.
-func (e *entry) full() tlv.State {
-	s := e.state()
-	if e.incoming != nil {
-		s.Merge(e.incoming)
+	if in := e.incoming(); in != nil {
+		s.Merge(in)
 	}
 	return s
 }
@@ -228,23 +281,23 @@ func (e *entry) observed(id tlv.ReplicaID) (resets []tlv.Reset, own bool) {
 	if c, any := e.contribution(id, endOfTime); any && !c.Closed {
 		own = c.Rev > e.cutOwn()
 	}
-	if len(e.other.Contributions) == 0 {
+	if e.foreign == nil {
 		return nil, own
 	}
-	s := e.other.Clone()
-	s.Merge(&tlv.State{Resets: e.pend.resets})
+	s := e.whole(id)
 	for i := range s.Contributions {
-		if c := &s.Contributions[i]; s.Open(c) {
+		if c := &s.Contributions[i]; c.Replica != id && s.Open(c) {
 			resets = append(resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
 		}
 	}
 	return resets, own
 }
 
-// The four changes that records speak of. Each is deterministic: replay does the same as the command did.
+// The four changes that records speak of. Each is deterministic: replay does the same as the command did. The entry is
+// dirty, so there is something to note them in.
 
 func (e *entry) add(n int64, stamp tlv.Stamp, kind tlv.Kind) {
-	p := &e.pend
+	p := e.pend
 	if !p.add {
 		p.birth, p.kind = stamp, kind
 	}
@@ -254,7 +307,7 @@ func (e *entry) add(n int64, stamp tlv.Stamp, kind tlv.Kind) {
 }
 
 func (e *entry) cancel(own bool, resets []tlv.Reset) {
-	p := &e.pend
+	p := e.pend
 	for _, r := range resets {
 		joinReset(&p.resets, r)
 	}
@@ -270,7 +323,7 @@ func joinReset(list *[]tlv.Reset, r tlv.Reset) {
 }
 
 func (e *entry) assign(v int64, stamp tlv.Stamp, kind tlv.Kind) {
-	e.pend = pending{touch: true, add: true, reborn: true, hasValue: true, kind: kind,
+	*e.pend = pending{touch: true, add: true, reborn: true, hasValue: true, kind: kind,
 		assigned: v, birth: stamp, resets: e.pend.resets}
 }
 
@@ -280,36 +333,48 @@ func (e *entry) expireAt(stamp tlv.Stamp, at int64) {
 }
 
 // roll makes what is pending of an earlier generation part of the stored state, under the stamp of that generation's
-// batch. What the key shows does not change.
-func (e *entry) roll(id tlv.ReplicaID, rev tlv.Stamp) {
+// batch. What the key shows does not change. The pending is the caller's to use again.
+func (e *entry) roll(id tlv.ReplicaID, rev tlv.Stamp) *pending {
 	e.settle()
-	e.op = operand{gen: e.gen, resets: e.pend.resets}
-	if e.pend.touch {
-		c, _ := e.contribution(id, rev)
-		if !c.Closed || e.own.Replica != 0 { // closing what was never stored says nothing
-			e.own, e.op.own = c, true
-		}
+	p := e.pend
+	c, _ := e.contribution(id, rev)
+	e.flight, e.flightOwn = e.gen, p.touch && (!c.Closed || e.own.Replica != 0) // closing what was never stored says nothing
+	if len(p.resets) > 0 && e.foreign == nil {
+		e.foreign = &foreign{}
 	}
-	if len(e.pend.resets) > 0 {
-		e.other.Merge(&tlv.State{Resets: e.pend.resets})
+	if f := e.foreign; f != nil {
+		f.resets = p.resets
+		f.other.Merge(&tlv.State{Resets: p.resets})
 	}
-	if r := e.other.Reset(id); r != nil && e.own.Replica != 0 && r.Rev < e.own.Birth {
-		s := e.state()
-		s.Merge(&tlv.State{}) // drops the reset of the earlier life
-		e.take(id, s)
+	if e.flightOwn {
+		e.own = c
+		e.dropEarlier(id)
 	}
-	e.pend, e.gen = pending{}, 0
+	e.pend, e.gen = nil, 0
+	return p
+}
+
+// dropEarlier drops the reset of a life of the own contribution before this one.
+func (e *entry) dropEarlier(id tlv.ReplicaID) {
+	if e.foreign == nil {
+		return
+	}
+	if r := e.foreign.other.Reset(id); r != nil && r.Rev < e.own.Birth {
+		e.foreign.other.Resets = slices.DeleteFunc(e.foreign.other.Resets, func(r tlv.Reset) bool { return r.Replica == id })
+	}
 }
 
 // take replaces the stored state.
 func (e *entry) take(id tlv.ReplicaID, s tlv.State) {
 	e.own = tlv.Contribution{}
-	for i := range s.Contributions {
-		if s.Contributions[i].Replica == id {
-			e.own = s.Contributions[i]
-			s.Contributions = append(s.Contributions[:i], s.Contributions[i+1:]...)
-			break
-		}
+	if c := s.Contribution(id); c != nil {
+		e.own = *c
+		s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return c.Replica == id })
 	}
-	e.other = s
+	switch {
+	case e.foreign != nil:
+		e.foreign.other = s
+	case !s.Empty():
+		e.foreign = &foreign{other: s}
+	}
 }

@@ -104,7 +104,7 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 	w := deltaWriter{batch: tlv.Batch{Replica: e.id, Prev: e.vector[e.id], Stamp: stamp}}
 	for i := range e.table.shards {
 		for _, en := range e.table.shards[i].flight {
-			if err := w.write(e, batch, en, gen, stamp); err != nil {
+			if err := w.write(e, batch, en, gen); err != nil {
 				return err
 			}
 		}
@@ -134,23 +134,23 @@ type deltaWriter struct {
 	batch      tlv.Batch // what peers are to get
 }
 
-func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint64, stamp tlv.Stamp) error {
+func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint64) error {
 	en.mu.Lock()
 	defer en.mu.Unlock()
 	if en.gen == gen {
-		en.roll(e.id, stamp)
+		e.roll(en)
 		en.fast.Store(0)
-		if en.incoming == nil {
+		if en.incoming() == nil {
 			e.tend(en)
 		}
 	}
-	if en.op.gen != gen {
+	if en.flight != gen {
 		return fmt.Errorf("bug: %q is dirty without an operand", en.key)
 	}
-	if !en.op.own && len(en.op.resets) == 0 {
+	delta := en.operand()
+	if delta.Empty() {
 		return nil
 	}
-	delta := en.operand()
 	if e.options.publish != nil {
 		w.batch.Deltas = append(w.batch.Deltas, tlv.Delta{Key: []byte(en.key), State: delta.Clone()})
 	}
@@ -162,7 +162,7 @@ func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint6
 	en.books = is
 	w.key = stateKey(w.key[:0], en.hash, en.key)
 	if full.Collect(e.covers); full.Empty() {
-		en.own, en.other, en.incoming = tlv.Contribution{}, tlv.State{}, nil
+		en.own, en.foreign = tlv.Contribution{}, nil
 		en.stale.Store(false)
 		return batch.Delete(w.key, nil)
 	}
@@ -172,8 +172,11 @@ func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint6
 
 // operand is what the generation that is being committed changed.
 func (e *entry) operand() *tlv.State {
-	s := &tlv.State{Resets: e.op.resets}
-	if e.op.own {
+	s := &tlv.State{}
+	if e.foreign != nil {
+		s.Resets = e.foreign.resets
+	}
+	if e.flightOwn {
 		s.Contributions = []tlv.Contribution{e.own}
 	}
 	return s

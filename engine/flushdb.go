@@ -70,13 +70,17 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 	for i := range e.table.shards {
 		s := &e.table.shards[i]
-		s.mu.RLock()
+		s.mu.Lock()
 		list := slices.Clone(s.ring)
-		s.mu.RUnlock()
+		s.mu.Unlock()
 		for _, en := range list {
 			if en.key[0] == db {
 				en.mu.Lock()
-				en.own, en.other, en.pend, en.incoming = tlv.Contribution{}, tlv.State{}, pending{}, nil
+				en.own, en.foreign = tlv.Contribution{}, nil
+				if en.pend != nil {
+					*en.pend = pending{}
+				}
+				en.flightOwn = false
 				en.books = books{}
 				en.stale.Store(false)
 				e.show(en)

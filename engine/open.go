@@ -34,6 +34,7 @@ func Open(dir string, o Options) (*Engine, error) {
 func newEngine(o Options) *Engine {
 	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
 		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), stop: make(chan struct{})}
+	e.pendings.New = func() any { return new(pending) }
 	e.pipes.New = func() any { return e.NewPipeline() }
 	e.SetUpdatePeriod(o.UpdatePeriod)
 	e.sync.Store(uint32(o.Sync))

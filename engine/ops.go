@@ -504,11 +504,7 @@ func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	if e.natural {
 		info.Kind = tlv.Natural
 	}
-	s := e.other.Clone()
-	if c, any := e.contribution(p.e.id, endOfTime); any {
-		s.Put(c)
-	}
-	s.Merge(&tlv.State{Resets: e.pend.resets})
+	s := e.whole(p.e.id)
 	for i := range s.Contributions {
 		if c := &s.Contributions[i]; !c.Closed {
 			info.Contributions = append(info.Contributions, contributionInfo(&s, c, p.e.id))

@@ -154,7 +154,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		if e == nil || e.key[0] != p.DB || e.key[1:] != string(key) {
 			hash := p.e.hash(key)
 			if e = p.e.table.find(hash, p.DB, key); e == nil {
-				e, err := p.load(hash, string(append([]byte{p.DB}, key...)))
+				e, err := p.load(hash, key)
 				if e != nil || err != nil {
 					return e, err
 				}
@@ -208,9 +208,9 @@ func (p *Pipeline) unlockLast() {
 
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
-func (p *Pipeline) load(hash uint64, key string) (*entry, error) {
+func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
 	p.publish() // a read of the disk holds up nobody else's keys
-	e := &entry{hash: hash, key: key}
+	e := newEntry(hash, p.DB, key)
 	e.used.Store(true)
 	e.mu.Lock()
 	p.e.loads.RLock()
@@ -243,10 +243,10 @@ func (p *Pipeline) exclusive(key []byte, fresh bool) (*entry, error) {
 
 func (p *Pipeline) ready(e *entry, fresh bool) {
 	if e.gen != 0 && e.gen != p.e.gen.Load() {
-		e.roll(p.e.id, tlv.Stamp(p.e.cutStamp.Load()))
+		p.e.roll(e)
 	}
 	e.settle()
-	if e.incoming != nil && (fresh || !e.exists || e.due(p.now()) || p.periodOver(e)) {
+	if e.incoming() != nil && (fresh || !e.exists || e.due(p.now()) || p.periodOver(e)) {
 		p.e.takeIn(e)
 	}
 }
@@ -262,7 +262,7 @@ func (p *Pipeline) shared(key []byte, fresh bool) (*entry, error) {
 			return nil, err
 		}
 	}
-	if e.gen != 0 || e.op.gen > p.e.flushed.Load() {
+	if e.gen != 0 || e.flight > p.e.flushed.Load() {
 		p.saw = true
 	}
 	return e, nil
@@ -274,15 +274,6 @@ func (p *Pipeline) periodOver(e *entry) bool {
 		period = p.e.period.Load()
 	}
 	return period == 0 || p.now()-e.refreshed >= period || p.now() < e.refreshed
-}
-
-// soil makes e dirty in the present generation, before it is changed.
-func (p *Pipeline) soil(e *entry) {
-	if e.gen == 0 {
-		e.gen = p.e.gen.Load()
-		p.e.table.soil(e)
-		p.e.noteDirty()
-	}
 }
 
 // prepare is what comes before every write (design, section 2): an expired key, or one of which only leftovers are
@@ -299,7 +290,7 @@ func (p *Pipeline) cancel(e *entry) {
 	if !own && len(resets) == 0 {
 		return
 	}
-	p.soil(e)
+	p.e.markDirty(e)
 	p.endRun()
 	p.buf = appendCancel(p.buf, e.key, own, resets)
 	e.cancel(own, resets)
@@ -307,7 +298,7 @@ func (p *Pipeline) cancel(e *entry) {
 }
 
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
-	p.soil(e)
+	p.e.markDirty(e)
 	stamp := tlv.Stamp(0)
 	if !e.pend.add {
 		stamp = p.e.clock.next(p.now())
@@ -320,7 +311,7 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 
 func (p *Pipeline) assign(e *entry, v int64, kind tlv.Kind) {
 	p.cancel(e)
-	p.soil(e)
+	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())
 	p.buf = appendAssign(p.buf, e.key, v, stamp, kind)
@@ -329,7 +320,7 @@ func (p *Pipeline) assign(e *entry, v int64, kind tlv.Kind) {
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
-	p.soil(e)
+	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())
 	p.buf = appendExpire(p.buf, e.key, stamp, at)

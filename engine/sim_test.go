@@ -155,11 +155,7 @@ func (r *simReplica) look(key string) (s tlv.State, v tlv.View) {
 	}
 	shadow := entry{own: en.own, pend: en.pend}
 	shadow.take(r.e.id, en.full())
-	s = shadow.other.Clone()
-	if c, any := shadow.contribution(r.e.id, endOfTime); any {
-		s.Put(c)
-	}
-	s.Merge(&tlv.State{Resets: en.pend.resets})
+	s = shadow.whole(r.e.id)
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}

@@ -126,17 +126,25 @@ func (m *meta) decode(b []byte) error {
 	return nil
 }
 
-// readState gives what the database has of a key.
-func (e *Engine) readState(hash uint64, key string) (tlv.State, error) {
+// readState gives what the database has of a key. It is not a Get, which reads a data block of the lowest level even
+// where the filter there knows that the key is new.
+func (e *Engine) readState(hash uint64, key string) (s tlv.State, err error) {
 	var b [128]byte
-	v, closer, err := e.db.Get(stateKey(b[:0], hash, key))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return tlv.State{}, nil
-	} else if err != nil {
-		return tlv.State{}, fmt.Errorf("read %q: %w", key[1:], err)
+	k := stateKey(b[:0], hash, key)
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: k, UseL6Filters: true})
+	if err != nil {
+		return s, fmt.Errorf("read %q: %w", key[1:], err)
 	}
-	s, err := tlv.ParseState(v)
-	return s, errors.Join(err, closer.Close())
+	if it.SeekPrefixGE(k) {
+		var v []byte
+		if v, err = it.ValueAndErr(); err == nil {
+			s, err = tlv.ParseState(v)
+		}
+	}
+	if err = errors.Join(err, it.Close()); err != nil {
+		err = fmt.Errorf("read %q: %w", key[1:], err)
+	}
+	return s, err
 }
 
 // read fills a placeholder, which the caller holds exclusively.

@@ -11,6 +11,7 @@ const shardBits = 8
 
 type table struct {
 	shards  [1 << shardBits]shard
+	deleted *entry       // stands in slots that were emptied
 	limit   atomic.Int64 // bytes over all shards
 	entries atomic.Int64
 	bytes   atomic.Int64
@@ -18,9 +19,9 @@ type table struct {
 }
 
 type shard struct {
-	mu    sync.RWMutex
-	slots map[uint64]*entry // by entry.slot; chained where hashes are equal
-	ring  []*entry          // for eviction, in no order
+	slots atomic.Pointer[slots] // read without a lock
+	mu    sync.Mutex            // of all that changes slots, and of the fields below
+	ring  []*entry              // for eviction, in no order
 	hand  int
 	bytes int64
 
@@ -30,30 +31,79 @@ type shard struct {
 	_       [64]byte
 }
 
+// slots is an open-addressing hash table with linear probing. Who reads it takes no lock: a slot once in use is never nil
+// again, and when the table grows it is copied. A reader of the old copy may miss a new entry; insert tells him.
+type slots struct {
+	list []slot
+	used int // slots that are not nil
+}
+
+type slot struct {
+	tag   atomic.Uint64 // of entry; spares a look at most entries of other keys
+	entry atomic.Pointer[entry]
+}
+
+func newSlots(n int) *slots { return &slots{list: make([]slot, n)} }
+
+// put fills the slot of e, which is not there yet.
+func (s *slots) put(e, deleted *entry) {
+	mask := uint64(len(s.list) - 1)
+	i := e.tag() & mask
+	for ; ; i = (i + 1) & mask {
+		o := s.list[i].entry.Load()
+		if o == nil {
+			s.used++
+			break
+		}
+		if o == deleted {
+			break
+		}
+	}
+	s.list[i].tag.Store(e.tag())
+	s.list[i].entry.Store(e)
+}
+
+func (s *slots) find(tag uint64, db byte, key []byte) *entry {
+	mask := uint64(len(s.list) - 1)
+	for i := tag & mask; ; i = (i + 1) & mask {
+		e := s.list[i].entry.Load()
+		if e == nil {
+			return nil
+		}
+		if s.list[i].tag.Load() == tag && e.key[0] == db && e.key[1:] == string(key) {
+			return e
+		}
+	}
+}
+
+func (s *slots) remove(e, deleted *entry) {
+	mask := uint64(len(s.list) - 1)
+	i := e.tag() & mask
+	for s.list[i].entry.Load() != e {
+		i = (i + 1) & mask
+	}
+	s.list[i].entry.Store(deleted)
+}
+
 func newTable(limit int64) *table {
-	t := &table{}
+	t := &table{deleted: &entry{key: "\xff"}} // no database has that number
 	t.limit.Store(limit)
 	for i := range t.shards {
-		t.shards[i].slots = make(map[uint64]*entry)
+		t.shards[i].slots.Store(newSlots(8))
 	}
 	return t
 }
 
 func (t *table) shard(hash uint64) *shard { return &t.shards[hash>>(64-shardBits)] }
 
-// slot tells the databases apart, which hash does not.
-func slot(hash uint64, db byte) uint64 { return hash + uint64(db)*0x9e3779b97f4a7c15 }
+// tagOf tells the databases apart, which hash does not.
+func tagOf(hash uint64, db byte) uint64 { return hash + uint64(db)*0x9e3779b97f4a7c15 }
+
+func (e *entry) tag() uint64 { return tagOf(e.hash, e.key[0]) }
 
 // find gives the entry of a key, or nil. The caller locks it and then asks whether it is gone.
 func (t *table) find(hash uint64, db byte, key []byte) *entry {
-	s := t.shard(hash)
-	s.mu.RLock()
-	e := s.slots[slot(hash, db)]
-	for e != nil && (e.key[0] != db || e.key[1:] != string(key)) {
-		e = e.next
-	}
-	s.mu.RUnlock()
-	return e
+	return t.shard(hash).slots.Load().find(tagOf(hash, db), db, key)
 }
 
 // insert puts e in, or gives the entry that was faster.
@@ -61,20 +111,34 @@ func (t *table) insert(e *entry) *entry {
 	s := t.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	at := slot(e.hash, e.key[0])
-	for o := s.slots[at]; o != nil; o = o.next {
-		if o.key == e.key {
-			return o
-		}
+	if o := s.slots.Load().find(e.tag(), e.key[0], []byte(e.key[1:])); o != nil {
+		return o
 	}
-	e.next = s.slots[at]
-	s.slots[at] = e
-	e.ring = len(s.ring)
+	s.room(t.deleted).put(e, t.deleted)
+	e.ring = int32(len(s.ring))
 	s.ring = append(s.ring, e)
 	s.bytes += e.size()
 	t.entries.Add(1)
 	t.bytes.Add(e.size())
 	return e
+}
+
+// room gives the slots with at least a quarter of them nil, so that every search ends soon.
+func (s *shard) room(deleted *entry) *slots {
+	old := s.slots.Load()
+	if (old.used+1)*4 <= len(old.list)*3 {
+		return old
+	}
+	n := 8
+	for n*3 < (len(s.ring)+1)*5 {
+		n *= 2
+	}
+	next := newSlots(n)
+	for _, e := range s.ring {
+		next.put(e, deleted)
+	}
+	s.slots.Store(next)
+	return next
 }
 
 // remove takes e out. The caller holds e.mu exclusively and has found it clean.
@@ -87,19 +151,7 @@ func (t *table) remove(e *entry) {
 
 func (t *table) unlink(s *shard, e *entry) {
 	e.gone = true
-	at := slot(e.hash, e.key[0])
-	if first := s.slots[at]; first == e {
-		if e.next == nil {
-			delete(s.slots, at)
-		} else {
-			s.slots[at] = e.next
-		}
-	} else {
-		for first.next != e {
-			first = first.next
-		}
-		first.next = e.next
-	}
+	s.slots.Load().remove(e, t.deleted)
 	last := s.ring[len(s.ring)-1]
 	s.ring[e.ring], last.ring = last, e.ring
 	s.ring[len(s.ring)-1] = nil
@@ -117,7 +169,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 	limit := t.limit.Load() >> shardBits
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for steps := min(2*len(s.ring), 64); s.bytes > limit && steps > 0; steps-- {
+	for steps := min(2*len(s.ring), 16); s.bytes > limit && steps > 0; steps-- {
 		if s.hand >= len(s.ring) {
 			s.hand = 0
 		}
@@ -131,7 +183,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 			s.hand++
 			continue
 		}
-		if e.gen == 0 && e.op.gen <= flushed && e.pins.Load() == 0 {
+		if e.gen == 0 && e.flight <= flushed && e.pins.Load() == 0 {
 			t.unlink(s, e)
 			forget(e)
 			t.evicted.Add(1)

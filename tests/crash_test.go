@@ -179,7 +179,7 @@ func checkNothingReplayed(t *testing.T, addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := field(info.text, "recovered_records"); got != "0" {
-		t.Errorf("INFO: recovered_records = %q; want 0 after a clean stop", got)
+	if got := field(info.text, "journal_replayed"); got != "0" {
+		t.Errorf("INFO: journal_replayed = %q; want 0 after a clean stop", got)
 	}
 }

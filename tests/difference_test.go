@@ -42,7 +42,7 @@ var differences = []difference{
 		reason: "A key of more than 64 KiB is refused: it would be stored in every delta of the counter.",
 		match:  func(args []string) bool { return len(args) > 1 && len(args[1]) > 64<<10 },
 		accept: func(_, ours reply) bool { return ours.isError() },
-		repair: deleteKeys,
+		repair: func(args []string) [][]string { return [][]string{{"DEL", args[1]}} },
 	},
 	{
 		phrase: "OBJECT",

@@ -9,6 +9,7 @@
 package tests
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"log"
@@ -17,6 +18,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	goredis "github.com/redis/go-redis/v9"
 
 	"atomiccounter/tests/process"
 )
@@ -32,11 +35,17 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	goredis.SetLogger(silent{})
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
 	os.Exit(run(m))
 }
+
+// silent is the log of go-redis: it would tell of each server that a test has ended.
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
 
 // run is TestMain with deferred calls.
 func run(m *testing.M) int {

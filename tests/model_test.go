@@ -112,6 +112,8 @@ type attempt struct {
 	sent time.Time
 }
 
+func (a attempt) String() string { return quote(a.args()) }
+
 // outcomes are the counters that may be found after attempts, of which any number, from the first on, took effect before
 // ended.
 func outcomes(c counter, attempts []attempt, ended time.Time) []counter {

@@ -164,20 +164,25 @@ func sameFields(fields ...string) func(*twins, int, []string, reply, reply) bool
 	}
 }
 
+// sameHello: all that Redis says is there; fields of our own may be, too.
 func sameHello(_ *twins, _ int, _ []string, redis, ours reply) bool {
-	if redis.mark != ours.mark || len(redis.parts) != len(ours.parts) {
-		return false
-	}
-	for i := 0; i < len(redis.parts); i += 2 {
-		name := redis.parts[i]
-		if !sameBytes(name, ours.parts[i]) || redis.parts[i+1].mark != ours.parts[i+1].mark {
-			return false
-		}
-		if name.text != "version" && name.text != "id" && !sameBytes(redis.parts[i+1], ours.parts[i+1]) {
+	own := pairs(ours)
+	for name, value := range pairs(redis) {
+		v, ok := own[name]
+		if !ok || v.mark != value.mark || name != "version" && name != "id" && !sameBytes(v, value) {
 			return false
 		}
 	}
-	return true
+	return redis.mark == ours.mark
+}
+
+// pairs are the values of a map, or of a RESP2 array in its place, by name.
+func pairs(r reply) map[string]reply {
+	m := make(map[string]reply)
+	for i := 0; i+1 < len(r.parts); i += 2 {
+		m[r.parts[i].text] = r.parts[i+1]
+	}
+	return m
 }
 
 // sameSettings: those that Redis has by default, and which exist in ours, are the same.

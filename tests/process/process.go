@@ -56,7 +56,7 @@ func Build(dir string) (Program, error) {
 		return Program{}, fmt.Errorf("go %s: %w\n%s", strings.Join(build, " "), err, out)
 	}
 	args := func(port int, dir string) []string {
-		return []string{"serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--loglevel", "warn"}
+		return []string{"serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--loglevel", "warning"}
 	}
 	return Program{"atomiccounter", path, args}, nil
 }
@@ -108,6 +108,7 @@ func (p Program) Launch(dir string, args ...string) (*Server, error) {
 	log := &tail{limit: 64 << 10}
 	cmd := exec.Command(p.Path, append(p.args(port, dir), args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = leash()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}

@@ -14,6 +14,10 @@ import (
 // clockTick is the unit of the times in /proc: USER_HZ, which is 100 on every architecture that Go runs on.
 const clockTick = time.Second / 100
 
+// leash ends a server when the program that started it dies, by a test's deadline or an interrupt. Linux acts when the
+// thread that started it ends; Go keeps its threads, but for those that a goroutine locked, which is done nowhere here.
+func leash() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+
 // CPU is the processor time that the process has used, in user and kernel mode.
 func (s *Server) CPU() (time.Duration, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))

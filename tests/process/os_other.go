@@ -4,8 +4,12 @@ package process
 
 import (
 	"errors"
+	"syscall"
 	"time"
 )
+
+// leash is known on Linux only.
+func leash() *syscall.SysProcAttr { return nil }
 
 // CPU is known on Linux only.
 func (s *Server) CPU() (time.Duration, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,71 @@
+package commands
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"atomiccounter/engine"
+)
+
+func TestConfigTakesEffect(t *testing.T) {
+	c := newContext(t)
+	s := c.Server
+	want(t, c, "CONFIG SET timeout 30 maxclients 5 appendfsync always loglevel debug", "+OK|")
+	want(t, c, "CONFIG SET update-period 250ms cache-size 64mb proto-max-bulk-len 1mb client-query-buffer-limit 2mb", "+OK|")
+	for _, check := range []struct {
+		name      string
+		got, want any
+	}{
+		{"Timeout", s.Config.Timeout(), 30 * time.Second},
+		{"MaxClients", s.Config.MaxClients(), 5},
+		{"ProtoMaxBulk", s.Config.ProtoMaxBulk(), int64(1 << 20)},
+		{"QueryBuffer", s.Config.QueryBuffer(), int64(2 << 20)},
+		{"Sync", s.Engine.Sync(), engine.Always},
+		{"Level", s.Level.Level(), slog.LevelDebug},
+		{"UpdatePeriod", s.Engine.UpdatePeriod(), 250 * time.Millisecond},
+		{"CacheSize", s.Engine.CacheSize(), int64(64 << 20)},
+	} {
+		if check.got != check.want {
+			t.Errorf("%s = %v; want %v", check.name, check.got, check.want)
+		}
+	}
+	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$5|250ms|")
+	want(t, c, "CONFIG SET update-period 0", "+OK|")
+	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$2|0s|")
+	want(t, c, "CONFIG SET update-period x",
+		"-ERR CONFIG SET failed (possibly related to argument 'update-period') - argument must be a duration, as in 1s or 250ms|")
+}
+
+func TestConfigSetIsAllOrNothing(t *testing.T) {
+	c := newContext(t)
+	want(t, c, "CONFIG SET timeout 30 maxclients x",
+		"-ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument couldn't be parsed into an integer|")
+	if got := c.Server.Config.Timeout(); got != 0 {
+		t.Errorf("Timeout() after a failed CONFIG SET = %v; want 0", got)
+	}
+}
+
+// TestConfigKeepsWhatCannotChange: a tool that makes sure of a value goes on, one that wants another is told.
+func TestConfigKeepsWhatCannotChange(t *testing.T) {
+	c := newContext(t)
+	want(t, c, "CONFIG SET appendonly yes maxmemory 0", "+OK|")
+	want(t, c, "CONFIG SET appendonly no", "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set immutable config|")
+}
+
+func TestConfigGet(t *testing.T) {
+	c := newContext(t)
+	c.Server.Config.Start(Settings{Dir: "/data", Bind: "127.0.0.1 ::1", Natural: []string{"views:*", "hits:*"}, Timeout: time.Minute})
+	want(t, c, "CONFIG GET d[ia]r dir save timeout", "*6|$3|dir|$5|/data|$4|save|$0||$7|timeout|$2|60|")
+	want(t, c, "CONFIG GET natural", "*2|$7|natural|$14|views:* hits:*|")
+	all := reparse(t, do(t, c, "CONFIG", "GET", "*")).([]any)
+	if len(all) != 2*len(params) {
+		t.Errorf("CONFIG GET * = %d parameters; want %d", len(all)/2, len(params))
+	}
+	for _, name := range []string{"save", "appendonly", "appendfsync", "timeout", "maxclients", "databases", "replica-read-only",
+		"maxmemory", "requirepass", "loglevel", "port", "bind", "dir"} {
+		if findParam(name) == nil {
+			t.Errorf("CONFIG GET %s = nothing; want what tools read", name)
+		}
+	}
+}

@@ -1,0 +1,88 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"atomiccounter/commands"
+	"atomiccounter/engine"
+)
+
+// unsteady are words in requests whose replies depend on the time, on the connection or on a random choice.
+var unsteady = []string{"info", "time", "client", "config", "command", "random", "scan", "keys", "ttl", "ex", "px",
+	"hello", "touch", "shutdown"}
+
+// steady says that the same requests get the same replies from the same start.
+func steady(in []byte) bool {
+	in = bytes.ToLower(in)
+	for _, word := range unsteady {
+		if bytes.Contains(in, []byte(word)) {
+			return false
+		}
+	}
+	return true
+}
+
+// FuzzSession gives arbitrary bytes to a session, cut anywhere: it must not panic, must answer as when they come in one
+// piece, and must leave the engine usable for others.
+func FuzzSession(f *testing.F) {
+	for _, test := range scanTests {
+		if len(test.in) < 1<<10 {
+			f.Add([]byte(test.in), uint16(len(test.in)/2), uint16(3))
+		}
+	}
+	for _, in := range []string{
+		"*2\r\n$4\r\nINCR\r\n$1\r\nk\r\nGET k\r\n", "HELLO 3\r\nGET k\r\n", "MGET a b c\r\nDEL a\r\n",
+		"SET k 5 GET\r\nINCRBY k 9223372036854775807\r\nINCRBY k 1\r\n", "CLIENT REPLY SKIP\r\nPING\r\nPING\r\n",
+		"COMMAND DOCS incr\r\nCONFIG GET *\r\nINFO\r\n", "SET k 1 PX 1\r\nEXPIRE k -1\r\nSCAN 0 MATCH [a-\\\r\n",
+		"CNEW n NATURAL\r\nDECR n\r\nCINFO n\r\n", "INCREX k BYINT 5 UBOUND 3 SATURATE\r\n", "FLUSHALL\r\nKEYS *\r\n",
+	} {
+		f.Add([]byte(in), uint16(7), uint16(11))
+	}
+	e := openEngine(f, engine.EverySec)
+	f.Fuzz(func(t *testing.T, in []byte, a, b uint16) {
+		if len(in) > 64<<10 {
+			return
+		}
+		i := min(int(a), len(in))
+		j := min(i+int(b), len(in))
+		whole, wholeClosed := converse(anew(t, e), in)
+		cut, cutClosed := converse(anew(t, e), in[:i], in[i:j], in[j:])
+		if steady(in) && (whole != cut || wholeClosed != cutClosed) {
+			t.Errorf("in one piece %q, closed %v; cut at %d and %d %q, closed %v", whole, wholeClosed, i, j, cut, cutClosed)
+		}
+		other := newSession(&commands.Server{Engine: e, Log: quiet(), Shutdown: func() {}})
+		if got, _ := converse(other, []byte("SET other 1\r\nINCR other\r\n")); got != "+OK\r\n:2\r\n" {
+			t.Errorf("another session gets %q; want %q", got, "+OK\r\n:2\r\n")
+		}
+	})
+}
+
+// FuzzScanner reads arbitrary bytes, cut anywhere, as it reads them in one piece.
+func FuzzScanner(f *testing.F) {
+	for _, test := range scanTests {
+		if len(test.in) < 1<<10 {
+			f.Add([]byte(test.in), uint16(len(test.in)/2), uint16(3))
+		}
+	}
+	f.Fuzz(func(t *testing.T, in []byte, a, b uint16) {
+		i := min(int(a), len(in))
+		j := min(i+int(b), len(in))
+		want, wantRest, wantErr := scanAll(new(scanner), in, open)
+		got, rest, err := scanAll(new(scanner), in, open, i, j)
+		if !slices.Equal(got, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) || err == nil && rest != wantRest {
+			t.Errorf("cut at %d and %d: %v, %d left, %v; want %v, %d, %v", i, j, got, rest, err, want, wantRest, wantErr)
+		}
+	})
+}
+
+// anew gives a session of a server that has just been started on an empty store.
+func anew(t *testing.T, e *engine.Engine) *Session {
+	s := newSession(&commands.Server{Engine: e, Log: quiet(), Shutdown: func() {}})
+	if got, _ := converse(s, []byte("FLUSHALL\r\n")); got != "+OK\r\n" {
+		t.Fatalf("FLUSHALL = %q; want OK", got)
+	}
+	return s
+}

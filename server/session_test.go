@@ -1,0 +1,145 @@
+package server
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"atomiccounter/commands"
+	"atomiccounter/engine"
+)
+
+func newShared(t testing.TB, mode engine.SyncMode) *commands.Server {
+	return &commands.Server{Engine: openEngine(t, mode), Log: quiet(), Shutdown: func() {}}
+}
+
+func newSession(s *commands.Server) *Session {
+	return NewSession(s, &commands.Client{Kill: func() {}})
+}
+
+// converse feeds input that arrives in pieces, as a connection does, until the session closes or wants more. Each piece is a copy
+// that is destroyed afterwards, so nothing that the session keeps of it goes unnoticed.
+func converse(s *Session, pieces ...[]byte) (replies string, closed bool) {
+	var in []byte
+	for _, piece := range pieces {
+		in = append(bytes.Clone(in), piece...)
+		for more := true; more; {
+			r := s.Feed(in)
+			replies += string(*s.Replies())
+			*s.Replies() = (*s.Replies())[:0]
+			if r.Close {
+				return replies, true
+			}
+			rest := bytes.Clone(in[r.Consumed:])
+			clear(in)
+			in, more = rest, r.More
+		}
+	}
+	return replies, false
+}
+
+func TestFeed(t *testing.T) {
+	s := newSession(newShared(t, engine.EverySec))
+	got, closed := converse(s, []byte("INCR k\r\n*2\r\n$4\r\nINCR\r\n$1\r\nk"), []byte("\r\nGET k\r\n"))
+	if want := ":1\r\n:2\r\n$1\r\n2\r\n"; got != want || closed {
+		t.Errorf("replies %q, closed %v; want %q, false", got, closed, want)
+	}
+	if n := s.ctx.Server.Stats.Commands.Load(); n != 3 {
+		t.Errorf("commands = %d; want 3", n)
+	}
+}
+
+// A round ends after so many commands, and after so many bytes of replies.
+func TestFeedIsBounded(t *testing.T) {
+	s := newSession(newShared(t, engine.EverySec))
+	in := []byte(strings.Repeat("PING\r\n", maxRoundCommands+1))
+	r := s.Feed(in)
+	if got := len(*s.Replies()); !r.More || got != maxRoundCommands*len("+PONG\r\n") {
+		t.Errorf("Feed = %+v, %d bytes of replies; want more to come after %d commands", r, got, maxRoundCommands)
+	}
+	*s.Replies() = nil
+	long := strings.Repeat("x", 100<<10)
+	in = []byte(strings.Repeat(fmt.Sprintf("*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n", len(long), long), 5))
+	r = s.Feed(in)
+	if got := len(*s.Replies()); !r.More || got > maxRoundOutput+len(long)+100 {
+		t.Errorf("Feed = %+v, %d bytes of replies; want more to come after %d", r, got, maxRoundOutput)
+	}
+}
+
+// What the replies depend on is in Position: nothing for a pure PING, the journal's end for a write.
+func TestFeedPosition(t *testing.T) {
+	s := newSession(newShared(t, engine.Always))
+	if r := s.Feed([]byte("PING\r\n")); r.Position != 0 {
+		t.Errorf("Feed(PING).Position = %d; want 0", r.Position)
+	}
+	if r := s.Feed([]byte("INCR k\r\n")); r.Position == 0 {
+		t.Error("Feed(INCR).Position = 0; want a place in the journal")
+	}
+}
+
+func TestFeedReplyOff(t *testing.T) {
+	s := newSession(newShared(t, engine.EverySec))
+	got, closed := converse(s, []byte("CLIENT REPLY OFF\r\nINCR k\r\n*x\r\n"))
+	if got != "" || !closed {
+		t.Errorf("replies %q, closed %v; want none, true", got, closed)
+	}
+}
+
+// A panic is logged with the command that it came from, and goes on.
+func TestFeedPanics(t *testing.T) {
+	var log bytes.Buffer
+	shared := newShared(t, engine.EverySec)
+	shared.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s := newSession(shared)
+	s.ctx.Client.Kill = nil
+	s.ctx.Pipe = nil // INCR cannot work without
+	defer func() {
+		if recover() == nil {
+			t.Error("a command that panics ends nothing")
+		}
+		if !strings.Contains(log.String(), "command=INCR") {
+			t.Errorf("log %q; want the command's name", log.String())
+		}
+	}()
+	s.Feed([]byte("INCR k\r\n"))
+}
+
+func incrRound(n int) []byte {
+	var in []byte
+	for i := range n {
+		in = fmt.Appendf(in, "*2\r\n$4\r\nINCR\r\n$16\r\nkey:%012d\r\n", i)
+	}
+	return in
+}
+
+// The way of an INCR through a session: no allocation per command.
+func BenchmarkFeed(b *testing.B) {
+	for _, n := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("INCR/P=%d", n), func(b *testing.B) {
+			s := newSession(newShared(b, engine.EverySec))
+			in := incrRound(n)
+			b.ReportAllocs()
+			for i := 0; i < b.N; i += n {
+				*s.Replies() = (*s.Replies())[:0]
+				if r := s.Feed(in); r.Consumed != len(in) {
+					b.Fatalf("Feed = %+v; want %d bytes consumed", r, len(in))
+				}
+			}
+		})
+	}
+}
+
+func TestFeedAllocates(t *testing.T) {
+	s := newSession(newShared(t, engine.EverySec))
+	in := incrRound(64)
+	per := testing.AllocsPerRun(100, func() {
+		*s.Replies() = (*s.Replies())[:0]
+		s.Feed(in)
+	})
+	// The engine's flushes run meanwhile and allocate now and then; 64 commands that allocated would show as 64.
+	if per > 16 {
+		t.Errorf("64 INCR allocate %v times; want none", per)
+	}
+}
