@@ -137,7 +137,7 @@ func (e *Engine) land(b *tlv.Batch, list []arrival) error {
 		e.tell(&list[i])
 	}
 	e.loads.Unlock()
-	if err := batch.SyncWait(); err != nil {
+	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
 		return e.fail(fmt.Errorf("merge: %w", err))
 	}
 	return e.tendAll(list)

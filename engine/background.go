@@ -144,6 +144,9 @@ func (p *Pipeline) sweep(d due, now int64) error {
 func (e *Engine) unindex(d due) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
+	if e.closed.Load() {
+		return ErrClosed
+	}
 	if en := e.table.find(e.hash([]byte(d.key[1:])), d.key[0], []byte(d.key[1:])); en != nil {
 		en.mu.RLock()
 		current := en.books.index == d.at

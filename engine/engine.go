@@ -347,6 +347,10 @@ func (e *Engine) Sync() SyncMode { return SyncMode(e.sync.Load()) }
 
 // SetSync changes the mode for what is journaled from now on. After an error the mode is the stricter of the two.
 func (e *Engine) SetSync(m SyncMode) error {
+	if err := e.enterScan(); err != nil { // Close unmaps the journal
+		return err
+	}
+	defer e.scans.RUnlock()
 	if m == Always {
 		e.sync.Store(uint32(m))
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,6 +41,9 @@ func (e *Engine) flusher() {
 func (e *Engine) Flush() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
+	if e.closed.Load() {
+		return ErrClosed
+	}
 	return e.flush(nil)
 }
 
@@ -72,13 +76,13 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	gen := e.gen.Load()
 	e.cutStamp.Store(uint64(stamp))
 	e.gen.Store(gen + 1)
-	at, _ := e.journal.Mark()
 	if more != nil {
 		if err := more(batch); err != nil {
 			e.resume()
 			return e.fail(err)
 		}
 	}
+	at, _ := e.journal.Mark() // beyond what more journaled: it must not happen again, on top of what is applied later
 	e.resume()
 	if n > 0 || more != nil {
 		if err := e.commit(batch, gen, stamp, at); err != nil {
@@ -109,7 +113,7 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 	if err := batch.Set([]byte{metaPrefix}, e.meta(at), nil); err != nil {
 		return err
 	}
-	if err := batch.Commit(pebble.Sync); err != nil {
+	if err := errors.Join(batch.Commit(pebble.Sync), e.Failed()); err != nil { // Failed: see fence
 		return err
 	}
 	e.mark = at

@@ -106,6 +106,7 @@ type journal struct {
 	waitMu  sync.Mutex
 	waiters []waiter // in order of position
 	spare   []waiter
+	ended   bool          // nobody serves any more; under waitMu
 	wake    chan struct{} // syncer: there are waiters
 	prepare chan struct{} // preparer: next was taken
 	touch   chan []byte   // toucher: memory that will be written soon
@@ -403,11 +404,19 @@ func (j *journal) failed() error {
 	return nil
 }
 
-// Notify calls w once everything up to pos is synced, or cannot be.
+// Notify calls w once everything up to pos is synced, or cannot be. After Close, which has synced all there will ever be,
+// it does so itself.
 func (j *journal) Notify(pos Position, w Waiter) {
 	j.waitMu.Lock()
-	j.waiters = append(j.waiters, waiter{pos, w})
+	ended := j.ended
+	if !ended {
+		j.waiters = append(j.waiters, waiter{pos, w})
+	}
 	j.waitMu.Unlock()
+	if ended {
+		w.Durable(j.failed())
+		return
+	}
 	select {
 	case j.wake <- struct{}{}:
 	default:
@@ -464,6 +473,9 @@ func (j *journal) Close() error {
 	j.mu.Unlock()
 	j.done.Wait()
 	err := j.Sync()
+	j.waitMu.Lock()
+	j.ended = true
+	j.waitMu.Unlock()
 	j.serve()
 	for _, s := range append(j.old, j.cur) {
 		err = errors.Join(err, s.file.Close())
@@ -519,16 +531,35 @@ func checkHeader(mem []byte, number uint64, sum uint32) (mark, error) {
 	return mark{segment: number, offset: segmentHeader, sum: crc32.Update(sum, castagnoli, mem[20:24])}, nil
 }
 
+// checkMarked verifies the header of the segment in which the database ends. The mark says all that it does; but one that
+// is neither right nor still zero, as a power failure leaves it before the segment's first sync, was damaged.
+func checkMarked(mem []byte, m mark) error {
+	_, err := checkHeader(mem, m.segment, 0)
+	if !errors.Is(err, errTorn) {
+		return err
+	}
+	if len(mem) >= segmentHeader && string(mem[:segmentHeader]) == string(make([]byte, segmentHeader)) {
+		return nil
+	}
+	return fmt.Errorf("segment %d: its header is corrupt", m.segment)
+}
+
 // replay calls f with every frame body after m, over as many segments as continue one another. It changes nothing.
 // The bodies are only valid during the call.
 func replay(store segmentStore, m mark, f func(body []byte) error) (mark, error) {
 	for fresh := false; ; fresh = true {
 		file, err := store.Open(m.segment)
 		if err != nil {
-			if fresh || errors.Is(err, errMissing) {
+			if fresh && errors.Is(err, errMissing) {
 				return m, nil
 			}
-			return m, err
+			return m, fmt.Errorf("segment %d: %w", m.segment, err)
+		}
+		if !fresh {
+			err = checkMarked(file.Bytes(), m)
+		}
+		if err != nil {
+			return m, errors.Join(err, file.Close())
 		}
 		if fresh {
 			next, err := checkHeader(file.Bytes(), m.segment, m.sum)

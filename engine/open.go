@@ -82,12 +82,15 @@ func (e *Engine) openSegments() error {
 	}
 	dir := e.folder.path(journalFolder)
 	e.segments = fileSegments{dir: dir}
+	if e.options.readOnly {
+		return nil
+	}
 	return e.options.fs.MkdirAll(dir, 0o700)
 }
 
 func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 	o := &pebble.Options{
-		FS:                          e.options.fs,
+		FS:                          fence{e.options.fs, e},
 		Merger:                      merger,
 		Logger:                      pebbleLog{e},
 		ErrorIfNotExists:            !fresh,
@@ -101,6 +104,9 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 		LBaseMaxBytes:               64 << 20,
 		FormatMajorVersion:          pebble.FormatNewest,
 	}
+	o.EventListener = &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
+		e.log.Error("pebble", "msg", info.String()) // who reads gets an error
+	}}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
@@ -186,12 +192,12 @@ func (e *Engine) Close() error {
 	e.refuse.Or(refuseClosed)
 	close(e.stop)
 	e.done.Wait()
-	var err error
-	if e.Failed() == nil {
-		err = e.Flush()
-	}
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
+	var err error
+	if e.Failed() == nil {
+		err = e.flush(nil)
+	}
 	e.halt() // whoever was in the middle of something is done; all who come see closed
 	defer e.resume()
 	e.scans.Lock()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -73,5 +74,5 @@ func (e *Engine) redoFlushDB(db byte) error {
 	if err := batch.Set([]byte{metaPrefix}, m.encode(), nil); err != nil {
 		return err
 	}
-	return batch.Commit(pebble.Sync)
+	return errors.Join(batch.Commit(pebble.Sync), e.Failed())
 }

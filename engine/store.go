@@ -168,7 +168,8 @@ func (e *Engine) forget(en *entry) {
 	adjust(&e.expires[en.key[0]], &en.countedEx, en.books.expires)
 }
 
-// pebbleLog passes Pebble's messages on. Its fatal ones end the process: the journal has what the database has not.
+// pebbleLog passes Pebble's messages on. Its fatal ones, which Pebble would end the process with, fail the engine: from then
+// on the fence lets nothing change on the disk, and reads go on.
 type pebbleLog struct{ e *Engine }
 
 func (l pebbleLog) Infof(format string, args ...any) {
@@ -180,5 +181,5 @@ func (l pebbleLog) Errorf(format string, args ...any) {
 }
 
 func (l pebbleLog) Fatalf(format string, args ...any) {
-	panic("pebble: " + fmt.Sprintf(format, args...))
+	_ = l.e.fail(fmt.Errorf("pebble: "+format, args...)) // logged there
 }

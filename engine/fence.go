@@ -1,0 +1,201 @@
+package engine
+
+import (
+	"errors"
+	"path"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// fence stands between Pebble and the disk, because Pebble 2.1 has no way to stop writing and go on reading:
+//
+//   - An error of its log makes it panic, at a rotation even with a mutex that nobody can unlock any more. So no such
+//     error reaches it: the engine fails, and what is written to the log from then on goes nowhere. Who commits asks Failed.
+//   - A failed flush or compaction is tried again at once, and a failed manifest is written on. So an error is given back
+//     after a pause; a full disk refuses writes until there is room, anything else fails the engine; and once that has
+//     failed nothing on the disk changes any more: the next start decides from what was there then.
+type fence struct {
+	vfs.FS
+	e *Engine
+}
+
+const fencePause = 100 * time.Millisecond
+
+// check reports the outcome of a write that is not the log's.
+func (f fence) check(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		f.e.refuse.Or(refuseSpace)
+	} else if f.e.Failed() == nil {
+		err = f.e.fail(err)
+	}
+	f.pause()
+	return err
+}
+
+// pause ends early when the engine closes.
+func (f fence) pause() {
+	select {
+	case <-f.e.stop:
+	case <-time.After(fencePause):
+	}
+}
+
+// closed says why nothing may be written any more.
+func (f fence) closed() error {
+	if err := f.e.Failed(); err != nil {
+		f.pause()
+		return err
+	}
+	return nil
+}
+
+func isLog(name string) bool { return path.Ext(name) == ".log" }
+
+// open gives a file that is written to.
+func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error) {
+	if isLog(name) {
+		return f.openLog(open)
+	}
+	if err := f.closed(); err != nil {
+		return nil, err
+	}
+	file, err := open()
+	if err != nil {
+		return nil, f.check(err)
+	}
+	return &fencedFile{File: file, f: f}, nil
+}
+
+func (f fence) openLog(open func() (vfs.File, error)) (vfs.File, error) {
+	if f.e.Failed() == nil {
+		file, err := open()
+		if err == nil {
+			return &fencedLog{File: file, e: f.e}, nil
+		}
+		_ = f.e.fail(err) // logged there
+	}
+	return &fencedLog{File: vfs.NewMemFile(nil), e: f.e}, nil
+}
+
+func (f fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.open(name, func() (vfs.File, error) { return f.FS.Create(name, c) })
+}
+
+func (f fence) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.open(newname, func() (vfs.File, error) { return f.FS.ReuseForWrite(oldname, newname, c) })
+}
+
+func (f fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return f.open(name, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, opts...) })
+}
+
+// OpenDir is for the syncs of directories, which Pebble does for its log too, and panics at their errors.
+func (f fence) OpenDir(name string) (vfs.File, error) {
+	file, err := f.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &fencedLog{File: file, e: f.e}, nil
+}
+
+func (f fence) Rename(oldname, newname string) error {
+	if err := f.closed(); err != nil {
+		return err
+	}
+	return f.check(f.FS.Rename(oldname, newname))
+}
+
+func (f fence) Remove(name string) error {
+	if err := f.closed(); err != nil {
+		return err
+	}
+	return f.FS.Remove(name)
+}
+
+// fencedFile is a table or a manifest.
+type fencedFile struct {
+	vfs.File
+	f fence
+}
+
+func (w *fencedFile) do(write func() error) error {
+	if err := w.f.closed(); err != nil {
+		return err
+	}
+	return w.f.check(write())
+}
+
+func (w *fencedFile) Write(p []byte) (n int, err error) {
+	err = w.do(func() (err error) { n, err = w.File.Write(p); return err })
+	return n, err
+}
+
+func (w *fencedFile) WriteAt(p []byte, off int64) (n int, err error) {
+	err = w.do(func() (err error) { n, err = w.File.WriteAt(p, off); return err })
+	return n, err
+}
+
+func (w *fencedFile) Sync() error     { return w.do(w.File.Sync) }
+func (w *fencedFile) SyncData() error { return w.do(w.File.SyncData) }
+
+func (w *fencedFile) SyncTo(length int64) (full bool, err error) {
+	err = w.do(func() (err error) { full, err = w.File.SyncTo(length); return err })
+	return full, err
+}
+
+// fencedLog never fails; the engine does.
+type fencedLog struct {
+	vfs.File
+	e *Engine
+}
+
+func (w *fencedLog) do(write func() error) {
+	if w.e.Failed() != nil {
+		return
+	}
+	if err := write(); err != nil {
+		_ = w.e.fail(err) // logged there
+	}
+}
+
+func (w *fencedLog) Write(p []byte) (int, error) {
+	w.do(func() error { _, err := w.File.Write(p); return err })
+	return len(p), nil
+}
+
+func (w *fencedLog) WriteAt(p []byte, off int64) (int, error) {
+	w.do(func() error { _, err := w.File.WriteAt(p, off); return err })
+	return len(p), nil
+}
+
+func (w *fencedLog) Preallocate(off, n int64) error {
+	w.do(func() error { return w.File.Preallocate(off, n) })
+	return nil
+}
+
+func (w *fencedLog) Sync() error {
+	w.do(w.File.Sync)
+	return nil
+}
+
+func (w *fencedLog) SyncData() error {
+	w.do(w.File.SyncData)
+	return nil
+}
+
+func (w *fencedLog) SyncTo(length int64) (full bool, err error) {
+	w.do(func() (err error) { full, err = w.File.SyncTo(length); return err })
+	return full, nil
+}
+
+func (w *fencedLog) Close() error {
+	if err := w.File.Close(); err != nil {
+		_ = w.e.fail(err) // logged there
+	}
+	return nil
+}
