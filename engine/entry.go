@@ -21,6 +21,7 @@ type entry struct {
 	expire atomic.Int64  // when the key reads as absent, in ms; 0: never
 	used   atomic.Bool   // since the clock's hand passed
 	stale  atomic.Bool   // something has arrived that is not taken in
+	pins   atomic.Int32  // commands that are about to lock it; until then it stays cached
 
 	hash uint64
 	key  string // database byte, then the user's key

@@ -69,40 +69,34 @@ func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
 }
 
 // lockAll locks the keys, loaded, all at the same time; what the pipeline held before it lets go of. Here alone a
-// pipeline waits for a lock while it holds others: the keys are in order, so nobody waits in a circle.
+// pipeline waits for a lock while it holds others: the keys are in order, so nobody waits in a circle. Meanwhile the
+// entries are pinned, or the load of one could evict another for ever.
 func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (map[string]*entry, error) {
 	sorted := slices.Clone(keys)
 	slices.SortFunc(sorted, bytes.Compare)
 	sorted = slices.CompactFunc(sorted, bytes.Equal)
 	list := make(map[string]*entry, len(sorted))
-	for {
+	defer unpin(list)
+	p.publish()
+	for _, key := range sorted { // load what is cold while nothing is held
+		e, err := p.lock(key, exclusive)
+		if err != nil {
+			return nil, err
+		}
+		e.pins.Add(1)
+		list[e.key[1:]] = e
 		p.publish()
-		for _, key := range sorted { // load what is cold while nothing is held
-			if _, err := p.lock(key, exclusive); err != nil {
-				return nil, err
-			}
-			p.publish()
-		}
-		if p.lockCached(sorted, exclusive, list) {
-			return list, nil
-		}
 	}
+	for _, key := range sorted {
+		p.wait(list[string(key)], exclusive)
+	}
+	return list, nil
 }
 
-// lockCached locks the keys in their order; false: one has left the cache.
-func (p *Pipeline) lockCached(sorted [][]byte, exclusive bool, list map[string]*entry) bool {
-	for _, key := range sorted {
-		e := p.e.table.find(p.e.hash(key), p.DB, key)
-		if e == nil {
-			return false
-		}
-		p.wait(e, exclusive)
-		if e.gone {
-			return false
-		}
-		list[e.key[1:]] = e
+func unpin(list map[string]*entry) {
+	for _, e := range list {
+		e.pins.Add(-1)
 	}
-	return true
 }
 
 // Incr adds n, which may be zero, and gives the new value. ErrOverflow and ErrNegative change nothing.

@@ -185,7 +185,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 			s.hand++
 			continue
 		}
-		if e.gen == 0 && e.flight <= flushed {
+		if e.gen == 0 && e.flight <= flushed && e.pins.Load() == 0 {
 			t.unlink(s, e)
 			forget(e)
 			t.evicted.Add(1)

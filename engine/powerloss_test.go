@@ -1,0 +1,400 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+var (
+	powerSeed  = flag.Uint64("power.seed", 0, "replay this world of the power loss test alone")
+	powerCount = flag.Int("power.count", 200, "worlds to lose power in")
+)
+
+const (
+	pageSize   = 4096
+	sectorSize = 512
+)
+
+// platters keeps segments as a disk does that loses power: a page that changed since its last sync may be the old one,
+// the new one, or a mixture of sectors.
+type platters struct {
+	mu    sync.Mutex
+	files map[uint64]*platter
+	room  int // segments that may be created; negative: any number
+}
+
+type platter struct {
+	mu       sync.Mutex
+	mem      []byte // what the process sees
+	synced   []byte
+	buffered bool
+}
+
+func newPlatters() *platters { return &platters{files: map[uint64]*platter{}, room: -1} }
+
+func (s *platters) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.room == 0 {
+		return nil, syscall.ENOSPC
+	}
+	s.room--
+	f := &platter{mem: make([]byte, size), synced: make([]byte, size), buffered: buffered}
+	s.files[number] = f
+	return f, nil
+}
+
+func (s *platters) Open(number uint64) (segmentFile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f, ok := s.files[number]; ok {
+		return f, nil
+	}
+	return nil, errMissing
+}
+
+func (s *platters) List() (list []uint64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n := range s.files {
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+func (s *platters) Remove(number uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.files, number)
+	return nil
+}
+
+func (s *platters) limit(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.room = n
+}
+
+func (p *platter) Bytes() []byte { return p.mem }
+func (p *platter) Close() error  { return nil }
+
+func (p *platter) Sync(from, to int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	copy(p.synced[from:to], p.mem[from:to])
+	return nil
+}
+
+// lose is what is left after a loss of power. Nobody appends meanwhile.
+func (s *platters) lose(rng *rand.Rand) *platters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := newPlatters()
+	numbers := make([]uint64, 0, len(s.files))
+	for n := range s.files {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers) // a seed is to say all
+	for _, n := range numbers {
+		left.files[n] = s.files[n].lose(rng)
+	}
+	return left
+}
+
+func (p *platter) lose(rng *rand.Rand) *platter {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	kept := slices.Clone(p.synced)
+	for at := 0; at < len(kept) && !p.buffered; at += pageSize {
+		end := min(at+pageSize, len(kept))
+		if bytes.Equal(p.mem[at:end], p.synced[at:end]) {
+			continue
+		}
+		switch rng.IntN(3) {
+		case 0:
+			copy(kept[at:end], p.mem[at:end])
+		case 1:
+			for s := at; s < end; s += sectorSize {
+				if rng.IntN(2) == 0 {
+					copy(kept[s:min(s+sectorSize, end)], p.mem[s:min(s+sectorSize, end)])
+				}
+			}
+		}
+	}
+	return &platter{mem: slices.Clone(kept), synced: kept, buffered: p.buffered}
+}
+
+// powerWorld runs one writer through a life of an engine and a loss of power, again and again. It keeps the history of
+// each key, and for each the number of operations that no loss may take.
+type powerWorld struct {
+	t       *testing.T
+	rng     *rand.Rand
+	o       Options
+	e       *Engine
+	now     int64
+	history map[string][]Value     // what the key shows after each of its operations; the first is before any
+	order   []string               // the key of each operation
+	safe    int                    // operations that are synced
+	strike  atomic.Pointer[func()] // called at the next write to the database
+}
+
+// powerSnap is what is on the disk at some moment.
+type powerSnap struct {
+	fs       *vfs.MemFS
+	segments *platters
+}
+
+func newPowerWorld(t *testing.T, seed uint64) *powerWorld {
+	w := &powerWorld{t: t, rng: rand.New(rand.NewPCG(seed, 3)), now: 1_000_000, history: map[string][]Value{}}
+	w.o = disk()
+	w.o.segments, w.o.segment = newPlatters(), 4*pageSize
+	w.o.Sync = SyncMode(seed % 3)
+	w.o.Now = func() int64 { return w.now }
+	w.o.random = w.rng.Uint64
+	return w
+}
+
+// snapshot is the disk after a loss of power now, with some percent of what the database has not synced.
+func (w *powerWorld) snapshot(percent int) *powerSnap {
+	return &powerSnap{segments: w.o.segments.(*platters).lose(w.rng),
+		fs: w.o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: w.rng})}
+}
+
+// prepared waits for the next segment: its header must not be written while the power goes.
+func (w *powerWorld) prepared() {
+	j := w.e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.next == nil {
+		j.ready.Wait()
+	}
+}
+
+func (w *powerWorld) open() {
+	o := w.o
+	o.fs = hookFS(w.o.fs, func() {
+		if f := w.strike.Swap(nil); f != nil {
+			(*f)()
+		}
+	})
+	w.e = open(w.t, o)
+}
+
+func (w *powerWorld) shows(key string) Value {
+	h := w.history[key]
+	if len(h) == 0 {
+		return Value{}
+	}
+	return h[len(h)-1]
+}
+
+// op does one operation and notes what the key shows after it.
+func (w *powerWorld) op() {
+	key := fmt.Sprintf("k%d", w.rng.IntN(4))
+	k := []byte(key)
+	p := w.e.NewPipeline()
+	v := w.shows(key)
+	var err error
+	switch n := w.rng.Int64N(1000); w.rng.IntN(8) {
+	case 0:
+		_, err = p.Del([][]byte{k})
+		v = Value{}
+	case 1:
+		_, err = p.Set(k, n, SetOptions{})
+		v = Value{n, true}
+	case 2:
+		_, err = p.ExpireAt(k, w.now+1_000_000, 0)
+	case 3: // a long record now and then, over pages
+		_, err = p.Set(bytes.Repeat([]byte("long"), 500), n, SetOptions{})
+	default:
+		v.Int, err = p.Incr(k, n)
+		v.OK = true
+	}
+	pos, commitErr := p.Commit()
+	if err = errors.Join(err, commitErr); err != nil {
+		w.t.Fatalf("operation %d = %v", len(w.order), err)
+	}
+	if len(w.history[key]) == 0 {
+		w.history[key] = []Value{{}}
+	}
+	w.history[key] = append(w.history[key], v)
+	w.order = append(w.order, key)
+	if w.e.Sync() == Always {
+		w.sync()
+		if w.e.Durable() < pos {
+			w.t.Fatalf("Durable = %d after a sync; want %d", w.e.Durable(), pos)
+		}
+	}
+}
+
+func (w *powerWorld) sync() {
+	if err := w.e.journal.Sync(); err != nil {
+		w.t.Fatalf("Sync = %v", err)
+	}
+	w.safe = len(w.order)
+}
+
+func (w *powerWorld) step() {
+	switch w.now++; w.rng.IntN(40) {
+	case 0:
+		w.flush()
+	case 1:
+		if w.o.Sync == EverySec {
+			w.sync()
+		}
+	case 2:
+		evictAll(w.e)
+	default:
+		w.op()
+	}
+}
+
+func (w *powerWorld) flush() {
+	if err := w.e.Flush(); err != nil {
+		w.t.Fatalf("Flush = %v", err)
+	}
+	w.safe = len(w.order)
+}
+
+// lose takes the power, and perhaps again in the middle of the recovery, and checks what is left.
+func (w *powerWorld) lose() {
+	w.prepared()
+	left, safe := w.snapshot(w.rng.IntN(101)), w.safe
+	if w.rng.IntN(3) == 0 { // inside a flush
+		f := func() { left = w.snapshot(w.rng.IntN(101)) }
+		w.strike.Store(&f)
+		w.flush()
+		w.strike.Store(nil)
+	}
+	w.close()
+	w.o.fs, w.o.segments = left.fs, left.segments
+	for w.rng.IntN(3) == 0 {
+		if again := w.interrupt(); again != nil {
+			w.o.fs, w.o.segments = again.fs, again.segments
+		}
+	}
+	w.check()
+	w.open()
+	w.compare(safe)
+	w.safe = len(w.order)
+}
+
+func (w *powerWorld) close() {
+	if err := w.e.Close(); err != nil {
+		w.t.Fatalf("Close = %v", err)
+	}
+}
+
+// interrupt recovers, and loses power at one of the writes of that. All that is not synced goes, or nothing does: when it
+// opens, Pebble counts on the names in a directory reaching the disk in their order, as they do on real file systems.
+func (w *powerWorld) interrupt() (snap *powerSnap) {
+	at := w.rng.IntN(60)
+	w.o.segments.(*platters).limit(1) // no segment is prepared, and none changes while the power goes
+	o := w.o
+	o.fs = hookFS(w.o.fs, func() {
+		if at--; at == 0 {
+			snap = w.snapshot(100 * w.rng.IntN(2))
+		}
+	})
+	if err := open(w.t, o).Close(); err != nil {
+		w.t.Fatalf("Close = %v", err)
+	}
+	w.o.segments.(*platters).limit(-1)
+	return snap
+}
+
+// check verifies the store as the power loss has left it, and changes nothing.
+func (w *powerWorld) check() {
+	var out bytes.Buffer
+	if err := Check("store", w.o, &out); err != nil {
+		w.t.Fatalf("Check = %v\n%s", err, out.String())
+	}
+}
+
+// compare finds the number of operations that survived: all keys must be as they were after those, and no fewer than safe.
+func (w *powerWorld) compare(safe int) {
+	got := map[string]Value{}
+	for key := range w.history {
+		v, err := w.value(key)
+		if err != nil {
+			w.t.Fatalf("Get(%q) = %v", key, err)
+		}
+		got[key] = v
+	}
+	for n := len(w.order); n >= safe; n-- {
+		if w.matches(n, got) {
+			w.forget(n)
+			return
+		}
+	}
+	w.t.Fatalf("after a power loss: %v; want the state after %d to %d operations, %v", got, safe, len(w.order), w.history)
+}
+
+func (w *powerWorld) value(key string) (v Value, err error) {
+	p := w.e.NewPipeline()
+	v.Int, v.OK, err = p.Get([]byte(key))
+	_, commitErr := p.Commit()
+	return v, errors.Join(err, commitErr)
+}
+
+// matches says whether every key is as it was after n operations.
+func (w *powerWorld) matches(n int, got map[string]Value) bool {
+	count := w.counts(n)
+	for key, h := range w.history {
+		if h[count[key]] != got[key] {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *powerWorld) counts(n int) map[string]int {
+	count := map[string]int{}
+	for _, key := range w.order[:n] {
+		count[key]++
+	}
+	return count
+}
+
+// forget drops the operations that were lost.
+func (w *powerWorld) forget(n int) {
+	count := w.counts(n)
+	w.order = w.order[:n]
+	for key, h := range w.history {
+		w.history[key] = h[:count[key]+1]
+	}
+}
+
+// TestPowerLoss: in Always nothing acknowledged is lost; in the other modes a suffix is, of what came after the last sync.
+func TestPowerLoss(t *testing.T) {
+	first, count := uint64(1), *powerCount
+	if *powerSeed != 0 {
+		first, count = *powerSeed, 1
+	} else if testing.Short() {
+		count = 40
+	}
+	for seed := first; seed < first+uint64(count); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w := newPowerWorld(t, seed)
+			w.open()
+			for range 1 + seed%4 {
+				for range 20 + w.rng.IntN(100) {
+					w.step()
+				}
+				w.lose()
+			}
+			w.close()
+		})
+	}
+}
