@@ -7,7 +7,8 @@ import (
 )
 
 // crashed is what the next start finds after the death of the process: nothing that is journaled is lost.
-func crashed(o Options) Options {
+func crashed(e *Engine, o Options) Options {
+	prepared(e)
 	o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
 	o.segments = o.segments.(*memorySegments).clone()
 	return o
@@ -31,7 +32,7 @@ func TestFlushDBThenForeign(t *testing.T) {
 	increment(t, e, "k", 7)
 	flushDB(t, e)
 	newPeer(9).add(t, e, "k", 5)
-	checkCounters(t, open(t, crashed(o)), map[string]int64{"k": 5})
+	checkCounters(t, open(t, crashed(e, o)), map[string]int64{"k": 5})
 }
 
 // TestFlushDBCrash empties a database with and without foreign data in it, and dies right after or after more writes.
@@ -59,7 +60,7 @@ func TestFlushDBCrash(t *testing.T) {
 				if more > 0 {
 					increment(t, e, "k", more)
 				}
-				again := open(t, crashed(o))
+				again := open(t, crashed(e, o))
 				checkCounters(t, again, map[string]int64{"k": more, "gone": 0})
 				if n := again.Stats().Keys[0]; n != min(more, 1) {
 					t.Errorf("foreign %t, more %d: %d keys after a crash; want %d", foreign, more, n, min(more, 1))

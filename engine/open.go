@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -53,6 +52,11 @@ func (e *Engine) open() error {
 	if err := e.openSegments(); err != nil {
 		return err
 	}
+	if !fresh {
+		if err := e.inspect(); err != nil {
+			return err
+		}
+	}
 	db, err := pebble.Open(e.folder.path(dbFolder), e.pebbleOptions(fresh))
 	if err != nil {
 		return fmt.Errorf("database %s: %w", e.folder.path(dbFolder), err)
@@ -72,6 +76,38 @@ func (e *Engine) open() error {
 	return nil
 }
 
+// inspect finds what is wrong with a store while nothing is changed yet: opening the database to write brings its log into
+// tables, and removes it.
+func (e *Engine) inspect() error {
+	o := e.pebbleOptions(false)
+	o.ReadOnly = true
+	db, err := pebble.Open(e.folder.path(dbFolder), o)
+	if err != nil {
+		return fmt.Errorf("database %s: %w", e.folder.path(dbFolder), err)
+	}
+	e.db = db
+	m, err := e.readMeta(false)
+	if err == nil {
+		err = e.findMark(m.mark)
+	}
+	e.db = nil
+	return errors.Join(err, db.Close())
+}
+
+// findMark says whether the journal has the place where the database ends.
+func (e *Engine) findMark(m mark) error {
+	f, err := e.segments.Open(m.segment)
+	if errors.Is(err, errMissing) {
+		return fmt.Errorf("journal: segment %d, where the database ends, is missing", m.segment)
+	} else if err != nil {
+		return fmt.Errorf("journal: segment %d: %w", m.segment, err)
+	}
+	if err := errors.Join(checkMarked(f.Bytes(), m), f.Close()); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
 func (e *Engine) openSegments() error {
 	e.segments = e.options.segments
 	if e.segments != nil {
@@ -83,7 +119,7 @@ func (e *Engine) openSegments() error {
 	}
 	dir := e.folder.path(journalFolder)
 	e.segments = fileSegments{dir: dir}
-	if e.options.readOnly {
+	if !e.folder.fresh {
 		return nil
 	}
 	return e.options.fs.MkdirAll(dir, 0o700)
@@ -152,9 +188,6 @@ func (e *Engine) catchUp(m mark, fresh bool) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	if !fresh {
-		if !slices.Contains(list, m.segment) {
-			return fmt.Errorf("journal: segment %d, where the database ends, is missing", m.segment)
-		}
 		if m, err = e.replay(m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}

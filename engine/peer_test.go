@@ -11,11 +11,11 @@ type peer struct {
 	id     tlv.ReplicaID
 	stamp  tlv.Stamp
 	births map[string]tlv.Stamp
-	totals map[string]int64
+	totals map[string]tlv.Int128
 }
 
 func newPeer(id tlv.ReplicaID) *peer {
-	return &peer{id: id, stamp: 1 << 30, births: map[string]tlv.Stamp{}, totals: map[string]int64{}}
+	return &peer{id: id, stamp: 1 << 30, births: map[string]tlv.Stamp{}, totals: map[string]tlv.Int128{}}
 }
 
 // delta is what the next batch says after an increment of key by n.
@@ -24,8 +24,8 @@ func (p *peer) delta(key string, n int64) tlv.Delta {
 	if p.births[key] == 0 {
 		p.births[key] = next
 	}
-	p.totals[key] += n
-	c := tlv.Contribution{Replica: p.id, Rev: next, Birth: p.births[key], Last: next, Total: tlv.FromInt64(p.totals[key])}
+	p.totals[key] = p.totals[key].Add(tlv.FromInt64(n))
+	c := tlv.Contribution{Replica: p.id, Rev: next, Birth: p.births[key], Last: next, Total: p.totals[key]}
 	return tlv.Delta{Key: []byte("\x00" + key), State: tlv.State{Contributions: []tlv.Contribution{c}}}
 }
 

@@ -171,16 +171,6 @@ func (w *powerWorld) snapshot(percent int) *powerSnap {
 		fs: w.o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: w.rng})}
 }
 
-// prepared waits for the next segment: its header must not be written while the power goes.
-func (w *powerWorld) prepared() {
-	j := w.e.journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for j.next == nil {
-		j.ready.Wait()
-	}
-}
-
 func (w *powerWorld) open() {
 	o := w.o
 	o.fs = hookFS(w.o.fs, func() {
@@ -269,7 +259,7 @@ func (w *powerWorld) flush() {
 
 // lose takes the power, and perhaps again in the middle of the recovery, and checks what is left.
 func (w *powerWorld) lose() {
-	w.prepared()
+	prepared(w.e)
 	left, safe := w.snapshot(w.rng.IntN(101)), w.safe
 	if w.rng.IntN(3) == 0 { // inside a flush
 		f := func() { left = w.snapshot(w.rng.IntN(101)) }

@@ -346,6 +346,7 @@ func (r *simReplica) evict() {
 // crash opens a copy of what is on disk and in the mapped journal, without a close. Opening flushes.
 func (r *simReplica) crash() {
 	old := r.e
+	prepared(old)
 	r.options.fs = r.options.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
 	r.options.segments = r.options.segments.(*memorySegments).clone()
 	id := old.id

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// contents are the bytes of every file under dir but those that say who has it open.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() == "LOCK" {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		all[name] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("contents of %s: %v", dir, err)
+	}
+	return all
+}
+
+func sameContents(t *testing.T, dir string, before map[string]string) {
+	t.Helper()
+	after := contents(t, dir)
+	for name, b := range before {
+		if a, ok := after[name]; !ok || a != b {
+			t.Errorf("%s was changed, there: %t", name, ok)
+		}
+	}
+	for name := range after {
+		if _, ok := before[name]; !ok {
+			t.Errorf("%s was made", name)
+		}
+	}
+}
+
+func smallStore() Options {
+	return Options{Logger: quiet, manual: true, segment: 1 << 16, Reserve: 1}
+}
+
+// madeStore is a directory with a store in it that has a flushed and a journaled counter.
+func madeStore(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	e, err := Open(dir, smallStore())
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	increment(t, e, "k", 7)
+	if err := e.Close(); err != nil {
+		t.Fatalf("Close = %v", err)
+	}
+	return dir
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRefusedDirectory: one clear error, and nothing is changed.
+func TestRefusedDirectory(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(dir string)
+		is   error
+		says string
+	}{
+		{"foreign", func(dir string) { write(t, filepath.Join(dir, "dump.rdb"), "REDIS0011") }, ErrNotStore, "dump.rdb"},
+		{"foreign format", func(dir string) { write(t, filepath.Join(dir, formatName), "pebble\n") }, ErrNotStore, formatName},
+		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 2\n") }, nil, "version 2"},
+		{"no database", func(dir string) { write(t, filepath.Join(dir, formatName), formatLine) }, nil, "database"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			c.make(dir)
+			before := contents(t, dir)
+			_, err := Open(dir, smallStore())
+			if err == nil || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("Open = %v; want an error that says %q", err, c.says)
+			}
+			if err := Check(dir, smallStore(), io.Discard); err == nil {
+				t.Errorf("Check = nil; want an error")
+			}
+			sameContents(t, dir, before)
+		})
+	}
+}
+
+// TestCorruptStore damages each file of a stopped store in turn. Open says so and changes nothing, or what it then reads is
+// right or an error; it is never wrong. A table is damaged unseen until somebody reads it.
+func TestCorruptStore(t *testing.T) {
+	dir := madeStore(t)
+	for name := range contents(t, dir) {
+		rel, err := filepath.Rel(dir, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(rel, "OPTIONS") {
+			continue // the options are told by the program
+		}
+		t.Run(rel, func(t *testing.T) {
+			broken := filepath.Join(t.TempDir(), "store")
+			if err := os.CopyFS(broken, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(filepath.Join(broken, rel))
+			if err != nil || len(b) == 0 {
+				t.Skip("nothing in it to damage")
+			}
+			for i := 8; i < len(b); i += 16 {
+				b[i] ^= 0xff
+			}
+			write(t, filepath.Join(broken, rel), string(b))
+			before := contents(t, broken)
+			e, err := Open(broken, smallStore())
+			if err != nil {
+				sameContents(t, broken, before)
+				return
+			}
+			defer e.Close()
+			if got, err := e.Counter("k").Get(t.Context()); got != 7 && err == nil {
+				t.Errorf("Get = %d; want 7 or an error", got)
+			}
+		})
+	}
+}
+
+// TestMissingSegment: the journal that the database counts on is gone.
+func TestMissingSegment(t *testing.T) {
+	dir := madeStore(t)
+	if err := os.RemoveAll(filepath.Join(dir, journalFolder)); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Check(dir, smallStore(), &out); !errors.Is(err, ErrCorrupt) || !strings.Contains(out.String(), "is missing") {
+		t.Errorf("Check = %v, %q; want %v", err, out.String(), ErrCorrupt)
+	}
+	if _, err := os.Stat(filepath.Join(dir, journalFolder)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Check made the journal's folder: %v", err)
+	}
+	if _, err := Open(dir, smallStore()); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("Open = %v; want that a segment is missing", err)
+	}
+}
+
+// TestHalfMadeStore: an attempt to make a store that did not end is made again.
+func TestHalfMadeStore(t *testing.T) {
+	dir := madeStore(t)
+	if err := os.Rename(filepath.Join(dir, formatName), filepath.Join(dir, formatNew)); err != nil {
+		t.Fatal(err)
+	}
+	e, err := Open(dir, smallStore())
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	defer e.Close()
+	checkCounters(t, e, map[string]int64{"k": 0})
+}
+
+const lockedDir = "ENGINE_TEST_LOCKED_DIR"
+
+// TestSecondOpen: a store has one owner, in this process and in another.
+func TestSecondOpen(t *testing.T) {
+	if dir := os.Getenv(lockedDir); dir != "" {
+		if _, err := Open(dir, smallStore()); !errors.Is(err, ErrLocked) {
+			t.Fatalf("Open in another process = %v; want %v", err, ErrLocked)
+		}
+		return
+	}
+	dir := madeStore(t)
+	e, err := Open(dir, smallStore())
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	defer e.Close()
+	if _, err := Open(dir, smallStore()); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second Open = %v; want %v", err, ErrLocked)
+	}
+	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSecondOpen$")
+	other.Env = append(os.Environ(), lockedDir+"="+dir)
+	if out, err := other.CombinedOutput(); err != nil {
+		t.Errorf("the other process: %v\n%s", err, out)
+	}
+	increment(t, e, "k", 1)
+}

@@ -1,0 +1,316 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+
+	"atomiccounter/tlv"
+)
+
+// unreliable is a store in memory whose disk may be full or fail to sync.
+type unreliable struct {
+	*memorySegments
+	mu      sync.Mutex
+	full    error
+	syncErr error
+}
+
+type unreliableFile struct {
+	segmentFile
+	s *unreliable
+}
+
+func (s *unreliable) set(full, syncErr error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.full, s.syncErr = full, syncErr
+}
+
+func (s *unreliable) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.full != nil {
+		return nil, s.full
+	}
+	f, err := s.memorySegments.Create(number, size, buffered)
+	return unreliableFile{f, s}, err
+}
+
+func (f unreliableFile) Sync(from, to int) error {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	return errors.Join(f.s.syncErr, f.segmentFile.Sync(from, to))
+}
+
+func openTestJournal(t *testing.T, s segmentStore, size int) *journal {
+	t.Helper()
+	j, err := openJournal(s, quiet, size, false, 1, 0)
+	if err != nil {
+		t.Fatalf("openJournal = %v", err)
+	}
+	return j
+}
+
+func appendBodies(t *testing.T, j *journal, bodies [][]byte) {
+	t.Helper()
+	last := Position(0)
+	for _, b := range bodies {
+		pos, err := j.Append(b)
+		if err != nil || pos <= last {
+			t.Fatalf("Append(%d bytes) = %d, %v; want more than %d", len(b), pos, err, last)
+		}
+		last = pos
+	}
+}
+
+// start is the mark of the first frame.
+func start(t *testing.T, s segmentStore) mark {
+	t.Helper()
+	f, err := s.Open(1)
+	if err != nil {
+		t.Fatalf("Open(1) = %v", err)
+	}
+	m, err := checkHeader(f.Bytes(), 1, 0)
+	if err != nil {
+		t.Fatalf("checkHeader = %v", err)
+	}
+	return m
+}
+
+func replayed(s segmentStore, m mark) (list [][]byte, err error) {
+	_, err = replay(s, m, func(body []byte) error {
+		list = append(list, slices.Clone(body))
+		return nil
+	})
+	return list, err
+}
+
+func bodies(sizes ...int) (list [][]byte) {
+	for i, n := range sizes {
+		list = append(list, bytes.Repeat([]byte{byte(i + 1)}, n))
+	}
+	return list
+}
+
+// TestJournalRotation writes frames over segments, among them ones that just fit, that just do not, and that are larger
+// than a segment.
+func TestJournalRotation(t *testing.T) {
+	const size = 256
+	room := size - segmentHeader - 2*frameHeader // for one body and the end frame
+	for name, sizes := range map[string][]int{
+		"one":     {1},
+		"fits":    {room, room},
+		"too big": {room + 1, room + 1},
+		"larger":  {10, 5 * size, 10, 3 * size, 3 * size},
+		"many":    slices.Repeat([]int{40}, 50),
+	} {
+		s := newMemorySegments()
+		j := openTestJournal(t, s, size)
+		want := bodies(sizes...)
+		appendBodies(t, j, want)
+		end, _ := j.Mark()
+		if err := j.Close(); err != nil {
+			t.Fatalf("%s: Close = %v", name, err)
+		}
+		got, err := replayed(s, start(t, s))
+		if err != nil || !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("%s: replay = %d frames, %v; want %d", name, len(got), err, len(want))
+		}
+		if left, err := replayed(s, end); len(left) > 0 || err != nil {
+			t.Errorf("%s: replay from the end = %d frames, %v; want none", name, len(left), err)
+		}
+	}
+}
+
+// TestJournalDamage: what is damaged ends the chain, unless it can be told from a power failure.
+func TestJournalDamage(t *testing.T) {
+	want := bodies(slices.Repeat([]int{60}, 20)...)
+	for _, c := range []struct {
+		name   string
+		damage func(s *memorySegments)
+		frames int // at most this many are left
+		err    bool
+	}{
+		{"nothing", func(*memorySegments) {}, 20, false},
+		{"second segment missing", func(s *memorySegments) { delete(s.files, 2) }, 3, false},
+		{"second header zero", func(s *memorySegments) { clear(s.files[2][:segmentHeader]) }, 3, false},
+		{"second of another version", func(s *memorySegments) { otherVersion(s.files[2]) }, 3, true},
+		{"marked of another version", func(s *memorySegments) { otherVersion(s.files[1]) }, 0, true},
+		{"marked header zero", func(s *memorySegments) { clear(s.files[1][:segmentHeader]) }, 20, false},
+		{"marked header damaged", func(s *memorySegments) { s.files[1][9] ^= 1 }, 0, true},
+		{"marked missing", func(s *memorySegments) { delete(s.files, 1) }, 0, true},
+		{"old bytes behind the end frame", func(s *memorySegments) { s.files[3] = s.files[2] }, 6, false},
+		{"bit of a length", func(s *memorySegments) { s.files[1][segmentHeader+frameHeader+60] ^= 1 }, 1, false},
+		{"bit of a body", func(s *memorySegments) { s.files[2][segmentHeader+frameHeader] ^= 1 }, 3, false},
+	} {
+		s := newMemorySegments()
+		j := openTestJournal(t, s, 256)
+		appendBodies(t, j, want)
+		if err := j.Close(); err != nil {
+			t.Fatalf("Close = %v", err)
+		}
+		m := start(t, s)
+		c.damage(s)
+		got, err := replayed(s, m)
+		if len(got) != c.frames || !slices.EqualFunc(got, want[:len(got)], bytes.Equal) || (err != nil) != c.err {
+			t.Errorf("%s: replay = %d frames, %v; want %d, error %t", c.name, len(got), err, c.frames, c.err)
+		}
+	}
+}
+
+func otherVersion(mem []byte) {
+	binary.LittleEndian.PutUint32(mem[8:], journalVersion+1)
+	binary.LittleEndian.PutUint32(mem[24:], crc32.Checksum(mem[:24], castagnoli))
+}
+
+// TestJournalFullDisk: without a next segment new writes are refused while what is left is kept for those in flight, and
+// they go on when there is room.
+func TestJournalFullDisk(t *testing.T) {
+	o := disk()
+	s := &unreliable{memorySegments: newMemorySegments()}
+	o.segments = s
+	e := open(t, o)
+	prepared(e)
+	s.set(syscall.ENOSPC, nil)
+	for n, _ := e.journal.Mark(); ; {
+		increment(t, e, "k", 1)
+		if now, _ := e.journal.Mark(); now.segment != n.segment {
+			break
+		}
+	}
+	for !e.journal.NoRoom() { // the preparer finds out
+		e.journal.mu.Lock()
+		for e.journal.prepErr == nil && e.journal.next == nil {
+			e.journal.ready.Wait()
+		}
+		e.journal.mu.Unlock()
+	}
+	p := e.NewPipeline()
+	if _, err := p.Incr([]byte("k"), 1); err != nil {
+		t.Fatalf("Incr = %v", err)
+	}
+	e.checkSpace()
+	if _, err := p.Incr([]byte("k"), 1); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("Incr without room = %v; want %v", err, ErrNoSpace)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit of a command in flight = %v", err)
+	}
+	if _, err := e.Counter("k").Get(t.Context()); err != nil {
+		t.Errorf("Get without room = %v", err)
+	}
+	s.set(nil, nil)
+	prepared(e)
+	e.checkSpace()
+	increment(t, e, "k", 1)
+}
+
+// TestJournalSyncFails: who waits is told, the engine takes no writes any more, and reads go on.
+func TestJournalSyncFails(t *testing.T) {
+	o := disk()
+	s := &unreliable{memorySegments: newMemorySegments()}
+	o.segments, o.Sync, o.Logger = s, Always, quiet
+	e, err := Open("store", o)
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	increment(t, e, "k", 1)
+	s.set(nil, syscall.EIO)
+	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Increment = %v; want %v", err, syscall.EIO)
+	}
+	s.set(nil, nil) // a sync that works now proves nothing
+	for e.Failed() == nil {
+		w := make(waitChan, 1)
+		e.Notify(e.Durable()+1, w)
+		if err := <-w; !errors.Is(err, syscall.EIO) {
+			t.Fatalf("waiter was told %v; want %v", err, syscall.EIO)
+		}
+	}
+	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, ErrFailed) {
+		t.Errorf("Increment after a failed sync = %v; want %v", err, ErrFailed)
+	}
+	p := e.NewPipeline()
+	if v, _, err := p.Get([]byte("k")); v < 1 || err != nil {
+		t.Errorf("Get after a failed sync = %d, %v; want 1 or more", v, err)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit = %v", err)
+	}
+	if err := e.Close(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Close = %v; want %v", err, syscall.EIO)
+	}
+}
+
+// journalOf is a journal of three segments, and what it holds.
+func journalOf(tb testing.TB) (*memorySegments, [][]byte) {
+	s := newMemorySegments()
+	j, err := openJournal(s, quiet, 512, false, 1, 0)
+	if err != nil {
+		tb.Fatalf("openJournal = %v", err)
+	}
+	var want [][]byte
+	for i := range 30 {
+		body := appendAdd(nil, fmt.Sprintf("\x00key%d", i), int64(i), tlv.Stamp(i), tlv.ZCounter)
+		want = append(want, body)
+		if _, err := j.Append(body); err != nil {
+			tb.Fatalf("Append = %v", err)
+		}
+	}
+	if err := j.Close(); err != nil {
+		tb.Fatalf("Close = %v", err)
+	}
+	return s, want
+}
+
+// FuzzJournalRecovery changes a journal: nothing that was not written comes out, and always a prefix.
+func FuzzJournalRecovery(f *testing.F) {
+	s, want := journalOf(f)
+	file, err := s.Open(1)
+	if err != nil {
+		f.Fatalf("Open = %v", err)
+	}
+	m, err := checkHeader(file.Bytes(), 1, 0)
+	if err != nil {
+		f.Fatalf("checkHeader = %v", err)
+	}
+	f.Add(uint8(0), uint16(40), []byte("\xff"))
+	f.Add(uint8(1), uint16(0), []byte("ACjournl"))
+	f.Add(uint8(2), uint16(32), make([]byte, 100))
+	f.Fuzz(func(t *testing.T, segment uint8, at uint16, patch []byte) {
+		c := s.clone()
+		mem := c.files[uint64(segment)%uint64(len(c.files))+1]
+		copy(mem[int(at)%len(mem):], patch)
+		got, _ := replayed(c, m)
+		if len(got) > len(want) || !slices.EqualFunc(got, want[:len(got)], bytes.Equal) {
+			t.Fatalf("replay = %q; want a prefix of %q", got, want)
+		}
+		for _, body := range got {
+			if _, _, err := parseRecord(body); err != nil {
+				t.Fatalf("parseRecord(%q) = %v", body, err)
+			}
+		}
+	})
+}
+
+// FuzzRecord: whatever the bytes, no panic; what is accepted is a whole record.
+func FuzzRecord(f *testing.F) {
+	f.Add(appendAdd(nil, "\x00k", -5, 7, tlv.Natural))
+	f.Add(appendAssign(nil, "\x0fk", 5, 7, tlv.ZCounter))
+	f.Add(appendExpire(nil, "\x00k", 7, 1000))
+	f.Add(appendCancel(nil, "\x00k", true, []tlv.Reset{{Replica: 1, Rev: 2}}))
+	f.Add(appendFlush(nil, 3))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, rest, err := parseRecord(data)
+		if err == nil && (len(r.key) == 0 || len(rest) >= len(data)) {
+			t.Fatalf("parseRecord(%x) = %+v, %d bytes left", data, r, len(rest))
+		}
+	})
+}
