@@ -80,7 +80,7 @@ func (e *Engine) arrive(b *tlv.Batch, d *tlv.Delta) (a arrival, err error) {
 	if a.all, err = e.storedState(a.hash, a.key); err != nil {
 		return a, err
 	}
-	a.before = e.booksOf(&a.all)
+	before := a.all.View()
 	delta := tlv.State{Resets: d.State.Resets}
 	for _, c := range d.State.Contributions {
 		if c.Replica != e.id && !e.covers(c.Replica, c.Rev) {
@@ -92,7 +92,8 @@ func (e *Engine) arrive(b *tlv.Batch, d *tlv.Delta) (a arrival, err error) {
 	a.state.Collect(func(id tlv.ReplicaID, s tlv.Stamp) bool {
 		return id == b.Replica && s <= b.Stamp || e.covers(id, s)
 	})
-	a.after = e.booksOf(&a.state)
+	after := a.state.View()
+	a.before, a.after = e.booksOf(&before), e.booksOf(&after)
 	return a, nil
 }
 
@@ -229,10 +230,9 @@ type books struct {
 	index   int64 // ms under which the expiry index has the key; 0: it has not
 }
 
-// booksOf computes them. The index has a key under the time at which this replica is to carry out the expiry: its own
+// booksOf computes them from the view of the state. The index has a key under the time at which this replica is to carry out the expiry: its own
 // at once, another's after a grace.
-func (e *Engine) booksOf(s *tlv.State) books {
-	v := s.View()
+func (e *Engine) booksOf(v *tlv.View) books {
 	b := books{exists: v.Exists, expires: v.Exists && v.Expiry.At != 0, index: v.Expiry.At}
 	if v.Expiry.At != 0 && v.Owner != e.id {
 		b.index += sweepGrace

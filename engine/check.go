@@ -120,18 +120,19 @@ func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 	if h := binary.BigEndian.Uint64(key[2:]); h != c.e.hash(user) {
 		c.problem("key %q is stored under hash %x; it should be %x", user, h, c.e.hash(user))
 	}
-	v, err := it.ValueAndErr()
+	value, err := it.ValueAndErr()
 	if err != nil {
 		c.problem("key %q: %v", user, err)
 		return
 	}
-	s, err := tlv.ParseState(v)
+	s, err := tlv.ParseState(value)
 	if err != nil {
 		c.problem("key %q: %v", user, err)
 		return
 	}
 	c.contributions(user, &s)
-	b := c.e.booksOf(&s)
+	v := s.View()
+	b := c.e.booksOf(&v)
 	c.count[key[1]] += change(false, b.exists)
 	c.countEx[key[1]] += change(false, b.expires)
 	if b.index != 0 {

@@ -173,6 +173,7 @@ type Engine struct {
 	flushed  atomic.Uint64 // last generation that is in the database
 
 	commitMu  sync.Mutex                  // one writer of the database at a time: flush, Apply, FlushDB
+	batchSize int                         // bytes of the last flush; under commitMu
 	vector    map[tlv.ReplicaID]tlv.Stamp // under commitMu
 	count     [Databases]int64            // keys in the database; under commitMu
 	countEx   [Databases]int64            // those with an expiry; under commitMu

@@ -13,7 +13,7 @@ import (
 const (
 	flushSoon  = 10 * time.Millisecond
 	flushLate  = 2 * time.Second
-	flushShare = 4 // wait that many times as long as the last flush took: at most a fifth of one core
+	flushShare = 9 // wait that many times as long as the last flush took: at most a tenth of one core
 )
 
 // flusher flushes as long as there is something to flush, paced.
@@ -67,7 +67,7 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
 	begin := time.Now()
-	batch := e.db.NewBatch()
+	batch := e.db.NewBatchWithSize(e.batchSize)
 	defer batch.Close()
 	e.halt()
 	stamp := e.clock.next(e.Now())
@@ -101,14 +101,15 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 }
 
 func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mark) error {
-	w := deltaWriter{batch: tlv.Batch{Replica: e.id, Prev: e.vector[e.id], Stamp: stamp}}
+	w := deltaWriter{e: e, batch: batch, gen: gen}
 	for i := range e.table.shards {
-		for _, en := range e.table.shards[i].flight {
-			if err := w.write(e, batch, en, gen); err != nil {
+		for _, en := range e.table.shards[i].sortFlight() {
+			if err := w.write(en); err != nil {
 				return err
 			}
 		}
 	}
+	prev := e.vector[e.id]
 	e.vector[e.id] = stamp
 	if err := batch.Set([]byte{metaPrefix}, e.meta(at), nil); err != nil {
 		return err
@@ -116,70 +117,102 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 	if err := errors.Join(batch.Commit(pebble.Sync), e.Failed()); err != nil { // Failed: see fence
 		return err
 	}
-	e.mark = at
+	e.mark, e.batchSize = at, min(batch.Len(), maxBatchSize)
 	if e.options.publish != nil {
-		e.options.publish(&w.batch)
+		e.options.publish(&tlv.Batch{Replica: e.id, Prev: prev, Stamp: stamp, Deltas: w.deltas})
 	}
 	return nil
 }
+
+// maxBatchSize bounds the memory asked for at once, in bytes, in the expectation that a flush is as large as the last.
+const maxBatchSize = 32 << 20
 
 func (e *Engine) meta(at mark) []byte {
 	m := meta{id: e.id, seed: e.seed, clock: tlv.Stamp(e.clock.last.Load()), mark: at, count: e.count, countEx: e.countEx, vector: e.vector}
 	return m.encode()
 }
 
-// deltaWriter writes what one key did in a generation; its buffers are used again for the next key.
+// deltaWriter writes what each dirty key did in a generation; its buffers are used again for the next key.
 type deltaWriter struct {
+	e          *Engine
+	batch      *pebble.Batch
+	gen        uint64
 	key, value []byte
-	batch      tlv.Batch // what peers are to get
+	delta      tlv.State
+	deltas     []tlv.Delta // what peers are to get
 }
 
-func (w *deltaWriter) write(e *Engine, batch *pebble.Batch, en *entry, gen uint64) error {
+func (w *deltaWriter) write(en *entry) error {
 	en.mu.Lock()
 	defer en.mu.Unlock()
-	if en.gen == gen {
-		e.roll(en)
+	if en.gen == w.gen {
+		w.e.roll(en)
 		en.fast.Store(0)
 		if en.incoming() == nil {
-			e.tend(en)
+			w.e.tend(en)
 		}
 	}
-	if en.flight != gen {
+	if en.flight != w.gen {
 		return fmt.Errorf("bug: %q is dirty without an operand", en.key)
 	}
-	delta := en.operand()
-	if delta.Empty() {
+	if w.operand(en); w.delta.Empty() {
 		return nil
 	}
-	if e.options.publish != nil {
-		w.batch.Deltas = append(w.batch.Deltas, tlv.Delta{Key: []byte(en.key), State: delta.Clone()})
+	if w.e.options.publish != nil {
+		w.deltas = append(w.deltas, tlv.Delta{Key: []byte(en.key), State: w.delta.Clone()})
 	}
-	full := en.full()
-	is := e.booksOf(&full)
-	if err := e.book(batch, en.key, en.books, is); err != nil {
-		return err
-	}
-	en.books = is
 	w.key = stateKey(w.key[:0], en.hash, en.key)
-	if full.Collect(e.covers); full.Empty() {
-		en.own, en.foreign = tlv.Contribution{}, nil
-		en.stale.Store(false)
-		return batch.Delete(w.key, nil)
+	w.value = tlv.AppendState(w.value[:0], &w.delta)
+	if en.foreign == nil {
+		return w.alone(en)
 	}
-	w.value = tlv.AppendState(w.value[:0], delta)
-	return batch.Merge(w.key, w.value, nil)
+	return w.joined(en)
 }
 
-// operand is what the generation that is being committed changed.
-func (e *entry) operand() *tlv.State {
-	s := &tlv.State{}
-	if e.foreign != nil {
-		s.Resets = e.foreign.resets
+// operand makes delta what the generation changed.
+func (w *deltaWriter) operand(en *entry) {
+	w.delta.Contributions, w.delta.Resets = w.delta.Contributions[:0], nil
+	if en.flightOwn {
+		w.delta.Contributions = append(w.delta.Contributions, en.own)
 	}
-	if e.flightOwn {
-		s.Contributions = []tlv.Contribution{e.own}
+	if en.foreign != nil {
+		w.delta.Resets = en.foreign.resets
 	}
-	return s
+}
+
+// alone writes a key in which no other replica ever had a part: the delta is its whole state. To set that comes to the
+// same as to merge it, and spares whoever reads or compacts the merge.
+func (w *deltaWriter) alone(en *entry) error {
+	v := viewOwn(&en.own, true)
+	if err := w.book(en, &v); err != nil {
+		return err
+	}
+	if en.own.Closed {
+		en.own = tlv.Contribution{}
+		return w.batch.Delete(w.key, nil)
+	}
+	return w.batch.Set(w.key, w.value, nil)
+}
+
+// joined writes a key that others have a part in.
+func (w *deltaWriter) joined(en *entry) error {
+	full := en.full()
+	v := full.View()
+	if err := w.book(en, &v); err != nil {
+		return err
+	}
+	if full.Collect(w.e.covers); full.Empty() {
+		en.own, en.foreign = tlv.Contribution{}, nil
+		en.stale.Store(false)
+		return w.batch.Delete(w.key, nil)
+	}
+	return w.batch.Merge(w.key, w.value, nil)
+}
+
+func (w *deltaWriter) book(en *entry, v *tlv.View) error {
+	was := en.books
+	en.books = w.e.booksOf(v)
+	return w.e.book(w.batch, en.key, was, en.books)
 }
 
 func (e *Engine) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
 
 	"atomiccounter/tlv"
 )
@@ -145,6 +146,9 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 	}}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+		if i < len(o.Levels)-1 { // what is soon to be written again
+			o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		}
 	}
 	if e.options.InMemory {
 		o.CacheSize, o.MemTableSize = 1<<20, 1<<20

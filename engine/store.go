@@ -153,7 +153,8 @@ func (e *Engine) read(en *entry) error {
 	if err != nil {
 		return err
 	}
-	en.books = e.booksOf(&s)
+	v := s.View()
+	en.books = e.booksOf(&v)
 	en.counted, en.countedEx = en.books.exists, en.books.expires
 	en.take(e.id, s)
 	en.refreshed = e.Now()

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -215,6 +217,17 @@ func (t *table) cut() (n int) {
 		s.dirtyMu.Unlock()
 	}
 	return n
+}
+
+// sortFlight puts the entries of the flush in progress in the order of the database, whose memory table takes them much
+// faster so.
+func (s *shard) sortFlight() []*entry {
+	s.dirtyMu.Lock()
+	defer s.dirtyMu.Unlock()
+	slices.SortFunc(s.flight, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.key[0], b.key[0]), cmp.Compare(a.hash, b.hash))
+	})
+	return s.flight
 }
 
 // landed forgets the entries of a finished flush.

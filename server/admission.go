@@ -91,13 +91,15 @@ func (s *Server) start(c *conn) {
 	s.conns[c] = struct{}{}
 	s.shared.Stats.Connections.Add(1)
 	s.handlers.Go(func() {
-		defer s.remove(c)
 		c.serve()
+		s.remove(c)
 	})
 }
 
+// remove ends what start began. Who sees the connection end can count on there being room for another.
 func (s *Server) remove(c *conn) {
 	s.shared.Clients.Remove(c.client)
+	c.kill()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)

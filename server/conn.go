@@ -38,14 +38,13 @@ func (s *Server) newConn(nc net.Conn, c *commands.Client) (*conn, error) {
 	}, nil
 }
 
-// serve talks to the client until one of them ends it.
+// serve talks to the client until one of them ends it. The socket is still to be closed then.
 func (c *conn) serve() {
 	err := c.converse()
 	if e := c.out.finish(); e != nil {
 		err = e
 	}
 	c.note(err)
-	c.kill()
 	c.sock.keep(nil)
 }
 

@@ -107,7 +107,8 @@ func TestMaxClientsAgainstRedis(t *testing.T) {
 	redis := startRedis(t, "--maxclients", "1")
 	r := serve(t, Options{Settings: commands.Settings{UnixSocket: filepath.Join(t.TempDir(), "s"), MaxClients: 1}}, nil)
 	for _, a := range []net.Addr{redis, r.Addrs()[1]} {
-		await(t, "a client less", func() bool { return exchange(t, a, "PING\r\n") == "+PONG\r\n" })
+		// The one that startRedis came with may still count.
+		await(t, "room for a client", func() bool { return exchange(t, a, "PING\r\n") == "+PONG\r\n" })
 		first := dial(t, a)
 		first.send("PING\r\n")
 		first.want("+PONG\r\n")
