@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"path"
+	"strings"
 	"syscall"
 	"time"
 
@@ -11,11 +12,13 @@ import (
 
 // fence stands between Pebble and the disk, because Pebble 2.1 has no way to stop writing and go on reading:
 //
-//   - An error of its log makes it panic, at a rotation even with a mutex that nobody can unlock any more. So no such
-//     error reaches it: the engine fails, and what is written to the log from then on goes nowhere. Who commits asks Failed.
-//   - A failed flush or compaction is tried again at once, and a failed manifest is written on. So an error is given back
-//     after a pause; a full disk refuses writes until there is room, anything else fails the engine; and once that has
-//     failed nothing on the disk changes any more: the next start decides from what was there then.
+//   - An error of its log makes it panic, at a rotation even with a mutex that nobody can unlock any more; one of its
+//     manifest leaves its lists of tables half changed. So no such error reaches it: the engine fails, and what is written
+//     there from then on goes nowhere. Who commits asks Failed.
+//   - A failed flush or compaction is tried again at once. So the error of a table is given back after a pause; a full disk
+//     refuses writes until there is room, anything else fails the engine.
+//
+// Once the engine has failed nothing on the disk changes any more: the next start decides from what was there then.
 type fence struct {
 	vfs.FS
 	e *Engine
@@ -23,7 +26,7 @@ type fence struct {
 
 const fencePause = 100 * time.Millisecond
 
-// check reports the outcome of a write that is not the log's.
+// check reports the outcome of a write to a table.
 func (f fence) check(err error) error {
 	if err == nil {
 		return nil
@@ -54,11 +57,15 @@ func (f fence) closed() error {
 	return nil
 }
 
-func isLog(name string) bool { return path.Ext(name) == ".log" }
+// unfailing says which files Pebble cannot go on without: its logs, its manifests, and what says which one holds.
+func unfailing(name string) bool {
+	base := path.Base(name)
+	return path.Ext(base) == ".log" || strings.HasPrefix(base, "MANIFEST-") || strings.HasPrefix(base, "marker.")
+}
 
 // open gives a file that is written to.
 func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error) {
-	if isLog(name) {
+	if unfailing(name) {
 		return f.openLog(open)
 	}
 	if err := f.closed(); err != nil {
@@ -94,7 +101,7 @@ func (f fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.O
 	return f.open(name, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, opts...) })
 }
 
-// OpenDir is for the syncs of directories, which Pebble does for its log too, and panics at their errors.
+// OpenDir is for the syncs of directories, which Pebble does for its log and manifest too, and panics at their errors.
 func (f fence) OpenDir(name string) (vfs.File, error) {
 	file, err := f.FS.OpenDir(name)
 	if err != nil {
@@ -117,7 +124,7 @@ func (f fence) Remove(name string) error {
 	return f.FS.Remove(name)
 }
 
-// fencedFile is a table or a manifest.
+// fencedFile is a table.
 type fencedFile struct {
 	vfs.File
 	f fence
