@@ -233,7 +233,7 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 // limitMemory has the collector work harder when the heap nears twice the cache and what the database holds outside of
 // it. GOMEMLIMIT, if set, goes before.
 func limitMemory(cache int64) {
-	const besides = 192 << 20
+	const besides = 128 << 20
 	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides)/2 {
 		debug.SetMemoryLimit(2*cache + besides)
 	}

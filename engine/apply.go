@@ -15,7 +15,11 @@ var (
 	ErrGap = errors.New("batches before this one are missing")
 	// ErrFork: the batch overlaps with one that is here already: its replica has two histories.
 	ErrFork = errors.New("the replica has forked")
+	// ErrClock: the stamp lies so far ahead that one bad clock would run away with all others.
+	ErrClock = errors.New("the clock of the replica is more than an hour ahead")
 )
+
+const maxAhead = 3600 * 1000 // ms
 
 // arrival is one key of a foreign batch on its way into the store.
 type arrival struct {
@@ -40,6 +44,12 @@ func (e *Engine) Apply(b *tlv.Batch) error {
 	}
 	if b.Stamp <= e.vector[b.Replica] {
 		return nil
+	}
+	if err := b.Validate(); err != nil {
+		return err
+	}
+	if b.Stamp.Millis() > e.Now()+maxAhead {
+		return fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, ErrClock)
 	}
 	if err := e.follows(b); err != nil {
 		return fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, err)
@@ -197,7 +207,9 @@ func (e *Engine) tell(a *arrival) {
 		e.takeIn(en)
 		return
 	}
-	if en.stale.CompareAndSwap(false, true) {
+	en.stale.Store(true)
+	if !en.listed {
+		en.listed = true
 		e.staleMu.Lock()
 		e.staleKeys = append(e.staleKeys, en)
 		e.staleMu.Unlock()

@@ -190,6 +190,7 @@ func (e *Engine) Refresh() {
 	for _, en := range list {
 		guard.RLock() // it may make an entry dirty
 		en.mu.Lock()
+		en.listed = false
 		e.takeIn(en)
 		en.mu.Unlock()
 		guard.RUnlock()

@@ -33,6 +33,7 @@ type entry struct {
 	counted   bool // in the visible count of keys
 	countedEx bool // in the visible count of keys with an expiry
 	natural   bool
+	listed    bool          // among Engine.staleKeys
 	flightOwn bool          // the operand of generation flight has the own contribution
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled

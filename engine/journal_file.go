@@ -5,12 +5,28 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
 // fileSegments keeps the segments as files of a directory.
-type fileSegments struct{ dir string }
+type fileSegments struct {
+	dir     string
+	buffers *sync.Pool // of *[]byte, of closed buffered segments
+}
+
+func newFileSegments(dir string) fileSegments {
+	return fileSegments{dir: dir, buffers: new(sync.Pool)}
+}
+
+// buffer gives memory that may hold anything: a buffered segment writes only what was appended.
+func (s fileSegments) buffer(size int) []byte {
+	if b, ok := s.buffers.Get().(*[]byte); ok && len(*b) == size {
+		return *b
+	}
+	return make([]byte, size)
+}
 
 type mappedFile struct {
 	f   *os.File
@@ -48,7 +64,7 @@ func (s fileSegments) fill(f *os.File, size int, buffered bool) (segmentFile, er
 		return nil, err
 	}
 	if buffered {
-		return &bufferedFile{f: f, mem: make([]byte, size)}, nil
+		return &bufferedFile{f: f, mem: s.buffer(size), free: s.buffers}, nil
 	}
 	return mapFile(f, size)
 }
@@ -130,8 +146,9 @@ func (m *mappedFile) Close() error {
 
 // bufferedFile holds the bytes in memory until they are synced.
 type bufferedFile struct {
-	f   *os.File
-	mem []byte
+	f    *os.File
+	mem  []byte
+	free *sync.Pool
 }
 
 func (b *bufferedFile) Bytes() []byte { return b.mem }
@@ -146,7 +163,11 @@ func (b *bufferedFile) Sync(from, to int) error {
 	return dataSync(b.f)
 }
 
-func (b *bufferedFile) Close() error { return b.f.Close() }
+// Close gives the memory to the next segment: nobody uses it any more.
+func (b *bufferedFile) Close() error {
+	b.free.Put(&b.mem)
+	return b.f.Close()
+}
 
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -118,7 +118,7 @@ func (e *Engine) openSegments() error {
 		return nil
 	}
 	dir := e.folder.path(journalFolder)
-	e.segments = fileSegments{dir: dir}
+	e.segments = newFileSegments(dir)
 	if !e.folder.fresh {
 		return nil
 	}
@@ -133,7 +133,7 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 		ErrorIfNotExists:            !fresh,
 		ErrorIfExists:               fresh,
 		ReadOnly:                    e.options.readOnly,
-		CacheSize:                   32 << 20,
+		CacheSize:                   96 << 20,
 		MemTableSize:                32 << 20,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       2,
