@@ -88,7 +88,7 @@ func (s *socket) tryReceive(fd uintptr) bool {
 	if s.in == nil {
 		s.in = s.buffers.get()
 	}
-	n, err := retry(syscall.Read, int(fd), s.in[len(s.in):cap(s.in)])
+	n, err := retry(sysRead, int(fd), s.in[len(s.in):cap(s.in)])
 	if errors.Is(err, syscall.EAGAIN) {
 		s.keep(s.in)
 		return false
@@ -125,7 +125,7 @@ func (s *socket) tryWrite(b []byte) (int, error) {
 }
 
 func (s *socket) tryTransmit(fd uintptr) bool {
-	s.wrote, s.writeErr = retry(syscall.Write, int(fd), s.out)
+	s.wrote, s.writeErr = retry(sysWrite, int(fd), s.out)
 	if errors.Is(s.writeErr, syscall.EAGAIN) {
 		s.wrote, s.writeErr = 0, nil
 	}
