@@ -14,6 +14,8 @@ import (
 //
 // Increments hold mu shared and change value alone; all else holds mu exclusively. What increments added is found later as
 // value - anchor (settle), so the short way costs one compare-and-swap and no bookkeeping.
+//
+// The order is that of use. Whoever looks for a key reads the second cache line, whoever then increments the first.
 type entry struct {
 	mu     sync.RWMutex
 	value  atomic.Int64  // what the key shows, clamped to int64; pending increments included
@@ -22,17 +24,18 @@ type entry struct {
 	used   atomic.Bool   // since the clock's hand passed
 	stale  atomic.Bool   // something has arrived that is not taken in
 	pins   atomic.Int32  // commands that are about to lock it; until then it stays cached
+	ring   int32         // index in the shard's ring
 
-	hash uint64
-	key  string // database byte, then the user's key
-	ring int32  // index in the shard's ring
+	key   string         // database byte, then the user's key
+	short [shortKey]byte // where key is, if it fits
+	hash  uint64
 
 	// All below: read under mu, written under mu exclusively.
-	gone      bool // no longer in the table
-	exists    bool // what the key shows, before its expiry is asked
-	counted   bool // in the visible count of keys
-	countedEx bool // in the visible count of keys with an expiry
-	natural   bool
+	gone      bool          // no longer in the table
+	exists    bool          // what the key shows, before its expiry is asked
+	counted   bool          // in the visible count of keys
+	countedEx bool          // in the visible count of keys with an expiry
+	natural   bool          // the kind that it shows
 	listed    bool          // among Engine.staleKeys
 	flightOwn bool          // the operand of generation flight has the own contribution
 	owner     tlv.ReplicaID // of the expiry in force
@@ -48,11 +51,9 @@ type entry struct {
 	pend   *pending // of generation gen; nil if that is 0
 	gen    uint64   // 0: nothing pending
 	flight uint64   // the generation whose operand a flush is committing or has committed
-
-	short [shortKey]byte // where key is, if it fits: beside the rest in the processor's cache, and no allocation of its own
 }
 
-const shortKey = 320 - 264 // fills the size class of the allocator
+const shortKey = 56 // fills the allocator's size class of 320 bytes
 
 // newEntry gives the entry of a key, empty and not yet in the table.
 func newEntry(hash uint64, db byte, key []byte) *entry {
