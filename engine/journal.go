@@ -164,7 +164,7 @@ func (j *journal) newSegment(number uint64, size int, buffered bool) (*segment, 
 // enter makes s the current segment. Called under mu, or before anybody else knows the journal.
 func (j *journal) enter(s *segment, sum uint32) {
 	s.start = Position(j.end.Load())
-	j.cur, j.off, j.touched = s, segmentHeader, 0
+	j.cur, j.off, j.touched = s, segmentHeader, min(touchAhead, len(s.mem)) // the preparer has asked for those
 	j.sum = crc32.Update(sum, castagnoli, s.mem[20:24])
 	j.end.Add(segmentHeader)
 }
@@ -198,7 +198,7 @@ func (j *journal) put(length uint32, body []byte) {
 }
 
 // touchAhead is how far ahead of the appends pages are asked for, in bytes.
-const touchAhead = 1 << 20
+const touchAhead = 4 << 20
 
 // askTouch has the next pages made writable in the background: a page fault at the first write to each costs more than
 // all the rest of its frames, and would be taken under the lock.
@@ -318,6 +318,9 @@ func (j *journal) preparer() {
 			continue
 		}
 		s, err := j.newSegment(number, j.size, buffered)
+		if err == nil && !buffered {
+			populate(s.mem[:min(touchAhead, len(s.mem))])
+		}
 		j.mu.Lock()
 		if err == nil && buffered != j.buffered {
 			j.askNext()
