@@ -102,7 +102,7 @@ func clientList(c *Context, args [][]byte) {
 func (c *Context) clientIDs(args [][]byte) ([]int64, bool) {
 	ids := make([]int64, len(args))
 	for i, arg := range args {
-		id, ok := parseInt(arg)
+		id, ok := ParseInt(arg)
 		if !ok {
 			c.Out.Error("ERR Invalid client ID")
 			return nil, false
@@ -151,7 +151,7 @@ func clientKill(c *Context, args [][]byte) {
 func (c *Context) killOption(f *killFilter, name, value []byte) (ok bool) {
 	switch {
 	case same(name, "id"):
-		if f.id, ok = parseInt(value); !ok || f.id < 1 {
+		if f.id, ok = ParseInt(value); !ok || f.id < 1 {
 			c.Out.Error("ERR client-id should be greater than 0")
 			return false
 		}

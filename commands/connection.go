@@ -118,7 +118,7 @@ func hello(c *Context, args [][]byte) {
 
 // protocol reads a version. False: it is wrong, and the reply is written.
 func (c *Context) protocol(arg []byte) (int, bool) {
-	n, isInt := parseInt(arg)
+	n, isInt := ParseInt(arg)
 	switch {
 	case !isInt:
 		c.Out.Error("ERR Protocol version is not an integer or out of range")

@@ -2,9 +2,9 @@ package commands
 
 import "math"
 
-// parseInt reads a decimal int64 as strictly as Redis: one way to write each number, so that what is read back is what was
+// ParseInt reads a decimal int64 as strictly as Redis: one way to write each number, so that what is read back is what was
 // written. No plus sign, no leading zero, no minus zero, no space, not empty.
-func parseInt(b []byte) (int64, bool) {
+func ParseInt(b []byte) (int64, bool) {
 	digits, negative := b, false
 	if len(b) > 0 && b[0] == '-' {
 		digits, negative = b[1:], true
@@ -22,15 +22,18 @@ func parseInt(b []byte) (int64, bool) {
 		}
 		n = n*10 + uint64(d-'0')
 	}
-	if negative {
-		return -int64(n), n <= -math.MinInt64
+	switch {
+	case negative && n <= -math.MinInt64:
+		return -int64(n), true
+	case !negative && n <= math.MaxInt64:
+		return int64(n), true
 	}
-	return int64(n), n <= math.MaxInt64
+	return 0, false
 }
 
 // integer reads an argument; false: it is none, and the reply is written.
 func (c *Context) integer(arg []byte) (int64, bool) {
-	n, ok := parseInt(arg)
+	n, ok := ParseInt(arg)
 	if !ok {
 		c.notInteger()
 	}
@@ -79,7 +82,7 @@ func parseBytes(b []byte) (int64, bool) {
 		end++
 	}
 	unit, ok := byteUnit(b[end:])
-	n, isInt := parseInt(b[:end])
+	n, isInt := ParseInt(b[:end])
 	if !ok || !isInt || n > math.MaxInt64/unit {
 		return 0, false
 	}

@@ -107,7 +107,7 @@ type setter = func(s *Server, value string) (apply func(), err error)
 
 func takeInt(lo, hi int64, put func(*Server, int64)) setter {
 	return func(s *Server, value string) (func(), error) {
-		n, ok := parseInt([]byte(value))
+		n, ok := ParseInt([]byte(value))
 		if !ok {
 			return nil, errors.New("argument couldn't be parsed into an integer")
 		}
@@ -197,7 +197,7 @@ func setLevel(s *Server, value string) (func(), error) {
 // setPeriod takes a duration ("1s", "250ms") or a whole number of milliseconds; 0: foreign data shows at once.
 func setPeriod(s *Server, value string) (func(), error) {
 	d, err := time.ParseDuration(value)
-	if n, ok := parseInt([]byte(value)); ok && n <= math.MaxInt64/int64(time.Millisecond) {
+	if n, ok := ParseInt([]byte(value)); ok && n <= math.MaxInt64/int64(time.Millisecond) {
 		d, err = time.Duration(n)*time.Millisecond, nil
 	}
 	if err != nil || d < 0 {

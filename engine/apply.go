@@ -32,7 +32,8 @@ type arrival struct {
 }
 
 // Apply merges a batch of another replica, durably before it returns; it shows after at most the update period. A batch
-// that is here already is skipped. ErrGap and ErrFork refuse it, ErrFailed says that its outcome is unknown.
+// that is here already is skipped. ErrGap, ErrFork and ErrClock refuse it, and an error of tlv what no replica can have
+// written; ErrFailed says that its outcome is unknown.
 func (e *Engine) Apply(b *tlv.Batch) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -70,12 +71,10 @@ func (e *Engine) Apply(b *tlv.Batch) error {
 func (e *Engine) follows(b *tlv.Batch) error {
 	have := e.vector[b.Replica]
 	switch {
-	case b.Replica == e.id || b.Replica == 0 || b.Stamp <= b.Prev:
+	case b.Replica == e.id || have > b.Prev:
 		return ErrFork
 	case have < b.Prev:
 		return ErrGap
-	case have > b.Prev:
-		return ErrFork
 	}
 	return nil
 }
@@ -83,9 +82,6 @@ func (e *Engine) follows(b *tlv.Batch) error {
 // arrive works out what one delta makes of the stored state of its key. A contribution at or below the version vector
 // that is not stored is known to be old, and is never let in again.
 func (e *Engine) arrive(b *tlv.Batch, d *tlv.Delta) (a arrival, err error) {
-	if len(d.Key) == 0 || d.Key[0] >= Databases || len(d.Key)-1 > MaxKey {
-		return a, fmt.Errorf("batch %d of replica %x: %w: key %q", b.Stamp, b.Replica, tlv.ErrMalformed, d.Key)
-	}
 	a.key, a.hash = string(d.Key), e.hash(d.Key[1:])
 	if a.all, err = e.storedState(a.hash, a.key); err != nil {
 		return a, err
@@ -242,8 +238,8 @@ type books struct {
 	index   int64 // ms under which the expiry index has the key; 0: it has not
 }
 
-// booksOf computes them from the view of the state. The index has a key under the time at which this replica is to carry out the expiry: its own
-// at once, another's after a grace.
+// booksOf computes them from the view of the state. The index has a key under the time at which this replica is to carry
+// out the expiry: its own at once, another's after a grace.
 func (e *Engine) booksOf(v *tlv.View) books {
 	b := books{exists: v.Exists, expires: v.Exists && v.Expiry.At != 0, index: v.Expiry.At}
 	if v.Expiry.At != 0 && v.Owner != e.id {

@@ -182,17 +182,8 @@ func (c *checker) compare(m *meta) {
 
 // journal reads all that the next start would replay.
 func (c *checker) journal(m mark) {
-	list, err := c.e.segments.List()
-	if err != nil {
-		c.problem("journal: %v", err)
-		return
-	}
-	found := false
-	for _, n := range list {
-		found = found || n == m.segment
-	}
-	if !found {
-		c.problem("journal: segment %d, where the database ends, is missing", m.segment)
+	if err := c.e.findMark(m); err != nil {
+		c.problem("%v", err)
 		return
 	}
 	frames, records, bytes := 0, 0, 0

@@ -3,9 +3,9 @@
 //
 // # What is promised
 //
-// All writes of this process show at once. A write whose Pipeline.Commit returned survives the death of the process; with
-// Always, and once Durable has reached its position, that of the machine. It is counted once. What other replicas did
-// (Apply) shows after at most the update period.
+// All writes of this process show at once. A write whose Pipeline.Commit returned survives the death of the process, and
+// with Always, once Durable has reached its position, that of the machine too: before that it has no reply, and survives
+// neither. It is counted once. What other replicas did (Apply) shows after at most the update period.
 //
 // # How
 //
@@ -13,10 +13,10 @@
 //	                   │ dirty
 //	             flush (every few ms to 2 s)
 //	                   ▼
-//	   one Pebble batch, synced: merge operands + version vector + journal mark
+//	   one Pebble batch, synced: deltas + counts + version vector + journal mark
 //
 // A flush begins with a cut: a moment when no pipeline is active. It draws the batch's stamp, starts the next generation
-// and notes the journal's end. What each dirty key did in the generation that ended becomes one operand. After the
+// and notes the journal's end. What each dirty key did in the generation that ended becomes one delta. After the
 // commit the journal before the mark is not needed any more; recovery opens the database and replays what lies behind.
 // If a commit fails nobody knows what the disk has: the engine refuses all further writes, and the next start decides.
 //
@@ -80,13 +80,13 @@ const (
 const AlwaysFresh time.Duration = -1
 
 const (
-	Databases = 16       // selectable, 0 to 15
-	MaxKey    = 64 << 10 // bytes
+	Databases = 16             // selectable, 0 to 15
+	MaxKey    = tlv.MaxKey - 1 // bytes: what a delta can carry, beside the database
 )
 
 // Options of Open. The zero value of each means its default.
 type Options struct {
-	// UpdatePeriod bounds how late foreign data shows; default 1 s. AlwaysFresh costs a read of the database per key and foreign batch.
+	// UpdatePeriod bounds how late foreign data shows; default 1 s. AlwaysFresh takes it in at the next access of the key.
 	UpdatePeriod time.Duration
 	// CacheSize bounds the memory of cached counters in bytes; default 256 MiB. What has not been flushed may exceed it for a while.
 	CacheSize int64

@@ -82,7 +82,7 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 			return e.fail(err)
 		}
 	}
-	at, _ := e.journal.Mark() // beyond what more journaled: it must not happen again, on top of what is applied later
+	at := e.journal.Mark() // beyond what more journaled: it must not happen again, on top of what is applied later
 	e.resume()
 	if n > 0 || more != nil {
 		if err := e.commit(batch, gen, stamp, at); err != nil {

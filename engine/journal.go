@@ -15,7 +15,7 @@ import (
 
 // The journal makes an acknowledged write durable before the database has it.
 //
-// It is a sequence of segments, files of one size that are preallocated and mapped into memory:
+// It is a sequence of segments, files of one size that are preallocated, and mapped into memory or buffered (segmentFile):
 //
 //	offset  0  magic "ACjournl"
 //	        8  format version, 4 B (all integers little-endian)
@@ -31,14 +31,14 @@ import (
 // beyond a torn one. Length 0 ends what was written; length 0xffffffff says that the next segment continues.
 //
 // The body of a frame is one or more records (record.go), which hold all together or not at all.
-// An append is a copy under a short lock: no system call, and it survives the death of the process in every mode.
+// An append is a copy under a short lock, without a system call. In a mapped segment it survives the death of the process.
 const (
 	journalMagic   = "ACjournl"
 	journalVersion = 1
 	segmentHeader  = 32
 	frameHeader    = 8
 	frameEnd       = 0xffffffff
-	// SegmentSize is the usual size of a segment in bytes; a greater frame gets a segment of its own size. What is mapped
+	// segmentSize is the usual size of a segment in bytes; a greater frame gets a segment of its own size. What is mapped
 	// counts as memory of the process, so segments are small.
 	segmentSize = 16 << 20
 )
@@ -52,7 +52,7 @@ type mark struct {
 	sum     uint32
 }
 
-// segment is one mapped file.
+// segment is one file, and the memory that appends are copied to.
 type segment struct {
 	number   uint64
 	mem      []byte
@@ -96,7 +96,7 @@ type journal struct {
 	next     *segment      // prepared; nil while the preparer works
 	buffered bool          // form of the segments to come
 	touched  int           // up to where cur's pages have been asked for
-	ready    *sync.Cond    // next was set or prepareErr changed; uses mu
+	ready    *sync.Cond    // next was set or prepErr changed; uses mu
 	prepErr  error         // why there is no next segment
 
 	syncMu  sync.Mutex // one sync at a time
@@ -145,6 +145,7 @@ func openJournal(store segmentStore, log *slog.Logger, size int, buffered bool, 
 	return j, nil
 }
 
+// newSegment makes a segment. The pages of its beginning are asked for here, the others as appends come near (askTouch).
 func (j *journal) newSegment(number uint64, size int, buffered bool) (*segment, error) {
 	f, err := j.store.Create(number, size, buffered)
 	if err != nil {
@@ -158,13 +159,16 @@ func (j *journal) newSegment(number uint64, size int, buffered bool) (*segment, 
 	binary.LittleEndian.PutUint32(h[20:], rand.Uint32())
 	binary.LittleEndian.PutUint32(h[24:], crc32.Checksum(h[:24], castagnoli))
 	clear(h[28:])
+	if !buffered {
+		populate(s.mem[:min(touchAhead, len(s.mem))])
+	}
 	return s, nil
 }
 
 // enter makes s the current segment. Called under mu, or before anybody else knows the journal.
 func (j *journal) enter(s *segment, sum uint32) {
 	s.start = Position(j.end.Load())
-	j.cur, j.off, j.touched = s, segmentHeader, min(touchAhead, len(s.mem)) // the preparer has asked for those
+	j.cur, j.off, j.touched = s, segmentHeader, min(touchAhead, len(s.mem))
 	j.sum = crc32.Update(sum, castagnoli, s.mem[20:24])
 	j.end.Add(segmentHeader)
 }
@@ -318,9 +322,6 @@ func (j *journal) preparer() {
 			continue
 		}
 		s, err := j.newSegment(number, j.size, buffered)
-		if err == nil && !buffered {
-			populate(s.mem[:min(touchAhead, len(s.mem))])
-		}
 		j.mu.Lock()
 		if err == nil && buffered != j.buffered {
 			j.askNext()
@@ -352,10 +353,10 @@ func (j *journal) NoRoom() bool {
 }
 
 // Mark is the place after the last frame.
-func (j *journal) Mark() (mark, Position) {
+func (j *journal) Mark() mark {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return mark{segment: j.cur.number, offset: uint64(j.off), sum: j.sum}, Position(j.end.Load())
+	return mark{segment: j.cur.number, offset: uint64(j.off), sum: j.sum}
 }
 
 // Sync makes durable all that is appended. One sync serves everybody who waits.

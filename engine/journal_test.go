@@ -115,7 +115,7 @@ func TestJournalRotation(t *testing.T) {
 		j := openTestJournal(t, s, size)
 		want := bodies(sizes...)
 		appendBodies(t, j, want)
-		end, _ := j.Mark()
+		end := j.Mark()
 		if err := j.Close(); err != nil {
 			t.Fatalf("%s: Close = %v", name, err)
 		}
@@ -179,9 +179,9 @@ func TestJournalFullDisk(t *testing.T) {
 	e := open(t, o)
 	prepared(e)
 	s.set(syscall.ENOSPC, nil)
-	for n, _ := e.journal.Mark(); ; {
+	for n := e.journal.Mark(); ; {
 		increment(t, e, "k", 1)
-		if now, _ := e.journal.Mark(); now.segment != n.segment {
+		if now := e.journal.Mark(); now.segment != n.segment {
 			break
 		}
 	}

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"slices"
 
@@ -120,25 +122,9 @@ func (w *walk) some(cursor, shards uint64) (next uint64, err error) {
 
 func (w *walk) sorted(start int) []found {
 	slices.SortFunc(w.list[start:], func(a, b found) int {
-		if a.hash != b.hash {
-			if a.hash < b.hash {
-				return -1
-			}
-			return 1
-		}
-		return compareStrings(a.key, b.key)
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.key, b.key))
 	})
 	return w.list
-}
-
-func compareStrings(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // stored collects what the database has from cursor up to limit, or until the page is full at the end of a group.
@@ -164,17 +150,10 @@ func (w *walk) stored(cursor, limit uint64) (next uint64, err error) {
 			break
 		}
 		if err := w.take(hash, k[stateKeyHeader:], it); err != nil {
-			return 0, closeWith(it, err)
+			return 0, errors.Join(err, it.Close())
 		}
 	}
 	return next, it.Close()
-}
-
-func closeWith(it *pebble.Iterator, err error) error {
-	if e := it.Close(); err == nil {
-		return e
-	}
-	return err
 }
 
 // take adds a stored key if it shows: by its cached entry if there is one, which knows what is not flushed.

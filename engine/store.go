@@ -14,8 +14,8 @@ import (
 // Keys of the database, by their first byte:
 //
 //	m                                  metadata, one record (meta)
-//	s  database  hash (8 B, big-endian)  key      state of a key (tlv.AppendState); values are merged
-//	x  at (8 B, big-endian, ms)  database  key    a key with this replica's expiry at that time
+//	s  database  hash (8 B, big-endian)  key      state of a key (tlv.AppendState), set or merged
+//	x  at (8 B, big-endian, ms)  database  key    a key whose expiry this replica is to carry out at that time (books)
 //
 // States are in the order of the keys' hash, which is the order of SCAN; the hash is SipHash-2-4 under a secret of the
 // store, so nobody can make keys that collide.

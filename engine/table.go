@@ -164,7 +164,7 @@ func (t *table) unlink(s *shard, e *entry) {
 }
 
 // evict drops clean entries of the shard that were not used since the hand passed, until it is within its part of
-// the limit or the hand has gone round twice. flushed is the last generation that is in the database; forget is told of
+// the limit or the hand has taken a few steps: a load pays for it, and evicts one entry on average. flushed is the last generation that is in the database; forget is told of
 // every entry that goes, which it may ask while it is locked.
 func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 	s := t.shard(hash)

@@ -2,7 +2,8 @@ package server
 
 import (
 	"bytes"
-	"math"
+
+	"atomiccounter/commands"
 )
 
 // lineState is what became of a line with a number.
@@ -43,38 +44,10 @@ func (s *scanner) anyNumber(in []byte) (int64, lineState) {
 	}
 	digits := in[min(s.at+1, end):end]
 	s.at, s.seen = end+2, 0
-	if n, ok := parseInt(digits); ok {
+	if n, ok := commands.ParseInt(digits); ok {
 		return n, complete
 	}
 	return 0, malformed
-}
-
-// parseInt reads an integer written the one way that Redis accepts: no sign but '-', no needless zero, no space.
-func parseInt(b []byte) (int64, bool) {
-	if len(b) == 1 && b[0] == '0' {
-		return 0, true
-	}
-	negative := len(b) > 0 && b[0] == '-'
-	if negative {
-		b = b[1:]
-	}
-	if len(b) == 0 || len(b) > 19 || b[0] == '0' {
-		return 0, false
-	}
-	n := uint64(0)
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	switch {
-	case negative && n <= math.MaxInt64+1:
-		return -int64(n), true
-	case !negative && n <= math.MaxInt64:
-		return int64(n), true
-	}
-	return 0, false
 }
 
 // shortNumber reads a line at p of a mark and one or two digits, and returns where the next line begins, or 0.

@@ -135,9 +135,13 @@ func (g generator) spoil(args []string) []string {
 	return args
 }
 
-// dangerous commands could end a server or a connection when changed.
+// dangerous commands could end a server or a connection when changed, or leave a server with room for one client.
 func dangerous(args []string) bool {
-	return oneOf(args[0], "SHUTDOWN") || len(args) > 1 && oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL")
+	if len(args) < 2 {
+		return oneOf(args[0], "SHUTDOWN")
+	}
+	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
+		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
 }
 
 func oneOf(s string, list ...string) bool {
