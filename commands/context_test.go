@@ -14,8 +14,14 @@ import (
 // newServer gives a server on a new store.
 func newServer(t testing.TB) *Server {
 	t.Helper()
+	return newServerAt(t, nil)
+}
+
+// newServerAt is newServer by another wall clock, in ms; nil: the system's.
+func newServerAt(t testing.TB, now func() int64) *Server {
+	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet})
+	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet, Now: now})
 	if err != nil {
 		t.Fatalf("Open = %v", err)
 	}

@@ -65,7 +65,7 @@ func (c *Context) expireTime(e expiryOption, name string) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	at, ok := e.at(n, c.Server.Engine.Now())
+	at, ok := e.at(n, c.Pipe.Now())
 	if !ok || n <= 0 {
 		c.badExpireTime(name)
 		return 0, false
@@ -97,7 +97,7 @@ func (c *Context) expire(args [][]byte, e expiryOption, name string) {
 	if !ok {
 		return
 	}
-	at, ok := e.at(n, c.Server.Engine.Now())
+	at, ok := e.at(n, c.Pipe.Now())
 	if !ok {
 		c.badExpireTime(name)
 		return
@@ -147,11 +147,11 @@ func persist(c *Context, args [][]byte) {
 }
 
 func ttl(c *Context, args [][]byte) {
-	c.expiry(args[1], func(at int64) int64 { return roundSeconds(max(at-c.Server.Engine.Now(), 0)) })
+	c.expiry(args[1], func(at int64) int64 { return roundSeconds(max(at-c.Pipe.Now(), 0)) })
 }
 
 func pTTL(c *Context, args [][]byte) {
-	c.expiry(args[1], func(at int64) int64 { return max(at-c.Server.Engine.Now(), 0) })
+	c.expiry(args[1], func(at int64) int64 { return max(at-c.Pipe.Now(), 0) })
 }
 
 func expireTime(c *Context, args [][]byte) { c.expiry(args[1], roundSeconds) }

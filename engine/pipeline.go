@@ -29,7 +29,7 @@ type Pipeline struct {
 	pos    Position // of the last frame since Commit
 	saw    bool     // something that is perhaps not synced was read
 	err    error    // of an append in mid-pipeline; Commit reports it
-	clock  int64    // Now, read once per pipeline at most; 0: not yet
+	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
@@ -40,6 +40,14 @@ type Pipeline struct {
 type hold struct {
 	e         *entry
 	exclusive bool
+}
+
+func (h hold) unlock() {
+	if h.exclusive {
+		h.e.mu.Unlock()
+	} else {
+		h.e.mu.RUnlock()
+	}
 }
 
 // maxGathered bounds the records a pipeline gathers before it appends them: commands in flight must fit into what the
@@ -55,7 +63,6 @@ func (p *Pipeline) begin() {
 	if !p.active {
 		p.guard.RLock()
 		p.active = true
-		p.clock = 0
 	}
 }
 
@@ -88,6 +95,7 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 
 // pause journals what is done so far and lets go of all locks, the guard included, in mid-pipeline.
 func (p *Pipeline) pause() {
+	p.clock = 0
 	if p.active {
 		p.publish()
 		p.guard.RUnlock()
@@ -121,16 +129,15 @@ func (p *Pipeline) publish() {
 
 func (p *Pipeline) release() {
 	for i := range p.held {
-		h := &p.held[i]
-		if h.exclusive {
-			h.e.mu.Unlock()
-		} else {
-			h.e.mu.RUnlock()
-		}
-		h.e = nil
+		p.held[i].unlock()
+		p.held[i].e = nil
 	}
 	p.held = p.held[:0]
 }
+
+// Now is the time in ms since the Unix epoch that the commands up to the next Commit go by. To compute their expiries from
+// another clock could put an expiry that is over into their future.
+func (p *Pipeline) Now() int64 { return p.now() }
 
 func (p *Pipeline) now() int64 {
 	if p.clock == 0 {
@@ -199,11 +206,7 @@ func (p *Pipeline) wait(e *entry, exclusive bool) {
 func (p *Pipeline) unlockLast() {
 	h := p.held[len(p.held)-1]
 	p.held = p.held[:len(p.held)-1]
-	if h.exclusive {
-		h.e.mu.Unlock()
-	} else {
-		h.e.mu.RUnlock()
-	}
+	h.unlock()
 }
 
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
