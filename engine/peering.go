@@ -6,7 +6,29 @@ import (
 	"atomiccounter/tlv"
 )
 
-// What the replication protocol (package replica) answers and the commands write out. Both import only this package.
+// What the replication protocol (package replica) is asked and answers, and the commands read and write out: both import
+// only this package.
+
+// SyncRequest is CSYNC 1 <id> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT id ...] without BLOCK, which is for whoever
+// waits for the answer not to be empty.
+type SyncRequest struct {
+	Version int64         // of the protocol; of an unknown one nothing else of the request was read
+	ID      tlv.ReplicaID // of the caller
+	Life    uint64
+	Vector  tlv.Vector      // what is durable there: its acknowledgement
+	Except  []tlv.ReplicaID // whose batches it does not want now; each by an EXCEPT of its own
+	Bytes   int64           // of batches, about; 0: the default
+}
+
+// SnapRequest is CSNAP 1 <id> <life> [RESUME <snapshot> <cursor>] [BYTES n].
+type SnapRequest struct {
+	Version  int64
+	ID       tlv.ReplicaID
+	Life     uint64
+	Snapshot string // "": a new one
+	Cursor   []byte
+	Bytes    int64 // of the page, about; 0: the default
+}
 
 // SyncAnswer is the answer to CSYNC: what the caller lacks.
 type SyncAnswer struct {
