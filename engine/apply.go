@@ -266,6 +266,11 @@ func (e *Engine) tell(a *arrival) {
 	}
 	en.foreign.incoming = &a.all
 	en.books = a.after
+	if len(e.transfer.Replace) > 0 { // incoming does not have all that is in other
+		e.replaceForked(&en.foreign.other)
+		e.takeIn(en)
+		return
+	}
 	if v := en.ahead(e.id); v.Exists != en.exists || v.Exists && en.differs(&v) {
 		e.takeIn(en)
 		return

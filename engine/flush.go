@@ -80,7 +80,7 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	gen := e.gen.Load()
 	e.cutStamp.Store(uint64(stamp))
 	e.gen.Store(gen + 1)
-	if n > 0 || more != nil {
+	if n > 0 {
 		e.lastCut.Store(uint64(stamp))
 	}
 	if more != nil {
@@ -92,7 +92,7 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	at := e.journal.Mark() // beyond what more journaled: it must not happen again, on top of what is applied later
 	e.resume()
 	if n > 0 || more != nil {
-		if err := e.commit(batch, gen, stamp, at); err != nil {
+		if err := e.commit(batch, gen, n > 0, stamp, at); err != nil {
 			return e.fail(fmt.Errorf("flush: %w", err))
 		}
 	}
@@ -107,12 +107,11 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	return nil
 }
 
-func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mark) error {
+// commit writes what the keys did in generation gen. If publish is set, peers get it as a batch.
+func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at mark) error {
 	b := tlv.Batch{Replica: e.id, Prev: e.vector.Entry(e.id).Stamp, Stamp: stamp, Life: e.Life()}
-	w := deltaWriter{e: e, batch: batch, gen: gen, logs: e.flags&metaLogging != 0 || e.options.publish != nil}
-	if w.logs {
-		w.log = tlv.BeginBatch(e.logBuffer[:0], &b)
-	}
+	w := deltaWriter{e: e, batch: batch, gen: gen, logs: publish && (e.flags&metaLogging != 0 || e.options.publish != nil)}
+	w.log = tlv.BeginBatch(e.logBuffer[:0], &b)
 	for i := range e.table.shards {
 		for _, en := range e.table.shards[i].sortFlight() {
 			if err := w.write(en); err != nil {
@@ -120,17 +119,18 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 			}
 		}
 	}
-	if w.logs {
-		w.log = tlv.EndBatch(w.log, 0)
-		if e.logBuffer = w.log; cap(e.logBuffer) > maxBatchSize {
-			e.logBuffer = nil
+	w.log = tlv.EndBatch(w.log, 0)
+	if e.logBuffer = w.log; cap(e.logBuffer) > maxBatchSize {
+		e.logBuffer = nil
+	}
+	landed := func() {}
+	if publish {
+		var err error
+		if landed, err = e.note(batch, logged{replica: e.id, prev: b.Prev, stamp: stamp, keys: w.keys}, func() []byte { return w.log }); err != nil {
+			return err
 		}
+		e.vector.Put(b.Entry())
 	}
-	landed, err := e.note(batch, logged{replica: e.id, prev: b.Prev, stamp: stamp, keys: w.keys}, func() []byte { return w.log })
-	if err != nil {
-		return err
-	}
-	e.vector.Put(b.Entry())
 	if err := errors.Join(e.history.write(batch), batch.Set([]byte{metaPrefix}, e.meta(at), nil)); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 	e.mark, e.batchSize = at, min(batch.Len(), maxBatchSize)
 	landed()
 	e.proclaim()
-	if e.options.publish != nil {
+	if e.options.publish != nil && publish {
 		e.options.publish(w.log)
 	}
 	return e.removeReplayed()
