@@ -202,8 +202,7 @@ func (e *Engine) joinPage(a *arrival) {
 	}
 	e.replaceForked(mine)
 	mine.Merge(&add)
-	a.state = mine.Clone()
-	a.state.Collect(e.covers)
+	a.keep(e.covers)
 }
 
 // replaceForked forgets what is here of former IDs that forked: the snapshot says what they added.
@@ -379,8 +378,7 @@ func (e *Engine) Scrub() error {
 			return err
 		}
 		return e.rework(deltas, func(a *arrival) {
-			a.state = a.all.Clone()
-			a.state.Collect(e.covers)
+			a.keep(e.covers)
 		})
 	})
 }
