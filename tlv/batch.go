@@ -97,16 +97,24 @@ func repeatedKey(deltas []Delta) int {
 // AppendBatch appends b as one record, which is less than 4 GiB. It allocates nothing if buf has room.
 func AppendBatch(buf []byte, b *Batch) []byte {
 	start := len(buf)
+	buf = BeginBatch(buf, b)
+	for i := range b.Deltas {
+		buf = AppendDelta(buf, &b.Deltas[i])
+	}
+	return EndBatch(buf, start)
+}
+
+// BeginBatch begins to append b, for who has its deltas one at a time: AppendDelta appends each, EndBatch ends it.
+func BeginBatch(buf []byte, b *Batch) []byte {
 	buf = openRecord(buf)
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Replica))
 	buf = AppendTinyZip(buf, uint64(b.Prev))
 	buf = AppendTinyZip(buf, uint64(b.Stamp))
-	buf = AppendTinyZip(buf, b.Life)
-	for i := range b.Deltas {
-		buf = AppendDelta(buf, &b.Deltas[i])
-	}
-	return closeRecord(buf, start, 'B')
+	return AppendTinyZip(buf, b.Life)
 }
+
+// EndBatch ends what BeginBatch began when buf had start bytes.
+func EndBatch(buf []byte, start int) []byte { return closeRecord(buf, start, 'B') }
 
 // AppendDelta appends d as one record.
 func AppendDelta(buf []byte, d *Delta) []byte {
