@@ -53,6 +53,7 @@ var params = []param{
 	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
 	keptAs("bind", func(s *Server) string { return s.Config.settings.Bind }),
 	keptAs("port", func(s *Server) string { return strconv.Itoa(s.Port) }),
+	keptAs("repl-backlog-size", func(s *Server) string { return strconv.FormatInt(s.Config.Backlog(), 10) }),
 	keptAs("protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) }),
 
 	{"databases", fixed(strconv.Itoa(engine.Databases)), nil},

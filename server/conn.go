@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
-	"time"
 
 	"atomiccounter/commands"
 )
@@ -21,6 +21,7 @@ type conn struct {
 	sock    *socket
 	out     *outbox
 	log     *slog.Logger
+	ending  atomic.Bool // hangUp was called
 }
 
 func (s *Server) newConn(nc net.Conn, c *commands.Client) (*conn, error) {
@@ -77,7 +78,15 @@ func (c *conn) respond() error {
 		if r.Close {
 			return closing(r.Err)
 		}
-		if !r.More {
+		switch {
+		case r.Wait != nil:
+			c.sock.keep(rest)
+			c.dropReplies()
+			if err := c.wait(r.Wait); err != nil {
+				return err
+			}
+			*replies, rest = c.sock.buffers.get(), c.sock.in
+		case !r.More:
 			c.sock.keep(rest)
 			return nil
 		}
@@ -101,7 +110,10 @@ func closing(err error) error {
 }
 
 // hangUp ends the conversation after the round in progress. Any goroutine may call it.
-func (c *conn) hangUp() error { return c.sock.SetReadDeadline(time.Unix(1, 0)) }
+func (c *conn) hangUp() error {
+	c.ending.Store(true) // before the deadline, which wait takes back
+	return c.sock.interrupt()
+}
 
 // kill ends the connection at once. Any goroutine may call it; it does not wait.
 func (c *conn) kill() {

@@ -76,6 +76,15 @@ func (s *socket) fill() error {
 	return s.readErr
 }
 
+// interrupt makes who waits in fill or idle return os.ErrDeadlineExceeded, now or when it is called next. Any goroutine may
+// call it.
+func (s *socket) interrupt() error { return s.SetReadDeadline(time.Unix(1, 0)) }
+
+// idle waits to be interrupted, and reads nothing. It does not notice when the client goes.
+func (s *socket) idle() error {
+	return s.raw.Read(func(uintptr) bool { return false })
+}
+
 func (s *socket) grow() {
 	in := make([]byte, len(s.in), 2*cap(s.in))
 	copy(in, s.in)
