@@ -26,7 +26,9 @@ type fakeNode struct {
 	heard  map[tlv.ReplicaID]time.Time
 }
 
-func (n *fakeNode) Sync(_ string, r engine.SyncRequest) (engine.SyncAnswer, error) { return n.answer(r) }
+func (n *fakeNode) Sync(_ string, r engine.SyncRequest) (engine.SyncAnswer, error) {
+	return n.answer(r)
+}
 func (n *fakeNode) Snap(_ string, r engine.SnapRequest) (engine.SnapAnswer, error) { return n.page(r) }
 func (n *fakeNode) Peers() []engine.PeerStatus                                     { return n.peers }
 func (n *fakeNode) Forget(id tlv.ReplicaID)                                        { n.forgot = append(n.forgot, id) }

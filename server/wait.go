@@ -18,7 +18,10 @@ func (c *conn) wait(w *commands.Wait) error {
 		return nil
 	}
 	c.client.Blocked.Store(true)
-	defer c.client.Blocked.Store(false)
+	defer func() {
+		c.client.Active.Store(time.Now().UnixNano()) // the wait was no idleness
+		c.client.Blocked.Store(false)
+	}()
 	if err := c.sock.SetReadDeadline(w.Until); err != nil {
 		return err
 	}
