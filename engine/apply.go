@@ -62,7 +62,7 @@ func (e *Engine) Apply(b *tlv.Batch) error {
 	return e.land(list, func(batch *pebble.Batch) (func(), error) {
 		e.vector.Put(b.Entry())
 		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
-		return e.note(batch, l, func() []byte { return tlv.AppendBatch(nil, b) })
+		return e.note(batch, l, func() []byte { return tlv.AppendBatch(make([]byte, 0, len(list)*roomPerKey), b) })
 	})
 }
 
@@ -83,22 +83,35 @@ func (e *Engine) follows(b *tlv.Batch) error {
 }
 
 // arrive works out what deltas make of the stored states of their keys: join is called for each with the state as it is
-// in all. The list is in the order of the store, which reads them faster so.
+// in all. The list is in the order of the store, which reads and takes them faster so.
 func (e *Engine) arrive(deltas []tlv.Delta, join func(*arrival)) ([]arrival, error) {
 	list := make([]arrival, len(deltas))
-	for i := range deltas {
-		key := string(deltas[i].Key)
-		list[i] = arrival{hash: e.hash(deltas[i].Key[1:]), key: key, delta: &deltas[i].State}
+	for n, place := range e.inOrder(deltas) {
+		d := &deltas[place.index]
+		list[n] = arrival{hash: place.hash, key: string(d.Key), delta: &d.State}
 	}
-	slices.SortFunc(list, func(a, b arrival) int {
-		return cmp.Or(cmp.Compare(a.key[0], b.key[0]), cmp.Compare(a.hash, b.hash))
-	})
 	r := stateReader{e: e}
 	var err error
 	for i := 0; i < len(list) && err == nil; i++ {
 		err = e.weigh(&r, &list[i], join)
 	}
 	return list, errors.Join(err, r.close())
+}
+
+// place is where a delta's key stands in the store.
+type place struct {
+	hash  uint64
+	index int32
+	db    byte
+}
+
+func (e *Engine) inOrder(deltas []tlv.Delta) []place {
+	order := make([]place, len(deltas))
+	for i := range deltas {
+		order[i] = place{e.hash(deltas[i].Key[1:]), int32(i), deltas[i].Key[0]}
+	}
+	slices.SortFunc(order, func(a, b place) int { return cmp.Or(cmp.Compare(a.db, b.db), cmp.Compare(a.hash, b.hash)) })
+	return order
 }
 
 func (e *Engine) weigh(r *stateReader, a *arrival, join func(*arrival)) (err error) {
@@ -115,20 +128,34 @@ func (e *Engine) weigh(r *stateReader, a *arrival, join func(*arrival)) (err err
 // join merges the delta of a batch. A contribution at or below the version vector that is not stored is known to be old,
 // and is never let in again.
 func (e *Engine) join(a *arrival, b *tlv.Batch) {
-	delta := tlv.State{Resets: a.delta.Resets}
-	for _, c := range a.delta.Contributions {
-		if c.Replica != e.id && !e.covers(c.Replica, c.Rev) {
-			if mutation == mergeAdds {
-				addUp(&a.all, &c)
-			}
-			delta.Contributions = append(delta.Contributions, c)
-		}
+	delta := a.delta
+	if slices.ContainsFunc(delta.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) }) {
+		d := a.delta.Clone()
+		d.Contributions = slices.DeleteFunc(d.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) })
+		delta = &d
 	}
-	a.all.Merge(&delta)
-	a.state = a.all.Clone()
-	a.state.Collect(func(id tlv.ReplicaID, s tlv.Stamp) bool {
+	if mutation == mergeAdds {
+		delta = addUp(&a.all, delta)
+	}
+	a.all.Merge(delta)
+	a.keep(func(id tlv.ReplicaID, s tlv.Stamp) bool {
 		return id == b.Replica && s <= b.Stamp || e.covers(id, s)
 	})
+}
+
+// isOld says that a contribution is not to be let in.
+func (e *Engine) isOld(c *tlv.Contribution) bool {
+	return c.Replica == e.id || e.covers(c.Replica, c.Rev)
+}
+
+// keep makes state what is to be stored of all.
+func (a *arrival) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
+	a.state = a.all
+	if len(a.all.Resets) == 0 && !slices.ContainsFunc(a.all.Contributions, func(c tlv.Contribution) bool { return c.Closed }) {
+		return // the two may share: state is written before all is given away
+	}
+	a.state = a.all.Clone()
+	a.state.Collect(covered)
 }
 
 // stateReader reads states in ascending order. The caller holds commitMu: the database does not change meanwhile.
@@ -179,11 +206,14 @@ func (e *Engine) storedState(r *stateReader, hash uint64, key string) (tlv.State
 	return s, err
 }
 
+// roomPerKey is what a key takes in a Pebble batch, about, in bytes.
+const roomPerKey = 128
+
 // land commits what has arrived, synced, and what more adds to the same batch; what that returns is called after the
 // commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then told of what
 // it missed, because none runs between the commit and the telling.
 func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) error {
-	batch := e.db.NewBatch()
+	batch := e.db.NewBatchWithSize(min(1<<10+len(list)*roomPerKey, maxBatchSize))
 	defer batch.Close()
 	var value []byte
 	for i := range list {

@@ -68,6 +68,9 @@ func (e *Engine) Abandon() error {
 	return errors.Join(e.journal.Close(), e.db.Close(), e.folder.lock.Close())
 }
 
+// SyncJournal syncs what is journaled, which on a Disk nobody else does.
+func (e *Engine) SyncJournal() error { return e.journal.Sync() }
+
 const (
 	pageSize   = 4096
 	sectorSize = 512

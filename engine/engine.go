@@ -20,12 +20,22 @@
 // commit the journal before the mark is not needed any more; recovery opens the database and replays what lies behind.
 // If a commit fails nobody knows what the disk has: the engine refuses all further writes, and the next start decides.
 //
+// # Replication
+//
+// The engine knows no peer, but all that a protocol between peers needs (package replica): a flush publishes a batch, kept
+// with those of others in a bounded log (Batches, TrimLog); Vector says what is stored and synced, and News when it grew;
+// Apply takes in the next batch of another replica; Snapshot and BeginTransfer bring the state to one that comes too late
+// (transfer.go). A store that lost what it had published takes a new ID (history.go, rename.go). Merge joins states of
+// counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
+// entries in the cache when their update period is over.
+//
 // # Directory
 //
 //	FORMAT    "atomiccounter 2\n": the version of all that follows
 //	LOCK      held by the process that has the directory open
 //	journal/  segments (journal.go)
 //	db/       Pebble (store.go)
+//	COPY      only in a copy made by Backup: the next Open takes a new replica ID
 package engine
 
 import (

@@ -146,8 +146,7 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 				a.all.Contributions = slices.DeleteFunc(a.all.Contributions, func(c tlv.Contribution) bool { return c.Replica == id })
 				a.all.Resets = slices.DeleteFunc(a.all.Resets, func(r tlv.Reset) bool { return r.Replica == id })
 			}
-			a.state = a.all.Clone()
-			a.state.Collect(e.covers)
+			a.keep(e.covers)
 		})
 	})
 	return keys, err

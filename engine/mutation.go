@@ -13,8 +13,13 @@ const (
 )
 
 // addUp is the mistake mergeAdds.
-func addUp(s *tlv.State, c *tlv.Contribution) {
-	if mine := s.Contribution(c.Replica); mine != nil && c.Last != 0 && !c.Closed {
-		c.Total = c.Total.Add(mine.Total)
+func addUp(s, delta *tlv.State) *tlv.State {
+	d := delta.Clone()
+	for i := range d.Contributions {
+		c := &d.Contributions[i]
+		if mine := s.Contribution(c.Replica); mine != nil && c.Last != 0 && !c.Closed {
+			c.Total = c.Total.Add(mine.Total)
+		}
 	}
+	return &d
 }

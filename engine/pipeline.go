@@ -104,6 +104,10 @@ func (p *Pipeline) pause() {
 	}
 }
 
+// Pause journals what the commands so far did and lets go of all locks, for one that goes on to call the engine itself or
+// waits. What Commit gives later includes it.
+func (p *Pipeline) Pause() { p.pause() }
+
 func (p *Pipeline) takeErr() error {
 	err := p.err
 	p.err = nil

@@ -118,6 +118,7 @@ func (e *Engine) readHistory() error {
 		return err
 	}
 	e.former = e.history.former
+	e.proclaim()
 	if err := e.readLog(); err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (m *member) fetch(s *Snapshot, source tlv.ReplicaID, steps int) {
 		if err != nil {
 			m.t.Fatalf("Page = %v", err)
 		}
-		if err := m.MergePage(page, next, keys); err != nil {
+		if err := m.MergePage(page, next, t.Done+keys); err != nil {
 			m.t.Fatalf("MergePage = %v", err)
 		}
 		if len(next) == 0 {

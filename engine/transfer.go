@@ -18,7 +18,8 @@ import (
 //   - A contribution of a page is let in if it is beyond the version vector as it is then.
 //   - One that is stored here, and that the snapshot lacks though its vector V covers it, was closed.
 //   - While it is not finished no batch is applied of a replica whose entry is below V: it could bring to life for good what
-//     an empty page has left out. Who replaces an unfinished transfer by another goes on holding back what that held.
+//     an empty page has left out. Who replaces an unfinished transfer by another goes on holding back what that held,
+//     also when the other is finished, if it did not bring as much: then only a further transfer can bring it.
 //   - At the end the vector becomes the pointwise maximum, but for the entry of this replica.
 
 // Transfer is a state transfer that is not finished.
@@ -31,6 +32,7 @@ type Transfer struct {
 	Keys     int64      // in all, about
 	Done     int64      // keys merged
 	Bytes    int64      // of pages
+	Complete bool       // all pages are merged; it is to be finished
 }
 
 // transfer is the record under t, in JSON.
@@ -89,7 +91,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 	for _, v := range t.Vector {
 		e.clock.pass(v.Stamp)
 	}
-	t.Cursor, t.Done, t.Bytes = nil, 0, 0
+	t.Cursor, t.Done, t.Bytes, t.Complete = nil, 0, 0, false
 	t.Hold = slices.Clone(e.transfer.Hold)
 	t.Hold.Merge(t.Vector)
 	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
@@ -131,9 +133,9 @@ func (e *Engine) readTransfer() error {
 	return nil
 }
 
-// MergePage merges a page of the snapshot, with keys in it, synced; next is where the page after it begins. It shows after
-// at most the update period. An error of tlv says that the page is malformed; nothing of it is merged then.
-func (e *Engine) MergePage(page, next []byte, keys int64) error {
+// MergePage merges a page of the snapshot, synced; next is where the page after it begins, empty if there is none, and done
+// how many keys there are up to there. It shows after at most the update period. An error of tlv says that the page is malformed; nothing of it is merged then.
+func (e *Engine) MergePage(page, next []byte, done int64) error {
 	deltas, err := tlv.ParseDeltas(page)
 	if err != nil {
 		return fmt.Errorf("page: %w", err)
@@ -149,7 +151,7 @@ func (e *Engine) MergePage(page, next []byte, keys int64) error {
 	}
 	t := e.transfer
 	t.Cursor = slices.Clone(next)
-	t.Done += keys
+	t.Done, t.Complete = done, len(next) == 0
 	t.Bytes += int64(len(page))
 	err = e.land(list, func(batch *pebble.Batch) (func(), error) {
 		err := t.write(batch)
@@ -200,8 +202,7 @@ func (e *Engine) joinPage(a *arrival) {
 	}
 	e.replaceForked(mine)
 	mine.Merge(&add)
-	a.state = mine.Clone()
-	a.state.Collect(e.covers)
+	a.keep(e.covers)
 }
 
 // replaceForked forgets what is here of former IDs that forked: the snapshot says what they added.
@@ -225,12 +226,20 @@ func (e *Engine) FinishTransfer() error {
 	}
 	t := e.transfer
 	batch := e.db.NewBatch()
-	err := errors.Join(forgetMet(batch), batch.Delete([]byte{transferPrefix}, nil))
+	err := forgetMet(batch)
 	for _, v := range t.Vector {
 		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
 			e.vector.Put(v)
 			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
 		}
+	}
+	next := transfer{Transfer: Transfer{Hold: slices.DeleteFunc(t.Hold, func(h tlv.VectorEntry) bool {
+		return e.vector.Entry(h.Replica).Stamp >= h.Stamp || h.Replica == e.id
+	})}}
+	if len(next.Hold) > 0 {
+		err = errors.Join(err, next.write(batch))
+	} else {
+		err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil))
 	}
 	if err != nil {
 		batch.Close()
@@ -240,7 +249,7 @@ func (e *Engine) FinishTransfer() error {
 	if err := e.commitMeta(batch); err != nil {
 		return err
 	}
-	e.transfer = transfer{}
+	e.transfer = next
 	e.proclaim()
 	select {
 	case e.litter <- struct{}{}:
@@ -369,8 +378,7 @@ func (e *Engine) Scrub() error {
 			return err
 		}
 		return e.rework(deltas, func(a *arrival) {
-			a.state = a.all.Clone()
-			a.state.Collect(e.covers)
+			a.keep(e.covers)
 		})
 	})
 }

@@ -63,7 +63,7 @@ type (
 	// MergePage has the store take in a page of it, durably: Done.
 	MergePage struct {
 		Page, Next []byte
-		Keys       int64 // in it
+		Done       int64 // keys up to its end
 	}
 	// FinishTransfer has the store make the snapshot's vector its own: Done.
 	FinishTransfer struct{}

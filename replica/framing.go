@@ -1,7 +1,6 @@
 package replica
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -16,7 +15,13 @@ const (
 	maxLine   = 64 << 10
 )
 
-var errFraming = errors.New("not a reply of this protocol")
+// framingError says what is not a frame of RESP2, or beyond the limits. It wraps nothing, because the client shows only
+// what is wrapped of the errors of a connection that it has just made.
+type framingError string
+
+func (e framingError) Error() string { return "not a reply of this protocol: " + string(e) }
+
+func malformed(format string, args ...any) error { return framingError(fmt.Sprintf(format, args...)) }
 
 // framing follows the frames of RESP2 in a stream of bytes, and finds the first that is malformed or beyond the limits.
 type framing struct {
@@ -38,7 +43,7 @@ func (f *framing) follow(b []byte) error {
 		b = b[1:]
 		f.line = append(f.line, c)
 		if len(f.line) > maxLine {
-			return fmt.Errorf("%w: a line of more than %d bytes", errFraming, maxLine)
+			return malformed("a line of more than %d bytes", maxLine)
 		}
 		if c != '\n' {
 			continue
@@ -54,7 +59,7 @@ func (f *framing) follow(b []byte) error {
 // header looks at a complete line.
 func (f *framing) header() error {
 	if len(f.line) < 3 || f.line[len(f.line)-2] != '\r' {
-		return fmt.Errorf("%w: %.50q", errFraming, f.line)
+		return malformed("%.50q", f.line)
 	}
 	f.element()
 	switch f.line[0] {
@@ -72,11 +77,11 @@ func (f *framing) header() error {
 			f.open = append(f.open, n)
 		}
 		if err == nil && len(f.open) > maxDepth {
-			err = fmt.Errorf("%w: arrays %d deep", errFraming, len(f.open))
+			err = malformed("arrays %d deep", len(f.open))
 		}
 		return err
 	}
-	return fmt.Errorf("%w: %.50q", errFraming, f.line)
+	return malformed("%.50q", f.line)
 }
 
 // element counts one off the innermost array that is not complete.
@@ -97,11 +102,11 @@ func (f *framing) length(limit int64) (n int64, err error) {
 	}
 	for _, c := range digits {
 		if n = n*10 + int64(c-'0'); c < '0' || c > '9' || n > limit {
-			return -1, fmt.Errorf("%w: a length of %.50q", errFraming, digits)
+			return -1, malformed("a length of %.50q", digits)
 		}
 	}
 	if len(digits) == 0 {
-		return -1, fmt.Errorf("%w: no length", errFraming)
+		return -1, malformed("no length")
 	}
 	return n, nil
 }

@@ -22,9 +22,6 @@ type intake struct {
 	behind  time.Time // since when the peer's state is needed; zero: it is not
 }
 
-// needsState says whether batches alone will not do.
-func (n *intake) needsState() bool { return n.answer.NeedState || n.gaps >= 2 }
-
 // refusal says why a replica's batches are not taken from this peer, and until when; a zero until is for good.
 type refusal struct {
 	state State
@@ -177,7 +174,7 @@ func (p *Puller) takenIn() Action {
 		return p.trouble(Refused, slog.LevelWarn, errors.New("the peer has news, it says, and sends none"))
 	}
 	p.failed = 0
-	if n.needsState() || p.self.Transfer != nil || p.self.NeedsState {
+	if p.needsState() || p.self.Transfer != nil || p.self.NeedsState {
 		return Claim{n.answer.ID, n.answer.Vector}
 	}
 	return p.goOn()
@@ -194,12 +191,19 @@ func (p *Puller) empty() bool {
 	return a.Left > 0 || ok && asked.Block > 0 && p.now.Sub(p.intake.sent) < asked.Block/2
 }
 
+// needsState says whether it takes the peer's state to get what the peer has.
+func (p *Puller) needsState() bool {
+	a := p.intake.answer
+	has := func(h tlv.VectorEntry) bool { return a.Vector.Entry(h.Replica).Stamp >= h.Stamp }
+	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.self.held(), has)
+}
+
 // lag says how far behind the peer this store is, now that it has taken in an answer.
 func (p *Puller) lag() {
 	n := &p.intake
 	p.status.LagBatches, p.status.LagKeys, p.status.LagMillis = n.answer.Left, n.answer.LeftKeys, 0
 	switch {
-	case n.needsState():
+	case p.needsState():
 		if n.behind.IsZero() {
 			n.behind = p.now
 		}

@@ -71,6 +71,7 @@ type storeStatus struct {
 	deadline   time.Time
 	logs       bool             // it keeps the log
 	transfer   *engine.Transfer // not finished
+	hold       tlv.Vector       // replicas below it are held back, also after the transfer
 	needsState bool
 }
 
@@ -107,7 +108,7 @@ func (n *Node) lookAtTransfer() {
 	needs := n.engine.NeedsState()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.store.transfer, n.store.needsState = nil, needs
+	n.store.transfer, n.store.hold, n.store.needsState = nil, t.Hold, needs
 	if ok {
 		n.store.transfer = &t
 	}
@@ -171,7 +172,7 @@ func (n *Node) step(l *link, ev Event) Action {
 // self is what the store says of itself. The caller holds mu.
 func (n *Node) self() Self {
 	return Self{ID: n.engine.ReplicaID(), Life: n.engine.Life(), Vector: n.engine.Vector(), True: n.engine.True,
-		Confirmed: n.store.confirmed, Transfer: n.store.transfer, NeedsState: n.store.needsState}
+		Confirmed: n.store.confirmed, Transfer: n.store.transfer, Hold: n.store.hold, NeedsState: n.store.needsState}
 }
 
 // carryOut does what a puller wants of the store or the node, and says what came of it. false: it wants something else.
@@ -188,9 +189,12 @@ func (n *Node) carryOut(l *link, a Action) (Event, bool) {
 	case BeginTransfer:
 		return n.transferred(n.engine.BeginTransfer(a.Transfer)), true
 	case MergePage:
-		return n.transferred(n.engine.MergePage(a.Page, a.Next, a.Keys)), true
+		return n.transferred(n.engine.MergePage(a.Page, a.Next, a.Done)), true
 	case FinishTransfer:
-		return n.transferred(n.engine.FinishTransfer()), true
+		before := n.engine.Vector()
+		err := n.engine.FinishTransfer()
+		n.heardOf(before)
+		return n.transferred(err), true
 	}
 	return nil, false
 }
@@ -203,6 +207,17 @@ func (n *Node) take(b *tlv.Batch) Event {
 		n.heard[b.Replica] = n.o.now()
 	}
 	return Done{err}
+}
+
+// heardOf notes what a transfer has brought.
+func (n *Node) heardOf(before tlv.Vector) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range n.engine.Vector() {
+		if e.Stamp > before.Entry(e.Replica).Stamp {
+			n.heard[e.Replica] = n.o.now()
+		}
+	}
 }
 
 func (n *Node) transferred(err error) Event {

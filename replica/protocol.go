@@ -59,17 +59,15 @@ type Self struct {
 	True       func(tlv.VectorEntry) bool // engine.Engine.True
 	Confirmed  bool                       // it is sure of its history, and takes batches
 	Transfer   *engine.Transfer           // one that is not finished
+	Hold       tlv.Vector                 // no batch is taken of replicas below it
 	NeedsState bool                       // it has taken a new ID late, and lacks what it lost under the old one
 }
 
-// held lists the replicas of which no batch is taken in before the transfer under way is finished.
-func (s *Self) held() (list []tlv.ReplicaID) {
-	if s.Transfer == nil {
-		return nil
-	}
-	for _, h := range s.Transfer.Hold {
+// held lists the entries that only a state transfer can bring. No batch of their replicas is taken before.
+func (s *Self) held() (list tlv.Vector) {
+	for _, h := range s.Hold {
 		if h.Replica != s.ID && s.Vector.Entry(h.Replica).Stamp < h.Stamp {
-			list = append(list, h.Replica)
+			list = append(list, h)
 		}
 	}
 	return list

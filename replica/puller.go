@@ -129,8 +129,10 @@ func (p *Puller) askNow() AskSync {
 }
 
 // except lists the replicas whose batches the peer need not send now, because they would not be taken in.
-func (p *Puller) except() []tlv.ReplicaID {
-	list := p.self.held()
+func (p *Puller) except() (list []tlv.ReplicaID) {
+	for _, h := range p.self.held() {
+		list = append(list, h.Replica)
+	}
 	for id := range p.refused {
 		if p.refuses(id) && !slices.Contains(list, id) {
 			list = append(list, id)

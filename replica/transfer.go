@@ -21,8 +21,8 @@ type transfer struct {
 // turn hears whether this link may fetch its peer's state.
 func (p *Puller) turn(mine bool) Action {
 	if !mine {
-		if !p.intake.needsState() {
-			return p.goOn()
+		if !p.intake.answer.NeedState && p.intake.gaps < 2 {
+			return p.goOn() // others flow
 		}
 		p.enter(Held, "")
 		return Pause{heldPause}
@@ -37,7 +37,7 @@ func (p *Puller) turn(mine bool) Action {
 	p.transfer.opened, p.transfer.from = true, t.Done
 	p.status.TransferKeys, p.status.TransferDone, p.status.TransferBytes = t.Keys, t.Done, t.Bytes
 	p.say(slog.LevelInfo, "fetching the state goes on where it was", "replica", name(t.Source), "keys", t.Done, "of", t.Keys)
-	if len(t.Cursor) == 0 && t.Bytes > 0 && t.Done >= t.Keys {
+	if t.Complete {
 		return FinishTransfer{}
 	}
 	return p.askSnap(t.Snapshot, t.Cursor)
@@ -71,11 +71,7 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 
 func (p *Puller) mergePage() Action {
 	a := &p.transfer.page
-	keys := a.Done
-	if t := p.self.Transfer; t != nil {
-		keys -= t.Done
-	}
-	return MergePage{Page: a.Page, Next: a.Next, Keys: keys}
+	return MergePage{Page: a.Page, Next: a.Next, Done: a.Done}
 }
 
 // merged is after the store has made a step of the transfer durable.
