@@ -14,12 +14,20 @@ type Settings struct {
 	ConfigFile   string   // path
 	Natural      []string // patterns of keys that become Naturals
 	Password     string   // requirepass
+	TLS          TLSSettings
 	Timeout      time.Duration
 	MaxClients   int   // default 10000
 	ProtoMaxBulk int64 // longest argument in bytes, default 512 MiB
 	QueryBuffer  int64 // most that a client may have us buffer in bytes, default 64 MiB
 	Backlog      int64 // repl-backlog-size in bytes, default 256 MiB
 	Unprotected  bool  // protected-mode no
+}
+
+// TLSSettings are those of listening with TLS, by their names in Redis (tls-port …).
+type TLSSettings struct {
+	Port                int
+	CertFile, KeyFile   string
+	CAFile, AuthClients string
 }
 
 const (

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -24,8 +25,8 @@ type conn struct {
 	ending  atomic.Bool // hangUp was called
 }
 
-func (s *Server) newConn(nc net.Conn, c *commands.Client) (*conn, error) {
-	sock, err := newSocket(nc, &s.buffers)
+func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*conn, error) {
+	sock, err := newSocket(nc, &s.buffers, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -41,12 +42,27 @@ func (s *Server) newConn(nc net.Conn, c *commands.Client) (*conn, error) {
 
 // serve talks to the client until one of them ends it. The socket is still to be closed then.
 func (c *conn) serve() {
-	err := c.converse()
+	err := c.begin()
+	if err == nil {
+		err = c.converse()
+	}
 	if e := c.out.finish(); e != nil {
 		err = e
 	}
 	c.note(err)
 	c.sock.keep(nil)
+	c.sock.farewell()
+}
+
+// begin makes the connection ready to be read from.
+func (c *conn) begin() error {
+	if err := c.sock.handshake(); err != nil {
+		return err
+	}
+	if c.ending.Load() { // perhaps before the handshake took the deadline back
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 func (c *conn) converse() error {

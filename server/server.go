@@ -48,6 +48,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -75,6 +76,9 @@ type Options struct {
 	Settings commands.Settings
 	// Port is that of all addresses. 0: no TCP, as in Redis. Negative: any free port; see Addrs.
 	Port int
+	// TLS lets clients in that speak it, on TLSPort of all addresses; nil: none.
+	TLS     *tls.Config
+	TLSPort int
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
 	// KeepAlive is how long a peer may be silent before it is probed, default 300 s; negative: for ever.
@@ -93,7 +97,7 @@ type Options struct {
 type Server struct {
 	shared       *commands.Server
 	options      Options
-	listeners    []net.Listener
+	listeners    []listener
 	buffers      bufferPool
 	writeTimeout time.Duration
 
@@ -134,7 +138,7 @@ func runID() string {
 	return hex.EncodeToString(b[:])
 }
 
-func tcpPort(list []net.Listener) int {
+func tcpPort(list []listener) int {
 	for _, l := range list {
 		if a, ok := l.Addr().(*net.TCPAddr); ok {
 			return a.Port
