@@ -31,7 +31,14 @@ import (
 const version = "0.1.0"
 
 func main() {
-	app := &cli.App{
+	if err := newApp().Run(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
+		os.Exit(1)
+	}
+}
+
+func newApp() *cli.App {
+	return &cli.App{
 		Name:            "atomiccounter",
 		Usage:           "durable counters that speak the Redis protocol",
 		HideVersion:     true,
@@ -41,11 +48,7 @@ func main() {
 			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check},
 			{Name: "version", Usage: "print the version", Action: printVersion},
 		},
-		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: below
-	}
-	if err := app.Run(os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
-		os.Exit(1)
+		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: main
 	}
 }
 
