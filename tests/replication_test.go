@@ -157,9 +157,6 @@ func (w *weather) crash(i int) {
 	}
 }
 
-// id is a member's replica ID.
-func (w *weather) id(i int) string { return field(w.ok(i, "INFO", "replication").text, "replica_id") }
-
 // rollBack kills a server and starts it with an earlier copy of its store. What nobody else had by then would be lost,
 // so its clients wait until a peer has all; from the moment that it runs again they go on.
 func (w *weather) rollBack() {
