@@ -123,7 +123,7 @@ func TestRollBackAlone(t *testing.T) {
 	c.cut(0)
 	c.start(0)
 	c.incr(0, 5)
-	c.ok(0, "CWAIT", c.ok(0, "CTOKEN").text, "15000") // it has published
+	c.expect(0, "1", "CWAIT", c.ok(0, "CTOKEN").text, "15000") // it has published
 	c.heal()
 	c.until("a new ID of server 0", func() error {
 		if c.id(0) == before {

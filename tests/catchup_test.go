@@ -89,7 +89,7 @@ func transferCluster(t *testing.T) *cluster {
 	c.fill(0, "new", 60_000)
 	for range 3 {
 		c.fill(0, "again", 20_000)
-		c.ok(0, "CWAIT", c.ok(0, "CTOKEN").text, "15000") // a batch of its own
+		c.expect(0, "1", "CWAIT", c.ok(0, "CTOKEN").text, "15000") // a batch of its own
 	}
 	c.pipeline(0, 4000, func(k int) []string { return []string{"DEL", fmt.Sprintf("old:%d", k)} })
 	c.fill(1, "new", 1000) // concurrently

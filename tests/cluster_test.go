@@ -215,7 +215,7 @@ func (c *cluster) reach(from, to int) {
 	c.t.Helper()
 	token := c.ok(from, "CTOKEN").text
 	c.until(fmt.Sprintf("what server %d shows, on server %d", from, to), func() error {
-		if r := c.do(to, "CWAIT", token, "5000"); r.isError() || r.null {
+		if r := c.do(to, "CWAIT", token, "5000"); r.text != "1" {
 			return fmt.Errorf("CWAIT = %v\n%s", r, c.do(to, "INFO", "replication").text)
 		}
 		return nil

@@ -39,7 +39,7 @@ func (c *cluster) peer(i int, addr string) map[string]string {
 // id is a member's replica ID.
 func (c *cluster) id(i int) string {
 	c.t.Helper()
-	return field(c.ok(i, "INFO", "replication").text, "replica_id")
+	return field(c.ok(i, "INFO").text, "replica_id")
 }
 
 // addrs are what CPEER LIST lists.
