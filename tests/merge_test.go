@@ -129,7 +129,7 @@ func TestMergePlain(t *testing.T) {
 			key := fmt.Sprintf("%s:%d", kind, n)
 			c.ok(0, "CMERGE", key, unhex(t, p.Hex))
 			c.expectValue(0, p.Value, key)
-			if p.Hex != "" { // and on, by way of each format
+			if c.ok(0, "EXISTS", key).text == "1" { // and on, by way of each format
 				c.ok(1, "CMERGE", key, c.dumpOf(0, key))
 				c.ok(1, "CMERGE", key+":plain", c.dumpOf(0, key, "RDX"))
 				c.expectValue(1, p.Value, key)

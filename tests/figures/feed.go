@@ -105,7 +105,7 @@ func (l *lab) load(r *replica) (w work, err error) {
 func parseThroughput(out string) (float64, error) {
 	lines, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	if err != nil || len(lines) != 2 {
-		return 0, fmt.Errorf("redis-benchmark wrote %q, %w; want two lines", out, err)
+		return 0, fmt.Errorf("redis-benchmark wrote %q, %v; want two lines", out, err)
 	}
 	i := slices.Index(lines[0], "rps")
 	if i < 0 || i >= len(lines[1]) {

@@ -43,7 +43,7 @@ func measureTransfer(l *lab) error {
 		return err
 	}
 	if n, err := b.DBSize(context.Background()).Result(); err != nil || n != int64(l.state) {
-		return fmt.Errorf("DBSIZE = %d, %w; want %d", n, err, l.state)
+		return fmt.Errorf("DBSIZE = %d, %v; want %d", n, err, l.state)
 	}
 	row(fmt.Sprintf("state transfer of %d keys", l.state), fmt.Sprintf("%s, %.0f k keys/s", seconds(took), float64(l.state)/took.Seconds()/1000), "")
 	row("… bytes on the wire per key", fmt.Sprintf("%.1f", float64(p.Bytes(proxy.Reply))/float64(l.state)), "")
