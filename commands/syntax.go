@@ -22,6 +22,7 @@ var argTypes = map[string]string{
 	"seconds": "integer", "milliseconds": "integer", "increment": "integer", "decrement": "integer", "lower": "integer",
 	"upper": "integer", "count": "integer", "cursor": "integer", "index": "integer", "index1": "integer", "index2": "integer",
 	"db": "integer", "destination-db": "integer", "protover": "integer", "client-id": "integer",
+	"numreplicas": "integer", "timeout": "integer", "version": "integer", "bytes": "integer",
 }
 
 // syntaxParser reads the notation of Arg, which only the table writes: it is trusted to be well-formed.

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,95 +19,179 @@ var (
 	ErrFork = errors.New("the replica has forked")
 	// ErrClock: the stamp lies so far ahead that one bad clock would run away with all others.
 	ErrClock = errors.New("the clock of the replica is more than an hour ahead")
+	// ErrHeld: a state transfer has to be finished first (design, section 4).
+	ErrHeld = errors.New("held back until the state transfer is finished")
 )
 
 const maxAhead = 3600 * 1000 // ms
 
-// arrival is one key of a foreign batch on its way into the store.
+// arrival is one key on its way into the store.
 type arrival struct {
 	hash   uint64
 	key    string
-	state  tlv.State // to be stored, the batch included
-	all    tlv.State // the same with what may be forgotten: a cached entry has to learn what was closed
+	delta  *tlv.State // what comes
+	state  tlv.State  // to be stored
+	all    tlv.State  // the same with what may be forgotten: a cached entry has to learn what was closed
 	before books
 	after  books
 }
 
 // Apply merges a batch of another replica, durably before it returns; it shows after at most the update period. A batch
-// that is here already is skipped. ErrGap, ErrFork and ErrClock refuse it, and an error of tlv what no replica can have
-// written; ErrFailed says that its outcome is unknown.
+// that is here already is skipped. ErrGap, ErrFork, ErrClock and ErrHeld refuse it, and an error of tlv what no replica can
+// have written; ErrFailed says that its outcome is unknown.
 func (e *Engine) Apply(b *tlv.Batch) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.closed.Load() {
-		return ErrClosed
-	}
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	if b.Stamp <= e.vector[b.Replica] {
+	if b.Stamp <= e.vector.Entry(b.Replica).Stamp {
 		return nil
 	}
 	if err := b.Validate(); err != nil {
 		return err
 	}
-	if b.Stamp.Millis() > e.Now()+maxAhead {
-		return fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, ErrClock)
-	}
 	if err := e.follows(b); err != nil {
 		return fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, err)
 	}
 	e.clock.pass(b.Stamp)
-	list := make([]arrival, 0, len(b.Deltas))
-	for i := range b.Deltas {
-		a, err := e.arrive(b, &b.Deltas[i])
-		if err != nil {
-			return err
-		}
-		list = append(list, a)
+	list, err := e.arrive(b.Deltas, func(a *arrival) { e.join(a, b) })
+	if err != nil {
+		return err
 	}
-	return e.land(b, list)
+	return e.land(list, func(batch *pebble.Batch) (func(), error) {
+		e.vector.Put(b.Entry())
+		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
+		return e.note(batch, l, func() []byte { return tlv.AppendBatch(make([]byte, 0, len(list)*roomPerKey), b) })
+	})
 }
 
-// follows says whether b is the next of its replica.
+// follows says whether b may be applied: it is the next of its replica, of a sane clock, and not held back.
 func (e *Engine) follows(b *tlv.Batch) error {
-	have := e.vector[b.Replica]
+	have := e.vector.Entry(b.Replica).Stamp
 	switch {
+	case b.Stamp.Millis() > e.Now()+maxAhead:
+		return ErrClock
+	case e.awaiting || e.holds(b.Replica, have):
+		return ErrHeld
 	case b.Replica == e.id || have > b.Prev:
 		return ErrFork
-	case have < b.Prev:
+	case have < b.Prev && mutation != noGapCheck:
 		return ErrGap
 	}
 	return nil
 }
 
-// arrive works out what one delta makes of the stored state of its key. A contribution at or below the version vector
-// that is not stored is known to be old, and is never let in again.
-func (e *Engine) arrive(b *tlv.Batch, d *tlv.Delta) (a arrival, err error) {
-	a.key, a.hash = string(d.Key), e.hash(d.Key[1:])
-	if a.all, err = e.storedState(a.hash, a.key); err != nil {
-		return a, err
+// arrive works out what deltas make of the stored states of their keys: join is called for each with the state as it is
+// in all. The list is in the order of the store, which reads and takes them faster so.
+func (e *Engine) arrive(deltas []tlv.Delta, join func(*arrival)) ([]arrival, error) {
+	list := make([]arrival, len(deltas))
+	for n, place := range e.inOrder(deltas) {
+		d := &deltas[place.index]
+		list[n] = arrival{hash: place.hash, key: string(d.Key), delta: &d.State}
+	}
+	r := stateReader{e: e}
+	var err error
+	for i := 0; i < len(list) && err == nil; i++ {
+		err = e.weigh(&r, &list[i], join)
+	}
+	return list, errors.Join(err, r.close())
+}
+
+// place is where a delta's key stands in the store.
+type place struct {
+	hash  uint64
+	index int32
+	db    byte
+}
+
+func (e *Engine) inOrder(deltas []tlv.Delta) []place {
+	order := make([]place, len(deltas))
+	for i := range deltas {
+		order[i] = place{e.hash(deltas[i].Key[1:]), int32(i), deltas[i].Key[0]}
+	}
+	slices.SortFunc(order, func(a, b place) int { return cmp.Or(cmp.Compare(a.db, b.db), cmp.Compare(a.hash, b.hash)) })
+	return order
+}
+
+func (e *Engine) weigh(r *stateReader, a *arrival, join func(*arrival)) (err error) {
+	if a.all, err = e.storedState(r, a.hash, a.key); err != nil {
+		return err
 	}
 	before := a.all.View()
-	delta := tlv.State{Resets: d.State.Resets}
-	for _, c := range d.State.Contributions {
-		if c.Replica != e.id && !e.covers(c.Replica, c.Rev) {
-			delta.Contributions = append(delta.Contributions, c)
-		}
-	}
-	a.all.Merge(&delta)
-	a.state = a.all.Clone()
-	a.state.Collect(func(id tlv.ReplicaID, s tlv.Stamp) bool {
-		return id == b.Replica && s <= b.Stamp || e.covers(id, s)
-	})
+	join(a)
 	after := a.state.View()
 	a.before, a.after = e.booksOf(&before), e.booksOf(&after)
-	return a, nil
+	return nil
+}
+
+// join merges the delta of a batch. A contribution at or below the version vector that is not stored is known to be old,
+// and is never let in again.
+func (e *Engine) join(a *arrival, b *tlv.Batch) {
+	delta := a.delta
+	if slices.ContainsFunc(delta.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) }) {
+		d := a.delta.Clone()
+		d.Contributions = slices.DeleteFunc(d.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) })
+		delta = &d
+	}
+	if mutation == mergeAdds {
+		delta = addUp(&a.all, delta)
+	}
+	a.all.Merge(delta)
+	a.keep(func(id tlv.ReplicaID, s tlv.Stamp) bool {
+		return id == b.Replica && s <= b.Stamp || e.covers(id, s)
+	})
+}
+
+// isOld says that a contribution is not to be let in.
+func (e *Engine) isOld(c *tlv.Contribution) bool {
+	return c.Replica == e.id || e.covers(c.Replica, c.Rev)
+}
+
+// keep makes state what is to be stored of all.
+func (a *arrival) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
+	a.state = a.all
+	if len(a.all.Resets) == 0 && !slices.ContainsFunc(a.all.Contributions, func(c tlv.Contribution) bool { return c.Closed }) {
+		return // the two may share: state is written before all is given away
+	}
+	a.state = a.all.Clone()
+	a.state.Collect(covered)
+}
+
+// stateReader reads states in ascending order. The caller holds commitMu: the database does not change meanwhile.
+type stateReader struct {
+	e   *Engine
+	it  *pebble.Iterator
+	key []byte
+}
+
+func (r *stateReader) read(hash uint64, key string) (s tlv.State, err error) {
+	if r.it == nil {
+		if r.it, err = r.e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{statePrefix}, UpperBound: []byte{statePrefix + 1}, UseL6Filters: true}); err != nil {
+			return s, err
+		}
+	}
+	r.key = stateKey(r.key[:0], hash, key)
+	if !r.it.SeekPrefixGE(r.key) {
+		return s, r.it.Error()
+	}
+	v, err := r.it.ValueAndErr()
+	if err != nil {
+		return s, err
+	}
+	return tlv.ParseState(v)
+}
+
+func (r *stateReader) close() error {
+	if r.it == nil {
+		return nil
+	}
+	return r.it.Close()
 }
 
 // storedState gives what is stored of a key, from its cached entry if there is one. The caller holds commitMu, so no
 // flush is under way and what the entry holds as stored is.
-func (e *Engine) storedState(hash uint64, key string) (tlv.State, error) {
+func (e *Engine) storedState(r *stateReader, hash uint64, key string) (tlv.State, error) {
 	if en := e.table.find(hash, key[0], []byte(key[1:])); en != nil {
 		en.mu.Lock()
 		defer en.mu.Unlock()
@@ -113,13 +199,21 @@ func (e *Engine) storedState(hash uint64, key string) (tlv.State, error) {
 			return en.full(), nil
 		}
 	}
-	return e.readState(hash, key)
+	s, err := r.read(hash, key)
+	if err != nil {
+		err = fmt.Errorf("read %q: %w", key[1:], err)
+	}
+	return s, err
 }
 
-// land commits the batch. A cached key learns of it under its lock; a load sees either the old or the new state and is
-// then told of what it missed, because none runs between the commit and the telling.
-func (e *Engine) land(b *tlv.Batch, list []arrival) error {
-	batch := e.db.NewBatch()
+// roomPerKey is what a key takes in a Pebble batch, about, in bytes.
+const roomPerKey = 128
+
+// land commits what has arrived, synced, and what more adds to the same batch; what that returns is called after the
+// commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then told of what
+// it missed, because none runs between the commit and the telling.
+func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) error {
+	batch := e.db.NewBatchWithSize(min(1<<10+len(list)*roomPerKey, maxBatchSize))
 	defer batch.Close()
 	var value []byte
 	for i := range list {
@@ -128,13 +222,14 @@ func (e *Engine) land(b *tlv.Batch, list []arrival) error {
 			return e.fail(fmt.Errorf("merge %q: %w", list[i].key[1:], err))
 		}
 	}
-	e.vector[b.Replica] = b.Stamp
-	if err := batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil); err != nil {
+	landed, err := more(batch)
+	if err = errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil)); err != nil {
 		return e.fail(err)
 	}
 	guard := e.nextGuard() // taking in may make an entry dirty; no cut comes between, it needs commitMu
 	guard.RLock()
 	defer guard.RUnlock()
+	e.reveal()
 	e.loads.Lock()
 	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		e.loads.Unlock()
@@ -147,6 +242,8 @@ func (e *Engine) land(b *tlv.Batch, list []arrival) error {
 	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
 		return e.fail(fmt.Errorf("merge: %w", err))
 	}
+	landed()
+	e.proclaim()
 	return e.tendAll(list)
 }
 
@@ -199,6 +296,11 @@ func (e *Engine) tell(a *arrival) {
 	}
 	en.foreign.incoming = &a.all
 	en.books = a.after
+	if len(e.transfer.Replace) > 0 { // incoming does not have all that is in other
+		e.replaceForked(&en.foreign.other)
+		e.takeIn(en)
+		return
+	}
 	if v := en.ahead(e.id); v.Exists != en.exists || v.Exists && en.differs(&v) {
 		e.takeIn(en)
 		return
@@ -242,7 +344,7 @@ type books struct {
 // out the expiry: its own at once, another's after a grace.
 func (e *Engine) booksOf(v *tlv.View) books {
 	b := books{exists: v.Exists, expires: v.Exists && v.Expiry.At != 0, index: v.Expiry.At}
-	if v.Expiry.At != 0 && v.Owner != e.id {
+	if v.Expiry.At != 0 && !e.mine(v.Owner) {
 		b.index += sweepGrace
 	}
 	return b

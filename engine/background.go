@@ -128,7 +128,7 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	if err != nil {
 		return err
 	}
-	if en.due(now) && (en.owner == p.e.id || en.expire.Load()+sweepGrace <= now) {
+	if en.due(now) && (p.e.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
 		p.cancel(en)
 		p.e.expired.Add(1)
 		return nil

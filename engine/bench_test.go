@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+
+	"atomiccounter/tlv"
 )
 
 func openDisk(b *testing.B, o Options) *Engine {
@@ -74,6 +76,66 @@ func BenchmarkPipeline(b *testing.B) {
 			}
 			if _, err := p.Commit(); err != nil {
 				b.Fatal(err)
+			}
+		})
+	}
+}
+
+// BenchmarkApply takes in batches of 100 k distinct keys, an operation each: new to the store, cold, and cached.
+func BenchmarkApply(b *testing.B) {
+	for _, keys := range []struct {
+		name string
+		all  int // distinct ones
+		hot  bool
+	}{{"new", 1 << 30, false}, {"cold", 500_000, false}, {"cached", 100_000, true}} {
+		b.Run(keys.name, func(b *testing.B) {
+			e, err := Open(b.TempDir(), Options{Logger: quiet})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer e.Close()
+			if err := e.KeepLog(); err != nil {
+				b.Fatal(err)
+			}
+			next := 0
+			batch := func(n int) *tlv.Batch {
+				bt := &tlv.Batch{Replica: 7, Prev: e.Vector().Entry(7).Stamp}
+				bt.Stamp = tlv.Stamp(e.Now()<<tlv.StampShift) + tlv.Stamp(next)
+				for range n {
+					c := tlv.Contribution{Replica: 7, Birth: 1, Rev: bt.Stamp, Last: bt.Stamp, Total: tlv.FromInt64(int64(next))}
+					bt.Deltas = append(bt.Deltas, tlv.Delta{Key: fmt.Appendf(nil, "\x00key:%012d", next%keys.all), State: tlv.State{Contributions: []tlv.Contribution{c}}})
+					next++
+				}
+				return bt
+			}
+			if keys.all < 1<<30 {
+				for next < keys.all {
+					if err := e.Apply(batch(100_000)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			if keys.hot {
+				for i := range keys.all {
+					if _, err := e.Counter(fmt.Sprintf("key:%012d", i)).Get(b.Context()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportAllocs()
+			for done := 0; done < b.N; {
+				n := min(100_000, b.N-done)
+				b.StopTimer()
+				data := tlv.AppendBatch(nil, batch(n))
+				b.StartTimer()
+				bt, _, err := tlv.ParseBatch(data)
+				if err == nil {
+					err = e.Apply(&bt)
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				done += n
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -46,7 +47,12 @@ func (e *Engine) check(w io.Writer) error {
 		return err
 	}
 	e.adopt(m)
-	c := checker{e: e, w: w}
+	if err := errors.Join(e.beginLife(0), e.readTransfer()); err != nil {
+		return err
+	}
+	e.former = e.history.former
+	c := checker{e: e, w: w, upTo: slices.Clone(e.vector)}
+	c.upTo.Merge(e.transfer.Hold)
 	c.say("replica      %016x", uint64(m.id))
 	c.database()
 	c.compare(m)
@@ -68,6 +74,8 @@ type checker struct {
 	countEx  [Databases]int64
 	indexed  int64 // keys that the index should have
 	latest   tlv.Stamp
+	upTo     tlv.Vector // how far contributions may go
+	batches  int64      // in the replication log
 }
 
 func (c *checker) say(format string, args ...any) {
@@ -91,7 +99,9 @@ func (c *checker) database() {
 	index := int64(0)
 	for ok := it.First(); ok; ok = it.Next() {
 		switch key := it.Key(); key[0] {
-		case metaPrefix:
+		case metaPrefix, historyPrefix, settingPrefix, transferPrefix, metPrefix:
+		case logPrefix:
+			c.logRecord(key, it)
 		case statePrefix:
 			c.stateRecord(key, it)
 		case indexPrefix:
@@ -105,6 +115,9 @@ func (c *checker) database() {
 		c.problem("database: %v", err)
 	}
 	c.say("keys         %d stored, %d in the expiry index", c.keys, index)
+	if c.batches > 0 {
+		c.say("log          %d batches for peers", c.batches)
+	}
 	if index < c.indexed {
 		c.problem("%d keys are to expire, %d are in the expiry index", c.indexed, index)
 	}
@@ -148,8 +161,8 @@ func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 func (c *checker) contributions(user []byte, s *tlv.State) {
 	for i := range s.Contributions {
 		p := &s.Contributions[i]
-		if p.Rev > c.e.vector[p.Replica] {
-			c.problem("key %q: contribution of %x at %d is beyond the version vector's %d", user, uint64(p.Replica), p.Rev, c.e.vector[p.Replica])
+		if upTo := c.upTo.Entry(p.Replica).Stamp; upTo != 0 && p.Rev > upTo {
+			c.problem("key %q: contribution of %x at %d is beyond the version vector's %d", user, uint64(p.Replica), p.Rev, upTo)
 		}
 		if p.Birth > p.Rev || p.Last > p.Rev {
 			c.problem("key %q: contribution of %x at %d is older than its parts", user, uint64(p.Replica), p.Rev)
@@ -157,6 +170,20 @@ func (c *checker) contributions(user []byte, s *tlv.State) {
 		if p.Replica == c.e.id {
 			c.latest = max(c.latest, p.Rev)
 		}
+	}
+}
+
+func (c *checker) logRecord(key []byte, it *pebble.Iterator) {
+	c.batches++
+	l, ok := parseLogKey(key)
+	v, err := it.ValueAndErr()
+	if !ok || err != nil {
+		c.problem("record %x of the replication log: malformed, %v", key, err)
+		return
+	}
+	b, rest, err := tlv.ParseBatch(v)
+	if err != nil || len(rest) > 0 || b.Replica != l.replica || b.Prev != l.prev || b.Stamp != l.stamp || len(b.Deltas) != int(l.keys) {
+		c.problem("batch %d of replica %x in the replication log: not what its key says, %v", l.stamp, uint64(l.replica), err)
 	}
 }
 
@@ -182,6 +209,10 @@ func (c *checker) compare(m *meta) {
 
 // journal reads all that the next start would replay.
 func (c *checker) journal(m mark) {
+	if c.e.folder.isCopy() {
+		c.say("journal      none: this is a copy, which takes a new replica ID when it is opened")
+		return
+	}
 	if err := c.e.findMark(m); err != nil {
 		c.problem("%v", err)
 		return

@@ -16,7 +16,7 @@ import (
 const (
 	formatName    = "FORMAT"
 	formatNew     = "FORMAT.new" // a store that is being made; renamed to FORMAT when it is complete
-	formatLine    = "atomiccounter 1\n"
+	formatLine    = "atomiccounter 2\n"
 	journalFolder = "journal"
 	dbFolder      = "db"
 )
@@ -98,7 +98,7 @@ func checkFormat(fs vfs.FS, name string) error {
 		return nil
 	}
 	if v, ok := strings.CutPrefix(string(line), "atomiccounter "); ok {
-		return fmt.Errorf("%s: format version %s is unknown to this program, which reads version 1", name, strings.TrimSpace(v))
+		return fmt.Errorf("%s: format version %s is unknown to this program, which reads version 2", name, strings.TrimSpace(v))
 	}
 	return fmt.Errorf("%s: %w", name, ErrNotStore)
 }

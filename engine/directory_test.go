@@ -81,7 +81,7 @@ func TestRefusedDirectory(t *testing.T) {
 	}{
 		{"foreign", func(dir string) { write(t, filepath.Join(dir, "dump.rdb"), "REDIS0011") }, ErrNotStore, "dump.rdb"},
 		{"foreign format", func(dir string) { write(t, filepath.Join(dir, formatName), "pebble\n") }, ErrNotStore, formatName},
-		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 2\n") }, nil, "version 2"},
+		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 3\n") }, nil, "version 3"},
 		{"no database", func(dir string) { write(t, filepath.Join(dir, formatName), formatLine) }, nil, "database"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

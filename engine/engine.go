@@ -20,12 +20,22 @@
 // commit the journal before the mark is not needed any more; recovery opens the database and replays what lies behind.
 // If a commit fails nobody knows what the disk has: the engine refuses all further writes, and the next start decides.
 //
+// # Replication
+//
+// The engine knows no peer, but all that a protocol between peers needs (package replica): a flush publishes a batch, kept
+// with those of others in a bounded log (Batches, TrimLog); Vector says what is stored and synced, and News when it grew;
+// Apply takes in the next batch of another replica; Snapshot and BeginTransfer bring the state to one that comes too late
+// (transfer.go). A store that lost what it had published takes a new ID (history.go, rename.go). Merge joins states of
+// counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
+// entries in the cache when their update period is over.
+//
 // # Directory
 //
-//	FORMAT    "atomiccounter 1\n": the version of all that follows
+//	FORMAT    "atomiccounter 2\n": the version of all that follows
 //	LOCK      held by the process that has the directory open
 //	journal/  segments (journal.go)
 //	db/       Pebble (store.go)
+//	COPY      only in a copy made by Backup: the next Open takes a new replica ID
 package engine
 
 import (
@@ -95,12 +105,19 @@ type Options struct {
 	Natural func(key []byte) bool
 	// Reserve is the free disk space in bytes below which writes are refused, so that the database never meets a full disk; default 256 MiB.
 	Reserve int64
-	Logger  *slog.Logger // default slog.Default()
+	// Backlog bounds the replication log in bytes; default 256 MiB. It is kept only once there is a peer.
+	Backlog int64
+	// AwaitPeers is for a store with peers: it serves and journals, but publishes nothing before Confirm or Rename.
+	AwaitPeers bool
+	Logger     *slog.Logger // default slog.Default()
 	// Now is the wall clock in ms since the Unix epoch; default the system's.
 	Now func() int64
 
 	// InMemory keeps all of the store in memory, for tests and fuzzing: dir is only a name, and nothing outlives Close.
 	InMemory bool
+	// Disk keeps the store on a simulated disk. Nothing runs in the background then: the caller calls Flush, Sweep, Refresh
+	// and Scrub.
+	Disk *Disk
 
 	fs       vfs.FS       // default: the disk
 	segments segmentStore // default: files in dir
@@ -108,8 +125,8 @@ type Options struct {
 	manual   bool         // no background work: tests flush, sync and sweep by themselves
 	readOnly bool         // Check looks at the database
 	free     func() (int64, error)
-	publish  func(*tlv.Batch) // gets what each flush committed
-	random   func() uint64    // default: rand.Uint64
+	publish  func(batch []byte) // gets what each flush committed; valid during the call
+	random   func() uint64      // default: rand.Uint64
 }
 
 func (o Options) withDefaults() Options {
@@ -128,6 +145,9 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = func() int64 { return time.Now().UnixMilli() }
 	}
+	if o.Backlog == 0 {
+		o.Backlog = 256 << 20
+	}
 	if o.random == nil {
 		o.random = rand.Uint64
 	}
@@ -137,6 +157,9 @@ func (o Options) withDefaults() Options {
 	if o.InMemory {
 		o.fs, o.segment = vfs.NewMem(), 1<<20
 		o.free = func() (int64, error) { return math.MaxInt64, nil }
+	}
+	if o.Disk != nil {
+		o.Disk.use(&o)
 	}
 	if o.fs == nil {
 		o.fs = vfs.Default
@@ -154,7 +177,9 @@ type Engine struct {
 	segments segmentStore
 	table    *table
 	clock    hlc
-	id       tlv.ReplicaID
+	id       tlv.ReplicaID   // changes inside a cut only
+	former   []tlv.ReplicaID // so does this
+	history  history
 	seed     [2]uint64 // of the key hash; as long as the store lives
 
 	period atomic.Int64 // ms
@@ -171,22 +196,35 @@ type Engine struct {
 	gen      atomic.Uint64 // present generation; changes at a cut only
 	cutStamp atomic.Uint64 // of the batch of the generation before
 	flushed  atomic.Uint64 // last generation that is in the database
+	lastCut  atomic.Uint64 // stamp of the last batch that was not empty
 
-	commitMu  sync.Mutex                  // one writer of the database at a time: flush, Apply, FlushDB
-	batchSize int                         // bytes of the last flush; under commitMu
-	vector    map[tlv.ReplicaID]tlv.Stamp // under commitMu
-	count     [Databases]int64            // keys in the database; under commitMu
-	countEx   [Databases]int64            // those with an expiry; under commitMu
-	keys      [Databases]atomic.Int64     // keys that show
-	expires   [Databases]atomic.Int64     // those with an expiry
-	mark      mark                        // up to which the database has what the journal says; under commitMu
-	loads     sync.RWMutex                // shared: a load; exclusively: foreign data becomes readable
-	scans     sync.RWMutex                // shared: a read of the database outside a guard; exclusively: Close
-	staleMu   sync.Mutex                  // guards staleKeys
-	staleKeys []*entry                    // entries with something to take in
-	stale     chan struct{}               // there are such
-	dirty     chan struct{}               // there is something to flush
-	dirtied   atomic.Bool                 // dirty was signalled in this generation
+	commitMu  sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
+	batchSize int                     // bytes of the last flush; under commitMu
+	logBuffer []byte                  // of the last flush; under commitMu
+	vector    tlv.Vector              // as the next commit says it; under commitMu
+	flags     uint64                  // meta…; under commitMu
+	awaiting  bool                    // the peers' word, and so not flushing; under commitMu
+	transfer  transfer                // under commitMu
+	leftover  []uint64                // segments that the next flush makes superfluous; under commitMu
+	count     [Databases]int64        // keys in the database; under commitMu
+	countEx   [Databases]int64        // those with an expiry; under commitMu
+	keys      [Databases]atomic.Int64 // keys that show
+	expires   [Databases]atomic.Int64 // those with an expiry
+	mark      mark                    // up to which the database has what the journal says; under commitMu
+	loads     sync.RWMutex            // shared: a load; exclusively: foreign data becomes readable
+	scans     sync.RWMutex            // shared: a read of the database outside a guard; exclusively: Close
+	staleMu   sync.Mutex              // guards staleKeys
+	staleKeys []*entry                // entries with something to take in
+	stale     chan struct{}           // there are such
+	dirty     chan struct{}           // there is something to flush
+	dirtied   atomic.Bool             // dirty was signalled in this generation
+	hurry     chan struct{}           // somebody waits for a flush
+	litter    chan struct{}           // there is something to scrub
+	confirmed chan struct{}           // closed when awaiting ends
+	backlog   replicationLog
+	durable   atomic.Pointer[tlv.Vector] // vector as it is committed and synced
+	shown     atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
+	news      news
 	stop      chan struct{}
 	done      sync.WaitGroup
 
@@ -333,9 +371,6 @@ func (e *Engine) Failed() error {
 	}
 	return nil
 }
-
-// ReplicaID names this store among replicas.
-func (e *Engine) ReplicaID() tlv.ReplicaID { return e.id }
 
 // hash decides a key's place in the store and the table.
 func (e *Engine) hash(key []byte) uint64 { return siphash.Hash(e.seed[0], e.seed[1], key) }

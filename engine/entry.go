@@ -179,6 +179,9 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 	}
 	if !p.reborn && e.ownOpen() {
 		c = e.own
+		if mutation == rebirth && p.add && e.cutOwn() >= c.Birth {
+			c.Total, c.Birth, c.HasValue, c.Assigned = c.Total.Sub(e.foreign.other.Reset(id).Base), p.birth, false, 0
+		}
 		p.carryOn(&c, rev)
 		return c, true
 	}

@@ -29,6 +29,7 @@ func (e *Engine) flusher() {
 		select {
 		case <-e.stop:
 			return
+		case <-e.hurry:
 		case <-time.After(wait):
 		}
 		if err := e.Flush(); err != nil {
@@ -37,7 +38,7 @@ func (e *Engine) flusher() {
 	}
 }
 
-// Flush brings all that is journaled into the database, synced.
+// Flush brings all that is journaled into the database, synced. While the store awaits its peers it does nothing.
 func (e *Engine) Flush() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -66,6 +67,9 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	if err := e.Failed(); err != nil {
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
+	if e.awaiting {
+		return nil
+	}
 	begin := time.Now()
 	batch := e.db.NewBatchWithSize(e.batchSize)
 	defer batch.Close()
@@ -76,6 +80,9 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	gen := e.gen.Load()
 	e.cutStamp.Store(uint64(stamp))
 	e.gen.Store(gen + 1)
+	if n > 0 {
+		e.lastCut.Store(uint64(stamp))
+	}
 	if more != nil {
 		if err := more(batch); err != nil {
 			e.resume()
@@ -85,7 +92,7 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	at := e.journal.Mark() // beyond what more journaled: it must not happen again, on top of what is applied later
 	e.resume()
 	if n > 0 || more != nil {
-		if err := e.commit(batch, gen, stamp, at); err != nil {
+		if err := e.commit(batch, gen, n > 0, stamp, at); err != nil {
 			return e.fail(fmt.Errorf("flush: %w", err))
 		}
 	}
@@ -100,8 +107,11 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	return nil
 }
 
-func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mark) error {
-	w := deltaWriter{e: e, batch: batch, gen: gen}
+// commit writes what the keys did in generation gen. If publish is set, peers get it as a batch.
+func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at mark) error {
+	b := tlv.Batch{Replica: e.id, Prev: e.vector.Entry(e.id).Stamp, Stamp: stamp, Life: e.Life()}
+	w := deltaWriter{e: e, batch: batch, gen: gen, logs: publish && (e.flags&metaLogging != 0 || e.options.publish != nil)}
+	w.log = tlv.BeginBatch(e.logBuffer[:0], &b)
 	for i := range e.table.shards {
 		for _, en := range e.table.shards[i].sortFlight() {
 			if err := w.write(en); err != nil {
@@ -109,26 +119,42 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, stamp tlv.Stamp, at mar
 			}
 		}
 	}
-	prev := e.vector[e.id]
-	e.vector[e.id] = stamp
-	if err := batch.Set([]byte{metaPrefix}, e.meta(at), nil); err != nil {
+	w.log = tlv.EndBatch(w.log, 0)
+	if e.logBuffer = w.log; cap(e.logBuffer) > maxBatchSize {
+		e.logBuffer = nil
+	}
+	landed := func() {}
+	if publish {
+		var err error
+		if landed, err = e.note(batch, logged{replica: e.id, prev: b.Prev, stamp: stamp, keys: w.keys}, func() []byte { return w.log }); err != nil {
+			return err
+		}
+		e.vector.Put(b.Entry())
+	}
+	if err := errors.Join(e.history.write(batch), batch.Set([]byte{metaPrefix}, e.meta(at), nil)); err != nil {
 		return err
+	}
+	if mutation == publishBeforeSync {
+		landed()
+		e.proclaim()
 	}
 	if err := errors.Join(batch.Commit(pebble.Sync), e.Failed()); err != nil { // Failed: see fence
 		return err
 	}
 	e.mark, e.batchSize = at, min(batch.Len(), maxBatchSize)
-	if e.options.publish != nil {
-		e.options.publish(&tlv.Batch{Replica: e.id, Prev: prev, Stamp: stamp, Deltas: w.deltas})
+	landed()
+	e.proclaim()
+	if e.options.publish != nil && publish {
+		e.options.publish(w.log)
 	}
-	return nil
+	return e.removeReplayed()
 }
 
 // maxBatchSize bounds the memory asked for at once, in bytes, in the expectation that a flush is as large as the last.
 const maxBatchSize = 32 << 20
 
 func (e *Engine) meta(at mark) []byte {
-	m := meta{id: e.id, seed: e.seed, clock: tlv.Stamp(e.clock.last.Load()), mark: at, count: e.count, countEx: e.countEx, vector: e.vector}
+	m := meta{id: e.id, seed: e.seed, clock: tlv.Stamp(e.clock.last.Load()), mark: at, flags: e.flags, count: e.count, countEx: e.countEx, vector: e.vector}
 	return m.encode()
 }
 
@@ -139,7 +165,9 @@ type deltaWriter struct {
 	gen        uint64
 	key, value []byte
 	delta      tlv.State
-	deltas     []tlv.Delta // what peers are to get
+	logs       bool   // peers are to get it
+	log        []byte // for them
+	keys       uint32 // in log
 }
 
 func (w *deltaWriter) write(en *entry) error {
@@ -158,8 +186,10 @@ func (w *deltaWriter) write(en *entry) error {
 	if w.operand(en); w.delta.Empty() {
 		return nil
 	}
-	if w.e.options.publish != nil {
-		w.deltas = append(w.deltas, tlv.Delta{Key: []byte(en.key), State: w.delta.Clone()})
+	if w.logs {
+		w.key = append(w.key[:0], en.key...)
+		w.log = tlv.AppendDelta(w.log, &tlv.Delta{Key: w.key, State: w.delta})
+		w.keys++
 	}
 	w.key = stateKey(w.key[:0], en.hash, en.key)
 	w.value = tlv.AppendState(w.value[:0], &w.delta)
@@ -216,5 +246,5 @@ func (w *deltaWriter) book(en *entry, v *tlv.View) error {
 }
 
 func (e *Engine) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {
-	return id == e.id || stamp <= e.vector[id]
+	return id == e.id || stamp <= e.vector.Entry(id).Stamp
 }

@@ -44,10 +44,9 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	for id := range e.vector {
-		if id != e.id {
-			return false, nil
-		}
+	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
+	if others || e.flags&metaLogging != 0 {
+		return false, nil
 	}
 	if e.closed.Load() {
 		return false, ErrClosed

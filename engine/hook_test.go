@@ -18,13 +18,4 @@ func hookFS(fs vfs.FS, f func()) vfs.FS {
 	}))
 }
 
-// prepared waits for the journal's next segment: its header is written in the background, and who copies the segments
-// meanwhile races with that.
-func prepared(e *Engine) {
-	j := e.journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for j.next == nil {
-		j.ready.Wait()
-	}
-}
+func prepared(e *Engine) { e.journal.prepared() }

@@ -603,5 +603,33 @@ func replay(store segmentStore, m mark, f func(body []byte) error) (mark, error)
 	}
 }
 
+// prepared waits for the next segment: its header is written in the background, and who copies the segments meanwhile
+// races with that.
+func (j *journal) prepared() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.next == nil && !j.closing() {
+		j.ready.Wait()
+	}
+}
+
+// sealSegment ends a segment whose last frame ends at m, durably, so that the next continues it. It gives where that begins.
+func sealSegment(store segmentStore, m mark) (mark, error) {
+	file, err := store.Open(m.segment)
+	if err != nil {
+		return m, err
+	}
+	mem := file.Bytes()
+	if uint64(len(mem)) < m.offset+frameHeader {
+		return m, errors.Join(errors.New("no room for the end of the segment"), file.Close())
+	}
+	at := mem[m.offset:]
+	binary.LittleEndian.PutUint32(at, frameEnd)
+	m.sum = crc32.Update(m.sum, castagnoli, at[:4])
+	binary.LittleEndian.PutUint32(at[4:], m.sum)
+	err = errors.Join(file.Sync(int(m.offset), int(m.offset)+frameHeader), file.Close())
+	return mark{segment: m.segment + 1, sum: m.sum}, err
+}
+
 // errMissing: the segment does not exist.
 var errMissing = errors.New("journal segment is missing")

@@ -3,12 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
-
-	"atomiccounter/tlv"
 )
 
 // Open opens the store in dir, or creates it where there is none: replays what the journal has beyond the database,
@@ -25,6 +24,9 @@ func Open(dir string, o Options) (*Engine, error) {
 	if err := e.open(); err != nil {
 		return nil, errors.Join(err, e.abandon())
 	}
+	if o.Disk != nil {
+		o.Disk.engine = e
+	}
 	if !o.manual {
 		e.start()
 	}
@@ -33,7 +35,8 @@ func Open(dir string, o Options) (*Engine, error) {
 
 func newEngine(o Options) *Engine {
 	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
-		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), stop: make(chan struct{})}
+		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), hurry: make(chan struct{}, 1), litter: make(chan struct{}, 1),
+		confirmed: make(chan struct{}), stop: make(chan struct{})}
 	e.pendings.New = func() any { return new(pending) }
 	e.pipes.New = func() any { return e.NewPipeline() }
 	e.SetUpdatePeriod(o.UpdatePeriod)
@@ -67,6 +70,12 @@ func (e *Engine) open() error {
 		return err
 	}
 	e.adopt(m)
+	if err := e.readHistory(); err != nil {
+		return err
+	}
+	if e.folder.isCopy() {
+		return e.openCopy()
+	}
 	if err := e.catchUp(m.mark, fresh); err != nil {
 		return err
 	}
@@ -87,7 +96,7 @@ func (e *Engine) inspect() error {
 	}
 	e.db = db
 	m, err := e.readMeta(false)
-	if err == nil {
+	if err == nil && !e.folder.isCopy() { // which has no journal
 		err = e.findMark(m.mark)
 	}
 	e.db = nil
@@ -159,7 +168,7 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 func (e *Engine) readMeta(fresh bool) (*meta, error) {
 	if fresh {
 		random := e.options.random
-		return &meta{id: randomID(random), seed: [2]uint64{random(), random()}, vector: make(map[tlv.ReplicaID]tlv.Stamp)}, nil
+		return &meta{id: randomID(random), seed: [2]uint64{random(), random()}}, nil
 	}
 	v, closer, err := e.db.Get([]byte{metaPrefix})
 	if err != nil {
@@ -172,49 +181,105 @@ func (e *Engine) readMeta(fresh bool) (*meta, error) {
 func (e *Engine) adopt(m *meta) {
 	e.id, e.seed, e.vector = m.id, m.seed, m.vector
 	e.count, e.countEx = m.count, m.countEx
-	e.mark = m.mark
+	e.mark, e.flags = m.mark, m.flags
 	e.clock.pass(m.clock)
+	e.lastCut.Store(uint64(m.vector.Entry(m.id).Stamp))
+	if m.flags&metaLitter != 0 {
+		e.litter <- struct{}{}
+	}
 	for i := range m.count {
 		e.keys[i].Store(m.count[i])
 		e.expires[i].Store(m.countEx[i])
 	}
 }
 
-// catchUp replays the journal from m on, goes on in a fresh segment, and flushes. Until that is committed a crash
-// leaves all as it was.
-func (e *Engine) catchUp(m mark, fresh bool) error {
-	list, err := e.segments.List()
-	if err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
+// catchUp replays the journal from m on, goes on in a fresh segment, and flushes. Until that is committed, which for a store
+// that awaits its peers takes a while, a crash leaves all as it was: what is replayed is sealed, and the fresh segment
+// follows it.
+func (e *Engine) catchUp(m mark, fresh bool) (err error) {
 	if !fresh {
 		if m, err = e.replay(m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
+		if m, err = e.seal(m); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
 	}
-	number := m.segment + 1
-	for _, n := range list {
-		number = max(number, n+1)
-	}
-	if e.journal, err = openJournal(e.segments, e.log, e.options.segment, e.Sync() == Always, number, m.sum); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if err := e.flush(func(*pebble.Batch) error { return nil }); err != nil {
+	if err := e.openJournal(max(m.segment, 1), m.sum); err != nil {
 		return err
 	}
-	for _, n := range list { // the flush has what they said
-		if err := e.segments.Remove(n); err != nil {
-			return fmt.Errorf("journal: remove segment %d: %w", n, err)
+	return e.firstFlush()
+}
+
+// seal ends the segment in which the journal's last frame lies, so that the next continues it, and removes what lies
+// beyond: nothing there verifies. It gives the place where the next segment begins.
+func (e *Engine) seal(m mark) (mark, error) {
+	list, err := e.segments.List()
+	if err != nil {
+		return m, err
+	}
+	next := m
+	if m.offset > 0 { // otherwise the segment before is sealed already
+		if next, err = sealSegment(e.segments, m); err != nil {
+			return m, fmt.Errorf("segment %d: %w", m.segment, err)
 		}
+	}
+	for _, n := range list {
+		if n < next.segment {
+			e.leftover = append(e.leftover, n)
+		} else if err := e.segments.Remove(n); err != nil {
+			return m, fmt.Errorf("segment %d: %w", n, err)
+		}
+	}
+	return next, nil
+}
+
+func (e *Engine) openJournal(number uint64, sum uint32) (err error) {
+	if e.journal, err = openJournal(e.segments, e.log, e.options.segment, e.Sync() == Always, number, sum); err != nil {
+		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
 }
 
+func (e *Engine) firstFlush() error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	return e.flush(func(*pebble.Batch) error { return nil })
+}
+
+// removeReplayed removes the segments that were replayed, once a flush has what they said. The caller holds commitMu.
+func (e *Engine) removeReplayed() error {
+	for _, n := range e.leftover {
+		if err := e.segments.Remove(n); err != nil {
+			return fmt.Errorf("journal: remove segment %d: %w", n, err)
+		}
+	}
+	e.leftover = nil
+	return nil
+}
+
+// openCopy goes on with a marked copy of a store: under a new ID, and with a journal of its own. The copy was flushed.
+func (e *Engine) openCopy() error {
+	list, err := e.segments.List() // of an attempt before
+	if err != nil {
+		return err
+	}
+	e.leftover = list
+	if err := e.openJournal(slices.Max(append(list, e.mark.segment))+1, 0); err != nil {
+		return err
+	}
+	if !e.awaiting { // nothing is published under the old ID
+		e.awaiting, e.confirmed = true, make(chan struct{})
+	}
+	if err := e.Rename(); err != nil {
+		return err
+	}
+	return errors.Join(e.options.fs.Remove(e.folder.path(copyName)), e.folder.sync())
+}
+
 // start begins the background work; Close ends it.
 func (e *Engine) start() {
-	for _, work := range []func(){e.flusher, e.syncer, e.sweeper, e.refresher, e.spaceWatcher} {
+	for _, work := range []func(){e.flusher, e.syncer, e.sweeper, e.refresher, e.spaceWatcher, e.scrubber} {
 		e.done.Add(1)
 		go work()
 	}
@@ -239,6 +304,7 @@ func (e *Engine) Close() error {
 	defer e.resume()
 	e.scans.Lock()
 	defer e.scans.Unlock()
+	e.news.announce()
 	return errors.Join(err, e.journal.Close(), e.db.Close(), e.folder.lock.Close())
 }
 

@@ -29,6 +29,7 @@ type Pipeline struct {
 	pos    Position // of the last frame since Commit
 	saw    bool     // something that is perhaps not synced was read
 	err    error    // of an append in mid-pipeline; Commit reports it
+	wrote  uint64   // generation of the last record appended; 0: none
 	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
@@ -103,6 +104,10 @@ func (p *Pipeline) pause() {
 	}
 }
 
+// Pause journals what the commands so far did and lets go of all locks, for one that goes on to call the engine itself or
+// waits. What Commit gives later includes it.
+func (p *Pipeline) Pause() { p.pause() }
+
 func (p *Pipeline) takeErr() error {
 	err := p.err
 	p.err = nil
@@ -118,7 +123,7 @@ func (p *Pipeline) publish() {
 			// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
 			p.err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
 		}
-		p.pos = pos
+		p.pos, p.wrote = pos, p.e.gen.Load()
 		p.buf = p.buf[:0]
 		if cap(p.buf) > 1<<20 {
 			p.buf = nil

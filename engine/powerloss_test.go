@@ -6,10 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -19,121 +16,6 @@ var (
 	powerSeed  = flag.Uint64("power.seed", 0, "replay this world of the power loss test alone")
 	powerCount = flag.Int("power.count", 200, "worlds to lose power in")
 )
-
-const (
-	pageSize   = 4096
-	sectorSize = 512
-)
-
-// platters keeps segments as a disk does that loses power: a page that changed since its last sync may be the old one,
-// the new one, or a mixture of sectors.
-type platters struct {
-	mu    sync.Mutex
-	files map[uint64]*platter
-	room  int // segments that may be created; negative: any number
-}
-
-type platter struct {
-	mu       sync.Mutex
-	mem      []byte // what the process sees
-	synced   []byte
-	buffered bool
-}
-
-func newPlatters() *platters { return &platters{files: map[uint64]*platter{}, room: -1} }
-
-func (s *platters) Create(number uint64, size int, buffered bool) (segmentFile, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.room == 0 {
-		return nil, syscall.ENOSPC
-	}
-	s.room--
-	f := &platter{mem: make([]byte, size), synced: make([]byte, size), buffered: buffered}
-	s.files[number] = f
-	return f, nil
-}
-
-func (s *platters) Open(number uint64) (segmentFile, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f, ok := s.files[number]; ok {
-		return f, nil
-	}
-	return nil, errMissing
-}
-
-func (s *platters) List() (list []uint64, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for n := range s.files {
-		list = append(list, n)
-	}
-	slices.Sort(list)
-	return list, nil
-}
-
-func (s *platters) Remove(number uint64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.files, number)
-	return nil
-}
-
-func (s *platters) limit(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.room = n
-}
-
-func (p *platter) Bytes() []byte { return p.mem }
-func (p *platter) Close() error  { return nil }
-
-func (p *platter) Sync(from, to int) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	copy(p.synced[from:to], p.mem[from:to])
-	return nil
-}
-
-// lose is what is left after a loss of power. Nobody appends meanwhile.
-func (s *platters) lose(rng *rand.Rand) *platters {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	left := newPlatters()
-	numbers := make([]uint64, 0, len(s.files))
-	for n := range s.files {
-		numbers = append(numbers, n)
-	}
-	slices.Sort(numbers) // a seed is to say all
-	for _, n := range numbers {
-		left.files[n] = s.files[n].lose(rng)
-	}
-	return left
-}
-
-func (p *platter) lose(rng *rand.Rand) *platter {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	kept := slices.Clone(p.synced)
-	for at := 0; at < len(kept) && !p.buffered; at += pageSize {
-		end := min(at+pageSize, len(kept))
-		if bytes.Equal(p.mem[at:end], p.synced[at:end]) {
-			continue
-		}
-		switch rng.IntN(3) {
-		case 0:
-			copy(kept[at:end], p.mem[at:end])
-		case 1:
-			for s := at; s < end; s += sectorSize {
-				if rng.IntN(2) == 0 {
-					copy(kept[s:min(s+sectorSize, end)], p.mem[s:min(s+sectorSize, end)])
-				}
-			}
-		}
-	}
-	return &platter{mem: slices.Clone(kept), synced: kept, buffered: p.buffered}
-}
 
 // powerWorld runs one writer through a life of an engine and a loss of power, again and again. It keeps the history of
 // each key, and for each the number of operations that no loss may take.

@@ -115,7 +115,11 @@ func (r *simReplica) open() { r.e = open(r.w.t, r.options) }
 
 // published keeps a batch for the others, with what it does to the ghost: own tokens that were cancelled count as gone
 // for others as soon as a contribution with a new birth replaces the one they were in.
-func (r *simReplica) published(b *tlv.Batch) {
+func (r *simReplica) published(data []byte) {
+	b, _, err := tlv.ParseBatch(slices.Clone(data))
+	if err != nil {
+		r.w.t.Fatalf("%s publishes: %v", r.name, err)
+	}
 	for i := range b.Deltas {
 		d := &b.Deltas[i]
 		own := d.State.Contribution(r.e.id)
@@ -128,7 +132,7 @@ func (r *simReplica) published(b *tlv.Batch) {
 		}
 		r.births[key] = own.Birth
 	}
-	r.log = append(r.log, simBatch{batch: *b, events: r.pending})
+	r.log = append(r.log, simBatch{batch: b, events: r.pending})
 	r.pending = nil
 }
 
@@ -307,7 +311,7 @@ func (r *simReplica) pull(o *simReplica, limit int) {
 	}
 	n := 0
 	for _, b := range o.log {
-		if b.batch.Stamp <= r.e.vector[o.e.id] {
+		if b.batch.Stamp <= r.e.vector.Entry(o.e.id).Stamp {
 			continue
 		}
 		if n++; limit > 0 && n > limit {
@@ -352,7 +356,7 @@ func (r *simReplica) crash() {
 	id := old.id
 	old.options.publish = nil
 	r.e = nil
-	r.options.publish = func(b *tlv.Batch) {
+	r.options.publish = func(b []byte) {
 		r.e = &Engine{id: id}
 		r.published(b)
 	}

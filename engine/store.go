@@ -14,15 +14,25 @@ import (
 // Keys of the database, by their first byte:
 //
 //	m                                  metadata, one record (meta)
+//	h                                  lives and former IDs of this replica, one record (history)
+//	l  replica  stamp  prev (8 B each, big-endian)  keys (4 B)   a batch (tlv.AppendBatch): the replication log
+//	n  name                            a small setting (Remember)
 //	s  database  hash (8 B, big-endian)  key      state of a key (tlv.AppendState), set or merged
+//	t                                  the state transfer that is not finished, one record (Transfer)
+//	u  database  hash  key             met in that transfer
 //	x  at (8 B, big-endian, ms)  database  key    a key whose expiry this replica is to carry out at that time (books)
 //
 // States are in the order of the keys' hash, which is the order of SCAN; the hash is SipHash-2-4 under a secret of the
 // store, so nobody can make keys that collide.
 const (
-	metaPrefix  = 'm'
-	statePrefix = 's'
-	indexPrefix = 'x'
+	metaPrefix     = 'm'
+	historyPrefix  = 'h'
+	logPrefix      = 'l'
+	settingPrefix  = 'n'
+	statePrefix    = 's'
+	transferPrefix = 't'
+	metPrefix      = 'u'
+	indexPrefix    = 'x'
 )
 
 func stateKey(buf []byte, hash uint64, key string) []byte {
@@ -77,30 +87,35 @@ type meta struct {
 	seed    [2]uint64
 	clock   tlv.Stamp
 	mark    mark
+	flags   uint64
 	count   [Databases]int64
 	countEx [Databases]int64
-	vector  map[tlv.ReplicaID]tlv.Stamp
+	vector  tlv.Vector
 }
+
+// Flags of meta.
+const (
+	metaLogging = 1 << iota // there is, or was, a peer: the replication log is kept
+	metaLitter              // dead states may be left that nobody will touch again: see Scrub
+	metaFlags
+)
 
 func (m *meta) encode() []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint64(nil, uint64(m.id))
-	for _, v := range []uint64{m.seed[0], m.seed[1], uint64(m.clock), m.mark.segment, m.mark.offset, uint64(m.mark.sum)} {
+	for _, v := range []uint64{m.seed[0], m.seed[1], uint64(m.clock), m.mark.segment, m.mark.offset, uint64(m.mark.sum), m.flags} {
 		b = le.AppendUint64(b, v)
 	}
 	for i := range m.count {
 		b = le.AppendUint64(le.AppendUint64(b, uint64(m.count[i])), uint64(m.countEx[i]))
 	}
-	for id, stamp := range m.vector {
-		b = le.AppendUint64(le.AppendUint64(b, uint64(id)), uint64(stamp))
-	}
-	return b
+	return tlv.AppendVector(b, m.vector)
 }
 
-const metaFixed = 7*8 + Databases*16
+const metaFixed = 8*8 + Databases*16
 
-func (m *meta) decode(b []byte) error {
-	if len(b) < metaFixed || (len(b)-metaFixed)%16 != 0 {
+func (m *meta) decode(b []byte) (err error) {
+	if len(b) < metaFixed {
 		return errors.New("metadata is corrupt")
 	}
 	next := func() uint64 {
@@ -112,16 +127,15 @@ func (m *meta) decode(b []byte) error {
 	m.seed = [2]uint64{next(), next()}
 	m.clock = tlv.Stamp(next())
 	m.mark = mark{segment: next(), offset: next(), sum: uint32(next())}
+	m.flags = next()
 	for i := range m.count {
 		m.count[i], m.countEx[i] = int64(next()), int64(next())
 	}
-	m.vector = make(map[tlv.ReplicaID]tlv.Stamp)
-	for len(b) > 0 {
-		id := tlv.ReplicaID(next())
-		m.vector[id] = tlv.Stamp(next())
+	if m.vector, err = tlv.ParseVector(b); err != nil {
+		return fmt.Errorf("metadata is corrupt: %w", err)
 	}
-	if m.id == 0 {
-		return errors.New("metadata is corrupt: no replica ID")
+	if m.id == 0 || m.flags >= metaFlags {
+		return errors.New("metadata is corrupt: no replica ID, or unknown flags")
 	}
 	return nil
 }

@@ -35,7 +35,15 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 		batches[0].Deltas = append(batches[0].Deltas, Delta{key, State{Contributions: contributions.Contributions[:1]}})
 		batches[1].Deltas = append(batches[1].Deltas, Delta{key, State{Resets: resets.Resets[:1]}})
 	}
+	var vector Vector
+	var page []byte
+	for id := ReplicaID(1); id <= 255; id++ {
+		vector.Put(VectorEntry{Replica: id, Stamp: 1})
+		page = AppendDelta(page, &batches[1].Deltas[id-1])
+	}
 	inputs := map[string][]byte{
+		"vector":                  AppendVector(nil, vector),
+		"deltas":                  page,
 		"contributions":           AppendState(nil, &contributions),
 		"resets":                  AppendState(nil, &resets),
 		"N":                       AppendN(nil, n),
@@ -49,10 +57,12 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 	}
 	for name, data := range inputs {
 		for reader, parse := range map[string]func(){
-			"ParseState": func() { _, _ = ParseState(data) },
-			"ParseBatch": func() { _, _, _ = ParseBatch(data) },
-			"ParseN":     func() { _, _ = ParseN(data) },
-			"ParseZ":     func() { _, _ = ParseZ(data) },
+			"ParseState":  func() { _, _ = ParseState(data) },
+			"ParseBatch":  func() { _, _, _ = ParseBatch(data) },
+			"ParseN":      func() { _, _ = ParseN(data) },
+			"ParseZ":      func() { _, _ = ParseZ(data) },
+			"ParseDeltas": func() { _, _ = ParseDeltas(data) },
+			"ParseVector": func() { _, _ = ParseVector(data) },
 		} {
 			if got, most := allocated(parse), uint64(10*len(data)+1024); got > most {
 				t.Errorf("%s of %s: %d bytes of %d; want at most %d", reader, name, got, len(data), most)

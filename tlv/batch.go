@@ -13,7 +13,13 @@ type Batch struct {
 	Replica ReplicaID
 	Prev    Stamp // of the replica's batch before; 0 for its first
 	Stamp   Stamp
+	Life    uint64  // of the replica, in which it published this (VectorEntry)
 	Deltas  []Delta // in any order, one per key
+}
+
+// Entry is what a version vector says of b's replica once b is stored.
+func (b *Batch) Entry() VectorEntry {
+	return VectorEntry{Replica: b.Replica, Stamp: b.Stamp, Life: b.Life}
 }
 
 // Delta is what one flush changed of one key; State is itself a state, and not empty.
@@ -46,6 +52,16 @@ func (b *Batch) Validate() error {
 }
 
 func (b *Batch) validateDelta(d *Delta) error {
+	if err := d.validate(); err != nil {
+		return err
+	}
+	if c := d.State.Contribution(b.Replica); c != nil && c.Rev != b.Stamp {
+		return malformed("own contribution of rev %d in batch %d", c.Rev, b.Stamp)
+	}
+	return nil
+}
+
+func (d *Delta) validate() error {
 	switch {
 	case len(d.Key) == 0 || len(d.Key) > MaxKey:
 		return malformed("key of %d bytes", len(d.Key))
@@ -54,13 +70,7 @@ func (b *Batch) validateDelta(d *Delta) error {
 	case d.State.Empty():
 		return malformed("empty delta")
 	}
-	if err := d.State.Validate(); err != nil {
-		return err
-	}
-	if c := d.State.Contribution(b.Replica); c != nil && c.Rev != b.Stamp {
-		return malformed("own contribution of rev %d in batch %d", c.Rev, b.Stamp)
-	}
-	return nil
+	return d.State.Validate()
 }
 
 // repeatedKey is the index of the first delta whose key another has before it, or -1. The table of what was seen is of
@@ -87,17 +97,27 @@ func repeatedKey(deltas []Delta) int {
 // AppendBatch appends b as one record, which is less than 4 GiB. It allocates nothing if buf has room.
 func AppendBatch(buf []byte, b *Batch) []byte {
 	start := len(buf)
+	buf = BeginBatch(buf, b)
+	for i := range b.Deltas {
+		buf = AppendDelta(buf, &b.Deltas[i])
+	}
+	return EndBatch(buf, start)
+}
+
+// BeginBatch begins to append b, for who has its deltas one at a time: AppendDelta appends each, EndBatch ends it.
+func BeginBatch(buf []byte, b *Batch) []byte {
 	buf = openRecord(buf)
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Replica))
 	buf = AppendTinyZip(buf, uint64(b.Prev))
 	buf = AppendTinyZip(buf, uint64(b.Stamp))
-	for i := range b.Deltas {
-		buf = appendDelta(buf, &b.Deltas[i])
-	}
-	return closeRecord(buf, start, 'B')
+	return AppendTinyZip(buf, b.Life)
 }
 
-func appendDelta(buf []byte, d *Delta) []byte {
+// EndBatch ends what BeginBatch began when buf had start bytes.
+func EndBatch(buf []byte, start int) []byte { return closeRecord(buf, start, 'B') }
+
+// AppendDelta appends d as one record.
+func AppendDelta(buf []byte, d *Delta) []byte {
 	start := len(buf)
 	buf = Append(openRecord(buf), 'K', d.Key)
 	return closeRecord(AppendState(buf, &d.State), start, 'D')
@@ -124,16 +144,48 @@ func ParseBatch(data []byte) (b Batch, rest []byte, err error) {
 func (b *Batch) parse(body []byte) error {
 	r := reader{rest: body}
 	b.Replica = r.replica()
-	b.Prev, b.Stamp = r.stamp(), r.stamp()
-	b.Deltas = room(b.Deltas, countRecords(r.rest, 'D', minDelta))
-	for len(r.rest) > 0 {
-		b.Deltas = append(b.Deltas, Delta{})
-		offset := len(body) - len(r.rest)
-		if err := b.Deltas[len(b.Deltas)-1].parse(&r); err != nil {
-			return fmt.Errorf("offset %d: %w", offset, err)
+	b.Prev, b.Stamp, b.Life = r.stamp(), r.stamp(), r.zip()
+	offset := len(body) - len(r.rest)
+	if r.err == nil {
+		var at int
+		var err error
+		if b.Deltas, at, err = parseDeltas(r.rest); err != nil {
+			return fmt.Errorf("offset %d: %w", offset+at, err)
 		}
+		r.rest = nil
 	}
 	return r.end()
+}
+
+// ParseDeltas reads a sequence of deltas, which is all of data: a page of a state transfer. Keys are slices of data;
+// nothing else of it is kept.
+func ParseDeltas(data []byte) ([]Delta, error) {
+	list, at, err := parseDeltas(data)
+	for i := 0; i < len(list) && err == nil; i++ {
+		if err = list[i].validate(); err != nil {
+			return nil, fmt.Errorf("delta %d: %w", i, err)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("offset %d: %w", at, err)
+	}
+	if i := repeatedKey(list); i >= 0 {
+		return nil, malformed("delta %d repeats a key", i)
+	}
+	return list, nil
+}
+
+// parseDeltas reads all of data, unchecked. After an error it says where that is.
+func parseDeltas(data []byte) (list []Delta, at int, err error) {
+	list = room(list, countRecords(data, 'D', minDelta))
+	for r := (reader{rest: data}); len(r.rest) > 0; {
+		at = len(data) - len(r.rest)
+		list = append(list, Delta{})
+		if err := list[len(list)-1].parse(&r); err != nil {
+			return nil, at, err
+		}
+	}
+	return list, 0, nil
 }
 
 func (d *Delta) parse(from *reader) error {

@@ -76,19 +76,35 @@
 //	B  replica    8 B, little-endian          Batch.Replica
 //	   prev       zipped                      Batch.Prev
 //	   stamp      zipped                      Batch.Stamp
+//	   life       zipped                      Batch.Life
 //	   deltas     one record D each           Batch.Deltas
 //	D  key        record K: database (1 B, 0..15), then up to 64 KiB  Delta.Key
 //	   state      to the end                  Delta.State
 //
 // The first batch of replica 1, with an INCRBY 5 of the key "hi" in database 0:
 //
-//	62 24                      # B, 36 bytes
+//	62 26                      # B, 38 bytes
 //	01 00 00 00 00 00 00 00    # replica 1
 //	30                         # prev 0: there was none
 //	31 10                      # stamp 0x10
+//	31 07                      # life 7
 //	64 17                      # D, 23 bytes
 //	6b 03 00 68 69             # K, database 0, "hi"
 //	63 10 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 30
+//
+// # Version vectors
+//
+//	V  replica    8 B, little-endian          VectorEntry.Replica
+//	   stamp      zipped                      VectorEntry.Stamp
+//	   life       zipped                      VectorEntry.Life
+//	   and so on, in ascending order of replica
+//
+// All batches of replica 1 up to stamp 0x10, which it published in life 7:
+//
+//	76 0c                      # V, 12 bytes
+//	01 00 00 00 00 00 00 00    # replica 1
+//	31 10                      # stamp 0x10
+//	31 07                      # life 7
 //
 // # Plain counters
 //

@@ -53,6 +53,9 @@ func rewrite(data []byte) (back []byte, err error) {
 	case 'b', 'B':
 		b, _, err := ParseBatch(data)
 		return AppendBatch(nil, &b), err
+	case 'v':
+		v, err := ParseVector(data)
+		return AppendVector(nil, v), err
 	case 't':
 		n, err := ParseN(data)
 		return AppendN(nil, n), err
@@ -74,8 +77,8 @@ func rewrite(data []byte) (back []byte, err error) {
 
 func TestDocExamplesAreWrittenBackAlike(t *testing.T) {
 	examples := docExamples(t)
-	if len(examples) != 9 {
-		t.Errorf("%d examples in the package comment; want 9", len(examples))
+	if len(examples) != 10 {
+		t.Errorf("%d examples in the package comment; want 10", len(examples))
 	}
 	for _, e := range examples {
 		data := unhex(t, e)
@@ -92,7 +95,7 @@ var (
 )
 
 func exampleBatch() Batch {
-	return Batch{Replica: 1, Stamp: 0x10, Deltas: []Delta{{Key: []byte("\x00hi"), State: State{Contributions: []Contribution{exampleAdd}}}}}
+	return Batch{Replica: 1, Stamp: 0x10, Life: 7, Deltas: []Delta{{Key: []byte("\x00hi"), State: State{Contributions: []Contribution{exampleAdd}}}}}
 }
 
 func TestDocExamplesAreWhatTheySay(t *testing.T) {
@@ -101,7 +104,8 @@ func TestDocExamplesAreWhatTheySay(t *testing.T) {
 		"C, 16 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleAdd}}),
 		"C, 24 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleSet}}),
 		"R, 12 bytes": AppendState(nil, &State{Resets: []Reset{exampleReset}}),
-		"B, 36 bytes": AppendBatch(nil, &batch),
+		"B, 38 bytes": AppendBatch(nil, &batch),
+		"V, 12 bytes": AppendVector(nil, Vector{{Replica: 1, Stamp: 0x10, Life: 7}}),
 		"T: total":    AppendN(nil, N{{Replica: 1, Total: 5}}),
 		"I: revision": AppendZ(nil, Z{{Replica: 1, Revision: 4, Value: -12}}),
 		"1000\n":      AppendTinyZip(nil, 1000),

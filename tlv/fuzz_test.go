@@ -112,3 +112,39 @@ func FuzzUnzipPair(f *testing.F) {
 		}
 	})
 }
+
+func FuzzParseVector(f *testing.F) {
+	f.Add(AppendVector(nil, nil))
+	f.Add(AppendVector(nil, Vector{{1, 2, 3}, {4, 1 << 63, 0}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		v, err := ParseVector(data)
+		if err != nil {
+			checkRefusal(t, data, err)
+			return
+		}
+		if back := AppendVector(nil, v); !bytes.Equal(back, data) {
+			t.Errorf("ParseVector(% x) = %v, written back % x", data, v, back)
+		}
+	})
+}
+
+func FuzzParseDeltas(f *testing.F) {
+	b := exampleBatch()
+	f.Add(AppendDelta(nil, &b.Deltas[0]))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := ParseDeltas(data)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Errorf("ParseDeltas(% x): %v; want %v", data, err, ErrMalformed)
+			}
+			return
+		}
+		var back []byte
+		for i := range list {
+			back = AppendDelta(back, &list[i])
+		}
+		if !bytes.Equal(back, data) {
+			t.Errorf("ParseDeltas(% x) = %v, written back % x", data, list, back)
+		}
+	})
+}

@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// history is what a replica knows of its own past, so that it can tell whether what others say of it is true (design,
+// section 4: forks). A store that lost what it had published, by a backup restored or a copy, lacks a life, or believes
+// that one ended earlier than others saw it publish.
+type history struct {
+	mu     sync.Mutex
+	id     tlv.ReplicaID
+	former []tlv.ReplicaID // IDs this store had before; nobody else will carry out their expiries
+	lives  []life          // of id, oldest first; the last is the present one
+	dirty  bool            // not yet in the database
+}
+
+// life is one start of the process.
+type life struct {
+	Number uint64    // random, never zero
+	End    tlv.Stamp // of the last batch published in it; of no meaning in the present one
+}
+
+// maxLives are remembered. What an older one published is taken for untrue, which costs a new ID, and no data.
+const maxLives = 1 << 10
+
+// historyRecord is the record under h, in JSON.
+type historyRecord struct {
+	Former []tlv.ReplicaID
+	Lives  []life
+}
+
+// beginLife opens the life of this start, after what the database has of those before.
+func (e *Engine) beginLife(published tlv.Stamp) error {
+	h := &e.history
+	h.id, h.dirty = e.id, true
+	var r historyRecord
+	v, closer, err := e.db.Get([]byte{historyPrefix})
+	if err == nil {
+		err = errors.Join(json.Unmarshal(v, &r), closer.Close())
+	} else if errors.Is(err, pebble.ErrNotFound) {
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("history of the replica: %w", err)
+	}
+	h.former, h.lives = r.Former, r.Lives
+	h.begin(e.options.random, published)
+	return nil
+}
+
+// begin ends the life before, whose last batch was published, and begins another.
+func (h *history) begin(random func() uint64, published tlv.Stamp) {
+	if n := len(h.lives); n > 0 {
+		h.lives[n-1].End = published
+	}
+	h.lives = append(h.lives, life{Number: uint64(randomID(random))})
+	h.lives = h.lives[max(0, len(h.lives)-maxLives):]
+}
+
+// rename forgets the lives of the old ID.
+func (h *history) rename(id tlv.ReplicaID, random func() uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.former = append(h.former, h.id)
+	h.id, h.lives, h.dirty = id, nil, true
+	h.begin(random, 0)
+}
+
+func (h *history) life() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lives[len(h.lives)-1].Number
+}
+
+func (h *history) name() tlv.ReplicaID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.id
+}
+
+// write adds the record to a batch if it is not in the database yet.
+func (h *history) write(batch *pebble.Batch) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.dirty {
+		return nil
+	}
+	v, err := json.Marshal(historyRecord{h.former, h.lives})
+	if err != nil {
+		return err
+	}
+	h.dirty = false // if the commit fails, so does the engine
+	return batch.Set([]byte{historyPrefix}, v, nil)
+}
+
+// ReplicaID names this store among replicas. Rename changes it.
+func (e *Engine) ReplicaID() tlv.ReplicaID { return e.history.name() }
+
+// Life is a random number that names this start of the store.
+func (e *Engine) Life() uint64 { return e.history.life() }
+
+// True says whether what somebody else has of this replica is of this store's own history. Of another replica, or of an ID
+// that this one no longer has, nothing is known here: that is true too.
+func (e *Engine) True(entry tlv.VectorEntry) bool {
+	h := &e.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if entry.Stamp == 0 || entry.Replica != h.id {
+		return true
+	}
+	i := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == entry.Life })
+	if i < 0 {
+		return false
+	}
+	if i == len(h.lives)-1 {
+		return entry.Stamp <= e.Vector().Entry(h.id).Stamp
+	}
+	return entry.Stamp <= h.lives[i].End
+}
+
+// mine says whether id is this replica's, now or formerly.
+func (e *Engine) mine(id tlv.ReplicaID) bool {
+	return id == e.id || slices.Contains(e.former, id)
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// ErrMember refuses a state that has a contribution of a member of this cluster which its batches have not brought yet.
+var ErrMember = errors.New("contribution of a member that is beyond its batches")
+
+// Merge joins states made elsewhere: another cluster's, or those of a device that keeps a counter of its own. It is durable
+// when it returns, all of it or after an error nothing, and goes to the peers in a batch of this replica. It is idempotent
+// and commutative. Keys are database and name, each once. Contributions of members are ignored where their batches are here,
+// and otherwise refused (ErrMember), as are stamps that lie more than an hour ahead (ErrClock).
+func (e *Engine) Merge(list []tlv.Delta) error {
+	if err := e.awaitPeers(); err != nil {
+		return err
+	}
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	for i := range list {
+		if err := e.mayMerge(&list[i].State); err != nil {
+			return fmt.Errorf("key %d: %w", i+1, err)
+		}
+	}
+	if err := e.flush(nil); err != nil { // what is pending has earlier stamps than this batch
+		return err
+	}
+	b := tlv.Batch{Replica: e.id, Prev: e.vector.Entry(e.id).Stamp, Stamp: e.clock.next(e.Now()), Life: e.Life(), Deltas: e.foreignOnly(list)}
+	if len(b.Deltas) == 0 {
+		return nil
+	}
+	if err := b.Validate(); err != nil {
+		return err
+	}
+	arrived, err := e.arrive(b.Deltas, func(a *arrival) { e.join(a, &b) })
+	if err != nil {
+		return err
+	}
+	e.lastCut.Store(uint64(b.Stamp))
+	return e.land(arrived, func(batch *pebble.Batch) (func(), error) {
+		e.vector.Put(b.Entry())
+		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
+		landed, err := e.note(batch, l, func() []byte { return tlv.AppendBatch(nil, &b) })
+		return landed, errors.Join(err, e.history.write(batch))
+	})
+}
+
+// Merge is Engine.Merge, for a connection that may ask what it has Written. It lets go of the pipeline's locks first.
+func (p *Pipeline) Merge(list []tlv.Delta) error {
+	p.pause()
+	err := p.e.Merge(list)
+	p.wrote = p.e.gen.Load() - 1 // and so in the database
+	return err
+}
+
+func (e *Engine) mayMerge(s *tlv.State) error {
+	for i := range s.Contributions {
+		c := &s.Contributions[i]
+		if c.Rev.Millis() > e.Now()+maxAhead && e.vector.Entry(c.Replica).Stamp == 0 && c.Birth > 1 {
+			return fmt.Errorf("contribution of replica %x: %w", uint64(c.Replica), ErrClock)
+		}
+		if e.member(c.Replica) && c.Rev > e.vector.Entry(c.Replica).Stamp {
+			return fmt.Errorf("replica %x: %w", uint64(c.Replica), ErrMember)
+		}
+	}
+	return nil
+}
+
+func (e *Engine) member(id tlv.ReplicaID) bool {
+	return id == e.id || e.vector.Entry(id).Stamp != 0
+}
+
+// foreignOnly leaves out what members contributed: it is here.
+func (e *Engine) foreignOnly(list []tlv.Delta) []tlv.Delta {
+	var out []tlv.Delta
+	for i := range list {
+		s := list[i].State.Clone()
+		s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return e.member(c.Replica) })
+		s.Resets = slices.DeleteFunc(s.Resets, func(r tlv.Reset) bool {
+			return e.member(r.Replica) && r.Rev > e.vector.Entry(r.Replica).Stamp
+		})
+		if !s.Empty() {
+			out = append(out, tlv.Delta{Key: list[i].Key, State: s})
+		}
+	}
+	return out
+}
+
+// Dump gives the state of a key with everything that shows, as another cluster may merge it; false if there is no such key.
+// It flushes if it has to, and so lets go of the pipeline's locks first.
+func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
+	for {
+		en, err := p.exclusive(key, true)
+		if err != nil {
+			return tlv.State{}, false, err
+		}
+		p.saw = true
+		if !p.valueOf(en).OK {
+			return tlv.State{}, false, nil
+		}
+		if en.gen == 0 {
+			s := en.full()
+			return s, true, nil
+		}
+		p.pause()
+		if err := p.e.awaitPeers(); err != nil {
+			return tlv.State{}, false, err
+		}
+		if err := p.e.Flush(); err != nil {
+			return tlv.State{}, false, err
+		}
+	}
+}
+
+// Forget drops what is cancelled of a replica that will not come back to do so itself, and says of how many keys. What
+// counts stays, and so does its entry in the version vector.
+func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
+	if err := e.awaitPeers(); err != nil {
+		return 0, err
+	}
+	if id == e.ReplicaID() {
+		return 0, errors.New("this replica cleans up after itself")
+	}
+	concerns := func(s *tlv.State) bool {
+		c := s.Contribution(id)
+		return c != nil && !s.Open(c) || c == nil && s.Reset(id) != nil
+	}
+	err = e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
+		e.commitMu.Lock()
+		defer e.commitMu.Unlock()
+		if err := e.refusal(); err != nil {
+			return err
+		}
+		return e.rework(deltas, func(a *arrival) {
+			if concerns(&a.all) {
+				keys++
+				a.all.Contributions = slices.DeleteFunc(a.all.Contributions, func(c tlv.Contribution) bool { return c.Replica == id })
+				a.all.Resets = slices.DeleteFunc(a.all.Resets, func(r tlv.Reset) bool { return r.Replica == id })
+			}
+			a.keep(e.covers)
+		})
+	})
+	return keys, err
+}

@@ -1,0 +1,6 @@
+//go:build !mutate
+
+package engine
+
+// mutation is none: see mutation.go.
+const mutation = ""

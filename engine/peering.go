@@ -1,0 +1,85 @@
+package engine
+
+import (
+	"time"
+
+	"atomiccounter/tlv"
+)
+
+// What the replication protocol (package replica) is asked and answers, and the commands read and write out: both import
+// only this package.
+
+// SyncRequest is CSYNC 1 <id> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT id ...] without BLOCK, which is for whoever
+// waits for the answer not to be empty.
+type SyncRequest struct {
+	Version int64         // of the protocol; of an unknown one nothing else of the request was read
+	ID      tlv.ReplicaID // of the caller
+	Life    uint64
+	Vector  tlv.Vector      // what is durable there: its acknowledgement
+	Except  []tlv.ReplicaID // whose batches it does not want now; each by an EXCEPT of its own
+	Bytes   int64           // of batches, about; 0: the default
+}
+
+// SnapRequest is CSNAP 1 <id> <life> [RESUME <snapshot> <cursor>] [BYTES n].
+type SnapRequest struct {
+	Version  int64
+	ID       tlv.ReplicaID
+	Life     uint64
+	Snapshot string // "": a new one
+	Cursor   []byte
+	Bytes    int64 // of the page, about; 0: the default
+}
+
+// SyncAnswer is the answer to CSYNC: what the caller lacks.
+type SyncAnswer struct {
+	ID        tlv.ReplicaID // of who answers
+	Life      uint64
+	Clock     int64 // its wall clock, ms since the Unix epoch
+	Vector    tlv.Vector
+	NeedState bool     // the log does not reach back to what the caller has: it needs the state (CSNAP)
+	Left      int64    // batches that the caller will lack still
+	LeftKeys  int64    // keys in them
+	Batches   [][]byte // tlv.AppendBatch each, in order for each replica; the caller's
+}
+
+// SnapAnswer is the answer to CSNAP: one page of a consistent snapshot.
+type SnapAnswer struct {
+	ID       tlv.ReplicaID
+	Snapshot string     // names it for as long as somebody asks for it
+	Vector   tlv.Vector // of the snapshot
+	Keys     int64      // in all
+	Done     int64      // up to the end of this page
+	Next     []byte     // cursor of the next page; empty: this was the last
+	Page     []byte     // deltas (tlv.ParseDeltas)
+}
+
+// PeerError is an error that goes out as the reply it is, its code first: "DUPLICATE replica …".
+type PeerError string
+
+func (e PeerError) Error() string { return string(e) }
+
+// PeerStatus describes one peer, for INFO and CPEER LIST.
+type PeerStatus struct {
+	Addr    string        // host:port; of an inbound one, where it last called from
+	ID      tlv.ReplicaID // 0: it has not said yet
+	State   string        // connecting, confirming, syncing, transferring, held, refused, duplicate, forked, self, down; of an inbound one: pulling, away
+	Inbound bool          // known only because it pulls from here
+	Error   string        // why State is not as it should be; "": nothing is wrong
+	Since   time.Time     // in State
+
+	LagBatches        int64 // that it had and we did not, by its last answer
+	LagKeys           int64 // in them
+	LagMillis         int64 // for so long, so far, we have lacked something that it has
+	LastContact       time.Time
+	BytesIn           int64 // payload of its answers
+	BytesOut          int64 // payload of our answers to it
+	Transfers         int64 // states fetched from it, complete
+	Errors            int64
+	ClockOffsetMillis int64     // its clock minus ours
+	AckedOwn          tlv.Stamp // up to which it has our own batches durable, by what it last said
+
+	TransferDone  int64 // keys of the transfer under way
+	TransferKeys  int64 // in all; 0: none is under way
+	TransferBytes int64
+	TransferRate  int64 // keys a second
+}

@@ -1,0 +1,558 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"atomiccounter/tlv"
+)
+
+// member is an engine on a simulated disk.
+type member struct {
+	t    *testing.T
+	disk *Disk
+	o    Options
+	*Engine
+}
+
+func newMember(t *testing.T, seed uint64, o Options) *member {
+	m := &member{t: t, o: o, disk: NewDisk(rand.New(rand.NewPCG(seed, 9)).Uint64)}
+	m.open()
+	if err := m.KeepLog(); err != nil {
+		t.Fatalf("KeepLog = %v", err)
+	}
+	return m
+}
+
+func (m *member) open() {
+	m.t.Helper()
+	m.o.Disk, m.o.Logger = m.disk, quiet
+	if m.o.UpdatePeriod == 0 {
+		m.o.UpdatePeriod = AlwaysFresh
+	}
+	e, err := Open("store", m.o)
+	if err != nil {
+		m.t.Fatalf("Open = %v", err)
+	}
+	m.Engine = e
+	m.t.Cleanup(func() {
+		if err := e.Abandon(); err != nil && !errors.Is(err, ErrClosed) {
+			m.t.Errorf("Abandon = %v", err)
+		}
+	})
+}
+
+// restart goes on with another disk.
+func (m *member) restart(d *Disk, await bool) {
+	m.t.Helper()
+	if err := m.Abandon(); err != nil && !errors.Is(err, ErrClosed) {
+		m.t.Fatalf("Abandon = %v", err)
+	}
+	m.disk, m.o.AwaitPeers = d, await
+	m.open()
+}
+
+func (m *member) add(key string, n int64) {
+	m.t.Helper()
+	increment(m.t, m.Engine, key, n)
+}
+
+func (m *member) del(key string) {
+	m.t.Helper()
+	p := m.NewPipeline()
+	if _, err := p.Del([][]byte{[]byte(key)}); err != nil {
+		m.t.Fatalf("Del(%q) = %v", key, err)
+	}
+	if _, err := p.Commit(); err != nil {
+		m.t.Fatalf("Commit = %v", err)
+	}
+}
+
+func (m *member) flush() {
+	m.t.Helper()
+	if err := m.Flush(); err != nil {
+		m.t.Fatalf("Flush = %v", err)
+	}
+}
+
+// shows checks values: key, value, key, value.
+func (m *member) shows(pairs ...any) {
+	m.t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		key, want := pairs[i].(string), int64(pairs[i+1].(int))
+		if got, err := m.Counter(key).Get(m.t.Context()); got != want || err != nil {
+			m.t.Errorf("Get(%q) = %d, %v; want %d", key, got, err, want)
+		}
+	}
+}
+
+// pull applies what the log of o has for m; whether it reached back.
+func (m *member) pull(o *member) bool {
+	m.t.Helper()
+	o.flush()
+	b, err := o.Batches(m.Vector(), m.ReplicaID(), 1<<20)
+	if err != nil {
+		m.t.Fatalf("Batches = %v", err)
+	}
+	for _, data := range b.Batches {
+		batch, _, err := tlv.ParseBatch(data)
+		if err != nil {
+			m.t.Fatalf("ParseBatch = %v", err)
+		}
+		if err := m.Apply(&batch); err != nil && !errors.Is(err, ErrHeld) {
+			m.t.Fatalf("Apply = %v", err)
+		}
+	}
+	return b.Behind == 0
+}
+
+// fetch transfers the state of o, pages of a few bytes; steps bounds the pages, 0: all of them and the end.
+func (m *member) fetch(s *Snapshot, source tlv.ReplicaID, steps int) {
+	m.t.Helper()
+	if t, ok := m.Transfer(); !ok || t.Source != source || t.Snapshot != "s" {
+		if err := m.BeginTransfer(Transfer{Source: source, Snapshot: "s", Vector: s.Vector, Keys: s.Keys}); err != nil {
+			m.t.Fatalf("BeginTransfer = %v", err)
+		}
+	}
+	for i := 0; steps == 0 || i < steps; i++ {
+		t, _ := m.Transfer()
+		page, next, keys, err := s.Page(t.Cursor, 100)
+		if err != nil {
+			m.t.Fatalf("Page = %v", err)
+		}
+		if err := m.MergePage(page, next, t.Done+keys); err != nil {
+			m.t.Fatalf("MergePage = %v", err)
+		}
+		if len(next) == 0 {
+			if err := m.FinishTransfer(); err != nil {
+				m.t.Fatalf("FinishTransfer = %v", err)
+			}
+			return
+		}
+	}
+}
+
+func (m *member) snapshot() *Snapshot {
+	m.t.Helper()
+	m.flush()
+	s, err := m.Snapshot()
+	if err != nil {
+		m.t.Fatalf("Snapshot = %v", err)
+	}
+	m.t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			m.t.Errorf("Close of a snapshot = %v", err)
+		}
+	})
+	return s
+}
+
+func TestLogBringsWhatAPeerLacks(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	for i := range 10 {
+		a.add(fmt.Sprint("k", i%3), 1)
+		a.flush()
+	}
+	one, err := a.Batches(nil, b.ReplicaID(), 1)
+	if err != nil || len(one.Batches) != 1 || one.Left != 9 || one.LeftKeys != 9 {
+		t.Errorf("Batches of at least one = %d, %d left with %d keys, %v; want 1, 9, 9", len(one.Batches), one.Left, one.LeftKeys, err)
+	}
+	if !b.pull(a) {
+		t.Errorf("the log does not reach back")
+	}
+	b.shows("k0", 4, "k1", 3, "k2", 3)
+	if !b.Vector().Covers(a.Vector()) {
+		t.Errorf("vector %v after all of %v", b.Vector(), a.Vector())
+	}
+	// A relay: c hears of a through b alone.
+	c := newMember(t, 3, Options{})
+	if !c.pull(b) {
+		t.Errorf("the relay's log does not reach back")
+	}
+	c.shows("k0", 4, "k1", 3, "k2", 3)
+	a.restart(a.disk.Copy(), false)
+	if !newMember(t, 4, Options{}).pull(a) {
+		t.Errorf("the log does not reach back after a restart")
+	}
+}
+
+func TestLogIsBounded(t *testing.T) {
+	a := newMember(t, 1, Options{Backlog: 1000})
+	for i := range 100 {
+		a.add(fmt.Sprint("k", i), 1)
+		a.flush()
+		if n := a.LogSize(); n > 1000 {
+			t.Fatalf("after %d batches the log has %d bytes", i, n)
+		}
+	}
+	b := newMember(t, 2, Options{})
+	if b.pull(a) {
+		t.Errorf("a log of 1000 bytes reaches back over 100 batches")
+	}
+	b.fetch(a.snapshot(), a.ReplicaID(), 0)
+	for i := range 100 {
+		b.shows(fmt.Sprint("k", i), 1)
+	}
+	a.add("k1", 5)
+	if !b.pull(a) {
+		t.Errorf("the log does not reach back to the snapshot")
+	}
+	b.shows("k1", 6)
+	if err := a.TrimLog(b.Vector()); err != nil || a.LogSize() != 0 {
+		t.Errorf("TrimLog = %v, %d bytes left; want none", err, a.LogSize())
+	}
+}
+
+func TestNoLogWithoutAPeer(t *testing.T) {
+	e := open(t, disk())
+	increment(t, e, "k", 1)
+	if err := e.Flush(); err != nil || e.LogSize() != 0 {
+		t.Errorf("Flush = %v, the log has %d bytes; want none", err, e.LogSize())
+	}
+}
+
+// A deleted key that the snapshot no longer has is closed here, and a lagging replica's batch does not bring it back.
+func TestTransferClosesWhatIsGone(t *testing.T) {
+	a, b, c := newMember(t, 1, Options{}), newMember(t, 2, Options{}), newMember(t, 3, Options{})
+	a.add("dead", 5)
+	a.add("alive", 1)
+	b.pull(a)
+	c.pull(a)
+	for i := range 20 {
+		a.add(fmt.Sprint("new", i), 1)
+	}
+	c.pull(a) // c has what b will be held back from
+	b.add("dead", 2)
+	a.pull(b)
+	a.del("dead")
+	b.del("nothing")
+	a.flush()
+	b.pull(a) // b closes its part
+	b.flush()
+	a.pull(b)
+	a.flush()
+	s := a.snapshot()
+	c.fetch(s, a.ReplicaID(), 3)
+	if _, ok := c.Transfer(); !ok {
+		t.Fatalf("no transfer is under way")
+	}
+	old, err := b.Batches(nil, 0, 1<<20)
+	if err != nil {
+		t.Fatalf("Batches = %v", err)
+	}
+	for _, data := range old.Batches {
+		batch, _, err := tlv.ParseBatch(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if batch.Replica == b.ReplicaID() {
+			if err := c.Apply(&batch); !errors.Is(err, ErrHeld) {
+				t.Errorf("Apply in mid-transfer = %v; want %v", err, ErrHeld)
+			}
+		}
+	}
+	c.restart(c.disk.Copy(), false) // the transfer goes on
+	if tr, ok := c.Transfer(); !ok || tr.Done == 0 || len(tr.Cursor) == 0 {
+		t.Errorf("Transfer after a restart = %+v, %t", tr, ok)
+	}
+	c.fetch(s, a.ReplicaID(), 0)
+	c.shows("dead", 0, "alive", 1, "new0", 1, "new19", 1)
+	if err := c.Scrub(); err != nil {
+		t.Errorf("Scrub = %v", err)
+	}
+	if st, err := c.readState(c.hash([]byte("dead")), "\x00dead"); err != nil || !st.Empty() {
+		t.Errorf("the dead key left %+v, %v", st, err)
+	}
+	if n := c.Stats().Keys[0]; n != 21 {
+		t.Errorf("DBSIZE = %d; want 21", n)
+	}
+}
+
+// A store that is rolled back finds out from a peer before it publishes anything, and loses nothing that the peer has and
+// nothing acknowledged since.
+func TestRolledBackStoreTakesANewID(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	a.flush()
+	backup := a.disk.Copy()
+	a.add("k", 10)
+	b.pull(a)
+	old := a.ReplicaID()
+	a.restart(backup, true)
+	a.add("k", 100)
+	a.del("gone")
+	if a.flush(); a.Vector().Covers(b.Vector()) || a.True(b.Vector().Entry(old)) {
+		t.Fatalf("the rolled back store takes %v for true", b.Vector().Entry(old))
+	}
+	if err := b.Apply(&tlv.Batch{Replica: old, Prev: a.Vector().Entry(old).Stamp, Stamp: b.Vector().Entry(old).Stamp + 1}); !errors.Is(err, ErrFork) {
+		t.Errorf("Apply of a fork = %v; want %v", err, ErrFork)
+	}
+	a.restart(a.disk.Copy(), true) // kill -9 while it waits
+	a.shows("k", 101)
+	a.add("k", 1000)
+	if err := a.Rename(); err != nil || a.ReplicaID() == old {
+		t.Fatalf("Rename = %v, ID %x", err, a.ReplicaID())
+	}
+	a.shows("k", 1101)
+	a.pull(b)
+	a.shows("k", 1111)
+	b.pull(a)
+	b.shows("k", 1111)
+	a.restart(a.disk.Copy(), true)
+	if err := a.Confirm(); err != nil {
+		t.Fatalf("Confirm = %v", err)
+	}
+	if v := b.Vector().Entry(a.ReplicaID()); v.Stamp == 0 || !a.True(v) {
+		t.Errorf("after a restart %v of %x is not true", v, a.ReplicaID())
+	}
+	a.shows("k", 1111)
+	if a.NeedsState() {
+		t.Errorf("a store that had published nothing needs a state transfer")
+	}
+}
+
+// What a rolled back store cancels of its former self before it finds out stays cancelled.
+func TestRenameKeepsWhatIsPending(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("del", 1)
+	a.add("set", 2)
+	a.add("plus", 3)
+	a.flush()
+	backup := a.disk.Copy()
+	a.add("other", 1)
+	b.pull(a)
+	a.restart(backup, true)
+	a.del("del")
+	p := a.NewPipeline()
+	if _, err := p.Set([]byte("set"), 50, SetOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.ExpireAt([]byte("plus"), a.Now()+1e9, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	a.add("plus", 4)
+	if err := a.Rename(); err != nil {
+		t.Fatalf("Rename = %v", err)
+	}
+	a.pull(b)
+	b.pull(a)
+	for _, m := range []*member{a, b} {
+		m.shows("del", 0, "set", 50, "plus", 7, "other", 1)
+		if n := m.Stats(); n.Keys[0] != 3 || n.Expires[0] != 1 {
+			t.Errorf("DBSIZE = %d, %d with an expiry; want 3, 1", n.Keys[0], n.Expires[0])
+		}
+	}
+}
+
+// A fork that is found late: the peers' history of the old ID takes the place of this store's.
+func TestLateForkConverges(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	a.flush()
+	backup := a.disk.Copy()
+	a.add("k", 10)
+	a.add("b only", 7)
+	b.pull(a)
+	old := a.ReplicaID()
+	a.restart(backup, true)
+	if err := a.Confirm(); err != nil { // nobody could be reached
+		t.Fatalf("Confirm = %v", err)
+	}
+	a.add("k", 100)
+	a.add("lost", 3)
+	a.flush()
+	if a.True(b.Vector().Entry(old)) {
+		t.Fatalf("%v is taken for true", b.Vector().Entry(old))
+	}
+	if err := a.Rename(); err != nil {
+		t.Fatalf("Rename = %v", err)
+	}
+	if !a.NeedsState() {
+		t.Errorf("no state transfer is wanted")
+	}
+	a.add("k", 1000)
+	a.fetch(b.snapshot(), b.ReplicaID(), 0)
+	b.pull(a)
+	for _, m := range []*member{a, b} {
+		m.shows("k", 1011, "b only", 7, "lost", 0)
+	}
+	if a.NeedsState() {
+		t.Errorf("a state transfer is still wanted")
+	}
+}
+
+func TestBackupTakesANewID(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Logger: quiet, UpdatePeriod: AlwaysFresh}
+	e, err := Open(dir+"/store", o)
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	defer e.Close()
+	increment(t, e, "k", 5)
+	if err := e.KeepLog(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Backup(dir + "/copy"); err != nil {
+		t.Fatalf("Backup = %v", err)
+	}
+	if err := e.Backup(dir + "/copy"); err == nil {
+		t.Errorf("Backup over a backup = nil; want an error")
+	}
+	increment(t, e, "k", 1)
+	var text strings.Builder
+	if err := Check(dir+"/copy", o, &text); err != nil {
+		t.Errorf("Check = %v\n%s", err, text.String())
+	}
+	c, err := Open(dir+"/copy", o)
+	if err != nil {
+		t.Fatalf("Open of the copy = %v", err)
+	}
+	id := c.ReplicaID()
+	if id == e.ReplicaID() {
+		t.Errorf("the copy goes under the ID of the original")
+	}
+	increment(t, c, "k", 10)
+	if err := c.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	if c, err = Open(dir+"/copy", o); err != nil || c.ReplicaID() != id {
+		t.Fatalf("second Open = %v, ID %x; want %x", err, c.ReplicaID(), id)
+	}
+	defer c.Close()
+	for _, pair := range [][2]*Engine{{c, e}, {e, c}} {
+		if err := pair[1].Flush(); err != nil {
+			t.Fatal(err)
+		}
+		b, err := pair[1].Batches(pair[0].Vector(), pair[0].ReplicaID(), 1<<20)
+		if err != nil || b.Behind != 0 {
+			t.Fatalf("Batches = %+v, %v", b, err)
+		}
+		for _, data := range b.Batches {
+			batch, _, err := tlv.ParseBatch(data)
+			if err == nil {
+				err = pair[0].Apply(&batch)
+			}
+			if err != nil {
+				t.Fatalf("Apply = %v", err)
+			}
+		}
+	}
+	for _, e := range []*Engine{e, c} {
+		if got, err := e.Counter("k").Get(t.Context()); got != 16 || err != nil {
+			t.Errorf("Get = %d, %v; want 16", got, err)
+		}
+	}
+}
+
+func TestMergeFromElsewhere(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	device := func(rev tlv.Stamp, total int64) tlv.Delta {
+		c := tlv.Contribution{Replica: 77, Birth: 1, Rev: rev, Last: rev, Total: tlv.FromInt64(total)}
+		return tlv.Delta{Key: []byte("\x00k"), State: tlv.State{Contributions: []tlv.Contribution{c}}}
+	}
+	a.add("k", 1)
+	for _, d := range []tlv.Delta{device(5, 50), device(9, 90), device(5, 50)} {
+		if err := a.Merge([]tlv.Delta{d}); err != nil {
+			t.Fatalf("Merge = %v", err)
+		}
+	}
+	a.shows("k", 91)
+	b.pull(a)
+	b.shows("k", 91)
+	b.del("k")
+	a.pull(b)
+	a.shows("k", 0)
+	if err := a.Merge([]tlv.Delta{device(9, 90)}); err != nil {
+		t.Fatalf("Merge again = %v", err)
+	}
+	a.shows("k", 0)
+	if err := a.Merge([]tlv.Delta{device(10, 100)}); err != nil {
+		t.Fatalf("Merge of more = %v", err)
+	}
+	a.shows("k", 10)
+	p := a.NewPipeline()
+	s, ok, err := p.Dump([]byte("k"))
+	if err != nil || !ok || s.Contribution(77) == nil {
+		t.Errorf("Dump = %+v, %t, %v", s, ok, err)
+	}
+	if err := p.finish(); err != nil {
+		t.Error(err)
+	}
+	ahead := tlv.Contribution{Replica: b.ReplicaID(), Birth: 1, Rev: b.Vector().Entry(b.ReplicaID()).Stamp + 1}
+	ahead.Last, ahead.Total = ahead.Rev, tlv.FromInt64(5)
+	both := []tlv.Delta{device(11, 110), {Key: []byte("\x00l"), State: tlv.State{Contributions: []tlv.Contribution{ahead}}}}
+	if err := a.Merge(both); !errors.Is(err, ErrMember) {
+		t.Errorf("Merge of a member's future = %v; want %v", err, ErrMember)
+	}
+	a.shows("k", 10)
+	b.pull(a)
+	b.shows("k", 10)
+	b.del("k")
+	b.flush()
+	if n, err := b.Forget(77); err != nil || n != 1 {
+		t.Errorf("Forget = %d, %v; want 1", n, err)
+	}
+	if st, err := b.readState(b.hash([]byte("k")), "\x00k"); err != nil || st.Contribution(77) != nil || st.Reset(77) != nil {
+		t.Errorf("after Forget: %+v, %v", st, err)
+	}
+}
+
+func TestTokensCoverWhatShows(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	p := a.NewPipeline()
+	if p.Written() != 0 {
+		t.Errorf("Written before a write = %d", p.Written())
+	}
+	if _, err := p.Incr([]byte("k"), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.finish(); err != nil {
+		t.Fatal(err)
+	}
+	written, seen := p.Written(), a.Seen()
+	if own := a.Vector().Entry(a.ReplicaID()).Stamp; own >= written || a.Vector().Covers(seen) {
+		t.Errorf("before the flush: written %d, vector %v, seen %v", written, a.Vector(), seen)
+	}
+	a.flush()
+	if own := a.Vector().Entry(a.ReplicaID()).Stamp; own < written || !a.Vector().Covers(seen) {
+		t.Errorf("after the flush: written %d, vector %v, seen %v", written, a.Vector(), seen)
+	}
+	if p.Written() > a.Vector().Entry(a.ReplicaID()).Stamp || !a.Vector().Covers(a.Seen()) {
+		t.Errorf("with nothing pending: written %d, seen %v, vector %v", p.Written(), a.Seen(), a.Vector())
+	}
+	if b.Vector().Covers(seen) {
+		t.Errorf("%v covers %v", b.Vector(), seen)
+	}
+	b.pull(a)
+	if !b.Vector().Covers(seen) {
+		t.Errorf("%v does not cover %v", b.Vector(), seen)
+	}
+}
+
+func TestSettingsAreKept(t *testing.T) {
+	a := newMember(t, 1, Options{})
+	for name, value := range map[string]string{"peer/x:1": "", "peer/y:2": "z", "puller/1": "p"} {
+		if err := a.Remember(name, []byte(value)); err != nil {
+			t.Fatalf("Remember = %v", err)
+		}
+	}
+	if err := a.Remember("peer/x:1", nil); err != nil {
+		t.Fatalf("Remember nil = %v", err)
+	}
+	a.restart(a.disk.Crash(), false)
+	got, err := a.Recall(PeerSetting)
+	if err != nil || len(got) != 1 || string(got["y:2"]) != "z" {
+		t.Errorf("Recall = %q, %v", got, err)
+	}
+	increment(t, a.Engine, "k", 1)
+	if a.flush(); a.Vector().Entry(a.ReplicaID()).Stamp != 0 {
+		t.Errorf("a store with peers published before it was confirmed: %v", a.Vector())
+	}
+}

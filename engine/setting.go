@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// Remember keeps a small value under a name in the store, synced; nil forgets it. It is not replicated.
+func (e *Engine) Remember(name string, value []byte) error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	batch := e.db.NewBatch()
+	key := append([]byte{settingPrefix}, name...)
+	var err error
+	if value == nil {
+		err = batch.Delete(key, nil)
+	} else {
+		err = batch.Set(key, value, nil)
+	}
+	if err != nil {
+		return errors.Join(err, batch.Close())
+	}
+	return e.commitMeta(batch)
+}
+
+// Recall gives all that is kept under names that begin with prefix, by the rest of the name. It is the caller's.
+func (e *Engine) Recall(prefix string) (map[string][]byte, error) {
+	if err := e.enterScan(); err != nil {
+		return nil, err
+	}
+	defer e.scans.RUnlock()
+	return e.settings(prefix)
+}
+
+func (e *Engine) settings(prefix string) (map[string][]byte, error) {
+	lower := append([]byte{settingPrefix}, prefix...)
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: []byte{settingPrefix + 1}})
+	if err != nil {
+		return nil, err
+	}
+	list := make(map[string][]byte)
+	for ok := it.First(); ok && len(it.Key()) >= len(lower) && string(it.Key()[:len(lower)]) == string(lower); ok = it.Next() {
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return nil, errors.Join(err, it.Close())
+		}
+		list[string(it.Key()[len(lower):])] = slices.Clone(v)
+	}
+	return list, it.Close()
+}
+
+// PeerSetting begins the names under which peers are remembered. A store that has such awaits them when it is opened, as
+// with Options.AwaitPeers.
+const PeerSetting = "peer/"

@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// Snapshot is the state of all keys at one moment, with the version vector that goes with it: the source of a state
+// transfer. It holds no memory, but disk space, until it is closed; close it before the engine.
+type Snapshot struct {
+	Vector tlv.Vector
+	Keys   int64 // states in it, or a little more or less
+
+	mu   sync.Mutex
+	e    *Engine
+	snap *pebble.Snapshot // nil: closed
+}
+
+// Snapshot takes one.
+func (e *Engine) Snapshot() (*Snapshot, error) {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.enterScan(); err != nil {
+		return nil, err
+	}
+	defer e.scans.RUnlock()
+	if err := e.Failed(); err != nil {
+		return nil, err
+	}
+	s := &Snapshot{Vector: slices.Clone(e.vector), e: e, snap: e.db.NewSnapshot()}
+	for _, n := range e.count {
+		s.Keys += n
+	}
+	return s, nil
+}
+
+// Page gives the keys after cursor, which a page before gave as next, in the order of this store: tlv deltas, about maxBytes
+// of them, at least one if there is any. An empty next says that this was the last page. keys is how many there are in it.
+func (s *Snapshot) Page(cursor []byte, maxBytes int) (page, next []byte, keys int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.snap == nil {
+		return nil, nil, 0, ErrClosed
+	}
+	if err := s.e.enterScan(); err != nil {
+		return nil, nil, 0, err
+	}
+	defer s.e.scans.RUnlock()
+	lower := []byte{statePrefix}
+	if len(cursor) > 0 {
+		lower = append(append(lower, cursor...), 0)
+	}
+	it, err := s.snap.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: []byte{statePrefix + 1}})
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	last := []byte(nil)
+	for ok := it.First(); ok; ok = it.Next() {
+		if len(page) >= maxBytes {
+			next = last
+			break
+		}
+		if page, err = appendStored(page, it); err != nil {
+			return nil, nil, 0, errors.Join(err, it.Close())
+		}
+		last = append(last[:0], it.Key()[1:]...)
+		keys++
+	}
+	return page, next, keys, it.Close()
+}
+
+// appendStored appends the delta of a stored state. An empty one says nothing.
+func appendStored(page []byte, it *pebble.Iterator) ([]byte, error) {
+	v, err := it.ValueAndErr()
+	if err != nil || len(v) == 0 {
+		return page, err
+	}
+	state, err := tlv.ParseState(v)
+	if err != nil {
+		return page, err
+	}
+	k := it.Key()
+	key := append([]byte{k[1]}, k[stateKeyHeader:]...)
+	return tlv.AppendDelta(page, &tlv.Delta{Key: key, State: state}), nil
+}
+
+// Close lets go of it. A second Close does nothing.
+func (s *Snapshot) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.snap == nil {
+		return nil
+	}
+	snap := s.snap
+	s.snap = nil
+	return snap.Close()
+}

@@ -1,0 +1,419 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// A state transfer brings what the logs of the peers do not have any more: pages of a Snapshot of theirs, each merged and
+// synced with the place where the next one begins. Its rules (design, section 4):
+//
+//   - A contribution of a page is let in if it is beyond the version vector as it is then.
+//   - One that is stored here, and that the snapshot lacks though its vector V covers it, was closed.
+//   - While it is not finished no batch is applied of a replica whose entry is below V: it could bring to life for good what
+//     an empty page has left out. Who replaces an unfinished transfer by another goes on holding back what that held,
+//     also when the other is finished, if it did not bring as much: then only a further transfer can bring it.
+//   - At the end the vector becomes the pointwise maximum, but for the entry of this replica.
+
+// Transfer is a state transfer that is not finished.
+type Transfer struct {
+	Source   tlv.ReplicaID
+	Snapshot string // its name at the source
+	Cursor   []byte // where the next page begins
+	Vector   tlv.Vector
+	Hold     tlv.Vector // replicas below it are held back; at least Vector
+	Keys     int64      // in all, about
+	Done     int64      // keys merged
+	Bytes    int64      // of pages
+	Complete bool       // all pages are merged; it is to be finished
+}
+
+// transfer is the record under t, in JSON.
+type transfer struct {
+	Transfer
+	Running bool            // BeginTransfer was called
+	Marks   bool            // what is met is marked: there may be something here that the snapshot lacks
+	Replace []tlv.ReplicaID // former IDs that forked: the snapshot's contributions take the place of those here
+}
+
+// ErrNoTransfer: there is no transfer under way.
+var ErrNoTransfer = errors.New("no state transfer is under way")
+
+// Transfer is the one that is not finished, if there is one. It outlives restarts.
+func (e *Engine) Transfer() (Transfer, bool) {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	t := e.transfer.Transfer
+	t.Cursor = slices.Clone(t.Cursor)
+	return t, e.transfer.Running
+}
+
+// NeedsState says that this store has forked under a former ID, and needs a state transfer to be like the others again.
+func (e *Engine) NeedsState() bool {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	return len(e.transfer.Replace) > 0
+}
+
+// holds says whether batches of a replica, of which all up to have is here, are held back.
+func (e *Engine) holds(id tlv.ReplicaID, have tlv.Stamp) bool {
+	return slices.Contains(e.transfer.Replace, id) || have < e.transfer.Hold.Entry(id).Stamp && mutation != noHold
+}
+
+// BeginTransfer begins a transfer: Source, Snapshot, Vector and Keys are filled. It takes the place of one that is not
+// finished.
+func (e *Engine) BeginTransfer(t Transfer) error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	if e.awaiting {
+		return ErrHeld
+	}
+	for _, v := range t.Vector {
+		if v.Stamp.Millis() > e.Now()+maxAhead {
+			return fmt.Errorf("replica %x: %w", v.Replica, ErrClock)
+		}
+	}
+	for _, id := range e.transfer.Replace {
+		if t.Vector.Entry(id).Stamp == 0 {
+			return fmt.Errorf("the snapshot has nothing of replica %x, which forked", id)
+		}
+	}
+	for _, v := range t.Vector {
+		e.clock.pass(v.Stamp)
+	}
+	t.Cursor, t.Done, t.Bytes, t.Complete = nil, 0, 0, false
+	t.Hold = slices.Clone(e.transfer.Hold)
+	t.Hold.Merge(t.Vector)
+	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
+	next := transfer{Transfer: t, Running: true, Marks: others || e.transfer.Running || len(e.transfer.Replace) > 0, Replace: e.transfer.Replace}
+	batch := e.db.NewBatch()
+	if err := errors.Join(next.write(batch), forgetMet(batch)); err != nil {
+		return e.fail(err)
+	}
+	if err := e.commitMeta(batch); err != nil {
+		return err
+	}
+	e.transfer = next
+	return nil
+}
+
+func forgetMet(batch *pebble.Batch) error {
+	return batch.DeleteRange([]byte{metPrefix}, []byte{metPrefix + 1}, nil)
+}
+
+func (t *transfer) write(batch *pebble.Batch) error {
+	v, err := json.Marshal(t)
+	if err != nil {
+		return err
+	}
+	return batch.Set([]byte{transferPrefix}, v, nil)
+}
+
+// readTransfer finds what an earlier life has left unfinished.
+func (e *Engine) readTransfer() error {
+	v, closer, err := e.db.Get([]byte{transferPrefix})
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if err := errors.Join(json.Unmarshal(v, &e.transfer), closer.Close()); err != nil {
+		return fmt.Errorf("state transfer: %w", err)
+	}
+	return nil
+}
+
+// MergePage merges a page of the snapshot, synced; next is where the page after it begins, empty if there is none, and done
+// how many keys there are up to there. It shows after at most the update period. An error of tlv says that the page is malformed; nothing of it is merged then.
+func (e *Engine) MergePage(page, next []byte, done int64) error {
+	deltas, err := tlv.ParseDeltas(page)
+	if err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.transferring(); err != nil {
+		return err
+	}
+	list, err := e.arrive(deltas, e.joinPage)
+	if err != nil {
+		return err
+	}
+	t := e.transfer
+	t.Cursor = slices.Clone(next)
+	t.Done, t.Complete = done, len(next) == 0
+	t.Bytes += int64(len(page))
+	err = e.land(list, func(batch *pebble.Batch) (func(), error) {
+		err := t.write(batch)
+		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
+			err = batch.Set(metKey(nil, list[i].hash, list[i].key), nil, nil)
+		}
+		return func() { e.transfer = t }, err
+	})
+	return err
+}
+
+func (e *Engine) transferring() error {
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	if !e.transfer.Running {
+		return ErrNoTransfer
+	}
+	return nil
+}
+
+func metKey(buf []byte, hash uint64, key string) []byte {
+	k := stateKey(buf, hash, key)
+	k[len(buf)] = metPrefix
+	return k
+}
+
+// joinPage merges what a snapshot has of a key (model: fullsync); an empty delta: nothing.
+func (e *Engine) joinPage(a *arrival) {
+	v := e.transfer.Vector
+	mine, theirs := &a.all, a.delta
+	var add tlv.State
+	for _, c := range theirs.Contributions {
+		if c.Replica != e.id && !e.covers(c.Replica, c.Rev) {
+			add.Put(c)
+		}
+	}
+	for _, c := range mine.Contributions {
+		upTo := v.Entry(c.Replica).Stamp
+		if c.Replica != e.id && !c.Closed && c.Rev <= upTo && theirs.Contribution(c.Replica) == nil {
+			add.Put(tlv.Contribution{Replica: c.Replica, Birth: upTo, Rev: upTo, Closed: true})
+		}
+	}
+	for _, r := range theirs.Resets { // one of something that is closed here already is stale
+		if mine.Contribution(r.Replica) != nil || add.Contribution(r.Replica) != nil || !e.covers(r.Replica, r.Rev) {
+			add.PutReset(r)
+		}
+	}
+	e.replaceForked(mine)
+	mine.Merge(&add)
+	a.keep(e.covers)
+}
+
+// replaceForked forgets what is here of former IDs that forked: the snapshot says what they added.
+func (e *Engine) replaceForked(s *tlv.State) {
+	if len(e.transfer.Replace) == 0 {
+		return
+	}
+	s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return slices.Contains(e.transfer.Replace, c.Replica) })
+	s.Resets = slices.DeleteFunc(s.Resets, func(r tlv.Reset) bool { return slices.Contains(e.transfer.Replace, r.Replica) })
+}
+
+// FinishTransfer ends the transfer after its last page: what the snapshot lacked is closed, then the vector grows, synced.
+func (e *Engine) FinishTransfer() error {
+	if err := e.closeUnmet(); err != nil {
+		return err
+	}
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.transferring(); err != nil {
+		return err
+	}
+	t := e.transfer
+	batch := e.db.NewBatch()
+	err := forgetMet(batch)
+	for _, v := range t.Vector {
+		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
+			e.vector.Put(v)
+			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
+		}
+	}
+	next := transfer{Transfer: Transfer{Hold: slices.DeleteFunc(t.Hold, func(h tlv.VectorEntry) bool {
+		return e.vector.Entry(h.Replica).Stamp >= h.Stamp || h.Replica == e.id
+	})}}
+	if len(next.Hold) > 0 {
+		err = errors.Join(err, next.write(batch))
+	} else {
+		err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil))
+	}
+	if err != nil {
+		batch.Close()
+		return e.fail(err)
+	}
+	e.flags |= metaLitter
+	if err := e.commitMeta(batch); err != nil {
+		return err
+	}
+	e.transfer = next
+	e.proclaim()
+	select {
+	case e.litter <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// closeUnmet merges the empty state of every key that the snapshot did not have.
+func (e *Engine) closeUnmet() error {
+	t, ok := e.Transfer()
+	e.commitMu.Lock()
+	marks := e.transfer.Marks
+	replace := slices.Clone(e.transfer.Replace)
+	e.commitMu.Unlock()
+	if !ok {
+		return ErrNoTransfer
+	}
+	if !marks {
+		return nil
+	}
+	concerns := func(s *tlv.State) bool {
+		return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
+			return c.Rev <= t.Vector.Entry(c.Replica).Stamp || slices.Contains(replace, c.Replica)
+		})
+	}
+	return e.eachStored(concerns, true, func(deltas []tlv.Delta) error {
+		e.commitMu.Lock()
+		defer e.commitMu.Unlock()
+		if err := e.transferring(); err != nil {
+			return err
+		}
+		return e.rework(deltas, e.joinPage)
+	})
+}
+
+// rework merges deltas that no peer has to hear of. The caller holds commitMu.
+func (e *Engine) rework(deltas []tlv.Delta, join func(*arrival)) error {
+	list, err := e.arrive(deltas, join)
+	if err != nil {
+		return err
+	}
+	return e.land(list, func(*pebble.Batch) (func(), error) { return func() {}, nil })
+}
+
+const (
+	reworkPage = 1 << 10 // keys that are changed at once
+	lookPage   = 1 << 16 // keys that are looked at in between
+)
+
+// eachStored calls f with pages of the keys whose stored states are of concern, without those states; unmet: only keys that
+// the transfer has not met. No lock is held: f looks again at what it changes.
+func (e *Engine) eachStored(concerns func(*tlv.State) bool, unmet bool, f func([]tlv.Delta) error) error {
+	from := []byte{statePrefix}
+	for from != nil {
+		list, next, err := e.storedPage(from, concerns, unmet)
+		if err == nil && len(list) > 0 {
+			err = f(list)
+		}
+		if err != nil {
+			return err
+		}
+		from = next
+	}
+	return nil
+}
+
+// storedPage is a page of them, and where the next begins; nil: nowhere.
+func (e *Engine) storedPage(from []byte, concerns func(*tlv.State) bool, unmet bool) (list []tlv.Delta, next []byte, err error) {
+	if err := e.enterScan(); err != nil {
+		return nil, nil, err
+	}
+	defer e.scans.RUnlock()
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{statePrefix + 1}})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	met, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{metPrefix}, UpperBound: []byte{metPrefix + 1}})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, met.Close()) }()
+	var state tlv.State
+	looked := 0
+	for ok := it.First(); ok; ok = it.Next() {
+		if looked++; len(list) == reworkPage || looked > lookPage {
+			return list, slices.Clone(it.Key()), nil
+		}
+		v, err := it.ValueAndErr()
+		if err == nil {
+			err = tlv.ParseStateInto(&state, v)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		k := it.Key()
+		if len(v) > 0 && !concerns(&state) {
+			continue
+		}
+		if unmet && isMet(met, k) {
+			continue
+		}
+		list = append(list, tlv.Delta{Key: append([]byte{k[1]}, k[stateKeyHeader:]...)})
+	}
+	return list, nil, nil
+}
+
+func isMet(met *pebble.Iterator, stateKey []byte) bool {
+	k := slices.Clone(stateKey)
+	k[0] = metPrefix
+	return met.SeekGE(k) && slices.Equal(met.Key(), k)
+}
+
+// Scrub deletes what dead keys have left behind and nobody will touch again: what a state transfer closed before the
+// version vector covered it, and the empty values of merges.
+func (e *Engine) Scrub() error {
+	concerns := func(s *tlv.State) bool {
+		return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool { return c.Closed }) ||
+			slices.ContainsFunc(s.Resets, func(r tlv.Reset) bool { return s.Contribution(r.Replica) == nil })
+	}
+	return e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
+		e.commitMu.Lock()
+		defer e.commitMu.Unlock()
+		if err := e.refusal(); err != nil {
+			return err
+		}
+		return e.rework(deltas, func(a *arrival) {
+			a.keep(e.covers)
+		})
+	})
+}
+
+// scrubber scrubs after every state transfer, and at the start if an earlier life did not get to it.
+func (e *Engine) scrubber() {
+	defer e.done.Done()
+	for {
+		select {
+		case <-e.stop:
+			return
+		case <-e.litter:
+		}
+		begin := time.Now()
+		err := e.Scrub()
+		if err == nil {
+			err = e.noLitter()
+		}
+		switch {
+		case errors.Is(err, ErrClosed):
+			return
+		case err != nil:
+			e.log.Error("scrub", "err", err)
+		default:
+			e.log.Debug("scrubbed", "took", time.Since(begin))
+		}
+	}
+}
+
+func (e *Engine) noLitter() error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	e.flags &^= metaLitter
+	return e.commitMeta(e.db.NewBatch())
+}

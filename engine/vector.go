@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// news wakes those who wait for the version vector to grow.
+type news struct {
+	mu   sync.Mutex
+	next chan struct{} // nil: nobody has asked since the last announcement
+}
+
+func (n *news) wait() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next == nil {
+		n.next = make(chan struct{})
+	}
+	return n.next
+}
+
+func (n *news) announce() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.next != nil {
+		close(n.next)
+		n.next = nil
+	}
+}
+
+// News is closed when Vector grows next, or the store is closed. Ask for it before looking.
+func (e *Engine) News() <-chan struct{} { return e.news.wait() }
+
+// Vector says up to which batch of each replica, this one included, everything is stored and synced. The caller only reads it.
+func (e *Engine) Vector() tlv.Vector {
+	if v := e.durable.Load(); v != nil {
+		return *v
+	}
+	return nil
+}
+
+// proclaim makes the vector known, after the commit that it speaks of.
+func (e *Engine) proclaim() {
+	v := slices.Clone(e.vector)
+	e.durable.Store(&v)
+	e.shown.Store(&v)
+	e.news.announce()
+}
+
+// reveal makes Seen speak of the vector as it will be: what it says is about to show.
+func (e *Engine) reveal() {
+	v := slices.Clone(e.vector)
+	e.shown.Store(&v)
+}
+
+// Seen is a vector that covers everything that shows here now: a replica whose Vector covers it has all of that. What is
+// pending here it covers by a stamp of the present generation, which the next batch exceeds. Call Hurry if somebody waits.
+func (e *Engine) Seen() tlv.Vector {
+	p := e.NewPipeline()
+	p.begin() // no cut
+	own := tlv.VectorEntry{Replica: e.id, Stamp: tlv.Stamp(e.lastCut.Load())}
+	if e.dirtied.Load() {
+		own.Stamp = e.clock.next(e.Now())
+	}
+	p.pause()
+	var v tlv.Vector
+	if shown := e.shown.Load(); shown != nil {
+		v = slices.Clone(*shown)
+	}
+	if own.Stamp != 0 {
+		v.Put(own)
+	}
+	return v
+}
+
+// Written is a stamp that this replica's entry of Vector reaches when all that this pipeline has committed is in the
+// database and on its way to peers. 0: it has written nothing.
+func (p *Pipeline) Written() tlv.Stamp {
+	if p.wrote == 0 {
+		return 0
+	}
+	p.begin() // no cut
+	defer p.pause()
+	if p.wrote == p.e.gen.Load() {
+		return p.e.clock.next(p.e.Now())
+	}
+	return tlv.Stamp(p.e.lastCut.Load())
+}
+
+// Hurry has the next flush begin soon: somebody waits for it.
+func (e *Engine) Hurry() {
+	select {
+	case e.hurry <- struct{}{}:
+	default:
+	}
+}
+
+// commitMeta commits a batch with the metadata as it is now, synced, and closes it. The caller holds commitMu.
+func (e *Engine) commitMeta(batch *pebble.Batch) error {
+	defer batch.Close()
+	if err := batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil); err != nil {
+		return e.fail(err)
+	}
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return e.fail(err)
+	}
+	if err := e.Failed(); err != nil { // see fence
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package replica
+
+import (
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// Event is what came of a puller's last action.
+type Event interface{ event() }
+
+type (
+	// Woken: the link begins, or the pause is over.
+	Woken struct{}
+	// Synced: the peer has answered AskSync.
+	Synced struct {
+		Answer engine.SyncAnswer
+		Sent   time.Time // when it was asked
+	}
+	// Snapped: the peer has answered AskSnap.
+	Snapped struct{ Answer engine.SnapAnswer }
+	// Declined: the peer has answered with an error.
+	Declined struct{ Err engine.PeerError }
+	// Lost: there is no answer, or none that can be read.
+	Lost struct{ Err error }
+	// Done: the store has done what it was asked, or has refused.
+	Done struct{ Err error }
+	// Turn answers Claim.
+	Turn struct{ Mine bool }
+)
+
+func (Woken) event()    {}
+func (Synced) event()   {}
+func (Snapped) event()  {}
+func (Declined) event() {}
+func (Lost) event()     {}
+func (Done) event()     {}
+func (Turn) event()     {}
+
+// Action is the one thing that a puller wants done next. What comes of it is the next event.
+type Action interface{ action() }
+
+type (
+	// AskSync sends CSYNC: Synced, Declined or Lost.
+	AskSync struct {
+		engine.SyncRequest
+		Block time.Duration
+	}
+	// AskSnap sends CSNAP: Snapped, Declined or Lost.
+	AskSnap struct{ engine.SnapRequest }
+	// Take has the store apply a batch, durably: Done.
+	Take struct{ Batch tlv.Batch }
+	// Rename has the store take a new ID, unless it holds the entry for true by now: Done.
+	Rename struct{ Entry tlv.VectorEntry }
+	// Claim asks for the node's one turn to fetch a state: Turn. The turn is over with the next AskSync or Pause.
+	Claim struct {
+		Source tlv.ReplicaID
+		Vector tlv.Vector // of the source
+	}
+	// BeginTransfer makes the store know of a snapshot that it is to take in: Done.
+	BeginTransfer struct{ Transfer engine.Transfer }
+	// MergePage has the store take in a page of it, durably: Done.
+	MergePage struct {
+		Page, Next []byte
+		Done       int64 // keys up to its end
+	}
+	// FinishTransfer has the store make the snapshot's vector its own: Done.
+	FinishTransfer struct{}
+	// Pause waits: Woken.
+	Pause struct{ For time.Duration }
+)
+
+func (AskSync) action()        {}
+func (AskSnap) action()        {}
+func (Take) action()           {}
+func (Rename) action()         {}
+func (Claim) action()          {}
+func (BeginTransfer) action()  {}
+func (MergePage) action()      {}
+func (FinishTransfer) action() {}
+func (Pause) action()          {}
+
+// keepsTurn says whether a link that does a keeps the turn that it has claimed.
+func keepsTurn(a Action) bool {
+	switch a.(type) {
+	case AskSync, Pause:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,180 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+const choreEvery = time.Second
+
+// pullerSetting begins the names under which the store remembers who pulls from it.
+const pullerSetting = "puller/"
+
+// chores are what the node has to do apart from its links, none of which may wait for it.
+type chores struct {
+	keepLog bool            // there is a peer
+	lost    tlv.VectorEntry // nonzero: a peer has this of our own, which is not of our history
+	forget  []tlv.ReplicaID
+	trimmed tlv.Vector // the log, up to there
+}
+
+// rouse has the chores done now. The caller holds mu, or has just let go of it.
+func (n *Node) rouse() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
+}
+
+// attend does the chores until ctx ends.
+func (n *Node) attend(ctx context.Context) error {
+	tick := time.NewTicker(choreEvery)
+	defer tick.Stop()
+	confirm := time.NewTimer(n.o.Wait)
+	defer confirm.Stop()
+	for {
+		if err := n.doChores(); errors.Is(err, engine.ErrClosed) || errors.Is(err, engine.ErrFailed) {
+			<-ctx.Done() // the store has said so
+			return nil
+		} else if err != nil {
+			n.o.Log.Error("replication", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-n.wake:
+		case <-tick.C:
+		case <-confirm.C:
+		}
+	}
+}
+
+// doChores does what is due.
+func (n *Node) doChores() error {
+	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.trim(), n.tidy())
+}
+
+// confirm makes the store sure of its history when all peers have confirmed what they have of it, or the time is over.
+func (n *Node) confirm() error {
+	n.mu.Lock()
+	sure := n.store.confirmed
+	if !sure {
+		sure = !n.o.now().Before(n.store.deadline)
+		all := true
+		for _, l := range n.links {
+			all = all && l.puller.Vouched()
+		}
+		if !sure && !all || n.due.lost.Stamp != 0 {
+			n.mu.Unlock()
+			return nil
+		}
+		n.mu.Unlock()
+		if err := n.engine.Confirm(); err != nil {
+			return fmt.Errorf("confirm: %w", err)
+		}
+		n.mu.Lock()
+		n.store.confirmed = true
+	}
+	n.mu.Unlock()
+	return nil
+}
+
+// keepLog has the store keep the log from the first peer on.
+func (n *Node) keepLog() error {
+	n.mu.Lock()
+	want := n.due.keepLog && !n.store.logs
+	n.mu.Unlock()
+	if !want {
+		return nil
+	}
+	if err := n.engine.KeepLog(); err != nil {
+		return fmt.Errorf("keep the log: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.store.logs = true
+	return nil
+}
+
+// checkOwn takes a new ID if a peer that pulls has what this store has lost.
+func (n *Node) checkOwn() error {
+	n.mu.Lock()
+	e := n.due.lost
+	n.mu.Unlock()
+	if e.Stamp == 0 {
+		return nil
+	}
+	if err := n.rename(e); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.due.lost = tlv.VectorEntry{}
+	return nil
+}
+
+// noteMembers keeps in the store who pulls from it.
+func (n *Node) noteMembers() error {
+	n.mu.Lock()
+	forget := n.due.forget
+	n.due.forget = nil
+	for _, id := range forget {
+		n.members.Forget(id)
+	}
+	remember := n.members.Unstored()
+	n.mu.Unlock()
+	var errs []error
+	for _, id := range forget {
+		errs = append(errs, n.engine.Remember(pullerSetting+name(id), nil))
+	}
+	for _, id := range remember {
+		errs = append(errs, n.engine.Remember(pullerSetting+name(id), []byte{}))
+	}
+	return errors.Join(errs...)
+}
+
+func recallPullers(e *engine.Engine) (list []tlv.ReplicaID, err error) {
+	stored, err := e.Recall(pullerSetting)
+	if err != nil {
+		return nil, fmt.Errorf("pullers: %w", err)
+	}
+	for s := range stored {
+		id, err := parseHex(s)
+		if err != nil {
+			return nil, fmt.Errorf("pullers: %q: %w", s, err)
+		}
+		list = append(list, tlv.ReplicaID(id))
+	}
+	return list, nil
+}
+
+// trim drops from the log what all have who pull.
+func (n *Node) trim() error {
+	n.mu.Lock()
+	least, ok := n.members.Minimum()
+	ok = ok && !n.due.trimmed.Covers(least)
+	n.mu.Unlock()
+	if !ok {
+		return nil
+	}
+	if err := n.engine.TrimLog(least); err != nil {
+		return fmt.Errorf("trim the log: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.due.trimmed = least
+	return nil
+}
+
+// tidy closes the snapshots that nobody asks for any more.
+func (n *Node) tidy() error {
+	n.mu.Lock()
+	gone := n.library.take(n.library.shelf.Expired(n.o.now()))
+	n.mu.Unlock()
+	return closeAll(gone)
+}

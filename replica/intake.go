@@ -1,0 +1,246 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// intake is where a puller is in taking in the batches of an answer.
+type intake struct {
+	answer  *engine.SyncAnswer
+	sent    time.Time // when it was asked for
+	next    int       // batch of it
+	reached tlv.Stamp // of the last one taken in
+	gap     bool      // one did not follow what is here
+	gaps    int       // answers in a row of which that is so
+	behind  time.Time // since when the peer's state is needed; zero: it is not
+}
+
+// refusal says why a replica's batches are not taken from this peer, and until when; a zero until is for good.
+type refusal struct {
+	state State
+	why   string
+	until time.Time
+}
+
+func (p *Puller) refuses(id tlv.ReplicaID) bool {
+	r, ok := p.refused[id]
+	return ok && (r.until.IsZero() || p.now.Before(r.until))
+}
+
+func (p *Puller) synced(ev Synced) Action {
+	a := &ev.Answer
+	if a.ID == p.self.ID {
+		return p.mirrored(a.Life == p.self.Life)
+	}
+	p.status.LastContact = p.now
+	p.met(a.ID)
+	p.compareClocks(a.Clock, ev.Sent)
+	if e := a.Vector.Entry(p.self.ID); !p.self.True(e) {
+		return p.forked(e)
+	}
+	p.greeted, p.vouched = true, true
+	p.intake.answer, p.intake.sent, p.intake.next, p.intake.gap = a, ev.Sent, 0, false
+	for _, b := range a.Batches {
+		p.status.BytesIn += int64(len(b))
+	}
+	if !p.self.Confirmed {
+		return p.confirming()
+	}
+	return p.takeNext()
+}
+
+// met notes who the peer is.
+func (p *Puller) met(id tlv.ReplicaID) {
+	switch p.status.ID {
+	case id:
+		return
+	case 0:
+		p.say(slog.LevelInfo, "peer found", "replica", name(id))
+	default:
+		p.say(slog.LevelWarn, "the peer is another replica now", "replica", name(id), "before", name(p.status.ID))
+	}
+	p.status.ID = id
+	clear(p.refused)
+	p.intake.gaps = 0
+}
+
+// compareClocks knows that the peer's clock was read some time between the request and the answer: of the offsets that are
+// possible it takes the smallest.
+func (p *Puller) compareClocks(theirs int64, sent time.Time) {
+	least, most := theirs-p.now.UnixMilli(), theirs-sent.UnixMilli()
+	offset := max(least, min(0, most))
+	p.status.ClockOffsetMillis = offset
+	off := max(offset, -offset) > maxOffset.Milliseconds()
+	switch {
+	case off && !p.offBy:
+		p.say(slog.LevelWarn, "the clocks of this replica and of the peer are more than a minute apart", "replica", name(p.status.ID), "ahead_ms", offset)
+	case !off && p.offBy:
+		p.say(slog.LevelInfo, "the clocks of this replica and of the peer agree again", "replica", name(p.status.ID))
+	}
+	p.offBy = off
+}
+
+// mirrored meets this replica's own ID.
+func (p *Puller) mirrored(same bool) Action {
+	p.status.LastContact, p.status.ID = p.now, p.self.ID
+	if same {
+		p.enter(Itself, "")
+		return Pause{selfPause}
+	}
+	return p.trouble(Duplicate, slog.LevelError, fmt.Errorf("the peer has this replica's own ID %s: the same store runs twice", name(p.self.ID)))
+}
+
+// forked has learned that the peer holds what this store, as far as it knows, never published: it lost what it had published.
+func (p *Puller) forked(e tlv.VectorEntry) Action {
+	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, hex(e.Life)))
+	p.say(slog.LevelError, "this store has lost what it had published (a backup restored, a copy, a disk that lies): it takes a new ID",
+		"replica", name(p.self.ID), "peer_has", uint64(e.Stamp), "of_life", hex(e.Life), "here", uint64(p.self.Vector.Entry(p.self.ID).Stamp))
+	return Rename{e}
+}
+
+// takeNext takes in the next batch of the answer that is not refused.
+func (p *Puller) takeNext() Action {
+	n := &p.intake
+	for ; n.next < len(n.answer.Batches); n.next++ {
+		b, err := p.parse(n.answer.Batches[n.next])
+		if err != nil {
+			return p.lost(err)
+		}
+		if !p.refuses(b.Replica) {
+			n.next++
+			return Take{b}
+		}
+	}
+	return p.takenIn()
+}
+
+func (p *Puller) parse(data []byte) (tlv.Batch, error) {
+	b, rest, err := tlv.ParseBatch(data)
+	switch {
+	case err != nil:
+		return b, err
+	case len(rest) > 0:
+		return b, fmt.Errorf("batch: %d bytes too many", len(rest))
+	case b.Replica == p.self.ID:
+		return b, fmt.Errorf("batch %d of this replica itself", b.Stamp)
+	}
+	return b, nil
+}
+
+// taken hears how the store received a batch.
+func (p *Puller) taken(b *tlv.Batch, err error) Action {
+	switch {
+	case err == nil:
+		p.intake.reached = b.Stamp
+		delete(p.refused, b.Replica)
+	case errors.Is(err, engine.ErrHeld): // not lost: it comes again
+		p.refused[b.Replica] = refusal{state: Held, until: p.now.Add(heldPause)}
+	case errors.Is(err, engine.ErrGap):
+		p.intake.gap = true
+	case errors.Is(err, engine.ErrFork):
+		p.refuse(b.Replica, refusal{state: Forked, why: err.Error()})
+	case errors.Is(err, engine.ErrClock):
+		p.refuse(b.Replica, refusal{state: Refused, why: err.Error(), until: p.now.Add(maxBackoff)})
+	default:
+		return p.stuck(err)
+	}
+	return p.takeNext()
+}
+
+// refuse takes no more batches of a replica from this peer. Those of others flow on.
+func (p *Puller) refuse(id tlv.ReplicaID, r refusal) {
+	if _, known := p.refused[id]; !known {
+		p.say(slog.LevelError, "batches of a replica are refused from this peer", "replica", name(id), "err", r.why)
+		p.status.Errors++
+	}
+	p.refused[id] = r
+}
+
+// takenIn is after the last batch of an answer.
+func (p *Puller) takenIn() Action {
+	n := &p.intake
+	if n.gaps++; !n.gap {
+		n.gaps = 0
+	}
+	p.lag()
+	if p.empty() {
+		return p.trouble(Refused, slog.LevelWarn, errors.New("the peer has news, it says, and sends none"))
+	}
+	p.failed = 0
+	if p.needsState() || p.self.Transfer != nil || p.self.NeedsState {
+		return Claim{n.answer.ID, n.answer.Vector}
+	}
+	return p.goOn()
+}
+
+// empty says whether the peer says nothing where it should have waited, or says that there is more of nothing. To ask it
+// again at once would be to ask it for ever.
+func (p *Puller) empty() bool {
+	a := p.intake.answer
+	if len(a.Batches) > 0 || a.NeedState {
+		return false
+	}
+	asked, ok := p.last.(AskSync)
+	return a.Left > 0 || ok && asked.Block > 0 && p.now.Sub(p.intake.sent) < asked.Block/2
+}
+
+// needsState says whether it takes the peer's state to get what the peer has.
+func (p *Puller) needsState() bool {
+	a := p.intake.answer
+	has := func(h tlv.VectorEntry) bool { return a.Vector.Entry(h.Replica).Stamp >= h.Stamp }
+	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.self.held(), has)
+}
+
+// lag says how far behind the peer this store is, now that it has taken in an answer.
+func (p *Puller) lag() {
+	n := &p.intake
+	p.status.LagBatches, p.status.LagKeys, p.status.LagMillis = n.answer.Left, n.answer.LeftKeys, 0
+	switch {
+	case p.needsState():
+		if n.behind.IsZero() {
+			n.behind = p.now
+		}
+		p.status.LagMillis = p.now.Sub(n.behind).Milliseconds()
+		return
+	case n.answer.Left > 0 && n.reached != 0:
+		p.status.LagMillis = max(0, n.answer.Clock-n.reached.Millis())
+	}
+	n.behind = time.Time{}
+}
+
+// goOn asks for more; at once if there is some.
+func (p *Puller) goOn() Action {
+	p.settle()
+	if p.intake.gap || p.intake.answer.Left > 0 {
+		return p.askNow()
+	}
+	return p.ask()
+}
+
+// settle is Syncing, or shows why that is not all.
+func (p *Puller) settle() {
+	state, why := Syncing, ""
+	for id, r := range p.refused {
+		if p.self.Vector.Entry(id).Stamp >= p.intake.answer.Vector.Entry(id).Stamp {
+			delete(p.refused, id) // it has come by another way
+			continue
+		}
+		if worse(r.state, state) {
+			state, why = r.state, r.why
+		}
+	}
+	p.enter(state, why)
+}
+
+// worse orders what a link may show beside Syncing.
+func worse(a, b State) bool {
+	order := []State{Syncing, Held, Refused, Forked}
+	return slices.Index(order, a) > slices.Index(order, b)
+}

@@ -1,0 +1,143 @@
+package replica
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"atomiccounter/engine"
+)
+
+const (
+	dialTimeout = 3 * time.Second
+	// patience is how long nothing at all may come from a peer. A CSYNC that finds no news takes as long as it may block.
+	patience = blockTime + 10*time.Second
+)
+
+// link is one peer that this replica pulls from.
+type link struct {
+	addr   string
+	puller *Puller // under the node's mu
+	cancel context.CancelFunc
+}
+
+func newLink(addr string, now time.Time) *link {
+	return &link{addr: addr, puller: NewPuller(addr, now), cancel: func() {}}
+}
+
+// run does what the puller says, until ctx ends.
+func (l *link) run(ctx context.Context, n *Node) {
+	client := n.o.client(l.addr)
+	defer client.Close()
+	stop := context.AfterFunc(ctx, func() { client.Close() }) // an answer that is waited for ends only so
+	defer stop()
+	ev := Event(Woken{})
+	for ctx.Err() == nil {
+		a := n.step(l, ev)
+		var ok bool
+		if ev, ok = n.carryOut(l, a); !ok {
+			ev = reach(ctx, client, a)
+		}
+	}
+}
+
+// client is a connection to addr that is made when it is needed. Only one command at a time goes over it; the second that
+// the pool may open is for the case that the first is being closed.
+func (o *Options) client(addr string) *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr: addr, Username: o.User, Password: o.Password, Protocol: 2,
+		Dialer:      o.dial,
+		DialTimeout: dialTimeout, DialerRetries: 1,
+		ReadTimeout: -2, WriteTimeout: -2, // framedConn sets deadlines as bytes move
+		ContextTimeoutEnabled:    true,
+		MaxRetries:               -1, // the puller decides when to try again
+		PoolSize:                 1,
+		MaxActiveConns:           2,
+		PipelinePoolSize:         -1,
+		ConnMaxIdleTime:          -1,
+		DisableIdentity:          true,
+		ClientName:               "atomiccounter",
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+}
+
+func (o *Options) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	dialer := &net.Dialer{KeepAlive: 15 * time.Second}
+	conn, err := dialer.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if o.TLS == nil {
+		return &framedConn{Conn: conn, patience: patience}, nil
+	}
+	config := o.TLS.Clone()
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(addr)
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &framedConn{Conn: secure, patience: patience}, nil
+}
+
+// reach sends a request to the peer and awaits the answer, or pauses.
+func reach(ctx context.Context, client *redis.Client, a Action) Event {
+	switch a := a.(type) {
+	case AskSync:
+		sent := time.Now()
+		return answered(client, ctx, syncArgs(&a.SyncRequest, a.Block), func(reply any) (Event, error) {
+			answer, err := parseSync(reply)
+			return Synced{Answer: answer, Sent: sent}, err
+		})
+	case AskSnap:
+		return answered(client, ctx, snapArgs(&a.SnapRequest), func(reply any) (Event, error) {
+			answer, err := parseSnap(reply)
+			return Snapped{answer}, err
+		})
+	case Pause:
+		select {
+		case <-ctx.Done():
+		case <-time.After(a.For):
+		}
+		return Woken{}
+	}
+	return Lost{fmt.Errorf("bug: nobody does %T", a)}
+}
+
+func answered(client *redis.Client, ctx context.Context, args []any, parse func(any) (Event, error)) Event {
+	reply, err := client.Do(ctx, args...).Result()
+	if err == nil {
+		var ev Event
+		if ev, err = parse(reply); err == nil {
+			return ev
+		}
+	}
+	return failed(err)
+}
+
+// failed tells an answer that is an error from none.
+func failed(err error) Event {
+	var declined engine.PeerError
+	var reply redis.Error
+	switch {
+	case errors.As(err, &declined):
+		return Declined{declined}
+	case errors.Is(err, redis.Nil):
+		return Lost{fmt.Errorf("%w: null", errReply)}
+	case errors.As(err, &reply):
+		return Declined{engine.PeerError(reply.Error())}
+	case errors.Is(err, io.EOF):
+		return Lost{errors.New("the peer has closed the connection")}
+	}
+	return Lost{err}
+}

@@ -1,0 +1,118 @@
+package replica
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"atomiccounter/tlv"
+)
+
+// Members are the replicas that pull from this one, now or formerly. What they have acknowledged decides how much of the
+// log is kept, and what WAIT waits for.
+type Members struct {
+	of map[tlv.ReplicaID]*member
+}
+
+// member is one of them.
+type member struct {
+	stored bool       // the store knows of it
+	vector tlv.Vector // what is durable there; nil: it has not been heard in this run
+	remote string
+	heard  time.Time
+	sent   int64 // bytes of batches and pages
+	pulls  int64
+}
+
+// NewMembers are those that the store remembers.
+func NewMembers(stored []tlv.ReplicaID) *Members {
+	m := &Members{of: map[tlv.ReplicaID]*member{}}
+	for _, id := range stored {
+		m.of[id] = &member{stored: true}
+	}
+	return m
+}
+
+// Heard notes a request. acked: it acknowledges more of replica own than before.
+func (m *Members) Heard(id tlv.ReplicaID, v tlv.Vector, remote string, now time.Time, own tlv.ReplicaID) (acked bool) {
+	p := m.met(id, remote, now)
+	acked = v.Entry(own).Stamp > p.vector.Entry(own).Stamp
+	if p.vector = v; v == nil {
+		p.vector = tlv.Vector{}
+	}
+	return acked
+}
+
+// met notes that a replica is there.
+func (m *Members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
+	p := m.of[id]
+	if p == nil {
+		p = &member{}
+		m.of[id] = p
+	}
+	p.remote, p.heard = remote, now
+	p.pulls++
+	return p
+}
+
+// Sent counts what was answered.
+func (m *Members) Sent(id tlv.ReplicaID, bytes int64) {
+	if p := m.of[id]; p != nil {
+		p.sent += bytes
+	}
+}
+
+// Forget is for a replica that will not come back: the log does not wait for it.
+func (m *Members) Forget(id tlv.ReplicaID) { delete(m.of, id) }
+
+// Unstored lists those that the store does not know of yet, and takes them for stored.
+func (m *Members) Unstored() (list []tlv.ReplicaID) {
+	for _, id := range m.ids() {
+		if !m.of[id].stored {
+			m.of[id].stored = true
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// Acked is how many have everything of replica own up to a stamp durable.
+func (m *Members) Acked(own tlv.ReplicaID, stamp tlv.Stamp) (n int) {
+	for _, p := range m.of {
+		if p.vector.Entry(own).Stamp >= stamp {
+			n++
+		}
+	}
+	return n
+}
+
+// Minimum is what all of them have. It is unknown as long as one has not been heard in this run, and if there is none.
+func (m *Members) Minimum() (least tlv.Vector, ok bool) {
+	for _, p := range m.of {
+		switch {
+		case p.vector == nil:
+			return nil, false
+		case !ok:
+			least, ok = slices.Clone(p.vector), true
+		default:
+			least = lesser(least, p.vector)
+		}
+	}
+	return least, ok
+}
+
+// lesser is the pointwise minimum.
+func lesser(a, b tlv.Vector) (least tlv.Vector) {
+	for _, e := range a {
+		o := b.Entry(e.Replica)
+		if o.Stamp < e.Stamp {
+			e = o
+		}
+		if e.Stamp != 0 {
+			least = append(least, e)
+		}
+	}
+	return least
+}
+
+func (m *Members) ids() []tlv.ReplicaID { return slices.Sorted(maps.Keys(m.of)) }

@@ -1,0 +1,330 @@
+package replica
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// Options of New. The zero value of each means its default.
+type Options struct {
+	Peers          []string // host:port to pull from, beside those that the store remembers
+	User, Password string   // for the peers; none if Password is ""
+	TLS            *tls.Config
+	// Wait bounds how long after a start nothing is published because a peer has not yet confirmed what it has of this
+	// replica; default 2 s.
+	Wait time.Duration
+	Log  *slog.Logger // default slog.Default()
+
+	now    func() time.Time // default time.Now
+	random func() uint64    // default rand.Uint64
+}
+
+func (o Options) withDefaults() Options {
+	if o.Wait == 0 {
+		o.Wait = 2 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	if o.random == nil {
+		o.random = rand.Uint64
+	}
+	return o
+}
+
+// Node replicates one store: it pulls from its peers, and answers those who pull from it. All methods may be called at the
+// same time by many goroutines. None may be called while a pipeline of the store is active: they may wait for a flush.
+type Node struct {
+	engine *engine.Engine
+	o      Options
+	wake   chan struct{} // there are urgent chores
+	acks   announcement
+	naming sync.Mutex // one renaming at a time
+
+	mu      sync.Mutex // guards what follows; never held where the store may make us wait
+	links   map[string]*link
+	ctx     context.Context // of Run; nil: it does not run
+	done    sync.WaitGroup  // links that run
+	members *Members
+	turns   Turns
+	heard   map[tlv.ReplicaID]time.Time
+	store   storeStatus
+	due     chores
+	library
+}
+
+// storeStatus is what the node keeps in mind of the store, because to ask may take as long as a flush.
+type storeStatus struct {
+	confirmed  bool // it is sure of its history
+	deadline   time.Time
+	logs       bool             // it keeps the log
+	transfer   *engine.Transfer // not finished
+	hold       tlv.Vector       // replicas below it are held back, also after the transfer
+	needsState bool
+}
+
+// New makes the node of a store. Run has it pull; it answers before that.
+func New(e *engine.Engine, o Options) (*Node, error) {
+	o = o.withDefaults()
+	n := &Node{engine: e, o: o, wake: make(chan struct{}, 1), links: map[string]*link{}, heard: map[tlv.ReplicaID]time.Time{}}
+	stored, err := e.Recall(engine.PeerSetting)
+	if err != nil {
+		return nil, fmt.Errorf("peers: %w", err)
+	}
+	pullers, err := recallPullers(e)
+	if err != nil {
+		return nil, err
+	}
+	n.members = NewMembers(pullers)
+	n.library.open = map[string]*engine.Snapshot{}
+	now := o.now()
+	for _, addr := range o.Peers {
+		n.links[addr] = newLink(addr, now)
+	}
+	for addr := range stored {
+		n.links[addr] = newLink(addr, now)
+	}
+	n.store.deadline = now.Add(o.Wait)
+	n.due.keepLog = len(n.links) > 0
+	n.lookAtTransfer()
+	return n, nil
+}
+
+// lookAtTransfer asks the store how far a transfer is.
+func (n *Node) lookAtTransfer() {
+	t, ok := n.engine.Transfer()
+	needs := n.engine.NeedsState()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.store.transfer, n.store.hold, n.store.needsState = nil, t.Hold, needs
+	if ok {
+		n.store.transfer = &t
+	}
+}
+
+// Run pulls from the peers until ctx ends.
+func (n *Node) Run(ctx context.Context) error {
+	n.mu.Lock()
+	n.ctx = ctx
+	for _, l := range n.links {
+		n.start(l)
+	}
+	n.mu.Unlock()
+	err := n.attend(ctx)
+	n.mu.Lock()
+	n.ctx = nil
+	n.mu.Unlock()
+	n.done.Wait()
+	n.mu.Lock()
+	gone := n.library.take(n.library.shelf.All())
+	n.mu.Unlock()
+	return errors.Join(err, closeAll(gone))
+}
+
+// start has a link run. The caller holds mu.
+func (n *Node) start(l *link) {
+	if n.ctx == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	l.cancel = cancel
+	n.done.Go(func() { l.run(ctx, n) })
+}
+
+// step has a link's puller decide what comes next.
+func (n *Node) step(l *link, ev Event) Action {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.o.now()
+	before := l.puller.Status()
+	vouched := l.puller.Vouched()
+	a, lines := l.puller.Step(now, float64(n.o.random()>>11)/(1<<53), n.self(), ev)
+	for _, line := range lines {
+		n.o.Log.Log(context.Background(), line.Level, line.Text, append([]any{"peer", l.addr}, line.Args...)...)
+	}
+	n.turns.Moved(l.addr, a, now)
+	after := l.puller.Status()
+	if after.ID != 0 && after.LastContact.Equal(now) {
+		n.heard[after.ID] = now
+	}
+	if before.ID != 0 && before.ID != after.ID { // renamed: it does not pull under that ID any more
+		n.due.forget = append(n.due.forget, before.ID)
+		n.rouse()
+	}
+	if !vouched && l.puller.Vouched() {
+		n.rouse()
+	}
+	return a
+}
+
+// self is what the store says of itself. The caller holds mu.
+func (n *Node) self() Self {
+	return Self{ID: n.engine.ReplicaID(), Life: n.engine.Life(), Vector: n.engine.Vector(), True: n.engine.True,
+		Confirmed: n.store.confirmed, Transfer: n.store.transfer, Hold: n.store.hold, NeedsState: n.store.needsState}
+}
+
+// carryOut does what a puller wants of the store or the node, and says what came of it. false: it wants something else.
+func (n *Node) carryOut(l *link, a Action) (Event, bool) {
+	switch a := a.(type) {
+	case Take:
+		return n.take(&a.Batch), true
+	case Rename:
+		return Done{n.rename(a.Entry)}, true
+	case Claim:
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return Turn{n.turns.Claim(l.addr, a, n.store.transfer, n.o.now())}, true
+	case BeginTransfer:
+		return n.transferred(n.engine.BeginTransfer(a.Transfer)), true
+	case MergePage:
+		return n.transferred(n.engine.MergePage(a.Page, a.Next, a.Done)), true
+	case FinishTransfer:
+		before := n.engine.Vector()
+		err := n.engine.FinishTransfer()
+		n.heardOf(before)
+		return n.transferred(err), true
+	}
+	return nil, false
+}
+
+func (n *Node) take(b *tlv.Batch) Event {
+	err := n.engine.Apply(b)
+	if err == nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.heard[b.Replica] = n.o.now()
+	}
+	return Done{err}
+}
+
+// heardOf notes what a transfer has brought.
+func (n *Node) heardOf(before tlv.Vector) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, e := range n.engine.Vector() {
+		if e.Stamp > before.Entry(e.Replica).Stamp {
+			n.heard[e.Replica] = n.o.now()
+		}
+	}
+}
+
+func (n *Node) transferred(err error) Event {
+	n.lookAtTransfer()
+	return Done{err}
+}
+
+// rename has the store take a new ID, unless it holds the entry for true: another link may have been first.
+func (n *Node) rename(e tlv.VectorEntry) error {
+	n.naming.Lock()
+	defer n.naming.Unlock()
+	if n.engine.True(e) {
+		return nil
+	}
+	if err := n.engine.Rename(); err != nil {
+		return fmt.Errorf("new replica ID: %w", err)
+	}
+	n.lookAtTransfer()
+	n.mu.Lock()
+	n.store.confirmed = true
+	needs := n.store.needsState
+	n.mu.Unlock()
+	n.o.Log.Warn("this store is another replica from now on", "replica", name(n.engine.ReplicaID()), "before", name(e.Replica), "needs_state", needs)
+	return nil
+}
+
+// AddPeer has the node pull from addr, now and after every start. false: it does already.
+func (n *Node) AddPeer(addr string) (bool, error) {
+	if err := n.engine.Remember(engine.PeerSetting+addr, []byte{}); err != nil {
+		return false, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.links[addr] != nil {
+		return false, nil
+	}
+	l := newLink(addr, n.o.now())
+	n.links[addr] = l
+	n.due.keepLog = true
+	n.rouse()
+	n.start(l)
+	return true, nil
+}
+
+// DelPeer ends that. false: there is no such peer. One that was given in Options is there again after a restart.
+func (n *Node) DelPeer(addr string) (bool, error) {
+	if err := n.engine.Remember(engine.PeerSetting+addr, nil); err != nil {
+		return false, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.links[addr]
+	if l == nil {
+		return false, nil
+	}
+	delete(n.links, addr)
+	n.turns.Moved(addr, Pause{}, n.o.now())
+	l.cancel()
+	return true, nil
+}
+
+// Forget is for a replica that will not come back: the log does not wait for its acknowledgement.
+func (n *Node) Forget(id tlv.ReplicaID) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.due.forget = append(n.due.forget, id)
+	n.rouse()
+}
+
+// Acked is how many peers have this replica's batches up to own durable.
+func (n *Node) Acked(own tlv.Stamp) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.members.Acked(n.engine.ReplicaID(), own)
+}
+
+// AckNews is closed when one of them has more than before. Ask for it before looking.
+func (n *Node) AckNews() <-chan struct{} { return n.acks.wait() }
+
+// LastHeard is when the replica was last heard, or heard of: by a request or an answer, or by a batch that came from it.
+func (n *Node) LastHeard(id tlv.ReplicaID) (time.Time, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	t, ok := n.heard[id]
+	return t, ok
+}
+
+// announcement wakes those who wait for something to happen.
+type announcement struct {
+	mu   sync.Mutex
+	next chan struct{} // nil: nobody has asked since it last happened
+}
+
+func (a *announcement) wait() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.next == nil {
+		a.next = make(chan struct{})
+	}
+	return a.next
+}
+
+func (a *announcement) announce() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.next != nil {
+		close(a.next)
+		a.next = nil
+	}
+}

@@ -1,0 +1,220 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// State is what a link is at.
+type State string
+
+// States of a link.
+const (
+	Connecting   State = "connecting"   // nothing has come from the peer yet
+	Confirming   State = "confirming"   // the peer has confirmed what it has of this replica; others have not yet
+	Syncing      State = "syncing"      // as it should be
+	Transferring State = "transferring" // fetching the peer's state
+	Held         State = "held"         // waiting for the end of a state transfer, or for a turn at one
+	Refused      State = "refused"      // one of the two does not take what the other says
+	Duplicate    State = "duplicate"    // the peer has this replica's ID
+	Forked       State = "forked"       // a replica has two histories: this one, or one whose batches the peer has
+	Itself       State = "self"         // the peer is this very process
+	Down         State = "down"         // no answer, or none that can be read
+)
+
+// Puller decides what one link does: it asks its peer for what this store lacks, has the store take it in, and asks again
+// with the vector that results, which acknowledges it. It is a pure state machine: a step takes what came of the last
+// action, and gives the one that comes next.
+type Puller struct {
+	status engine.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound
+	last   Action
+
+	greeted bool // the peer has answered since it was last lost
+	vouched bool // it has said what it has of this replica, and that was true
+	failed  int  // attempts in a row
+	offBy   bool // the clocks are far apart, and that was said
+
+	intake   intake
+	refused  map[tlv.ReplicaID]refusal
+	transfer transfer
+
+	// Of the present step.
+	now    time.Time
+	jitter float64
+	self   Self
+	lines  []Line
+}
+
+// NewPuller is the puller of the link to addr.
+func NewPuller(addr string, now time.Time) *Puller {
+	return &Puller{status: engine.PeerStatus{Addr: addr, State: string(Connecting), Since: now}, refused: map[tlv.ReplicaID]refusal{}}
+}
+
+// Step takes what came of the last action and gives the next, and lines for the log. jitter is random, in [0, 1).
+func (p *Puller) Step(now time.Time, jitter float64, self Self, ev Event) (Action, []Line) {
+	p.now, p.jitter, p.self, p.lines = now, jitter, self, nil
+	p.last = p.step(ev)
+	return p.last, p.lines
+}
+
+func (p *Puller) step(ev Event) Action {
+	switch ev := ev.(type) {
+	case Synced:
+		return p.synced(ev)
+	case Snapped:
+		return p.snapped(&ev.Answer)
+	case Declined:
+		return p.declined(ev.Err)
+	case Lost:
+		return p.lost(ev.Err)
+	case Turn:
+		return p.turn(ev.Mine)
+	case Done:
+		return p.done(ev.Err)
+	}
+	if p.vouched && !p.self.Confirmed {
+		return p.confirming()
+	}
+	return p.ask()
+}
+
+// confirming waits until this store is sure of its history.
+func (p *Puller) confirming() Action {
+	p.enter(Confirming, "")
+	return Pause{shortPause}
+}
+
+func (p *Puller) done(err error) Action {
+	switch a := p.last.(type) {
+	case Take:
+		return p.taken(&a.Batch, err)
+	case BeginTransfer, MergePage, FinishTransfer:
+		return p.merged(err)
+	}
+	if err != nil {
+		return p.stuck(err)
+	}
+	return p.askNow() // renamed
+}
+
+// Status is what there is to say of the peer.
+func (p *Puller) Status() engine.PeerStatus { return p.status }
+
+// State is what the link is at.
+func (p *Puller) State() State { return State(p.status.State) }
+
+// Vouched says whether the peer has confirmed what it has of this replica. This very process need not be asked.
+func (p *Puller) Vouched() bool { return p.vouched || p.State() == Itself }
+
+// ask asks for what this store lacks, and has the peer wait for it; not the first time, when the peer is to confirm what it
+// has of this replica.
+func (p *Puller) ask() Action {
+	a := p.askNow()
+	if p.greeted {
+		a.Block = blockTime
+	}
+	return a
+}
+
+func (p *Puller) askNow() AskSync {
+	p.intake.answer = nil
+	return AskSync{SyncRequest: engine.SyncRequest{Version: Version, ID: p.self.ID, Life: p.self.Life,
+		Vector: p.self.Vector, Except: p.except(), Bytes: syncBytes}}
+}
+
+// except lists the replicas whose batches the peer need not send now, because they would not be taken in.
+func (p *Puller) except() (list []tlv.ReplicaID) {
+	for _, h := range p.self.held() {
+		list = append(list, h.Replica)
+	}
+	for id := range p.refused {
+		if p.refuses(id) && !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// declined hears an error that the peer has answered.
+func (p *Puller) declined(err engine.PeerError) Action {
+	p.status.LastContact = p.now
+	switch word := code(err); {
+	case word == codeNoSnapshot:
+		if a, ok := p.last.(AskSnap); ok && a.Snapshot != "" {
+			p.say(slog.LevelInfo, "the snapshot is gone: fetching the state begins again", "err", err)
+			p.transfer.opened = false
+			return p.askSnap("", nil)
+		}
+		return p.trouble(Refused, slog.LevelWarn, err)
+	case word == codeSelf:
+		return p.mirrored(true)
+	case word == codeDuplicate:
+		return p.mirrored(false)
+	case word == codeForked:
+		return p.trouble(Forked, slog.LevelError, err)
+	case word == codeBusy:
+		return p.trouble(Held, slog.LevelInfo, err)
+	case isVersionError(err):
+		return p.trouble(Refused, slog.LevelError, err)
+	}
+	return p.trouble(Refused, slog.LevelWarn, err)
+}
+
+// lost has no answer, or none that makes sense.
+func (p *Puller) lost(err error) Action {
+	clear(p.refused)
+	return p.trouble(Down, slog.LevelWarn, err)
+}
+
+// stuck is after the store has refused what is not the peer's fault, or has taken what the peer sent for malformed.
+func (p *Puller) stuck(err error) Action {
+	switch {
+	case ours(err):
+		return p.trouble(Down, slog.LevelError, fmt.Errorf("this store: %w", err))
+	case errors.Is(err, engine.ErrClock):
+		return p.trouble(Refused, slog.LevelError, err)
+	}
+	return p.lost(err)
+}
+
+// ours says whether an error of the store is not the peer's fault.
+func ours(err error) bool {
+	return errors.Is(err, engine.ErrClosed) || errors.Is(err, engine.ErrFailed) || errors.Is(err, engine.ErrNoSpace)
+}
+
+// trouble shows what is wrong, says it if it is new, and pauses. The text of what cuts a link is never the same: it has
+// port numbers.
+func (p *Puller) trouble(s State, level slog.Level, err error) Action {
+	if p.State() != s || s != Down && p.status.Error != err.Error() {
+		p.say(level, string(s), "err", err)
+	}
+	p.enter(s, err.Error())
+	p.greeted = false
+	p.status.Errors++
+	p.failed++
+	return Pause{backoff(p.failed, p.jitter)}
+}
+
+// backoff is how long to wait after so many failures in a row: longer each time, and not as long as others who wait.
+func backoff(failed int, jitter float64) time.Duration {
+	d := min(maxBackoff, minBackoff<<min(failed-1, 16))
+	return d/2 + time.Duration(jitter*float64(d/2))
+}
+
+func (p *Puller) enter(s State, why string) {
+	if p.State() != s {
+		p.status.State, p.status.Since = string(s), p.now
+	}
+	p.status.Error = why
+}
+
+func (p *Puller) say(level slog.Level, text string, args ...any) {
+	p.lines = append(p.lines, Line{level, text, args})
+}

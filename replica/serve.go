@@ -1,0 +1,168 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// library holds the snapshots that are kept for callers of CSNAP, by name.
+type library struct {
+	shelf Shelf
+	open  map[string]*engine.Snapshot
+}
+
+// take takes snapshots out, for the caller to close.
+func (l *library) take(names []string) (gone []*engine.Snapshot) {
+	for _, name := range names {
+		gone = append(gone, l.open[name])
+		delete(l.open, name)
+	}
+	return gone
+}
+
+// closeAll closes snapshots. Who is reading one is waited for.
+func closeAll(list []*engine.Snapshot) error {
+	var errs []error
+	for _, s := range list {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Sync answers CSYNC, at once: with nothing if there is nothing. Who waits for more asks again at the store's News. Errors
+// of type engine.PeerError are replies.
+func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, error) {
+	n.mu.Lock()
+	self := n.self()
+	if err := n.judged(JudgeSync(self, remote, &r)); err != nil {
+		n.mu.Unlock()
+		return engine.SyncAnswer{}, err
+	}
+	acked := n.members.Heard(r.ID, r.Vector, remote, n.o.now(), self.ID)
+	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
+	n.called(r.ID)
+	n.mu.Unlock()
+	if acked {
+		n.acks.announce()
+	}
+	if err := closeAll(gone); err != nil {
+		return engine.SyncAnswer{}, err
+	}
+	b, err := n.engine.Batches(wanted(&r), r.ID, size(r.Bytes, syncBytes))
+	if err != nil {
+		return engine.SyncAnswer{}, err
+	}
+	n.sent(r.ID, b.Batches...)
+	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: self.Vector, NeedState: b.Behind != 0,
+		Left: b.Left, LeftKeys: b.LeftKeys, Batches: b.Batches}, nil
+}
+
+// Snap answers CSNAP.
+func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, err error) {
+	n.mu.Lock()
+	self := n.self()
+	err = n.judged(JudgeSnap(self, remote, &r))
+	if err == nil {
+		n.members.met(r.ID, remote, n.o.now())
+		n.called(r.ID)
+	}
+	n.mu.Unlock()
+	if err != nil {
+		return a, err
+	}
+	done, cursor, err := unwrapCursor(r.Cursor)
+	if err != nil {
+		return a, err
+	}
+	title, snap, err := n.borrow(&r, self.Confirmed)
+	if err != nil {
+		return a, err
+	}
+	page, next, keys, err := snap.Page(cursor, size(r.Bytes, snapBytes))
+	if errors.Is(err, engine.ErrClosed) && r.Snapshot != "" {
+		return a, noSnapshot(r.Snapshot)
+	} else if err != nil {
+		return a, fmt.Errorf("snapshot: %w", err)
+	}
+	n.sent(r.ID, page)
+	done += keys
+	return engine.SnapAnswer{ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
+		Next: wrapCursor(done, next), Page: page}, nil
+}
+
+// borrow finds the snapshot that is asked for, or takes one.
+func (n *Node) borrow(r *engine.SnapRequest, confirmed bool) (string, *engine.Snapshot, error) {
+	if r.Snapshot != "" {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if !n.library.shelf.Touch(r.Snapshot, n.o.now()) {
+			return "", nil, noSnapshot(r.Snapshot)
+		}
+		return r.Snapshot, n.library.open[r.Snapshot], nil
+	}
+	if !confirmed {
+		return "", nil, engine.PeerError(codeBusy + " this replica has just begun; ask again")
+	}
+	n.mu.Lock()
+	gone, ok := n.library.shelf.Room(r.ID, n.o.now())
+	closing := n.library.take(gone)
+	n.mu.Unlock()
+	if err := closeAll(closing); err != nil {
+		return "", nil, err
+	}
+	if !ok {
+		return "", nil, engine.PeerError(fmt.Sprintf("%s %d state transfers are under way here; ask again", codeBusy, maxSnapshots))
+	}
+	snap, err := n.engine.Snapshot()
+	if err != nil {
+		return "", nil, fmt.Errorf("snapshot: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	title := hex(n.o.random())
+	n.library.shelf.Put(title, r.ID, snap.Vector, n.o.now())
+	n.library.open[title] = snap
+	return title, snap, nil
+}
+
+func noSnapshot(name string) error {
+	return engine.PeerError(fmt.Sprintf("%s %q is not kept here; begin again", codeNoSnapshot, name))
+}
+
+// judged does what a verdict asks for, and gives the error that is the answer. The caller holds mu.
+func (n *Node) judged(v Verdict) error {
+	if v.Line != nil {
+		n.o.Log.Log(context.Background(), v.Line.Level, v.Line.Text, v.Line.Args...)
+	}
+	if v.Lost.Stamp != 0 {
+		n.due.lost = v.Lost
+		n.rouse()
+	}
+	if v.Err == "" {
+		return nil
+	}
+	return v.Err
+}
+
+// called notes that a peer is there. The caller holds mu.
+func (n *Node) called(id tlv.ReplicaID) {
+	n.heard[id] = n.o.now()
+	if !n.due.keepLog {
+		n.due.keepLog = true
+		n.rouse()
+	}
+}
+
+func (n *Node) sent(id tlv.ReplicaID, parts ...[]byte) {
+	bytes := int64(0)
+	for _, p := range parts {
+		bytes += int64(len(p))
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.members.Sent(id, bytes)
+}

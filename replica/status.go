@@ -1,0 +1,47 @@
+package replica
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// away is how long after its last request a puller is thought to be gone.
+const away = 3 * blockTime
+
+// Peers describes all peers: those that this replica pulls from, in the order of their addresses, then those of which it is
+// only known that they pull from here.
+func (n *Node) Peers() []engine.PeerStatus {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	own, now := n.engine.ReplicaID(), n.o.now()
+	var list []engine.PeerStatus
+	linked := map[tlv.ReplicaID]bool{}
+	for _, l := range n.links {
+		s := l.puller.Status()
+		if p := n.members.of[s.ID]; p != nil {
+			s.AckedOwn, s.BytesOut = p.vector.Entry(own).Stamp, p.sent
+		}
+		linked[s.ID] = true
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b engine.PeerStatus) int { return cmp.Compare(a.Addr, b.Addr) })
+	for _, id := range n.members.ids() {
+		if !linked[id] {
+			list = append(list, n.members.of[id].status(id, own, now))
+		}
+	}
+	return list
+}
+
+func (p *member) status(id, own tlv.ReplicaID, now time.Time) engine.PeerStatus {
+	s := engine.PeerStatus{Addr: p.remote, ID: id, Inbound: true, State: "away", Since: p.heard, LastContact: p.heard,
+		BytesOut: p.sent, AckedOwn: p.vector.Entry(own).Stamp}
+	if !p.heard.IsZero() && now.Sub(p.heard) < away {
+		s.State = "pulling"
+	}
+	return s
+}

@@ -1,0 +1,54 @@
+package replica
+
+import (
+	"time"
+
+	"atomiccounter/engine"
+)
+
+// A transfer that is not finished waits for its source so long, before the state of another peer is fetched from the
+// beginning that has all that the first had; and so long before any other will do.
+const (
+	takeOver = 30 * time.Second
+	makeDo   = 10 * time.Minute
+)
+
+// Turns has one link at a time fetch a state.
+type Turns struct {
+	holder string    // address of the link whose turn it is; "": nobody's
+	moved  time.Time // when a transfer last went on
+}
+
+// Claim says whether the link to addr may fetch the state of its peer.
+func (t *Turns) Claim(addr string, c Claim, unfinished *engine.Transfer, now time.Time) bool {
+	if t.moved.IsZero() {
+		t.moved = now
+	}
+	if t.holder != "" && t.holder != addr || unfinished != nil && !t.suits(c, unfinished, now) {
+		return false
+	}
+	t.holder, t.moved = addr, now
+	return true
+}
+
+// suits says whether a peer may take the place of the source of a transfer.
+func (t *Turns) suits(c Claim, unfinished *engine.Transfer, now time.Time) bool {
+	idle := now.Sub(t.moved)
+	switch {
+	case c.Source == unfinished.Source:
+		return true
+	case c.Vector.Covers(unfinished.Hold):
+		return idle >= takeOver
+	}
+	return idle >= makeDo
+}
+
+// Moved notes what the link to addr does next.
+func (t *Turns) Moved(addr string, a Action, now time.Time) {
+	if t.holder != addr {
+		return
+	}
+	if t.moved = now; !keepsTurn(a) {
+		t.holder = ""
+	}
+}

@@ -1,0 +1,111 @@
+package tlv
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"slices"
+)
+
+// VectorEntry says of one replica that all its batches up to Stamp are stored. Life tells which of its lives published the
+// last of them (design, section 4: forks). The zero Stamp says that there is none yet.
+type VectorEntry struct {
+	Replica ReplicaID
+	Stamp   Stamp
+	Life    uint64
+}
+
+// Validate says what of e no replica can have written.
+func (e *VectorEntry) Validate() error {
+	if e.Replica == 0 || e.Stamp == 0 {
+		return malformed("entry of replica %x up to %d", uint64(e.Replica), e.Stamp)
+	}
+	return nil
+}
+
+func (e *VectorEntry) replica() ReplicaID { return e.Replica }
+
+func (e *VectorEntry) newer(o *VectorEntry) bool {
+	return e.Stamp > o.Stamp || e.Stamp == o.Stamp && e.Life > o.Life
+}
+
+// Vector is a version vector: one entry per replica, in ascending order of replica. The zero Vector is that of an empty store.
+type Vector []VectorEntry
+
+// Entry is what v says of a replica.
+func (v Vector) Entry(id ReplicaID) VectorEntry {
+	if i, ok := v.search(id); ok {
+		return v[i]
+	}
+	return VectorEntry{Replica: id}
+}
+
+// Put sets the entry of e's replica, whatever was there.
+func (v *Vector) Put(e VectorEntry) {
+	i, ok := v.search(e.Replica)
+	if ok {
+		(*v)[i] = e
+		return
+	}
+	*v = slices.Insert(*v, i, e)
+}
+
+// Remove forgets a replica.
+func (v *Vector) Remove(id ReplicaID) {
+	*v = slices.DeleteFunc(*v, func(e VectorEntry) bool { return e.Replica == id })
+}
+
+// Covers says whether v has all that o has.
+func (v Vector) Covers(o Vector) bool {
+	for _, e := range o {
+		if v.Entry(e.Replica).Stamp < e.Stamp {
+			return false
+		}
+	}
+	return true
+}
+
+// Merge makes v the pointwise maximum of v and o.
+func (v *Vector) Merge(o Vector) { *v = union[VectorEntry](*v, o) }
+
+func (v Vector) search(id ReplicaID) (int, bool) {
+	return slices.BinarySearchFunc(v, id, func(e VectorEntry, id ReplicaID) int { return cmp.Compare(e.Replica, id) })
+}
+
+// AppendVector appends v as one record.
+func AppendVector(buf []byte, v Vector) []byte {
+	start := len(buf)
+	buf = openRecord(buf)
+	for i := range v {
+		buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Replica))
+		buf = AppendTinyZip(buf, uint64(v[i].Stamp))
+		buf = AppendTinyZip(buf, v[i].Life)
+	}
+	return closeRecord(buf, start, 'V')
+}
+
+// minEntry bounds an entry of a record V from below.
+const minEntry = 8 + 2 + 1
+
+// ParseVector reads a vector, which is all of data.
+func ParseVector(data []byte) (Vector, error) {
+	body, rest, err := Expect(data, 'V')
+	if err != nil {
+		return nil, fmt.Errorf("vector: %w", err)
+	}
+	r := reader{rest: body}
+	v := make(Vector, 0, len(body)/minEntry)
+	for len(r.rest) > 0 {
+		v = append(v, VectorEntry{Replica: r.replica(), Stamp: r.stamp(), Life: r.zip()})
+	}
+	if len(rest) > 0 {
+		r.fail(malformed("%d bytes too many", len(rest)))
+	}
+	if err := r.end(); err != nil {
+		return nil, fmt.Errorf("vector: %w", err)
+	}
+	if err := validateParts[VectorEntry](v); err != nil {
+		return nil, fmt.Errorf("vector: %w", err)
+	}
+	return v, nil
+}
