@@ -67,7 +67,7 @@ func TestREADMETranscripts(t *testing.T) {
 	for i, p := range transcripts(readme(t)) {
 		t.Run(fmt.Sprintf("%d %s", i, p.heading), func(t *testing.T) {
 			names := p.servers()
-			(&replay{cluster: newCluster(t, len(names), mesh), names: names, words: make(map[string]string)}).run(p)
+			(&replay{cluster: newCluster(t, max(2, len(names)), mesh), names: names, words: make(map[string]string)}).run(p)
 		})
 	}
 }
@@ -107,6 +107,7 @@ func (y *replay) turn(line string) {
 	y.t.Helper()
 	switch {
 	case strings.HasSuffix(line, "cut"):
+		y.sync()
 		y.cut = true
 		y.eachLink(func(_, _ int, l *proxy.Proxy) { l.Cut() })
 	case strings.HasSuffix(line, "back"):
