@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -603,6 +604,37 @@ func TestTokensCoverWhatShows(t *testing.T) {
 	if !b.Vector().Covers(seen) {
 		t.Errorf("%v does not cover %v", b.Vector(), seen)
 	}
+}
+
+// A new store that is stopped before its peers have confirmed it is there again, under the same ID.
+func TestNewStoreThatAwaitsItsPeers(t *testing.T) {
+	m := &member{t: t, o: Options{AwaitPeers: true}, disk: NewDisk(rand.New(rand.NewPCG(1, 9)).Uint64)}
+	m.open()
+	id := m.ReplicaID()
+	m.add("k", 5)
+	m.restart(m.disk.Copy(), true)
+	m.add("k", 1)
+	if m.shows("k", 6); m.ReplicaID() != id {
+		t.Errorf("replica %x; want %x", m.ReplicaID(), id)
+	}
+	if err := m.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	m.restart(m.disk.Copy(), true)
+	if err := m.Confirm(); err != nil {
+		t.Errorf("Confirm = %v", err)
+	}
+	m.shows("k", 6)
+}
+
+func TestMergeShowsAtOnce(t *testing.T) {
+	a := newMember(t, 1, Options{UpdatePeriod: time.Hour})
+	a.add("k", 1)
+	c := tlv.Contribution{Replica: 77, Birth: 1, Rev: 5, Last: 5, Total: tlv.FromInt64(50)}
+	if err := a.Merge([]tlv.Delta{{Key: []byte("\x00k"), State: tlv.State{Contributions: []tlv.Contribution{c}}}}); err != nil {
+		t.Fatalf("Merge = %v", err)
+	}
+	a.shows("k", 51)
 }
 
 func TestSettingsAreKept(t *testing.T) {
