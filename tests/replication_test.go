@@ -182,7 +182,8 @@ func (w *weather) rollBack() {
 	}
 }
 
-// join adds a server with an empty store. One of the others is told of it at run time, and passes on what it says.
+// join adds a server with an empty store. Two of the others are told of it at run time, and pass on what it says: one of
+// them may yet be rolled back to a time when it did not know.
 func (w *weather) join() {
 	w.count("join")
 	i := w.add()
@@ -190,7 +191,9 @@ func (w *weather) join() {
 		w.members[i].args = append(w.members[i].args, "--peer", w.link(i, j).Addr)
 	}
 	w.start(i)
-	w.ok(0, "CPEER", "ADD", w.link(0, i).Addr)
+	for j := range 2 {
+		w.ok(j, "CPEER", "ADD", w.link(j, i).Addr)
+	}
 	w.open(i)
 }
 
