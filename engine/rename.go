@@ -101,6 +101,7 @@ func (e *Engine) rename(id tlv.ReplicaID, theirs map[*entry]disowned) {
 // disowned is what an entry was before what the original has published too.
 type disowned struct {
 	own    tlv.Contribution
+	reset  *tlv.Reset  // of own, by others
 	resets []tlv.Reset // that were pending
 }
 
@@ -195,7 +196,12 @@ func (d *disowner) turn() {
 	for _, en := range d.e.table.all() {
 		en.mu.Lock()
 		if en.gen != 0 {
-			d.theirs[en] = disowned{own: en.own, resets: en.pend.resets}
+			was := disowned{own: en.own, resets: en.pend.resets}
+			if r := en.resetOwn(d.e.id); r != nil {
+				reset := *r
+				was.reset = &reset
+			}
+			d.theirs[en] = was
 			p := en.roll(d.e.id, d.last)
 			*p = pending{}
 			d.e.pendings.Put(p)
@@ -236,6 +242,17 @@ func (en *entry) disown(d disowned, old tlv.ReplicaID) {
 		en.pend.reborn = false
 	}
 	en.own = d.own
+	if d.reset != nil { // a contribution that began later had dropped it
+		en.foreign.other.PutReset(*d.reset)
+	}
+}
+
+// resetOwn is the reset of this replica's contribution, or nil.
+func (en *entry) resetOwn(id tlv.ReplicaID) *tlv.Reset {
+	if en.foreign == nil {
+		return nil
+	}
+	return en.foreign.other.Reset(id)
 }
 
 // rename makes this replica's contribution that of another replica, old. What is pending counts from nothing; what it took

@@ -275,7 +275,7 @@ func (w *simWorld) step(r *simReplica, key string) {
 	case op < .88:
 		w.crash(r)
 	case op < .92:
-		if r.flush(); !r.fork && len(r.pending) == 0 {
+		if !r.fork {
 			w.trace("%s is copied with %d events that are not published", r.name, len(r.pending))
 			r.save()
 		}

@@ -211,8 +211,8 @@ func (r *simReplica) watch() {
 	}
 }
 
-// renamed: what was not published goes on under the new ID. The part of it that is from before the restore the original has
-// published, and it will come from a peer.
+// renamed: what was not published goes on under the new ID. What of it is from before the restore the original has
+// published, and it will come from a peer; only what that cancelled of others is cancelled already.
 func (r *simReplica) renamed(id tlv.ReplicaID) {
 	if !r.fork {
 		r.w.fail("%s took the new ID %x, though it lost nothing", r.name, id)
@@ -223,7 +223,7 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 	for _, l := range r.links {
 		l.perfect = false
 	}
-	r.pending = r.pending[r.tail:]
+	r.pending = append(r.cancelsOfOthers(r.pending[:r.tail]), r.pending[r.tail:]...)
 	r.ghost = r.stored.clone()
 	r.ghost.apply(r.pending...)
 	for _, ev := range r.pending {
@@ -232,6 +232,17 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 		}
 	}
 	r.id, r.births = id, map[string]tlv.Stamp{}
+}
+
+// cancelsOfOthers is what of the events concerns tokens that are not this replica's own.
+func (r *simReplica) cancelsOfOthers(events []event) (list []event) {
+	for _, ev := range events {
+		theirs := slices.DeleteFunc(slices.Clone(ev.gone), func(t int) bool { return r.w.tokens[t].origin == r.id })
+		if len(theirs) > 0 {
+			list = append(list, event{key: ev.key, add: -1, gone: theirs})
+		}
+	}
+	return list
 }
 
 // publishes notes a new batch of this replica, with what it does to the ghost: own tokens that were cancelled are gone for
