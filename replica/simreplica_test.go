@@ -389,6 +389,14 @@ func (r *simReplica) incr(key string, n int64) {
 	r.adds(key, n, 0)
 }
 
+// flicker has a key live in one batch of this replica, and dead in the next.
+func (r *simReplica) flicker(key string) {
+	r.incr(key, 7)
+	r.flush()
+	r.del(key)
+	r.flush()
+}
+
 func (r *simReplica) del(key string) {
 	r.prepares(key)
 	r.cancels(key)
