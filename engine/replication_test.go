@@ -298,6 +298,9 @@ func TestRolledBackStoreTakesANewID(t *testing.T) {
 		t.Fatalf("Rename = %v, ID %x", err, a.ReplicaID())
 	}
 	a.shows("k", 1101)
+	if seen := a.Seen(); !a.Vector().Covers(seen) {
+		t.Errorf("%v of the new ID does not cover %v, with nothing pending", a.Vector(), seen)
+	}
 	a.pull(b)
 	a.shows("k", 1111)
 	b.pull(a)
