@@ -2,6 +2,8 @@ package commands
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
@@ -14,15 +16,17 @@ func cMerge(c *Context, args [][]byte) {
 		return
 	}
 	list, err := deltasOf(c.Pipe.DB, args[1:])
-	if err == nil {
-		err = c.Pipe.Merge(list)
-	}
 	if err != nil {
 		c.failIn("CMERGE", err)
 		return
 	}
-	c.Server.Engine.Refresh() // it is this connection's own write: it shows at once
-	c.Out.OK()
+	c.whenSettled(time.Time{}, func() {
+		if err := c.Pipe.Merge(list); err != nil {
+			c.failIn("CMERGE", err)
+			return
+		}
+		c.Out.OK()
+	}, c.unsettled)
 }
 
 // deltasOf reads keys and payloads by turns. A key may come more than once; one of which nothing is said is left out.
@@ -54,7 +58,16 @@ func cDump(c *Context, args [][]byte) {
 		c.syntaxError()
 		return
 	}
-	s, ok, err := c.Pipe.Dump(args[1])
+	if c.settled() {
+		c.dump(args[1], plain)
+		return
+	}
+	key := slices.Clone(args[1])
+	c.whenSettled(time.Time{}, func() { c.dump(key, plain) }, c.unsettled)
+}
+
+func (c *Context) dump(key []byte, plain bool) {
+	s, ok, err := c.Pipe.Dump(key)
 	switch {
 	case err != nil:
 		c.fail(err)

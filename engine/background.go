@@ -180,8 +180,10 @@ func (e *Engine) refresher() {
 	}
 }
 
-// Refresh makes all foreign data show that has arrived so far, update period or not.
+// Refresh makes all foreign data show that has arrived so far, update period or not: when it returns, that shows.
 func (e *Engine) Refresh() {
+	e.refreshing.Lock() // another one may be in the middle of what this one would find taken
+	defer e.refreshing.Unlock()
 	guard := e.nextGuard()
 	e.staleMu.Lock()
 	list := e.staleKeys

@@ -198,35 +198,36 @@ type Engine struct {
 	flushed  atomic.Uint64 // last generation that is in the database
 	lastCut  atomic.Uint64 // stamp of the last batch that was not empty
 
-	commitMu  sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
-	batchSize int                     // bytes of the last flush; under commitMu
-	logBuffer []byte                  // of the last flush; under commitMu
-	vector    tlv.Vector              // as the next commit says it; under commitMu
-	flags     uint64                  // meta…; under commitMu
-	awaiting  bool                    // the peers' word, and so not flushing; under commitMu
-	transfer  transfer                // under commitMu
-	leftover  []uint64                // segments that the next flush makes superfluous; under commitMu
-	count     [Databases]int64        // keys in the database; under commitMu
-	countEx   [Databases]int64        // those with an expiry; under commitMu
-	keys      [Databases]atomic.Int64 // keys that show
-	expires   [Databases]atomic.Int64 // those with an expiry
-	mark      mark                    // up to which the database has what the journal says; under commitMu
-	loads     sync.RWMutex            // shared: a load; exclusively: foreign data becomes readable
-	scans     sync.RWMutex            // shared: a read of the database outside a guard; exclusively: Close
-	staleMu   sync.Mutex              // guards staleKeys
-	staleKeys []*entry                // entries with something to take in
-	stale     chan struct{}           // there are such
-	dirty     chan struct{}           // there is something to flush
-	dirtied   atomic.Bool             // dirty was signalled in this generation
-	hurry     chan struct{}           // somebody waits for a flush
-	litter    chan struct{}           // there is something to scrub
-	confirmed chan struct{}           // closed when awaiting ends
-	backlog   replicationLog
-	durable   atomic.Pointer[tlv.Vector] // vector as it is committed and synced
-	shown     atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
-	news      news
-	stop      chan struct{}
-	done      sync.WaitGroup
+	commitMu   sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
+	batchSize  int                     // bytes of the last flush; under commitMu
+	logBuffer  []byte                  // of the last flush; under commitMu
+	vector     tlv.Vector              // as the next commit says it; under commitMu
+	flags      uint64                  // meta…; under commitMu
+	awaiting   bool                    // the peers' word, and so not flushing; under commitMu
+	transfer   transfer                // under commitMu
+	leftover   []uint64                // segments that the next flush makes superfluous; under commitMu
+	count      [Databases]int64        // keys in the database; under commitMu
+	countEx    [Databases]int64        // those with an expiry; under commitMu
+	keys       [Databases]atomic.Int64 // keys that show
+	expires    [Databases]atomic.Int64 // those with an expiry
+	mark       mark                    // up to which the database has what the journal says; under commitMu
+	loads      sync.RWMutex            // shared: a load; exclusively: foreign data becomes readable
+	scans      sync.RWMutex            // shared: a read of the database outside a guard; exclusively: Close
+	staleMu    sync.Mutex              // guards staleKeys
+	staleKeys  []*entry                // entries with something to take in
+	refreshing sync.Mutex              // one Refresh at a time
+	stale      chan struct{}           // there are such
+	dirty      chan struct{}           // there is something to flush
+	dirtied    atomic.Bool             // dirty was signalled in this generation
+	hurry      chan struct{}           // somebody waits for a flush
+	litter     chan struct{}           // there is something to scrub
+	confirmed  chan struct{}           // closed when awaiting ends
+	backlog    replicationLog
+	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
+	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
+	news       news
+	stop       chan struct{}
+	done       sync.WaitGroup
 
 	misses, expired, flushes, replayed atomic.Int64
 	lastFlush, lastTook                atomic.Int64 // ms since the epoch; ns
