@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -107,7 +108,9 @@ func (g generator) expiring() []string {
 func (g generator) command() []string {
 	args := pickWeighted(g)(g)
 	if g.IntN(12) == 0 {
-		args = g.spoil(args)
+		for args = g.spoil(args); fleeting(args); {
+			args = g.spoil(args)
+		}
 	}
 	if g.IntN(8) == 0 {
 		args[0] = strings.ToLower(args[0])
@@ -142,6 +145,19 @@ func dangerous(args []string) bool {
 	}
 	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
 		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
+}
+
+// fleeting commands make a key vanish while the stream runs, but not at the same moment on both servers.
+func fleeting(args []string) bool {
+	for i := 1; i+1 < len(args); i++ {
+		seconds := i == 1 && oneOf(args[0], "EXPIRE", "SETEX") || i > 1 && oneOf(args[0], "SET", "GETEX") && oneOf(args[i], "EX")
+		millis := i == 1 && oneOf(args[0], "PEXPIRE", "PSETEX") || i > 1 && oneOf(args[0], "SET", "GETEX") && oneOf(args[i], "PX")
+		n, err := strconv.ParseInt(args[i+1], 10, 64)
+		if err == nil && n > 0 && (seconds && n < 100 || millis && n < 100_000) {
+			return true
+		}
+	}
+	return false
 }
 
 func oneOf(s string, list ...string) bool {
@@ -252,3 +268,12 @@ func (g generator) expiry() []string {
 
 // oneLine picks a command that is written with spaces.
 func (g generator) oneLine(lines ...string) []string { return strings.Split(g.pick(lines...), " ") }
+
+func TestStreamsAreNotFleeting(t *testing.T) {
+	g := generator{Rand: rand.New(rand.NewPCG(1, 1))}
+	for range 100_000 {
+		if args := g.command(); fleeting(args) {
+			t.Fatalf("the grammar made %s, after which the servers differ for a moment", quote(args))
+		}
+	}
+}
