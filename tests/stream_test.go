@@ -108,15 +108,19 @@ func (g generator) expiring() []string {
 func (g generator) command() []string {
 	args := pickWeighted(g)(g)
 	if g.IntN(12) == 0 {
-		for args = g.spoil(args); fleeting(args); {
-			args = g.spoil(args)
-		}
+		args = g.spoil(args)
 	}
 	if g.IntN(8) == 0 {
 		args[0] = strings.ToLower(args[0])
 	}
+	if fleeting(args) || g.password != "" && len(args) > maxUnauthArgs {
+		return g.command()
+	}
 	return args
 }
+
+// maxUnauthArgs is how many arguments a client that is not authenticated may send before it is disconnected.
+const maxUnauthArgs = 10
 
 // spoil makes one mistake.
 func (g generator) spoil(args []string) []string {
@@ -269,11 +273,15 @@ func (g generator) expiry() []string {
 // oneLine picks a command that is written with spaces.
 func (g generator) oneLine(lines ...string) []string { return strings.Split(g.pick(lines...), " ") }
 
-func TestStreamsAreNotFleeting(t *testing.T) {
-	g := generator{Rand: rand.New(rand.NewPCG(1, 1))}
+func TestStreamsKeepWithinBounds(t *testing.T) {
+	g := generator{rand.New(rand.NewPCG(1, 1)), "secret"}
 	for range 100_000 {
-		if args := g.command(); fleeting(args) {
+		args := g.command()
+		if fleeting(args) {
 			t.Fatalf("the grammar made %s, after which the servers differ for a moment", quote(args))
+		}
+		if len(args) > maxUnauthArgs {
+			t.Fatalf("the grammar made %s, after which a client is disconnected", quote(args))
 		}
 	}
 }
