@@ -134,6 +134,9 @@ func TestReplyModes(t *testing.T) {
 		{"CLIENT REPLY OFF", ""},
 		{"RESET", "+RESET|"},
 		{"PING", "+PONG|"},
+		{"CLIENT REPLY SKIP", ""},
+		{"RESET", ""}, // it is the reply to be left out
+		{"PING", "+PONG|"},
 	} {
 		want(t, c, step[0], step[1])
 	}

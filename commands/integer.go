@@ -53,7 +53,7 @@ func (c *Context) int32(arg []byte) (int, bool) {
 // parseCursor reads a cursor of SCAN as C's strtoul does: an empty one is 0, a sign is allowed, a minus wraps, and a zero
 // byte ends it.
 func parseCursor(b []byte) (uint64, bool) {
-	b = cString(b, len(b))
+	b = cString(b)
 	negative := len(b) > 0 && b[0] == '-'
 	if len(b) > 1 && (negative || b[0] == '+') {
 		b = b[1:]

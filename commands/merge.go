@@ -39,7 +39,7 @@ func deltasOf(db uint8, pairs [][]byte) (list []tlv.Delta, err error) {
 		}
 		s, err := parsePayload(pairs[i+1])
 		if err != nil {
-			return nil, fmt.Errorf("payload of '%s': %w", cString(key, shown), err)
+			return nil, fmt.Errorf("payload of '%s': %w", beginning(key, shown), err)
 		}
 		if j, again := at[string(key)]; again {
 			list[j].State.Merge(&s)

@@ -16,10 +16,10 @@ import (
 func ParsePeer(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || host == "" {
-		return "", fmt.Errorf("peer '%s' is not host:port", cString([]byte(s), shown))
+		return "", fmt.Errorf("peer '%s' is not host:port", beginning([]byte(s), shown))
 	}
 	if n, ok := ParseInt([]byte(port)); !ok || n < 1 || n > 65535 {
-		return "", fmt.Errorf("peer '%s' has no port from 1 to 65535", cString([]byte(s), shown))
+		return "", fmt.Errorf("peer '%s' has no port from 1 to 65535", beginning([]byte(s), shown))
 	}
 	return s, nil
 }
@@ -113,7 +113,7 @@ func cForget(c *Context, args [][]byte) {
 	n, ok := parseHexID(args[1])
 	id := tlv.ReplicaID(n)
 	if !ok || id == 0 {
-		c.Out.Error(fmt.Sprintf("ERR CFORGET: '%s' is not a replica ID of 16 hexadecimal digits", cString(args[1], shown)))
+		c.Out.Error(fmt.Sprintf("ERR CFORGET: '%s' is not a replica ID of 16 hexadecimal digits", beginning(args[1], shown)))
 		return
 	}
 	c.whenSettled(time.Time{}, func() {

@@ -54,6 +54,19 @@ func TestTextsBeforeAuthentication(t *testing.T) {
 	}
 }
 
+// TestTextsWithLongArguments: some errors repeat all of an argument, others its beginning.
+func TestTextsWithLongArguments(t *testing.T) {
+	ours, real := newContext(t), dialRedis(t, startRedis(t))
+	for _, arg := range []string{strings.Repeat("w", 200), "a\x00b", "a\r\nb"} {
+		for _, line := range []string{"", "CLIENT", "CLIENT LIST TYPE", "CLIENT KILL TYPE", "CLIENT KILL USER", "CLIENT SETNAME", "HELLO 3",
+			"CONFIG SET timeout 0", "CONFIG SET timeout", "EXPIRE a 1", "COMMAND LIST FILTERBY", "OBJECT"} {
+			args := append(strings.Fields(line), arg, arg)
+			compare(t, ours, real, args)
+			compare(t, ours, real, args[:len(args)-1])
+		}
+	}
+}
+
 func callOf(line string) []string {
 	if strings.HasPrefix(line, "#") {
 		return nil

@@ -34,6 +34,7 @@ type arrival struct {
 	all    tlv.State  // the same with what may be forgotten: a cached entry has to learn what was closed
 	before books
 	after  books
+	whole  bool // all lacks what was forgotten: a cached entry must not keep it
 }
 
 // Apply merges a batch of another replica, durably before it returns; it shows after at most the update period. A batch
@@ -296,6 +297,11 @@ func (e *Engine) tell(a *arrival) {
 	}
 	en.foreign.incoming = &a.all
 	en.books = a.after
+	if a.whole {
+		en.foreign.other = tlv.State{}
+		e.takeIn(en)
+		return
+	}
 	if len(e.transfer.Replace) > 0 { // incoming does not have all that is in other
 		e.replaceForked(&en.foreign.other)
 		e.takeIn(en)

@@ -89,6 +89,9 @@ type pending struct {
 	resets   []tlv.Reset
 }
 
+// is says whether it is that of a key.
+func (e *entry) is(db byte, key []byte) bool { return e.key[0] == db && e.key[1:] == string(key) }
+
 const entrySize = 320 + 40 // bytes of memory per entry, the table's share included
 
 func (e *entry) size() int64 {

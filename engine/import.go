@@ -161,6 +161,7 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 		return e.rework(deltas, func(a *arrival) {
 			if concerns(&a.all) {
 				keys++
+				a.whole = true
 				a.all.Contributions = slices.DeleteFunc(a.all.Contributions, func(c tlv.Contribution) bool { return c.Replica == id })
 				a.all.Resets = slices.DeleteFunc(a.all.Resets, func(r tlv.Reset) bool { return r.Replica == id })
 			}

@@ -34,6 +34,7 @@ type Pipeline struct {
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
+	ahead  ahead
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
 }
@@ -91,6 +92,9 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 		pos = max(pos, Position(p.e.journal.end.Load()))
 	}
 	p.pos, p.saw = 0, false
+	if p.ahead.to > 0 {
+		p.ahead = ahead{}
+	}
 	return pos, p.takeErr()
 }
 
@@ -161,9 +165,9 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		return nil, ErrClosed
 	}
 	for {
-		e := p.hint
+		e := p.expected(key)
 		p.hint = nil
-		if e == nil || e.key[0] != p.DB || e.key[1:] != string(key) {
+		if e == nil {
 			hash := p.e.hash(key)
 			if e = p.e.table.find(hash, p.DB, key); e == nil {
 				e, err := p.load(hash, key)

@@ -78,7 +78,7 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 	if err != nil {
 		return a, err
 	}
-	title, snap, err := n.borrow(&r, self.Confirmed)
+	title, snap, err := n.borrow(&r)
 	if err != nil {
 		return a, err
 	}
@@ -95,7 +95,7 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 }
 
 // borrow finds the snapshot that is asked for, or takes one.
-func (n *Node) borrow(r *engine.SnapRequest, confirmed bool) (string, *engine.Snapshot, error) {
+func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
 	if r.Snapshot != "" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -104,8 +104,8 @@ func (n *Node) borrow(r *engine.SnapRequest, confirmed bool) (string, *engine.Sn
 		}
 		return r.Snapshot, n.library.open[r.Snapshot], nil
 	}
-	if !confirmed {
-		return "", nil, engine.PeerError(codeBusy + " this replica has just begun; ask again")
+	if err := n.mayServe(); err != nil {
+		return "", nil, err
 	}
 	n.mu.Lock()
 	gone, ok := n.library.shelf.Room(r.ID, n.o.now())
@@ -118,7 +118,9 @@ func (n *Node) borrow(r *engine.SnapRequest, confirmed bool) (string, *engine.Sn
 		return "", nil, engine.PeerError(fmt.Sprintf("%s %d state transfers are under way here; ask again", codeBusy, maxSnapshots))
 	}
 	snap, err := n.engine.Snapshot()
-	if err != nil {
+	if errors.Is(err, engine.ErrHeld) {
+		return "", nil, engine.PeerError(codeBusy + " this replica is itself in the middle of a state transfer; ask again")
+	} else if err != nil {
 		return "", nil, fmt.Errorf("snapshot: %w", err)
 	}
 	n.mu.Lock()
@@ -127,6 +129,22 @@ func (n *Node) borrow(r *engine.SnapRequest, confirmed bool) (string, *engine.Sn
 	n.library.shelf.Put(title, r.ID, snap.Vector, n.o.now())
 	n.library.open[title] = snap
 	return title, snap, nil
+}
+
+// mayServe says whether the store's state is that of its vector. In the middle of a state transfer it has more of some keys
+// than its vector says: who took that in would not know what to hold back. But two that wait for one another must not do so
+// for ever.
+func (n *Node) mayServe() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	self := n.self()
+	switch {
+	case !self.Confirmed:
+		return engine.PeerError(codeBusy + " this replica has just begun; ask again")
+	case (self.Transfer != nil || self.NeedsState || len(self.held()) > 0) && !n.turns.Idle(n.o.now()):
+		return engine.PeerError(codeBusy + " this replica is fetching a state itself; ask again")
+	}
+	return nil
 }
 
 func noSnapshot(name string) error {

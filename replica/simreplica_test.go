@@ -29,8 +29,11 @@ type simReplica struct {
 	parked []*request // that wait for news
 
 	simStored
-	backup *simBackup
-	fork   bool // it was restored: it is to take a new ID
+	backup  *simBackup
+	fork    bool   // it was restored: it is to take a new ID
+	witness string // who will tell it
+	tail    int    // of pending is from before the restore: the original has published it
+	reborn  bool   // the original was started anew since the copy
 }
 
 // simStored is what the simulation knows of what a replica's disk has.
@@ -55,7 +58,8 @@ func (s *simStored) clone() simStored {
 
 // simBackup is a copy of a store.
 type simBackup struct {
-	disk *engine.Disk
+	disk  *engine.Disk
+	epoch int
 	simStored
 }
 
@@ -145,7 +149,7 @@ func (r *simReplica) drop() {
 
 // save keeps a copy of the store.
 func (r *simReplica) save() {
-	r.backup = &simBackup{disk: r.disk.Copy(), simStored: r.simStored.clone()}
+	r.backup = &simBackup{disk: r.disk.Copy(), epoch: r.epoch, simStored: r.simStored.clone()}
 }
 
 // restorable says whether the backup can be put back so that nothing is lost that a peer has: one that this replica asks
@@ -168,10 +172,10 @@ func (r *simReplica) restorable() *simLink {
 
 // restore puts the backup back.
 func (r *simReplica) restore(witness string) {
+	r.fork, r.witness, r.reborn, r.tail = true, witness, r.epoch != r.backup.epoch, len(r.backup.pending)
 	r.drop()
 	r.disk = r.backup.disk.Copy()
 	r.simStored = r.backup.simStored.clone()
-	r.fork = true
 	r.open()
 	for _, l := range r.links {
 		l.perfect = l.to.name == witness
@@ -207,7 +211,8 @@ func (r *simReplica) watch() {
 	}
 }
 
-// renamed: what was not published goes on under the new ID.
+// renamed: what was not published goes on under the new ID. The part of it that is from before the restore the original has
+// published, and it will come from a peer.
 func (r *simReplica) renamed(id tlv.ReplicaID) {
 	if !r.fork {
 		r.w.fail("%s took the new ID %x, though it lost nothing", r.name, id)
@@ -218,6 +223,9 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 	for _, l := range r.links {
 		l.perfect = false
 	}
+	r.pending = r.pending[r.tail:]
+	r.ghost = r.stored.clone()
+	r.ghost.apply(r.pending...)
 	for _, ev := range r.pending {
 		if ev.add >= 0 {
 			r.w.tokens[ev.add].origin = id

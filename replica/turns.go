@@ -43,6 +43,14 @@ func (t *Turns) suits(c Claim, unfinished *engine.Transfer, now time.Time) bool 
 	return idle >= makeDo
 }
 
+// Idle says that no transfer has gone on for so long that none seems to come.
+func (t *Turns) Idle(now time.Time) bool {
+	if t.moved.IsZero() {
+		t.moved = now
+	}
+	return now.Sub(t.moved) >= makeDo
+}
+
 // Moved notes what the link to addr does next.
 func (t *Turns) Moved(addr string, a Action, now time.Time) {
 	if t.holder != addr {

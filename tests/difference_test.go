@@ -95,8 +95,14 @@ func allIntegers(values []string) bool {
 	return true
 }
 
-// deleteKeys removes all that a SET or MSET may have written: every argument, since one that is no key does no harm.
-func deleteKeys(args []string) [][]string { return [][]string{append([]string{"DEL"}, args[1:]...)} }
+// deleteKeys removes all that a SET or MSET may have written: every argument, since one that is no key does no harm. Each
+// by a command of its own, since one that is too long for a key is refused here, with all that its command has.
+func deleteKeys(args []string) (repairs [][]string) {
+	for _, a := range args[1:] {
+		repairs = append(repairs, []string{"DEL", a})
+	}
+	return repairs
+}
 
 // designed is the difference that speaks of a command, or nil.
 func designed(args []string) *difference {
