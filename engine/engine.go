@@ -197,6 +197,7 @@ type Engine struct {
 	cutStamp atomic.Uint64 // of the batch of the generation before
 	flushed  atomic.Uint64 // last generation that is in the database
 	lastCut  atomic.Uint64 // stamp of the last batch that was not empty
+	texts    atomic.Int64  // bytes of texts assigned in the present generation
 
 	commitMu  sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
 	batchSize int                     // bytes of the last flush; under commitMu
@@ -288,7 +289,7 @@ func (c *hlc) pass(s tlv.Stamp) {
 func (e *Engine) show(en *entry) {
 	v := en.view(e.id)
 	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
-	en.sum = v.Sum
+	en.text = v.IsText
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
 	if !v.Exists {
@@ -296,7 +297,7 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if v.Exists && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
@@ -304,6 +305,7 @@ func (e *Engine) show(en *entry) {
 	db := en.key[0]
 	adjust(&e.keys[db], &en.counted, v.Exists)
 	adjust(&e.expires[db], &en.countedEx, v.Exists && v.Expiry.At != 0)
+	e.table.weigh(en)
 }
 
 func adjust(n *atomic.Int64, was *bool, is bool) {
