@@ -24,6 +24,7 @@ import (
 
 	"atomiccounter/commands"
 	"atomiccounter/engine"
+	"atomiccounter/replica"
 	"atomiccounter/server"
 )
 
@@ -63,6 +64,8 @@ func check(c *cli.Context) error {
 // flagCategory groups the flags of serve in its help.
 const (
 	networkFlags = "network:"
+	tlsFlags     = "TLS:"
+	peerFlags    = "replication:"
 	storeFlags   = "store:"
 	counterFlags = "counters:"
 )
@@ -77,6 +80,9 @@ func serveFlags() []cli.Flag {
 	number := func(category, name string, value int, usage string) cli.Flag {
 		return &cli.IntFlag{Category: category, Name: name, Value: value, Usage: usage, EnvVars: env(name)}
 	}
+	list := func(category, name, usage string) cli.Flag {
+		return &cli.StringSliceFlag{Category: category, Name: name, Usage: usage, EnvVars: env(name)}
+	}
 	return []cli.Flag{
 		text("", "config", "", "`FILE` with a flag and its value on each line, as in redis.conf; flags and environment go before it"),
 		text("", "loglevel", "notice", "debug, verbose, notice or warning"),
@@ -89,14 +95,26 @@ func serveFlags() []cli.Flag {
 		number(networkFlags, "maxclients", 10000, "most clients at the same time"),
 		number(networkFlags, "timeout", 0, "seconds after which an idle client is disconnected; 0: never"),
 		number(networkFlags, "tcp-keepalive", 300, "seconds of silence after which a peer is probed; 0: never"),
+		number(tlsFlags, "tls-port", 0, "TCP port for clients that speak TLS; 0: none"),
+		text(tlsFlags, "tls-cert-file", "", "`FILE` with the server's certificate, PEM"),
+		text(tlsFlags, "tls-key-file", "", "`FILE` with its private key, PEM"),
+		text(tlsFlags, "tls-ca-cert-file", "", "`FILE` with the certificates that clients' certificates are signed by, PEM"),
+		text(tlsFlags, "tls-auth-clients", "yes", "whether clients must have a certificate: yes, no or optional"),
+		list(peerFlags, "peer", "`HOST:PORT` of a replica to pull from; repeatable, see CPEER too"),
+		text(peerFlags, "peer-user", "", "user name for the peers"),
+		text(peerFlags, "peer-password", "", "password for the peers"),
+		&cli.BoolFlag{Category: peerFlags, Name: "peer-tls", Usage: "speak TLS with the peers", EnvVars: env("peer-tls")},
+		text(peerFlags, "peer-tls-ca", "", "`FILE` with the certificates that theirs are signed by, PEM; default the system's"),
+		text(peerFlags, "peer-tls-cert", "", "`FILE` with the certificate that they are shown, PEM"),
+		text(peerFlags, "peer-tls-key", "", "`FILE` with its private key, PEM"),
+		text(peerFlags, "repl-backlog", "256mb", "disk space for changes that a peer has still to fetch; one that lacks more fetches the whole state"),
 		text(storeFlags, "dir", "data", "`DIR` of the store; made if missing"),
 		text(storeFlags, "appendfsync", "everysec", "when the journal is synced: always, everysec or no"),
 		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused"),
 		text(counterFlags, "cache-size", "256mb", "memory for cached counters"),
 		&cli.DurationFlag{Category: counterFlags, Name: "update-period", Value: time.Second, EnvVars: env("update-period"),
 			Usage: "how late data of other replicas may show; 0: not at all"},
-		&cli.StringSliceFlag{Category: counterFlags, Name: "natural", EnvVars: env("natural"),
-			Usage: "`PATTERN` of keys that become Naturals, which only grow; repeatable"},
+		list(counterFlags, "natural", "`PATTERN` of keys that become Naturals, which only grow; repeatable"),
 	}
 }
 
@@ -122,12 +140,18 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	peers, err := peerOptions(c, log)
+	if err != nil {
+		return err
+	}
+	store.AwaitPeers = len(peers.Peers) > 0
+	listen.Settings.Backlog = store.Backlog
 	limitMemory(store.CacheSize)
-	return run(c.String("dir"), store, listen)
+	return run(c.String("dir"), store, listen, peers)
 }
 
 // run opens the store, serves until a signal or SHUTDOWN, and closes the store.
-func run(dir string, store engine.Options, o server.Options) (err error) {
+func run(dir string, store engine.Options, o server.Options, peers replica.Options) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	eng, err := engine.Open(dir, store)
@@ -141,21 +165,39 @@ func run(dir string, store engine.Options, o server.Options) (err error) {
 			o.Log.Info("stopped; all is flushed")
 		}
 	}()
-	o.Engine = eng
+	node, err := replica.New(eng, peers)
+	if err != nil {
+		return err
+	}
+	o.Engine, o.Replication = eng, node
 	s, err := server.New(o)
 	if err != nil {
 		return err
 	}
-	banner(os.Stderr, dir, eng, s)
+	banner(os.Stderr, dir, eng, s, node)
 	o.Log.Info("ready", "replayed", eng.Stats().Replayed)
 	go func() {
 		<-ctx.Done()
 		stop() // a second signal ends the process at once
 	}()
-	return s.Serve(ctx)
+	return serveAndPull(ctx, s, node)
 }
 
-func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server) {
+// serveAndPull serves until ctx ends or a client calls SHUTDOWN. When it returns, nothing uses the store any more.
+func serveAndPull(ctx context.Context, s *server.Server, node *replica.Node) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pulled := make(chan error, 1)
+	go func() { pulled <- node.Run(ctx) }()
+	err := s.Serve(ctx)
+	cancel()
+	if e := <-pulled; e != nil {
+		err = errors.Join(err, fmt.Errorf("replication: %w", e))
+	}
+	return err
+}
+
+func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server, node *replica.Node) {
 	var addrs []string
 	for _, a := range s.Addrs() {
 		addrs = append(addrs, a.String())
@@ -170,7 +212,19 @@ func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server) {
 	fmt.Fprintf(w, "  data        %s\n", dir)
 	fmt.Fprintf(w, "  durability  %s\n", durability[eng.Sync()])
 	fmt.Fprintf(w, "  replica     %016x\n", uint64(eng.ReplicaID()))
+	var peers []string
+	for _, p := range node.Peers() {
+		if !p.Inbound {
+			peers = append(peers, p.Addr)
+		}
+	}
+	if len(peers) > 0 {
+		fmt.Fprintf(w, "  peers       %s\n", strings.Join(peers, "  "))
+	}
 }
+
+// errBacklog: without a log every peer would fetch the whole state again and again.
+var errBacklog = errors.New("must be at least 1 byte")
 
 func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error) {
 	o.Logger = log
@@ -182,6 +236,9 @@ func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error
 	}
 	if o.Reserve, err = commands.ParseBytes(c.String("disk-reserve")); err != nil {
 		return o, fmt.Errorf("disk-reserve: %w", err)
+	}
+	if o.Backlog, err = commands.ParseBytes(c.String("repl-backlog")); err != nil || o.Backlog < 1 {
+		return o, fmt.Errorf("repl-backlog: %w", errors.Join(err, errBacklog))
 	}
 	if o.UpdatePeriod = c.Duration("update-period"); o.UpdatePeriod == 0 {
 		o.UpdatePeriod = engine.AlwaysFresh
@@ -223,6 +280,9 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 		o.Settings.Unprotected = true
 	default:
 		return o, fmt.Errorf("protected-mode: %q is neither yes nor no", mode)
+	}
+	if err := tlsOptions(c, &o); err != nil {
+		return o, err
 	}
 	if o.Settings.MaxClients < 1 || o.Settings.Timeout < 0 || c.Int("tcp-keepalive") < 0 {
 		return o, errors.New("maxclients must be at least 1; timeout and tcp-keepalive must not be negative")
@@ -286,6 +346,9 @@ func splitSetting(line string) (flag, value string, err error) {
 
 func setFlag(c *cli.Context, given map[string]bool, flag, value string) error {
 	set, known := given[flag]
+	if flag == "peer-tls" { // as the other switches of the file are written
+		value = map[string]string{"yes": "true", "no": "false"}[value]
+	}
 	switch {
 	case !known || flag == "config":
 		return fmt.Errorf("there is no setting %q", flag)

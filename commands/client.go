@@ -26,6 +26,8 @@ type Client struct {
 	DB     atomic.Int32 // copies for CLIENT LIST of what the context has; the commands set them
 	Proto  atomic.Int32
 
+	Blocked atomic.Bool // a command of it waits (Wait); whoever waits sets it
+
 	last atomic.Pointer[Command]
 
 	mu               sync.Mutex
@@ -115,6 +117,9 @@ func (c *Client) Line(now time.Time) string {
 
 func (c *Client) flags() string {
 	f := ""
+	if c.Blocked.Load() {
+		f += "b"
+	}
 	if c.Unix {
 		f += "U"
 	}

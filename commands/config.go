@@ -14,17 +14,27 @@ type Settings struct {
 	ConfigFile   string   // path
 	Natural      []string // patterns of keys that become Naturals
 	Password     string   // requirepass
+	TLS          TLSSettings
 	Timeout      time.Duration
 	MaxClients   int   // default 10000
 	ProtoMaxBulk int64 // longest argument in bytes, default 512 MiB
 	QueryBuffer  int64 // most that a client may have us buffer in bytes, default 64 MiB
+	Backlog      int64 // repl-backlog-size in bytes, default 256 MiB
 	Unprotected  bool  // protected-mode no
+}
+
+// TLSSettings are those of listening with TLS, by their names in Redis (tls-port …).
+type TLSSettings struct {
+	Port                int
+	CertFile, KeyFile   string
+	CAFile, AuthClients string
 }
 
 const (
 	defaultMaxClients   = 10000
 	defaultProtoMaxBulk = 512 << 20
 	defaultQueryBuffer  = 64 << 20
+	defaultBacklog      = 256 << 20
 )
 
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
@@ -69,6 +79,14 @@ func (c *Config) ProtoMaxBulk() int64 { return orDefault(&c.protoMaxBulk, defaul
 
 // QueryBuffer is how many bytes of commands not yet run a client may send before it is disconnected.
 func (c *Config) QueryBuffer() int64 { return orDefault(&c.queryBuffer, defaultQueryBuffer) }
+
+// Backlog is how many bytes the replication log may have.
+func (c *Config) Backlog() int64 {
+	if c.settings.Backlog == 0 {
+		return defaultBacklog
+	}
+	return c.settings.Backlog
+}
 
 // Protected says that without a password only the loopback may connect.
 func (c *Config) Protected() bool { return !c.settings.Unprotected }

@@ -8,12 +8,13 @@ import (
 // to Out. It never sees the connection. One session owns one Context and uses it from one goroutine at a time.
 //
 // The session runs commands, then commits Pipe, then sends Out.Buf. Handlers do not commit, and do not block: Pipe holds
-// locks from the first command to Commit.
+// locks from the first command to Commit. One that has something to wait for says so (wait.go).
 type Context struct {
 	Pipe   *engine.Pipeline // selected database included
 	Out    Reply
 	Client *Client
 	Server *Server
+	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
 	values []engine.Value // of MGET, for the next one
 	table  *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle

@@ -62,11 +62,38 @@ func do(t testing.TB, c *Context, args ...string) string {
 	t.Helper()
 	c.Out.Buf = c.Out.Buf[:0]
 	c.Run(words(args...))
+	for c.Wait != nil {
+		await(t, c)
+		c.Resume()
+	}
 	if _, err := c.Pipe.Commit(); err != nil {
 		t.Fatalf("Commit after %q = %v", args, err)
 	}
 	return string(c.Out.Buf)
 }
+
+// await waits as a connection does.
+func await(t testing.TB, c *Context) {
+	t.Helper()
+	if _, err := c.Pipe.Commit(); err != nil {
+		t.Fatalf("Commit = %v", err)
+	}
+	w, end := c.Wait, time.NewTimer(patience)
+	if !w.Until.IsZero() {
+		end.Reset(time.Until(w.Until))
+	}
+	defer end.Stop()
+	select {
+	case <-w.News:
+	case <-end.C:
+		if w.Expired = w.Over(time.Now()); !w.Expired {
+			t.Fatal("a command waits in vain")
+		}
+	}
+}
+
+// patience bounds what a test waits for; nothing is expected to take that long.
+const patience = 30 * time.Second
 
 // want runs a line of words and compares the raw reply, in which | stands for a line end.
 func want(t testing.TB, c *Context, line, reply string) {

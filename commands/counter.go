@@ -1,8 +1,8 @@
 package commands
 
 import (
-	"fmt"
 	"math"
+	"time"
 
 	"atomiccounter/engine"
 )
@@ -165,15 +165,30 @@ func (c *Context) keyInfo(info engine.Info) {
 	out.BulkString("contributions")
 	out.Array(len(info.Contributions))
 	for i := range info.Contributions {
-		out.contribution(&info.Contributions[i])
+		out.contribution(&info.Contributions[i], c.Server.heard(&info.Contributions[i]))
 	}
 }
 
+// heard is how many ms ago a replica was last heard of, through whomever; -1: never since the start.
+func (s *Server) heard(p *engine.ContributionInfo) int64 {
+	switch {
+	case p.Own:
+		return 0
+	case s.Replication == nil:
+		return -1
+	}
+	at, ok := s.Replication.LastHeard(p.Replica)
+	if !ok {
+		return -1
+	}
+	return millisSince(at, time.Now())
+}
+
 // contribution writes one replica's part. Its sums may be beyond 64 bits, so they are strings.
-func (r *Reply) contribution(p *engine.ContributionInfo) {
-	r.Map(8)
+func (r *Reply) contribution(p *engine.ContributionInfo, heard int64) {
+	r.Map(9)
 	r.BulkString("replica")
-	r.BulkString(fmt.Sprintf("%016x", uint64(p.Replica)))
+	r.BulkString(hexID(uint64(p.Replica)))
 	r.BulkString("own")
 	r.Bool(p.Own)
 	r.BulkString("kind")
@@ -195,6 +210,8 @@ func (r *Reply) contribution(p *engine.ContributionInfo) {
 	}
 	r.BulkString("expire-at-ms")
 	r.orNull(p.ExpireAt, p.ExpireAt != 0)
+	r.BulkString("heard-ms-ago")
+	r.orNull(heard, heard >= 0)
 }
 
 func (r *Reply) orNull(n int64, ok bool) {

@@ -3,7 +3,8 @@ package commands
 import "fmt"
 
 // Run runs one command, the name first, and writes its one reply, an error included, to Out; CLIENT REPLY may leave the
-// reply out. There is at least one argument. The arguments are only read during the call.
+// reply out. There is at least one argument. The arguments are only read during the call. A command that has to wait sets
+// Wait instead: no other runs before Resume has brought its reply.
 func (c *Context) Run(args [][]byte) {
 	c.table = byName
 	if c.Client.Reply == ReplyOn {
@@ -21,10 +22,16 @@ func (c *Context) runMuted(args [][]byte) {
 	}
 	before := len(c.Out.Buf)
 	c.dispatch(args)
-	switch c.Client.Reply {
-	case ReplyOff:
+	c.mute(before)
+}
+
+// mute takes a reply away that is not wanted. A command that waits has none yet.
+func (c *Context) mute(before int) {
+	switch {
+	case c.Wait != nil || c.Client.Reply == ReplyOn:
+	case c.Client.Reply == ReplyOff:
 		c.Out.Buf = c.Out.Buf[:before]
-	case Skip:
+	case c.Client.Reply == Skip:
 		c.Out.Buf = c.Out.Buf[:before]
 		c.Client.Reply = ReplyOn
 	}

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"errors"
+	"strings"
 
 	"atomiccounter/engine"
 )
@@ -35,6 +36,15 @@ func ErrorLine(err error) string {
 }
 
 func (c *Context) fail(err error) { c.Out.Error(ErrorLine(err)) }
+
+// failIn names the command, for errors whose text does not tell what was wanted.
+func (c *Context) failIn(command string, err error) {
+	line := ErrorLine(err)
+	if text, ok := strings.CutPrefix(line, "ERR "); ok {
+		line = "ERR " + command + ": " + text
+	}
+	c.Out.Error(line)
+}
 
 func (c *Context) syntaxError() { c.Out.Error(errSyntax) }
 

@@ -103,7 +103,7 @@ func infoClients(w *infoWriter, s *Server) {
 		"connected_clients", s.Clients.Count(),
 		"cluster_connections", 0,
 		"maxclients", s.Config.MaxClients(),
-		"blocked_clients", 0,
+		"blocked_clients", s.Clients.Blocked(),
 		"tracking_clients", 0,
 		"clients_in_timeout_table", 0)
 }
@@ -146,19 +146,51 @@ func infoStats(w *infoWriter, s *Server) {
 		"total_error_replies", s.Stats.Errors.Load())
 }
 
+// infoReplication speaks of the peers that pull from here as Redis does of its replicas, and then of all peers in our own
+// words: a line for each.
 func infoReplication(w *infoWriter, s *Server) {
+	peers, now := s.peers(), time.Now()
+	list := pullers(peers)
+	w.fields("role", "master", "connected_slaves", len(list))
+	for i, p := range list {
+		host, port := splitAddr(p.Addr)
+		w.field(fmt.Sprintf("slave%d", i), fmt.Sprintf("ip=%s,port=%s,state=online,offset=%d,lag=%d", host, port, p.AckedOwn,
+			max(millisSince(p.LastContact, now), 0)/1000))
+	}
+	logged := s.Engine.LogSize()
 	w.fields(
-		"role", "master",
-		"connected_slaves", 0,
 		"master_failover_state", "no-failover",
 		"master_replid", s.RunID,
 		"master_replid2", strings.Repeat("0", 40),
-		"master_repl_offset", 0,
+		"master_repl_offset", s.offset(),
 		"second_repl_offset", -1,
-		"repl_backlog_active", 0,
-		"repl_backlog_size", 0,
+		"repl_backlog_active", oneIf(logged > 0),
+		"repl_backlog_size", s.Config.Backlog(),
 		"repl_backlog_first_byte_offset", 0,
-		"repl_backlog_histlen", 0)
+		"repl_backlog_histlen", logged,
+		"peers", len(peers))
+	for i := range peers {
+		w.field(fmt.Sprintf("peer%d", i), peerLine(&peers[i], now))
+	}
+}
+
+func oneIf(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// peerLine is a peer's fields as Redis writes those of a replica. A text of an error has no comma in it.
+func peerLine(p *engine.PeerStatus, now time.Time) string {
+	var parts []string
+	for _, f := range peerFields(p, now) {
+		if s, ok := f.value.(string); ok {
+			f.value = strings.ReplaceAll(strings.Map(oneLine, s), ",", ";")
+		}
+		parts = append(parts, fmt.Sprintf("%s=%v", f.name, f.value))
+	}
+	return strings.Join(parts, ",")
 }
 
 func infoCluster(w *infoWriter, _ *Server) { w.field("cluster_enabled", 0) }

@@ -53,6 +53,12 @@ var params = []param{
 	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
 	keptAs("bind", func(s *Server) string { return s.Config.settings.Bind }),
 	keptAs("port", func(s *Server) string { return strconv.Itoa(s.Port) }),
+	keptAs("tls-port", func(s *Server) string { return strconv.Itoa(s.Config.settings.TLS.Port) }),
+	keptAs("tls-cert-file", func(s *Server) string { return s.Config.settings.TLS.CertFile }),
+	keptAs("tls-key-file", func(s *Server) string { return s.Config.settings.TLS.KeyFile }),
+	keptAs("tls-ca-cert-file", func(s *Server) string { return s.Config.settings.TLS.CAFile }),
+	keptAs("tls-auth-clients", func(s *Server) string { return s.Config.settings.TLS.AuthClients }),
+	keptAs("repl-backlog-size", func(s *Server) string { return strconv.FormatInt(s.Config.Backlog(), 10) }),
 	keptAs("protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) }),
 
 	{"databases", fixed(strconv.Itoa(engine.Databases)), nil},

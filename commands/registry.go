@@ -45,6 +45,18 @@ func (r *ClientRegistry) Count() int {
 	return len(r.byID)
 }
 
+// Blocked is the number of clients whose command waits.
+func (r *ClientRegistry) Blocked() (n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.byID {
+		if c.Blocked.Load() {
+			n++
+		}
+	}
+	return n
+}
+
 // Each calls f with every client, the oldest first. Clients may come and go meanwhile; f may call any method of r.
 func (r *ClientRegistry) Each(f func(*Client)) {
 	for _, c := range r.all() {

@@ -11,14 +11,15 @@ import (
 // Server is what the commands know of the process. Package server makes one, fills the first group before it listens,
 // and shares it between all sessions.
 type Server struct {
-	Engine   *engine.Engine
-	Log      *slog.Logger
-	Level    *slog.LevelVar // of Log; nil: loglevel cannot be changed
-	Started  time.Time
-	RunID    string // 40 hexadecimal digits, random per process
-	Port     int    // TCP port, 0 if there is none
-	Version  string // of this program
-	Shutdown func() // asks the process to end; returns at once, may be called again
+	Engine      *engine.Engine
+	Replication Replication // nil: there is none
+	Log         *slog.Logger
+	Level       *slog.LevelVar // of Log; nil: loglevel cannot be changed
+	Started     time.Time
+	RunID       string // 40 hexadecimal digits, random per process
+	Port        int    // TCP port, 0 if there is none
+	Version     string // of this program
+	Shutdown    func() // asks the process to end; returns at once, may be called again
 
 	Clients ClientRegistry // every open connection
 	Config  Config         // what CONFIG GET shows and CONFIG SET changes

@@ -61,6 +61,12 @@ var table = []Command{
 	{Name: "cinfo", Arity: 2, Flags: ReadOnly, Categories: String, Keys: readKey, Run: cInfo,
 		Group: "counter", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas", Args: "key",
 		Summary: "Shows a counter's kind, value, expiry and what each replica contributed."},
+	{Name: "cmerge", Arity: -3, Flags: Write | DenyOOM, Categories: String, Keys: pairs("RW update"), Run: cMerge,
+		Group: "counter", Since: "1.0.0", Complexity: perKey, Args: "key_payload(key payload)...",
+		Summary: "Joins states of counters made elsewhere, all or none; to do it again changes nothing."},
+	{Name: "cdump", Arity: -2, Flags: ReadOnly, Categories: String, Keys: readKey, Run: cDump,
+		Group: "counter", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas", Args: "key [RDX]",
+		Summary: "Returns the state of a counter for CMERGE, or its plain value in the RDX format."},
 
 	// Values.
 	{Name: "get", Arity: 2, Flags: ReadOnly | Fast, Categories: String, Keys: readKey, Run: get,
@@ -201,6 +207,38 @@ var table = []Command{
 		Group: "generic", Since: "2.2.0", Complexity: constant, Args: "key",
 		Summary: "Takes the expiry of a key away."},
 
+	// Replication.
+	{Name: "csync", Arity: -2, Flags: forAdmins | NoMulti, Run: cSync,
+		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the batches",
+		Args:    "version replica-id life version-vector [BLOCK milliseconds] [BYTES bytes] [EXCEPT except-id]...",
+		Summary: "Gives a peer the batches that it lacks, and takes its acknowledgement; waits for some if it may."},
+	{Name: "csnap", Arity: -2, Flags: forAdmins | NoMulti, Run: cSnap,
+		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the page",
+		Args:    "version replica-id life [RESUME resume(snapshot-id snapshot-cursor)] [BYTES bytes]",
+		Summary: "Gives a peer a page of a snapshot of the state."},
+	{Name: "cpeer", Arity: -2, Group: "replication", Since: "1.0.0", Complexity: "Depends on the subcommand.",
+		Summary: "Container of what concerns the peers that this replica pulls from.", Sub: peerCommands},
+	{Name: "cforget", Arity: 2, Flags: Write | forAdmins | NoMulti, Run: cForget,
+		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the store", Args: "replica-id",
+		Summary: "Drops what is cancelled of a replica that will not come back; replies of how many keys."},
+	{Name: "cbackup", Arity: 2, Flags: forAdmins | NoMulti, Run: cBackup,
+		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the size of the store, far less on the same file system",
+		Args:    "directory",
+		Summary: "Writes a copy of the store to a new directory; opened, it is a replica of its own."},
+	{Name: "ctoken", Arity: 1, Flags: NoScript | Loading | Stale, Categories: Connection, Run: cToken,
+		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas",
+		Summary: "Returns a token of all that shows here now, for CWAIT at another replica."},
+	{Name: "cwait", Arity: 3, Flags: NoScript, Categories: Connection, Run: cWait,
+		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas", Args: "token timeout",
+		Summary: "Waits until this replica shows what another showed when it gave the token; replies 0 if that takes too long."},
+	{Name: "wait", Arity: 3, Flags: NoScript, Categories: Connection, Run: wait,
+		Group: "generic", Since: "3.0.0", Complexity: constant, Args: "numreplicas timeout",
+		Tips:    "request_policy:all_shards response_policy:agg_min",
+		Summary: "Waits until so many peers have made durable what this connection wrote; replies how many have."},
+	{Name: "role", Arity: 1, Flags: always &^ (NoAuth | AllowBusy), Categories: admin | Dangerous, Run: role,
+		Group: "server", Since: "2.8.12", Complexity: constant,
+		Summary: "Says master, up to where this replica has published, and which peers pull from it."},
+
 	// Connections.
 	{Name: "ping", Arity: -1, Flags: Fast, Categories: Connection, Run: ping,
 		Group: "connection", Since: "1.0.0", Complexity: constant, Args: "[message]", Tips: allShards,
@@ -252,6 +290,20 @@ var objectCommands = []Command{
 		Summary: "Says int for an integer, embstr for a short text, raw for a longer one."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Categories: Keyspace, Run: help,
 		Group: "generic", Since: "6.2.0", Complexity: constant, Summary: helpSummary},
+}
+
+var peerCommands = []Command{
+	{Name: "add", Arity: 3, Flags: forAdmins, Run: cPeerAdd,
+		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
+		Summary: "Pulls from a peer, host:port, from now on and after every start; replies 0 if it is known."},
+	{Name: "del", Arity: 3, Flags: forAdmins, Run: cPeerDel,
+		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
+		Summary: "Ends that; replies 0 if there is no such peer."},
+	{Name: "list", Arity: 2, Flags: forAdmins, Run: cPeerList,
+		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of peers", Tips: "nondeterministic_output",
+		Summary: "Describes all peers, those that pull from here included."},
+	{Name: "help", Arity: 2, Flags: Loading | Stale, Run: help,
+		Group: "replication", Since: "1.0.0", Complexity: constant, Summary: helpSummary},
 }
 
 const helpSummary = "Describes the subcommands."

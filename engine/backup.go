@@ -28,7 +28,7 @@ func (e *Engine) Backup(dir string) error {
 	if _, err := fs.Stat(dir); err == nil {
 		return fmt.Errorf("backup: %s exists already", dir)
 	}
-	if err := e.flush(nil); err != nil {
+	if err := e.flush(flushStep{}); err != nil {
 		return err
 	}
 	f := &folder{fs: fs, dir: dir}

@@ -140,3 +140,40 @@ func BenchmarkApply(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkFlush flushes 100 k keys that were incremented once each, an operation each key, without and with the log for peers.
+func BenchmarkFlush(b *testing.B) {
+	const keys = 100_000
+	for _, logs := range []bool{false, true} {
+		b.Run(fmt.Sprintf("log=%t", logs), func(b *testing.B) {
+			e, err := Open(b.TempDir(), Options{Logger: quiet, manual: true, Backlog: 64 << 20})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer e.Close()
+			if logs {
+				if err := e.KeepLog(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			p := e.NewPipeline()
+			var key []byte
+			for done := 0; done < b.N; done += keys {
+				b.StopTimer()
+				for i := range keys {
+					key = fmt.Appendf(key[:0], "key:%012d", i)
+					if _, err := p.Incr(key, 1); err != nil {
+						b.Fatal(err)
+					}
+					if err := p.finish(); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.StartTimer()
+				if err := e.Flush(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -45,7 +45,7 @@ func (e *Engine) Flush() error {
 	if e.closed.Load() {
 		return ErrClosed
 	}
-	return e.flush(nil)
+	return e.flush(flushStep{})
 }
 
 // relieve flushes if the cache holds far more than it may, all of it dirty.
@@ -53,7 +53,7 @@ func (e *Engine) relieve() {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	if e.table.over() && e.Failed() == nil && !e.closed.Load() {
-		if err := e.flush(nil); err != nil {
+		if err := e.flush(flushStep{}); err != nil {
 			e.log.Error("flush", "err", err)
 		}
 		for i := range e.table.shards {
@@ -62,8 +62,15 @@ func (e *Engine) relieve() {
 	}
 }
 
-// flush is one flush; more adds to its batch inside the cut. The caller holds commitMu.
-func (e *Engine) flush(more func(*pebble.Batch) error) error {
+// flushStep is what a flush does beside its usual work.
+type flushStep struct {
+	always bool                      // commit even if nothing is dirty
+	before func() error              // called before the cut, with all guards held
+	more   func(*pebble.Batch) error // adds to the batch, inside the cut; implies always
+}
+
+// flush is one flush. The caller holds commitMu.
+func (e *Engine) flush(step flushStep) error {
 	if err := e.Failed(); err != nil {
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	}
@@ -74,6 +81,12 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	batch := e.db.NewBatchWithSize(e.batchSize)
 	defer batch.Close()
 	e.halt()
+	if step.before != nil {
+		if err := step.before(); err != nil {
+			e.resume()
+			return e.fail(err)
+		}
+	}
 	stamp := e.clock.next(e.Now())
 	e.dirtied.Store(false)
 	e.texts.Store(0)
@@ -84,15 +97,13 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	if n > 0 {
 		e.lastCut.Store(uint64(stamp))
 	}
-	if more != nil {
-		if err := more(batch); err != nil {
-			e.resume()
-			return e.fail(err)
-		}
+	if err := e.insideCut(step.more, batch, stamp, n > 0); err != nil {
+		e.resume()
+		return e.fail(err)
 	}
 	at := e.journal.Mark() // beyond what more journaled: it must not happen again, on top of what is applied later
 	e.resume()
-	if n > 0 || more != nil {
+	if n > 0 || step.always || step.more != nil {
 		if err := e.commit(batch, gen, n > 0, stamp, at); err != nil {
 			return e.fail(fmt.Errorf("flush: %w", err))
 		}
@@ -106,6 +117,20 @@ func (e *Engine) flush(more func(*pebble.Batch) error) error {
 	e.lastFlush.Store(e.Now())
 	e.lastTook.Store(int64(time.Since(begin)))
 	return nil
+}
+
+// insideCut adds to the batch, and notes the cut in the journal if peers will get what lies before it.
+func (e *Engine) insideCut(more func(*pebble.Batch) error, batch *pebble.Batch, stamp tlv.Stamp, publish bool) error {
+	if more != nil {
+		if err := more(batch); err != nil {
+			return err
+		}
+	}
+	if !publish || e.flags&metaLogging == 0 {
+		return nil
+	}
+	_, err := e.journal.Append(appendCut(nil, stamp))
+	return err
 }
 
 // commit writes what the keys did in generation gen. If publish is set, peers get it as a batch.
@@ -135,11 +160,11 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv
 	if err := errors.Join(e.history.write(batch), batch.Set([]byte{metaPrefix}, e.meta(at), nil)); err != nil {
 		return err
 	}
+	durably := pebble.Sync
 	if mutation == publishBeforeSync {
-		landed()
-		e.proclaim()
+		durably = pebble.NoSync
 	}
-	if err := errors.Join(batch.Commit(pebble.Sync), e.Failed()); err != nil { // Failed: see fence
+	if err := errors.Join(batch.Commit(durably), e.Failed()); err != nil { // Failed: see fence
 		return err
 	}
 	e.mark, e.batchSize = at, min(batch.Len(), maxBatchSize)

@@ -51,7 +51,7 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 	if e.closed.Load() {
 		return false, ErrClosed
 	}
-	return true, e.flush(func(batch *pebble.Batch) error {
+	return true, e.flush(flushStep{more: func(batch *pebble.Batch) error {
 		for _, db := range dbs {
 			if _, err := e.journal.Append(appendFlush(nil, db)); err != nil {
 				return err
@@ -61,31 +61,26 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 			}
 		}
 		return nil
-	})
+	}})
 }
 
 // wipe forgets a database: what is stored, by batch, and what is cached. No pipeline is active. Records that the expiry
 // index keeps of it are found out of date by the sweeper.
 func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
-	for i := range e.table.shards {
-		s := &e.table.shards[i]
-		s.mu.Lock()
-		list := slices.Clone(s.ring)
-		s.mu.Unlock()
-		for _, en := range list {
-			if en.key[0] == db {
-				en.mu.Lock()
-				en.own, en.foreign = tlv.Contribution{}, nil
-				if en.pend != nil {
-					*en.pend = pending{}
-				}
-				en.flightOwn = false
-				en.setBooks(books{})
-				en.stale.Store(false)
-				e.show(en)
-				en.mu.Unlock()
-			}
+	for _, en := range e.table.all() {
+		if en.key[0] != db {
+			continue
 		}
+		en.mu.Lock()
+		en.own, en.foreign = tlv.Contribution{}, nil
+		if en.pend != nil {
+			*en.pend = pending{}
+		}
+		en.flightOwn = false
+		en.setBooks(books{})
+		en.stale.Store(false)
+		e.show(en)
+		en.mu.Unlock()
 	}
 	e.count[db], e.countEx[db] = 0, 0
 	e.keys[db].Store(0)

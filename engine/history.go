@@ -66,6 +66,16 @@ func (h *history) begin(random func() uint64, published tlv.Stamp) {
 	h.lives = h.lives[max(0, len(h.lives)-maxLives):]
 }
 
+// lived notes a life before the present one that the journal speaks of: it ended before it published anything beyond what
+// the database has.
+func (h *history) lived(number uint64, published tlv.Stamp) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.ContainsFunc(h.lives, func(l life) bool { return l.Number == number }) {
+		h.lives = slices.Insert(h.lives, len(h.lives)-1, life{number, published})
+	}
+}
+
 // rename forgets the lives of the old ID.
 func (h *history) rename(id tlv.ReplicaID, random func() uint64) {
 	h.mu.Lock()

@@ -31,7 +31,7 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 			return fmt.Errorf("key %d: %w", i+1, err)
 		}
 	}
-	if err := e.flush(nil); err != nil { // what is pending has earlier stamps than this batch
+	if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
 		return err
 	}
 	b := tlv.Batch{Replica: e.id, Prev: e.vector.Entry(e.id).Stamp, Stamp: e.clock.next(e.Now()), Life: e.Life(), Deltas: e.foreignOnly(list)}

@@ -208,6 +208,11 @@ func (e *Engine) catchUp(m mark, fresh bool) (err error) {
 	if err := e.openJournal(max(m.segment, 1), m.sum); err != nil {
 		return err
 	}
+	if e.awaiting {
+		if _, err := e.journal.Append(appendLife(nil, e.Life())); err != nil {
+			return fmt.Errorf("journal: %w", err)
+		}
+	}
 	return e.firstFlush()
 }
 
@@ -244,7 +249,7 @@ func (e *Engine) openJournal(number uint64, sum uint32) (err error) {
 func (e *Engine) firstFlush() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	return e.flush(func(*pebble.Batch) error { return nil })
+	return e.flush(flushStep{always: true})
 }
 
 // removeReplayed removes the segments that were replayed, once a flush has what they said. The caller holds commitMu.
@@ -268,13 +273,22 @@ func (e *Engine) openCopy() error {
 	if err := e.openJournal(slices.Max(append(list, e.mark.segment))+1, 0); err != nil {
 		return err
 	}
-	if !e.awaiting { // nothing is published under the old ID
-		e.awaiting, e.confirmed = true, make(chan struct{})
-	}
-	if err := e.Rename(); err != nil {
+	if err := e.underNewID(); err != nil {
 		return err
 	}
 	return errors.Join(e.options.fs.Remove(e.folder.path(copyName)), e.folder.sync())
+}
+
+// underNewID ends the wait for peers, if there is one: none of them knows the new ID.
+func (e *Engine) underNewID() error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if e.awaiting {
+		e.awaiting = false
+		close(e.confirmed)
+	}
+	id := randomID(e.options.random)
+	return e.flush(flushStep{always: true, before: func() error { e.rename(id, nil); return nil }})
 }
 
 // start begins the background work; Close ends it.
@@ -298,7 +312,7 @@ func (e *Engine) Close() error {
 	defer e.commitMu.Unlock()
 	var err error
 	if e.Failed() == nil {
-		err = e.flush(nil)
+		err = e.flush(flushStep{})
 	}
 	e.halt() // whoever was in the middle of something is done; all who come see closed
 	defer e.resume()

@@ -14,6 +14,8 @@ import (
 //	T  K key, X text, stamp                SET of a text, after the cancel; what has a text is a ZCounter
 //	E  K key, stamp, at                    EXPIRE at that time in ms; 0: PERSIST
 //	F  database                            every key of the database goes
+//	B  stamp                               a cut: what lies before it is in the batch of that stamp
+//	L  life                                a life of the replica begins
 //
 // They are logical and complete: replay looks at no clock and at no foreign data.
 
@@ -75,10 +77,19 @@ func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset) []byte {
 
 func appendFlush(buf []byte, db byte) []byte { return tlv.Append(buf, 'F', []byte{db}) }
 
+func appendCut(buf []byte, stamp tlv.Stamp) []byte {
+	return tlv.Append(buf, 'B', tlv.AppendZip(nil, uint64(stamp)))
+}
+
+func appendLife(buf []byte, number uint64) []byte {
+	return tlv.Append(buf, 'L', tlv.AppendZip(nil, number))
+}
+
 // record is one record, parsed.
 type record struct {
 	typ    byte
 	key    []byte // a slice of the journal; F: the database byte
+	number uint64 // of B and L
 	n      int64
 	text   string
 	stamp  tlv.Stamp
@@ -95,11 +106,15 @@ func parseRecord(body []byte) (r record, rest []byte, err error) {
 		return r, rest, err
 	}
 	r.typ = typ
-	if typ == 'F' {
+	switch typ {
+	case 'F':
 		r.key = data
 		if len(data) != 1 {
 			err = fmt.Errorf("%w: flush record", tlv.ErrMalformed)
 		}
+		return r, rest, err
+	case 'B', 'L':
+		r.number, err = tlv.Unzip(data)
 		return r, rest, err
 	}
 	if r.key, data, err = tlv.Expect(data, 'K'); err != nil {

@@ -20,7 +20,14 @@ func (e *Engine) replay(m mark) (mark, error) {
 			if err != nil {
 				return err
 			}
-			if err := e.redo(p, &r); err != nil {
+			switch r.typ {
+			case 'B':
+			case 'L':
+				e.history.lived(r.number, e.vector.Entry(e.id).Stamp)
+			default:
+				err = e.redo(p, &r)
+			}
+			if err != nil {
 				return err
 			}
 			body = rest

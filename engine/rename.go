@@ -27,61 +27,221 @@ func (e *Engine) Confirm() error {
 	}
 	e.awaiting = false
 	close(e.confirmed)
-	return e.flush(func(*pebble.Batch) error { return nil })
+	return e.flush(flushStep{always: true})
 }
 
-// Rename gives the store a new replica ID, because it has forked under the present one; it ends the wait for peers too. What
-// the old ID added becomes that of another replica, which the peers complete. If nothing was published since the start
-// nothing is lost. Otherwise the peers have another history of the old ID than this store, and its increments in that are
-// lost to it: NeedsState says that a state transfer has to bring what the peers have instead.
-func (e *Engine) Rename() error {
+// Rename gives the store a new replica ID, because it has forked under the present one: a peer has entry, which is not of
+// this store's history. It ends the wait for peers too. What the old ID added becomes that of another replica, which the
+// peers complete. What the journal had when the store was copied or rolled back, its original has published: that comes
+// from the peers, and is dropped here, or it would count twice; what was done since goes on under the new ID.
+//
+// If this store has published anything that its original has not, it is too late for that: the peers have another history
+// of the old ID than this store, and its increments in that are lost to it: NeedsState says that a state transfer has to
+// bring what the peers have instead.
+func (e *Engine) Rename(entry tlv.VectorEntry) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	late := !e.awaiting
+	late := !e.awaiting || e.history.diverged(entry, e.vector.Entry(e.id).Stamp)
 	if e.awaiting {
 		e.awaiting = false
 		close(e.confirmed)
 	}
 	old, id := e.id, randomID(e.options.random)
-	return e.flush(func(batch *pebble.Batch) error { return e.rename(batch, old, id, late) })
+	if late {
+		return e.flush(flushStep{always: true,
+			before: func() error { e.rename(id, nil); return nil },
+			more:   func(batch *pebble.Batch) error { return e.startOver(batch, old) }})
+	}
+	return e.flush(flushStep{always: true, before: func() error { return e.disown(entry, id) }})
 }
 
-// rename changes the ID inside the cut of a flush, which then publishes what is pending under the new one. All guards are
-// held.
-func (e *Engine) rename(batch *pebble.Batch, old, id tlv.ReplicaID, late bool) error {
-	e.id = id
-	e.former = append(e.former, old)
-	e.history.rename(id, e.options.random)
-	for i := range e.table.shards {
-		s := &e.table.shards[i]
-		s.mu.Lock()
-		list := slices.Clone(s.ring)
-		s.mu.Unlock()
-		for _, en := range list {
-			en.mu.Lock()
-			en.rename(old)
-			e.show(en)
-			en.mu.Unlock()
-		}
+// diverged says whether more was published here than what this store and the one that published entry have in common.
+// published is the last stamp of this store.
+func (h *history) diverged(entry tlv.VectorEntry, published tlv.Stamp) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == entry.Life })
+	if i < 0 || i == len(h.lives)-1 {
+		return published >= entry.Stamp
 	}
-	if !late {
-		return nil
-	}
+	return published > h.lives[i].End
+}
+
+// startOver notes that the peers' history of the old ID is to take the place of the one here.
+func (e *Engine) startOver(batch *pebble.Batch, old tlv.ReplicaID) error {
 	e.vector.Remove(old)
 	e.transfer.Replace = append(slices.Clone(e.transfer.Replace), old)
 	return errors.Join(e.transfer.write(batch), e.dropLog(batch, old))
 }
 
+// rename changes the ID at a moment when all guards are held. theirs is what is pending in cached entries though the
+// original of this store has published it.
+func (e *Engine) rename(id tlv.ReplicaID, theirs map[*entry]disowned) {
+	old := e.id
+	e.id = id
+	e.former = append(slices.Clone(e.former), old)
+	e.history.rename(id, e.options.random)
+	for _, en := range e.table.all() {
+		en.mu.Lock()
+		if d, ok := theirs[en]; ok {
+			if len(d.resets) > 0 {
+				e.markDirty(en)
+			}
+			en.disown(d, old)
+		}
+		en.rename(old)
+		e.show(en)
+		en.mu.Unlock()
+	}
+}
+
+// disowned is what an entry was before what the original has published too.
+type disowned struct {
+	own    tlv.Contribution
+	resets []tlv.Reset // that were pending
+}
+
+// disown does again all that the journal has since the last flush, but without what the original of this store, which
+// published entry, has of it too; then it changes the ID. All guards are held.
+//
+// The journal says what that is. If the original went on in a life that is known here, it has what was journaled up to the
+// end of that life, or up to the cut whose stamp is the entry's. Otherwise it was started anew after the copy was made; it
+// had replayed then what this store's present life found.
+func (e *Engine) disown(entry tlv.VectorEntry, id tlv.ReplicaID) error {
+	if err := e.journal.Sync(); err != nil {
+		return err
+	}
+	e.table.clear()
+	for db := range e.count {
+		e.keys[db].Store(e.count[db])
+		e.expires[db].Store(e.countEx[db])
+	}
+	d := disowner{e: e, until: entry.Stamp, lives: e.history.after(entry.Life), last: e.vector.Entry(e.id).Stamp,
+		p: &Pipeline{e: e, guard: new(guard), update: -1}}
+	d.p.begin()
+	defer d.p.pause()
+	if _, err := replay(e.segments, e.mark, d.frame); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	e.rename(id, d.theirs)
+	return nil
+}
+
+// after lists the lives in which the original of this store did not publish, if it published in the given one last.
+func (h *history) after(number uint64) []life {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == number })
+	if i < 0 {
+		i = len(h.lives) - 2
+	}
+	return slices.Clone(h.lives[i+1:])
+}
+
+type disowner struct {
+	e      *Engine
+	p      *Pipeline
+	until  tlv.Stamp // of the original's last batch
+	lives  []life    // of this store alone
+	last   tlv.Stamp // before all that is not published here
+	ours   bool      // the rest is of this store alone
+	theirs map[*entry]disowned
+}
+
+func (d *disowner) frame(body []byte) error {
+	for len(body) > 0 {
+		r, rest, err := parseRecord(body)
+		if err != nil {
+			return err
+		}
+		body = rest
+		switch {
+		case r.typ == 'B':
+			if tlv.Stamp(r.number) == d.until {
+				d.turn()
+			}
+			continue
+		case r.typ == 'L':
+			if slices.ContainsFunc(d.lives, func(l life) bool { return l.Number == r.number }) {
+				d.turn()
+			}
+			continue
+		case !d.ours:
+			d.last = max(d.last, r.stamp)
+		case r.typ == 'A':
+			if err := d.complete(&r); err != nil {
+				return err
+			}
+		}
+		if err := d.e.redo(d.p, &r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn is where the part of this store alone begins: what came before counts as stored, for as long as it is there to be
+// cancelled.
+func (d *disowner) turn() {
+	if d.ours {
+		return
+	}
+	d.ours, d.theirs = true, make(map[*entry]disowned)
+	d.e.table.cut()
+	d.e.table.landed()
+	for _, en := range d.e.table.all() {
+		en.mu.Lock()
+		if en.gen != 0 {
+			d.theirs[en] = disowned{own: en.own, resets: en.pend.resets}
+			p := en.roll(d.e.id, d.last)
+			*p = pending{}
+			d.e.pendings.Put(p)
+			d.e.show(en)
+		}
+		en.mu.Unlock()
+	}
+}
+
+// complete makes an increment that followed one of the original's the first of a contribution.
+func (d *disowner) complete(r *record) error {
+	d.p.DB = r.key[0]
+	en, err := d.p.lock(r.key[1:], true)
+	if err != nil {
+		return err
+	}
+	defer d.p.release()
+	if (en.pend == nil || !en.pend.add) && r.stamp == 0 {
+		r.stamp = d.e.clock.next(d.e.Now())
+		if en.exists && en.natural {
+			r.kind = tlv.Natural
+		}
+	}
+	return nil
+}
+
+// disown takes away what the original has published: it is as if that had only been seen.
+func (en *entry) disown(d disowned, old tlv.ReplicaID) {
+	en.flight, en.flightOwn = 0, false
+	if en.foreign != nil {
+		en.foreign.resets = nil
+	}
+	for _, r := range d.resets {
+		joinReset(&en.pend.resets, r)
+	}
+	if en.pend != nil && en.pend.reborn && en.ownOpen() {
+		joinReset(&en.pend.resets, tlv.Reset{Replica: old, Rev: en.own.Rev, Base: en.own.Total})
+		en.pend.reborn = false
+	}
+	en.own = d.own
+}
+
 // rename makes this replica's contribution that of another replica, old. What is pending counts from nothing; what it took
 // away of its own is now a reset.
 func (en *entry) rename(old tlv.ReplicaID) {
-	if en.own.Replica == 0 {
-		return
-	}
-	if en.pend != nil && en.gen != 0 {
+	if en.gen != 0 {
 		en.settle()
 		if en.pend.reborn && en.ownOpen() {
 			joinReset(&en.pend.resets, tlv.Reset{Replica: old, Rev: en.own.Rev, Base: en.own.Total})
@@ -89,6 +249,9 @@ func (en *entry) rename(old tlv.ReplicaID) {
 		if !en.pend.add && en.pend.expiry.Stamp == 0 {
 			en.pend.touch, en.pend.reborn = false, false
 		}
+	}
+	if en.own.Replica == 0 {
+		return
 	}
 	if en.foreign == nil {
 		en.foreign = &foreign{}
@@ -118,6 +281,7 @@ func (e *Engine) readHistory() error {
 		return err
 	}
 	e.former = e.history.former
+	e.proclaim()
 	if err := e.readLog(); err != nil {
 		return err
 	}

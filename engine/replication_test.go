@@ -293,7 +293,7 @@ func TestRolledBackStoreTakesANewID(t *testing.T) {
 	a.restart(a.disk.Copy(), true) // kill -9 while it waits
 	a.shows("k", 101)
 	a.add("k", 1000)
-	if err := a.Rename(); err != nil || a.ReplicaID() == old {
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil || a.ReplicaID() == old {
 		t.Fatalf("Rename = %v, ID %x", err, a.ReplicaID())
 	}
 	a.shows("k", 1101)
@@ -337,7 +337,7 @@ func TestRenameKeepsWhatIsPending(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.add("plus", 4)
-	if err := a.Rename(); err != nil {
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
 		t.Fatalf("Rename = %v", err)
 	}
 	a.pull(b)
@@ -348,6 +348,75 @@ func TestRenameKeepsWhatIsPending(t *testing.T) {
 			t.Errorf("DBSIZE = %d, %d with an expiry; want 3, 1", n.Keys[0], n.Expires[0])
 		}
 	}
+}
+
+// What the journal had when the copy was made its original has published: it must not count twice.
+func TestRolledBackStoreDropsWhatItsOriginalPublished(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+		a.add("k", 1)
+		a.add("gone", 2)
+		a.flush()
+		a.add("k", 10)
+		a.add("gone", 3)
+		a.add("born", 4)
+		a.add("born and gone", 5)
+		backup := a.disk.Copy()
+		if restarted {
+			a.restart(a.disk.Copy(), true)
+			if err := a.Confirm(); err != nil {
+				t.Fatalf("Confirm = %v", err)
+			}
+		}
+		a.add("gone", 100)
+		a.add("born and gone", 100)
+		b.pull(a)
+		a.restart(backup, true)
+		a.add("k", 1000)
+		a.add("born", 1000)
+		a.add("new", 1000)
+		a.shows("k", 1011, "gone", 5, "born", 1004, "born and gone", 5, "new", 1000)
+		if !restarted { // such a life of ours is known only if the original's is
+			a.restart(a.disk.Copy(), true)
+		}
+		a.del("gone")
+		a.del("born and gone")
+		if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
+			t.Fatalf("Rename = %v", err)
+		}
+		a.shows("k", 1001, "gone", 0, "born", 1000, "born and gone", 0, "new", 1000)
+		a.pull(b)
+		b.pull(a)
+		a.restart(a.disk.Copy(), false)
+		for _, m := range []*member{a, b} {
+			m.shows("k", 1011, "gone", 100, "born", 1004, "born and gone", 100, "new", 1000)
+		}
+		if n, m := a.Stats().Keys[0], b.Stats().Keys[0]; n != 5 || m != 5 {
+			t.Errorf("DBSIZE = %d and %d; want 5", n, m)
+		}
+	}
+}
+
+// A copy that was made in the middle of a flush: what lies before the cut is published, what lies after it is not.
+func TestRolledBackStoreKeepsWhatFollowsTheCut(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	a.flush()
+	a.add("k", 10)
+	stamp := a.clock.next(a.Now())
+	if _, err := a.journal.Append(appendCut(nil, stamp)); err != nil {
+		t.Fatal(err)
+	}
+	a.add("k", 100)
+	a.add("new", 5)
+	a.restart(a.disk.Copy(), true)
+	a.add("k", 1000)
+	if err := a.Rename(tlv.VectorEntry{Replica: a.ReplicaID(), Stamp: stamp, Life: a.history.lives[0].Number}); err != nil {
+		t.Fatalf("Rename = %v", err)
+	}
+	a.shows("k", 1101, "new", 5)
+	b.pull(a)
+	b.shows("k", 1101, "new", 5)
 }
 
 // A fork that is found late: the peers' history of the old ID takes the place of this store's.
@@ -370,7 +439,7 @@ func TestLateForkConverges(t *testing.T) {
 	if a.True(b.Vector().Entry(old)) {
 		t.Fatalf("%v is taken for true", b.Vector().Entry(old))
 	}
-	if err := a.Rename(); err != nil {
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
 		t.Fatalf("Rename = %v", err)
 	}
 	if !a.NeedsState() {

@@ -196,6 +196,28 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 	}
 }
 
+// all lists every entry.
+func (t *table) all() (list []*entry) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		list = append(list, s.ring...)
+		s.mu.Unlock()
+	}
+	return list
+}
+
+// clear forgets every entry, with what is pending in it. No pipeline is active.
+func (t *table) clear() {
+	t.cut()
+	t.landed()
+	for _, e := range t.all() {
+		e.mu.Lock()
+		t.remove(e)
+		e.mu.Unlock()
+	}
+}
+
 // over says that what is cached is far beyond the limit: entries wait for a flush before they can go.
 func (t *table) over() bool { return t.bytes.Load() > 2*t.limit.Load()+(16<<20) }
 

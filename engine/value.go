@@ -166,7 +166,7 @@ func (e *Engine) relieveTexts() {
 	if e.texts.Load() < maxTexts || e.Failed() != nil || e.closed.Load() {
 		return
 	}
-	if err := e.flush(nil); err != nil {
+	if err := e.flush(flushStep{}); err != nil {
 		e.log.Error("flush", "err", err)
 	}
 }

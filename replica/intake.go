@@ -22,7 +22,6 @@ type intake struct {
 	behind  time.Time // since when the peer's state is needed; zero: it is not
 }
 
-
 // refusal says why a replica's batches are not taken from this peer, and until when; a zero until is for good.
 type refusal struct {
 	state State

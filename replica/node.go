@@ -232,7 +232,7 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	if n.engine.True(e) {
 		return nil
 	}
-	if err := n.engine.Rename(); err != nil {
+	if err := n.engine.Rename(e); err != nil {
 		return fmt.Errorf("new replica ID: %w", err)
 	}
 	n.lookAtTransfer()

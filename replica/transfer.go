@@ -21,8 +21,8 @@ type transfer struct {
 // turn hears whether this link may fetch its peer's state.
 func (p *Puller) turn(mine bool) Action {
 	if !mine {
-		if !p.needsState() {
-			return p.goOn()
+		if !p.intake.answer.NeedState && p.intake.gaps < 2 {
+			return p.goOn() // others flow
 		}
 		p.enter(Held, "")
 		return Pause{heldPause}

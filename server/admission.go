@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -31,14 +32,14 @@ const (
 )
 
 // accept lets clients of one listener in until it is closed. Whatever else fails, it tries again.
-func (s *Server) accept(ctx context.Context, l net.Listener) {
+func (s *Server) accept(ctx context.Context, l listener) {
 	pause := minAcceptPause
 	for ctx.Err() == nil {
 		nc, err := l.Accept()
 		switch {
 		case err == nil:
 			pause = minAcceptPause
-			s.admit(nc)
+			s.admit(nc, l.secure)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -59,21 +60,21 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // admit begins to serve a connection, or turns it away.
-func (s *Server) admit(nc net.Conn) {
+func (s *Server) admit(nc net.Conn, secure *tls.Config) {
 	if s.protected() && !local(nc.RemoteAddr()) {
-		s.turnAway(nc, denied)
+		s.turnAway(nc, secure, denied)
 		return
 	}
 	client := describe(nc)
-	c, err := s.newConn(nc, client)
+	c, err := s.newConn(nc, secure, client)
 	if err != nil {
 		s.shared.Log.Error("cannot serve a connection", "addr", client.Addr, "err", err)
-		s.turnAway(nc, "")
+		s.turnAway(nc, secure, "")
 		return
 	}
 	client.Kill = c.kill
 	if !s.shared.Clients.Add(client, s.shared.Config.MaxClients()) {
-		s.turnAway(nc, tooManyClients)
+		s.turnAway(nc, secure, tooManyClients)
 		return
 	}
 	s.start(c)
@@ -105,10 +106,14 @@ func (s *Server) remove(c *conn) {
 	delete(s.conns, c)
 }
 
-// turnAway tells the client why. A new socket has room for that, so it does not wait.
-func (s *Server) turnAway(nc net.Conn, why string) {
+// turnAway tells the client why. A new socket has room for that, so it does not wait. Under TLS nobody could be told without
+// a handshake.
+func (s *Server) turnAway(nc net.Conn, secure *tls.Config, why string) {
 	s.shared.Stats.Rejected.Add(1)
-	_, err := nc.Write([]byte(why))
+	var err error
+	if secure == nil {
+		_, err = nc.Write([]byte(why))
+	}
 	if err = errors.Join(err, nc.Close()); err != nil {
 		s.shared.Log.Debug("turned a client away", "err", err)
 	}

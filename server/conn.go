@@ -2,13 +2,14 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 	"syscall"
-	"time"
 
 	"atomiccounter/commands"
 )
@@ -21,10 +22,11 @@ type conn struct {
 	sock    *socket
 	out     *outbox
 	log     *slog.Logger
+	ending  atomic.Bool // hangUp was called
 }
 
-func (s *Server) newConn(nc net.Conn, c *commands.Client) (*conn, error) {
-	sock, err := newSocket(nc, &s.buffers)
+func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*conn, error) {
+	sock, err := newSocket(nc, &s.buffers, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -40,12 +42,27 @@ func (s *Server) newConn(nc net.Conn, c *commands.Client) (*conn, error) {
 
 // serve talks to the client until one of them ends it. The socket is still to be closed then.
 func (c *conn) serve() {
-	err := c.converse()
+	err := c.begin()
+	if err == nil {
+		err = c.converse()
+	}
 	if e := c.out.finish(); e != nil {
 		err = e
 	}
 	c.note(err)
 	c.sock.keep(nil)
+	c.sock.farewell()
+}
+
+// begin makes the connection ready to be read from.
+func (c *conn) begin() error {
+	if err := c.sock.handshake(); err != nil {
+		return err
+	}
+	if c.ending.Load() { // perhaps before the handshake took the deadline back
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 func (c *conn) converse() error {
@@ -77,7 +94,15 @@ func (c *conn) respond() error {
 		if r.Close {
 			return closing(r.Err)
 		}
-		if !r.More {
+		switch {
+		case r.Wait != nil:
+			c.sock.keep(rest)
+			c.dropReplies()
+			if err := c.wait(r.Wait); err != nil {
+				return err
+			}
+			*replies, rest = c.sock.buffers.get(), c.sock.in
+		case !r.More:
 			c.sock.keep(rest)
 			return nil
 		}
@@ -101,7 +126,10 @@ func closing(err error) error {
 }
 
 // hangUp ends the conversation after the round in progress. Any goroutine may call it.
-func (c *conn) hangUp() error { return c.sock.SetReadDeadline(time.Unix(1, 0)) }
+func (c *conn) hangUp() error {
+	c.ending.Store(true) // before the deadline, which wait takes back
+	return c.sock.interrupt()
+}
 
 // kill ends the connection at once. Any goroutine may call it; it does not wait.
 func (c *conn) kill() {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,13 +17,24 @@ import (
 // defaultBind is every address, IPv6 where there is any.
 const defaultBind = "* -::*"
 
+// listener lets in clients that speak TLS, if secure is there.
+type listener struct {
+	net.Listener
+	secure *tls.Config
+}
+
 // listen opens all listeners that the options ask for, or none.
-func listen(o Options) ([]net.Listener, error) {
-	list, err := listenTCP(o)
+func listen(o Options) ([]listener, error) {
+	list, err := listenTCP(o, o.Port, nil)
+	if err == nil && o.TLS != nil {
+		var secure []listener
+		secure, err = listenTCP(o, o.TLSPort, o.TLS)
+		list = append(list, secure...)
+	}
 	if err == nil && o.Settings.UnixSocket != "" {
 		var l net.Listener
 		if l, err = listenUnix(o.Settings.UnixSocket, o.UnixSocketPerm); err == nil {
-			list = append(list, l)
+			list = append(list, listener{l, nil})
 		}
 	}
 	switch {
@@ -34,8 +46,8 @@ func listen(o Options) ([]net.Listener, error) {
 	return list, nil
 }
 
-func listenTCP(o Options) (list []net.Listener, err error) {
-	if o.Port == 0 {
+func listenTCP(o Options, port int, secure *tls.Config) (list []listener, err error) {
+	if port == 0 {
 		return nil, nil
 	}
 	bind := o.Settings.Bind
@@ -44,18 +56,18 @@ func listenTCP(o Options) (list []net.Listener, err error) {
 	}
 	for _, addr := range strings.Fields(bind) {
 		addr, optional := strings.CutPrefix(addr, "-")
-		l, err := listenAddr(addr, o)
+		l, err := listenAddr(addr, port, o.KeepAlive)
 		if optional && unavailable(err) {
 			continue
 		} else if err != nil {
 			return list, err
 		}
-		list = append(list, l)
+		list = append(list, listener{l, secure})
 	}
 	return list, nil
 }
 
-func listenAddr(addr string, o Options) (net.Listener, error) {
+func listenAddr(addr string, port int, keepAliveAfter time.Duration) (net.Listener, error) {
 	network := "tcp"
 	switch addr {
 	case "*":
@@ -63,8 +75,8 @@ func listenAddr(addr string, o Options) (net.Listener, error) {
 	case "::*":
 		network, addr = "tcp6", ""
 	}
-	config := net.ListenConfig{KeepAliveConfig: keepAlive(o.KeepAlive)}
-	return config.Listen(context.Background(), network, net.JoinHostPort(addr, strconv.Itoa(max(o.Port, 0))))
+	config := net.ListenConfig{KeepAliveConfig: keepAlive(keepAliveAfter)}
+	return config.Listen(context.Background(), network, net.JoinHostPort(addr, strconv.Itoa(max(port, 0))))
 }
 
 // keepAlive probes a silent peer after d, and gives it up after three probes a third of d apart, as Redis does.
@@ -117,7 +129,7 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-func closeAll(list []net.Listener) (err error) {
+func closeAll(list []listener) (err error) {
 	for _, l := range list {
 		if e := l.Close(); !errors.Is(e, net.ErrClosed) {
 			err = errors.Join(err, e)

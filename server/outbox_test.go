@@ -76,7 +76,7 @@ func connected(t *testing.T) (*outbox, *slowJournal, *peer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sock, err := newSocket(nc, new(bufferPool))
+	sock, err := newSocket(nc, new(bufferPool), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,8 @@ func (s *Server) reap(ctx context.Context) {
 	}
 }
 
-// reapIdle disconnects the clients that have sent nothing for longer than the configured timeout.
+// reapIdle disconnects the clients that have sent nothing for longer than the configured timeout. One that waits for the
+// reply to a command is not idle.
 func (s *Server) reapIdle(now time.Time) {
 	timeout := s.shared.Config.Timeout()
 	if timeout == 0 {
@@ -32,7 +33,7 @@ func (s *Server) reapIdle(now time.Time) {
 	}
 	latest := now.Add(-timeout).UnixNano()
 	s.shared.Clients.Each(func(c *commands.Client) {
-		if c.Active.Load() < latest {
+		if c.Active.Load() < latest && !c.Blocked.Load() {
 			s.shared.Log.Debug("closing idle client", "client", c.ID, "addr", c.Addr)
 			c.Kill()
 		}

@@ -12,6 +12,13 @@
 // A session is sans-I/O: bytes in, replies out, and the journal position that the replies depend on. It runs the same on
 // a goroutine per connection, in a fuzz test, or under an event loop.
 //
+// # Commands that wait
+//
+// A command that has to wait ends its round and lets go of all locks; the replies before it are on their way. The
+// connection's own goroutine then reads what the client sends meanwhile, 64 KiB at most, only to notice when it goes, and
+// is interrupted by what the command waits for, by its deadline, or by the end of the server. What is pipelined behind the
+// command runs after it.
+//
 // # Bounds
 //
 // A round ends after 1024 commands or 256 KiB of replies; they are on their way before the next one begins. So a client
@@ -41,6 +48,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -68,10 +76,15 @@ type Options struct {
 	Settings commands.Settings
 	// Port is that of all addresses. 0: no TCP, as in Redis. Negative: any free port; see Addrs.
 	Port int
+	// TLS lets clients in that speak it, on TLSPort of all addresses; nil: none.
+	TLS     *tls.Config
+	TLSPort int
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
 	// KeepAlive is how long a peer may be silent before it is probed, default 300 s; negative: for ever.
 	KeepAlive time.Duration
+	// Replication is what the commands of peers are answered by; nil: there is none. It must be there until Serve has returned.
+	Replication commands.Replication
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
@@ -84,7 +97,7 @@ type Options struct {
 type Server struct {
 	shared       *commands.Server
 	options      Options
-	listeners    []net.Listener
+	listeners    []listener
 	buffers      bufferPool
 	writeTimeout time.Duration
 
@@ -114,7 +127,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{options: o, listeners: listeners, writeTimeout: writeTimeout,
 		asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
-		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown}
+		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication}
 	s.shared.Config.Start(o.Settings)
 	return s, nil
 }
@@ -125,7 +138,7 @@ func runID() string {
 	return hex.EncodeToString(b[:])
 }
 
-func tcpPort(list []net.Listener) int {
+func tcpPort(list []listener) int {
 	for _, l := range list {
 		if a, ok := l.Addr().(*net.TCPAddr); ok {
 			return a.Port

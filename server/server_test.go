@@ -367,7 +367,7 @@ func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0,
 func TestDenied(t *testing.T) {
 	s := &Server{shared: &commands.Server{Log: quiet()}}
 	near, far := net.Pipe()
-	go s.admit(stranger{near})
+	go s.admit(stranger{near}, nil)
 	got, err := io.ReadAll(far)
 	if err != nil || string(got) != denied {
 		t.Errorf("read %q, %v; want %q", got, err, denied)
@@ -448,7 +448,7 @@ func (l *brokenListener) Accept() (net.Conn, error) {
 }
 
 func TestAcceptErrors(t *testing.T) {
-	r := serve(t, Options{}, func(s *Server) { s.listeners[0] = &brokenListener{s.listeners[0], 3} })
+	r := serve(t, Options{}, func(s *Server) { s.listeners[0].Listener = &brokenListener{s.listeners[0].Listener, 3} })
 	p := r.dial(t)
 	p.send("PING\r\n")
 	p.want("+PONG\r\n")

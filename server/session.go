@@ -39,6 +39,8 @@ type Round struct {
 	Position engine.Position
 	// More says that the input has perhaps further complete commands: send the replies, then call Feed with the rest.
 	More bool
+	// Wait is what the last command waits for: send the replies, wait, then call Feed with the rest, even if there is none.
+	Wait *commands.Wait
 	// Close says that the client is to be disconnected once the replies are sent.
 	Close bool
 	// Err is why, if that is worth a line in the log; the client has been told what there is to tell.
@@ -55,8 +57,8 @@ func NewSession(s *commands.Server, c *commands.Client) *Session {
 // Replies is where Feed appends; the caller takes from it what it sends and may replace it.
 func (s *Session) Replies() *[]byte { return &s.ctx.Out.Buf }
 
-// Feed runs the complete commands that in begins with, appends their replies, and commits. It keeps nothing of in, but
-// if in ends within a command it remembers how far it has read, so the next input must begin with those bytes.
+// Feed goes on with the command that waits, if one does, then runs the complete commands that in begins with, appends their
+// replies, and commits. It keeps nothing of in, but if in ends within a command it remembers how far it has read, so the next input must begin with those bytes.
 func (s *Session) Feed(in []byte) Round {
 	mark := len(s.ctx.Out.Buf)
 	r := s.run(in, mark)
@@ -75,6 +77,11 @@ func (s *Session) Feed(in []byte) Round {
 
 func (s *Session) run(in []byte, mark int) (r Round) {
 	defer s.accuse()
+	if s.ctx.Wait != nil {
+		if s.resume(&r); r.Close || r.Wait != nil {
+			return r
+		}
+	}
 	for {
 		lim := s.limits()
 		n, err := s.scan.next(in[r.Consumed:], lim)
@@ -100,11 +107,23 @@ func (s *Session) run(in []byte, mark int) (r Round) {
 			r.Close = true
 			return r
 		}
+		if s.ctx.Wait != nil {
+			r.Wait = s.ctx.Wait
+			return r
+		}
 		if r.commands == maxRoundCommands || len(s.ctx.Out.Buf)-mark >= maxRoundOutput {
 			r.More = r.Consumed < len(in)
 			return r
 		}
 	}
+}
+
+// resume goes on with the command that waits. Its arguments are gone; its name is for the log of a crash.
+func (s *Session) resume(r *Round) {
+	s.running = [][]byte{[]byte(s.ctx.Client.LastCommand())}
+	s.ctx.Resume()
+	s.running = nil
+	r.Close, r.Wait = s.ctx.Client.Close, s.ctx.Wait
 }
 
 func (s *Session) limits() limits {

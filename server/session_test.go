@@ -27,6 +27,9 @@ func converse(s *Session, pieces ...[]byte) (replies string, closed bool) {
 		in = append(bytes.Clone(in), piece...)
 		for more := true; more; {
 			r := s.Feed(in)
+			if r.Wait != nil { // nobody waits here
+				r.Wait.Expired = true
+			}
 			replies += string(*s.Replies())
 			*s.Replies() = (*s.Replies())[:0]
 			if r.Close {
@@ -34,7 +37,7 @@ func converse(s *Session, pieces ...[]byte) (replies string, closed bool) {
 			}
 			rest := bytes.Clone(in[r.Consumed:])
 			clear(in)
-			in, more = rest, r.More
+			in, more = rest, r.More || r.Wait != nil
 		}
 	}
 	return replies, false

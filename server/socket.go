@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +36,16 @@ func (p *bufferPool) put(b []byte) {
 
 // socket is a network connection with two additions: it holds no buffer while it waits for input, and a write can be
 // tried without waiting. One goroutine at a time may read, and one may write.
+//
+// Under TLS it is that with neither: what it receives is decrypted into a buffer that it holds, and a write that must not
+// wait sends nothing.
 type socket struct {
-	net.Conn
-	raw     syscall.RawConn
-	buffers *bufferPool
-	timeout time.Duration // for a piece of a write
+	net.Conn                 // reads and writes; of TLS, if there is
+	under    net.Conn        // the connection itself
+	tls      *tls.Conn       // nil: plain
+	raw      syscall.RawConn // of under
+	buffers  *bufferPool
+	timeout  time.Duration // for a piece of a write
 
 	in      []byte // received, not yet consumed
 	readErr error
@@ -51,7 +57,7 @@ type socket struct {
 	receive, transmit func(fd uintptr) bool // method values, made once so that no call allocates
 }
 
-func newSocket(nc net.Conn, buffers *bufferPool) (*socket, error) {
+func newSocket(nc net.Conn, buffers *bufferPool, secure *tls.Config) (*socket, error) {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil, fmt.Errorf("connection of type %T has no descriptor", nc)
@@ -60,7 +66,11 @@ func newSocket(nc net.Conn, buffers *bufferPool) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{Conn: nc, raw: raw, buffers: buffers, timeout: writeTimeout}
+	s := &socket{Conn: nc, under: nc, raw: raw, buffers: buffers, timeout: writeTimeout}
+	if secure != nil {
+		s.tls = tls.Server(nc, secure)
+		s.Conn = s.tls
+	}
 	s.receive, s.transmit = s.tryReceive, s.tryTransmit
 	return s, nil
 }
@@ -70,10 +80,22 @@ func (s *socket) fill() error {
 	if s.in != nil && len(s.in) == cap(s.in) {
 		s.grow()
 	}
+	if s.tls != nil {
+		return s.fillSecure()
+	}
 	if err := s.raw.Read(s.receive); err != nil {
 		return err
 	}
 	return s.readErr
+}
+
+// interrupt makes who waits in fill or idle return os.ErrDeadlineExceeded, now or when it is called next. Any goroutine may
+// call it.
+func (s *socket) interrupt() error { return s.SetReadDeadline(time.Unix(1, 0)) }
+
+// idle waits to be interrupted, and reads nothing. It does not notice when the client goes.
+func (s *socket) idle() error {
+	return s.raw.Read(func(uintptr) bool { return false })
 }
 
 func (s *socket) grow() {
@@ -115,6 +137,9 @@ func (s *socket) keep(rest []byte) {
 
 // tryWrite sends what the socket has room for, without waiting, and returns the number of bytes.
 func (s *socket) tryWrite(b []byte) (int, error) {
+	if s.tls != nil {
+		return 0, nil
+	}
 	s.out = b
 	err := s.raw.Write(s.transmit)
 	s.out = nil
@@ -155,9 +180,10 @@ func (s *socket) writeSlowly(b []byte) error {
 	return s.SetWriteDeadline(time.Time{})
 }
 
-// end closes the connection, whoever waits for it. It may be called by any goroutine, and again.
+// end closes the connection, whoever waits for it. It may be called by any goroutine, and again. It waits for nothing, so
+// under TLS the client is not told: that is farewell's part.
 func (s *socket) end() error {
-	if err := s.Close(); !errors.Is(err, net.ErrClosed) {
+	if err := s.under.Close(); !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

@@ -1,0 +1,143 @@
+package commands
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"atomiccounter/tlv"
+)
+
+// WAIT replies when enough peers have acknowledged, at once if they have, or how many have at the end of its time.
+func TestWait(t *testing.T) {
+	c, n := replicated(t)
+	do(t, c, "INCR", "k")
+	want(t, c, "WAIT 1 1", ":0|")
+	n.ack(2)
+	want(t, c, "WAIT 2 0", ":2|")
+	want(t, c, "WAIT 1 0", ":2|")
+	c.Out.Buf = nil
+	c.Run(words("WAIT", "3", "0"))
+	c.Resume() // it runs with no lock held
+	for peers := range 2 {
+		n.ack(peers)
+		await(t, c)
+		c.Resume()
+		if c.Wait == nil || len(c.Out.Buf) > 0 {
+			t.Fatalf("with %d of 3 peers: waits %v, %q; want it to wait", peers, c.Wait, c.Out.Buf)
+		}
+	}
+	n.ack(4)
+	await(t, c)
+	c.Resume()
+	if got := string(c.Out.Buf); c.Wait != nil || got != ":4\r\n" {
+		t.Errorf("with 4 of 3 peers: waits %v, %q; want :4", c.Wait, got)
+	}
+}
+
+// What WAIT asks for is what this connection has written, and a flush brings it about: nobody has to ask for one.
+func TestWaitAsksForWhatIsWritten(t *testing.T) {
+	c, n := replicated(t)
+	var asked []tlv.Stamp
+	c.Server.Replication = askedNode{n, &asked}
+	want(t, c, "WAIT 0 0", ":0|")
+	c.Run(words("INCR", "k"))
+	c.Out.Buf = nil
+	want(t, c, "WAIT 0 0", ":0|")
+	if len(asked) != 2 || asked[0] != 0 || asked[1] == 0 {
+		t.Fatalf("asked for %d; want 0, then a stamp", asked)
+	}
+	for e := c.Server.Engine; ; {
+		news := e.News()
+		if e.Vector().Entry(e.ReplicaID()).Stamp >= asked[1] {
+			return
+		}
+		select {
+		case <-news:
+		case <-time.After(patience):
+			t.Fatal("the vector does not reach what was asked for")
+		}
+	}
+}
+
+type askedNode struct {
+	*fakeNode
+	asked *[]tlv.Stamp
+}
+
+func (n askedNode) Acked(s tlv.Stamp) int {
+	*n.asked = append(*n.asked, s)
+	return 0
+}
+
+func TestTokens(t *testing.T) {
+	s := newServer(t)
+	c := connect(t, s)
+	token := func() string { return reparse(t, do(t, c, "CTOKEN")).(string) }
+	before := token()
+	want(t, c, "CWAIT "+before+" 0", ":1|")
+	do(t, c, "INCR", "k")
+	after := token()
+	if after == before {
+		t.Errorf("CTOKEN after a write = %q, as before; want another", after)
+	}
+	want(t, c, "CWAIT "+after+" 0", ":1|") // flushes by itself
+	elsewhere := connect(t, newServer(t))
+	want(t, elsewhere, "CWAIT "+before+" 0", ":1|")
+	want(t, elsewhere, "CWAIT "+after+" 1", ":0|")
+	for _, bad := range []string{"x", "!!", "", after[1:], after + "AAAA", "dgEA"} {
+		if got := do(t, c, "CWAIT", bad, "1"); !strings.HasPrefix(got, "-ERR CWAIT: this is not a token of CTOKEN") {
+			t.Errorf("CWAIT %q = %q; want an error", bad, got)
+		}
+	}
+	want(t, c, "CWAIT "+after+" x", "-ERR timeout is not an integer or out of range|")
+	want(t, c, "CWAIT "+after+" -1", "-ERR timeout is negative|")
+}
+
+// A token of one replica is waited for at another: the batches bring it, and then it shows whatever the update period.
+func TestTokenOfAnotherReplica(t *testing.T) {
+	a, b := connect(t, newServer(t)), connect(t, newServer(t))
+	if err := a.Server.Engine.KeepLog(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, b, "CONFIG SET update-period 1h", "+OK|")
+	want(t, b, "GET k", "$-1|")
+	do(t, a, "INCRBY", "k", "5")
+	token := reparse(t, do(t, a, "CTOKEN")).(string)
+	b.Out.Buf = nil
+	b.Run(words("CWAIT", token, "0"))
+	b.Resume()
+	if b.Wait == nil {
+		t.Fatalf("CWAIT before the batch = %q; want it to wait", b.Out.Buf)
+	}
+	bring(t, a, b)
+	for b.Wait != nil {
+		await(t, b)
+		b.Resume()
+	}
+	if got := string(b.Out.Buf); got != ":1\r\n" {
+		t.Errorf("CWAIT after the batch = %q; want 1", got)
+	}
+	want(t, b, "GET k", "$1|5|")
+}
+
+// bring applies at b what a has published.
+func bring(t *testing.T, a, b *Context) {
+	t.Helper()
+	if err := a.Server.Engine.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	log, err := a.Server.Engine.Batches(b.Server.Engine.Vector(), 0, 1<<20)
+	if err != nil || len(log.Batches) == 0 {
+		t.Fatalf("Batches = %d of them, %v; want some", len(log.Batches), err)
+	}
+	for _, data := range log.Batches {
+		batch, _, err := tlv.ParseBatch(data)
+		if err == nil {
+			err = b.Server.Engine.Apply(&batch)
+		}
+		if err != nil {
+			t.Fatalf("Apply = %v", err)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// ParsePeer checks the address of a peer: host:port.
+func ParsePeer(s string) (string, error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" {
+		return "", fmt.Errorf("peer '%s' is not host:port", cString([]byte(s), shown))
+	}
+	if n, ok := ParseInt([]byte(port)); !ok || n < 1 || n > 65535 {
+		return "", fmt.Errorf("peer '%s' has no port from 1 to 65535", cString([]byte(s), shown))
+	}
+	return s, nil
+}
+
+func cPeerAdd(c *Context, args [][]byte) { c.changePeers(args[2], Replication.AddPeer) }
+func cPeerDel(c *Context, args [][]byte) { c.changePeers(args[2], Replication.DelPeer) }
+
+func (c *Context) changePeers(arg []byte, change func(Replication, string) (bool, error)) {
+	addr, err := ParsePeer(string(arg))
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.apart(func() {
+		node, ok := c.node()
+		if !ok {
+			return
+		}
+		changed, err := change(node, addr)
+		if err != nil {
+			c.failPeer("CPEER", err)
+			return
+		}
+		c.Out.Bool(changed)
+	})
+}
+
+func cPeerList(c *Context, _ [][]byte) {
+	node, ok := c.node()
+	if !ok {
+		return
+	}
+	peers, now := node.Peers(), time.Now()
+	c.Out.Array(len(peers))
+	for i := range peers {
+		c.Out.peer(&peers[i], now)
+	}
+}
+
+// peer writes one peer as a map. What is a number is one.
+func (r *Reply) peer(p *engine.PeerStatus, now time.Time) {
+	fields := peerFields(p, now)
+	r.Map(len(fields))
+	for _, f := range fields {
+		r.BulkString(f.name)
+		switch v := f.value.(type) {
+		case int64:
+			r.Int(v)
+		case string:
+			r.BulkString(v)
+		}
+	}
+}
+
+// field is a name with an int64 or a string.
+type field struct {
+	name  string
+	value any
+}
+
+// peerFields describes a peer to CPEER LIST and INFO. The error comes last: it is free text.
+func peerFields(p *engine.PeerStatus, now time.Time) []field {
+	id := ""
+	if p.ID != 0 {
+		id = hexID(uint64(p.ID))
+	}
+	list := []field{
+		{"addr", p.Addr}, {"id", id}, {"state", p.State}, {"state_ms", millisSince(p.Since, now)}, {"inbound", oneIf(p.Inbound)},
+		{"lag_batches", p.LagBatches}, {"lag_keys", p.LagKeys}, {"lag_ms", p.LagMillis},
+		{"last_contact_ms", millisSince(p.LastContact, now)}, {"bytes_in", p.BytesIn}, {"bytes_out", p.BytesOut},
+		{"transfers", p.Transfers}, {"errors", p.Errors}, {"clock_offset_ms", p.ClockOffsetMillis},
+		{"acked_ms", p.AckedOwn.Millis()},
+	}
+	if p.TransferKeys > 0 {
+		list = append(list, field{"transfer_keys", p.TransferKeys}, field{"transfer_done", p.TransferDone},
+			field{"transfer_bytes", p.TransferBytes}, field{"transfer_keys_per_sec", p.TransferRate})
+	}
+	return append(list, field{"error", p.Error})
+}
+
+// millisSince is -1 for a time that never was.
+func millisSince(t, now time.Time) int64 {
+	if t.IsZero() {
+		return -1
+	}
+	return max(now.Sub(t).Milliseconds(), 0)
+}
+
+// cForget drops what is cancelled of a replica that will not come back, and waits for its acknowledgements no more.
+func cForget(c *Context, args [][]byte) {
+	n, ok := parseHexID(args[1])
+	id := tlv.ReplicaID(n)
+	if !ok || id == 0 {
+		c.Out.Error(fmt.Sprintf("ERR CFORGET: '%s' is not a replica ID of 16 hexadecimal digits", cString(args[1], shown)))
+		return
+	}
+	c.apart(func() {
+		keys, err := c.Server.Engine.Forget(id)
+		if err != nil {
+			c.failIn("CFORGET", err)
+			return
+		}
+		if c.Server.Replication != nil {
+			c.Server.Replication.Forget(id)
+		}
+		c.Out.Int(keys)
+	})
+}
+
+var errRelative = errors.New("the directory must be an absolute path on the server's machine")
+
+// cBackup writes a marked copy of the store.
+func cBackup(c *Context, args [][]byte) {
+	dir := string(args[1])
+	if !strings.HasPrefix(dir, "/") || strings.ContainsRune(dir, 0) {
+		c.failIn("CBACKUP", errRelative)
+		return
+	}
+	c.apart(func() {
+		if err := c.Server.Engine.Backup(dir); err != nil {
+			c.failIn("CBACKUP", err)
+			return
+		}
+		c.Out.OK()
+	})
+}
+
+// role answers as a master does, with the peers that pull from here as its replicas. The offsets are stamps.
+func role(c *Context, _ [][]byte) {
+	list := pullers(c.Server.peers())
+	c.Out.Array(3)
+	c.Out.BulkString("master")
+	c.Out.Int(c.Server.offset())
+	c.Out.Array(len(list))
+	for i := range list {
+		host, port := splitAddr(list[i].Addr)
+		c.Out.Array(3)
+		c.Out.BulkString(host)
+		c.Out.BulkString(port)
+		c.Out.BulkString(strconv.FormatInt(int64(list[i].AckedOwn), 10))
+	}
+}
+
+// offset is up to where this replica has published, as Redis's replication offset.
+func (s *Server) offset() int64 { return int64(s.Engine.Vector().Entry(s.Engine.ReplicaID()).Stamp) }
+
+func (s *Server) peers() []engine.PeerStatus {
+	if s.Replication == nil {
+		return nil
+	}
+	return s.Replication.Peers()
+}
+
+// pullers are the peers that take this replica's data at present.
+func pullers(peers []engine.PeerStatus) (list []engine.PeerStatus) {
+	for _, p := range peers {
+		if p.State == "pulling" || !p.Inbound && p.AckedOwn != 0 && p.State != "down" {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func splitAddr(addr string) (host, port string) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr, "0"
+	}
+	return host, port
+}

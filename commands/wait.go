@@ -1,0 +1,50 @@
+package commands
+
+import "time"
+
+// Wait is a command that has no reply yet: its handler has asked for this instead of writing one. The round ends there;
+// whoever runs the session sends the replies before it, waits with no lock held until News can be received from or Until
+// has come, and then has the session go on (Context.Resume). The command either replies then, or waits on.
+//
+// Who cannot wait, as in a transaction or a script, resumes at once with Expired set: the command then replies as it does at
+// the end of its time.
+type Wait struct {
+	News    <-chan struct{} // nil: there will be none
+	Until   time.Time       // zero: never
+	Expired bool            // Until has come; set by who waits
+
+	again func(expired bool) // keeps nothing of the arguments, which are in a buffer that is gone by then
+}
+
+// Over says whether at a time the command has waited long enough.
+func (w *Wait) Over(now time.Time) bool { return !w.Until.IsZero() && !w.Until.After(now) }
+
+// wait has the command go on with again when there is news, or the time has come.
+func (c *Context) wait(news <-chan struct{}, until time.Time, again func(expired bool)) {
+	c.Wait = &Wait{News: news, Until: until, again: again}
+}
+
+// apart runs what may take its time, or needs what is written so far to be journaled: between two rounds, with no lock held.
+func (c *Context) apart(run func()) {
+	c.Wait = &Wait{Until: time.Unix(0, 0), again: func(bool) { run() }}
+}
+
+// Resume goes on with the command that waits. It has its one reply then, or waits again.
+func (c *Context) Resume() {
+	w := c.Wait
+	c.Wait = nil
+	before := len(c.Out.Buf)
+	w.again(w.Expired)
+	c.mute(before)
+}
+
+// deadline is when a command that waits for ms milliseconds gives up; 0: never.
+func deadline(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(time.Duration(min(ms, maxWaitMillis)) * time.Millisecond)
+}
+
+// maxWaitMillis is as good as never, and a Duration holds it.
+const maxWaitMillis = 100 * 365 * 24 * 3600 * 1000

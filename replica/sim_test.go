@@ -1,0 +1,468 @@
+package replica
+
+import (
+	"container/heap"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+var (
+	simSeed  = flag.Uint64("sim.seed", 0, "replay this world of the simulation alone, with a trace")
+	simCount = flag.Int("sim.count", 500, "worlds to simulate")
+)
+
+// The simulation runs real engines and real Nodes in virtual time, from a seed: two to six replicas as mesh, ring, star or
+// chain increment, set, delete, harvest and expire, with clocks that differ; the network delays, loses and repeats, answers
+// come in part or once more, links are cut; replicas crash, with the loss of what is not synced, and are rolled back to old
+// copies while a peer is there that has what they published; logs are trimmed, states are transferred, and what is dead is
+// cleaned up. Nothing happens at the same time, so a seed replays exactly.
+//
+// After every step the replica concerned is compared with its ghost, no entry of its version vector claims what is not
+// there, and no contribution is but what its replica published. At the end all are alike, and dead keys have left nothing.
+
+// failure is what a world panics with when an invariant does not hold.
+type failure string
+
+func (f failure) Error() string { return string(f) }
+
+// simBatch is a batch as it was published.
+type simBatch struct {
+	entry  tlv.VectorEntry
+	data   []byte
+	events []event
+}
+
+// writing names what a replica said of a key at one moment: it says so once.
+type writing struct {
+	key     string
+	replica tlv.ReplicaID
+	rev     tlv.Stamp
+}
+
+// happening is something that is to happen at a time.
+type happening struct {
+	at, seq int64
+	f       func()
+}
+
+// schedule has the next happening first.
+type schedule []happening
+
+func (s schedule) Len() int { return len(s) }
+func (s schedule) Less(i, j int) bool {
+	return s[i].at < s[j].at || s[i].at == s[j].at && s[i].seq < s[j].seq
+}
+func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
+func (s *schedule) Push(x any)   { *s = append(*s, x.(happening)) }
+func (s *schedule) Pop() any {
+	old := *s
+	x := old[len(old)-1]
+	*s = old[:len(old)-1]
+	return x
+}
+
+type simWorld struct {
+	seed     uint64
+	rng      *rand.Rand
+	now      int64 // ms
+	seq      int64
+	schedule schedule
+	tracing  func(format string, args ...any)
+
+	ttl, stale bool
+	backlog    int64
+	calm       bool // nothing goes wrong any more
+	topology   string
+	keys       []string
+	replicas   []*simReplica
+
+	tokens        []token
+	history       map[tlv.ReplicaID][]simBatch
+	contributions map[writing]tlv.Contribution
+	snapshots     map[string]ghost
+	dead          []tlv.ReplicaID // IDs that nobody has any more
+	transfers     int
+}
+
+func newSimWorld(seed uint64, tracing func(string, ...any)) *simWorld {
+	w := &simWorld{seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), now: 1_000_000, tracing: tracing, history: map[tlv.ReplicaID][]simBatch{},
+		contributions: map[writing]tlv.Contribution{}, snapshots: map[string]ghost{}}
+	w.ttl, w.stale = seed%2 == 1, seed%7 == 3
+	w.backlog = []int64{1 << 20, 1 << 20, 2000, 400}[w.rng.IntN(4)]
+	for i := range 1 + w.rng.IntN(4) {
+		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
+	}
+	for i := range 2 + w.rng.IntN(5) {
+		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), disk: engine.NewDisk(w.rng.Uint64),
+			simStored: simStored{ghost: ghost{}, stored: ghost{}, births: map[string]tlv.Stamp{}}}
+		if w.ttl {
+			r.skew = []int64{-3, 0, 0, 2}[w.rng.IntN(4)]
+		}
+		w.replicas = append(w.replicas, r)
+	}
+	w.connect()
+	for _, r := range w.replicas {
+		r.open()
+	}
+	return w
+}
+
+// connect says who pulls from whom.
+func (w *simWorld) connect() {
+	n := len(w.replicas)
+	w.topology = []string{"mesh", "ring", "star", "chain"}[w.rng.IntN(4)]
+	for i, r := range w.replicas {
+		for j, p := range w.replicas {
+			joined := map[string]bool{
+				"mesh":  true,
+				"ring":  j == (i+1)%n,
+				"star":  i == 0 || j == 0,
+				"chain": i == j+1 || j == i+1,
+			}[w.topology]
+			if joined && i != j {
+				r.peers = append(r.peers, p)
+			}
+		}
+	}
+}
+
+func (w *simWorld) fail(format string, args ...any) {
+	panic(failure(fmt.Sprintf(format, args...)))
+}
+
+func (w *simWorld) trace(format string, args ...any) {
+	if w.tracing != nil {
+		w.tracing("%d "+format, append([]any{w.now - 1_000_000}, args...)...)
+	}
+}
+
+// after has f happen so many ms from now.
+func (w *simWorld) after(ms int64, f func()) {
+	w.seq++
+	heap.Push(&w.schedule, happening{w.now + ms, w.seq, f})
+}
+
+// pass lets time pass, and happen what is due.
+func (w *simWorld) pass(ms int64) {
+	until := w.now + ms
+	for len(w.schedule) > 0 && w.schedule[0].at <= until {
+		h := heap.Pop(&w.schedule).(happening)
+		w.now = max(w.now, h.at)
+		h.f()
+	}
+	w.now = until
+}
+
+// few is a limit of bytes that is sometimes very small.
+func (w *simWorld) few(usual int64) int64 {
+	if w.rng.IntN(2) == 0 {
+		return usual
+	}
+	return int64(1 + w.rng.IntN(200))
+}
+
+func (w *simWorld) batch(e tlv.VectorEntry) simBatch {
+	for _, b := range w.history[e.Replica] {
+		if b.entry == e {
+			return b
+		}
+	}
+	w.fail("batch %+v was never published", e)
+	return simBatch{}
+}
+
+// ---- invariants
+
+// check compares a replica with its ghost.
+func (w *simWorld) check(r *simReplica) {
+	if r.e == nil {
+		return
+	}
+	for _, key := range w.keys {
+		s, v := r.look(key)
+		sum, exists := r.ghost.value(w.tokens, key)
+		if v.Exists != exists || exists && v.Sum.Clamp() != sum {
+			w.fail("%s: %s shows %v, %v; want %d, %v: %+v", r.name, key, v.Sum, v.Exists, sum, exists, s)
+		}
+		for _, c := range s.Contributions {
+			if c.Replica != r.id && !c.Closed {
+				if p, ok := w.contributions[writing{key, c.Replica, c.Rev}]; !ok || p != c {
+					w.fail("%s: %s has %+v; its replica published %+v", r.name, key, c, p)
+				}
+			}
+		}
+	}
+}
+
+// checkNoGap checks that everything is there which the vector claims more than before.
+func (w *simWorld) checkNoGap(r *simReplica, was, is tlv.VectorEntry) {
+	for _, b := range w.history[is.Replica] {
+		if b.entry.Stamp > was.Stamp && b.entry.Stamp <= is.Stamp && !r.stored.has(b.events) {
+			w.fail("%s: its vector has %x up to %d, and batch %d is not there", r.name, is.Replica, is.Stamp, b.entry.Stamp)
+		}
+	}
+}
+
+// ---- the run
+
+func (w *simWorld) run(steps int) {
+	w.pass(3000) // everybody has found everybody, or has waited long enough
+	for range steps {
+		w.pass([]int64{0, 0, 0, 0, 0, 1, 1, 2, 20, 400}[w.rng.IntN(10)])
+		r := w.replicas[w.rng.IntN(len(w.replicas))]
+		if r.e == nil {
+			continue
+		}
+		w.step(r, w.keys[w.rng.IntN(len(w.keys))])
+		w.check(r)
+	}
+	w.end()
+}
+
+func (w *simWorld) step(r *simReplica, key string) {
+	g := w.rng
+	switch op := g.Float64(); {
+	case op < .32:
+		r.incr(key, []int64{1, 1, 5, -2, 0}[g.IntN(5)])
+	case op < .39:
+		r.del(key)
+	case op < .43:
+		r.harvest(key)
+	case op < .50:
+		r.set(key, g.Int64N(105)-5)
+	case op < .56:
+		if w.ttl {
+			r.expire(key, []int64{0, 1, 3, 8}[g.IntN(4)])
+		}
+	case op < .60:
+		r.sweep()
+	case op < .74:
+		r.flush()
+	case op < .76:
+		r.e.Refresh()
+	case op < .78:
+		w.scrub(r)
+	case op < .81:
+		r.loseLog()
+	case op < .85:
+		l := r.links[g.IntN(len(r.links))]
+		l.cut = !l.cut
+		w.trace("%s<-%s: cut: %v", r.name, l.to.name, l.cut)
+	case op < .88:
+		w.crash(r)
+	case op < .92:
+		r.flush()
+		if len(r.pending) == 0 {
+			w.trace("%s is copied", r.name)
+			r.save()
+		}
+	case op < .94:
+		w.rollBack(r)
+	default:
+		w.pass(int64(g.IntN(30)))
+	}
+	if r.e != nil {
+		r.watch()
+	}
+}
+
+func (w *simWorld) scrub(r *simReplica) {
+	if err := r.e.Scrub(); err != nil {
+		w.fail("%s: Scrub = %v", r.name, err)
+	}
+}
+
+// witnessed says that a restored replica still has to hear that it has forked: nobody it needs for that may go now.
+func (w *simWorld) witnessed() bool {
+	return slices.ContainsFunc(w.replicas, func(r *simReplica) bool { return r.fork })
+}
+
+func (w *simWorld) crash(r *simReplica) {
+	if w.witnessed() {
+		return
+	}
+	power := w.rng.IntN(2) == 0
+	w.trace("%s crashes, power %v", r.name, power)
+	r.stop(power)
+	down := []int64{0, 0, 10, 1000}[w.rng.IntN(4)]
+	w.after(down, func() {
+		if r.e == nil {
+			r.open()
+		}
+	})
+}
+
+func (w *simWorld) rollBack(r *simReplica) {
+	if w.witnessed() {
+		return
+	}
+	if l := r.restorable(); l != nil {
+		w.trace("%s is rolled back; %s knows all", r.name, l.to.name)
+		r.restore(l.to.name)
+	}
+}
+
+// end lets everybody hear of everything, then every expiry pass, and looks at what is left.
+func (w *simWorld) end() {
+	w.calm = true
+	w.settle("first")
+	w.now += 100
+	w.settle("after the expiries")
+	for _, r := range w.replicas {
+		for _, id := range w.dead {
+			if _, err := r.e.Forget(id); err != nil {
+				w.fail("%s: Forget(%x) = %v", r.name, id, err)
+			}
+		}
+	}
+	w.settle("after forgetting")
+	first := w.replicas[0]
+	for _, r := range w.replicas {
+		w.check(r)
+		w.scrub(r)
+		for _, key := range w.keys {
+			_, a := first.look(key)
+			if _, b := r.look(key); a.Exists != b.Exists || a.Sum != b.Sum || a.Expiry != b.Expiry {
+				w.fail("%s of %s shows %+v; %s shows %+v", key, first.name, a, r.name, b)
+			}
+		}
+		w.leftovers(r)
+	}
+}
+
+// settle runs until nothing changes any more.
+func (w *simWorld) settle(what string) {
+	limit := w.now + 30*60*1000
+	for quiet := 0; quiet < 3; {
+		if w.now > limit {
+			w.fail("%s: they do not agree: %s", what, w.describe())
+		}
+		w.pass(w.schedule[0].at - w.now + 5)
+		for _, r := range w.replicas {
+			if r.e != nil {
+				r.sweep()
+				r.flush()
+				w.check(r)
+			}
+		}
+		if quiet++; !w.agree() {
+			quiet = 0
+		}
+	}
+}
+
+func (w *simWorld) agree() bool {
+	for _, r := range w.replicas {
+		if r.e == nil || r.fork || len(r.pending) > 0 || !slices.Equal(r.e.Vector(), w.replicas[0].e.Vector()) {
+			return false
+		}
+		if _, unfinished := r.e.Transfer(); unfinished || r.e.NeedsState() {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *simWorld) describe() string {
+	var b strings.Builder
+	for _, r := range w.replicas {
+		fmt.Fprintf(&b, "\n%s %x ", r.name, r.id)
+		if r.e == nil {
+			b.WriteString("down")
+			continue
+		}
+		t, unfinished := r.e.Transfer()
+		fmt.Fprintf(&b, "vector %v, transfer %+v %v, pending %v;", r.e.Vector(), t, unfinished, r.pending)
+		for _, l := range r.links {
+			s := l.link.puller.Status()
+			fmt.Fprintf(&b, " %s %s %s;", l.to.name, s.State, s.Error)
+		}
+	}
+	return b.String()
+}
+
+// leftovers checks that dead keys have left nothing behind.
+func (w *simWorld) leftovers(r *simReplica) {
+	s, err := r.e.Snapshot()
+	if err != nil {
+		w.fail("%s: Snapshot = %v", r.name, err)
+	}
+	defer s.Close()
+	page, next, _, err := s.Page(nil, 1<<20)
+	if err != nil || len(next) > 0 {
+		w.fail("%s: Page = %v, next %x", r.name, err, next)
+	}
+	deltas, err := tlv.ParseDeltas(page)
+	if err != nil {
+		w.fail("%s: ParseDeltas = %v", r.name, err)
+	}
+	for _, d := range deltas {
+		if v := d.State.View(); !v.Exists {
+			w.fail("%s: dead %s left %+v; vector %v, dead replicas %d", r.name, d.Key[1:], d.State, r.e.Vector(), w.dead)
+		}
+	}
+}
+
+// simulate runs the world of a seed to its end.
+func simulate(seed uint64, tracing func(string, ...any)) (w *simWorld, err error) {
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case failure:
+			err = p
+		default:
+			panic(p)
+		}
+	}()
+	w = newSimWorld(seed, tracing)
+	w.run(120 + int(seed%100))
+	for _, r := range w.replicas {
+		r.drop()
+	}
+	return w, nil
+}
+
+// describe names an event or action in a trace.
+func describe(x any) string {
+	switch x := x.(type) {
+	case AskSync:
+		return fmt.Sprintf("CSYNC %v except %x block %v bytes %d", x.Vector, x.Except, x.Block, x.Bytes)
+	case AskSnap:
+		return fmt.Sprintf("CSNAP %q %x", x.Snapshot, x.Cursor)
+	case Take:
+		return fmt.Sprintf("take %d..%d of %x", x.Batch.Prev, x.Batch.Stamp, x.Batch.Replica)
+	case Synced:
+		return fmt.Sprintf("%d batches of %x, left %d, state %v, vector %v", len(x.Answer.Batches), x.Answer.ID, x.Answer.Left, x.Answer.NeedState, x.Answer.Vector)
+	case Snapped:
+		return fmt.Sprintf("page of %q, done %d of %d, next %x", x.Answer.Snapshot, x.Answer.Done, x.Answer.Keys, x.Answer.Next)
+	}
+	return fmt.Sprintf("%T%+v", x, x)
+}
+
+func TestSimulation(t *testing.T) {
+	if *simSeed != 0 {
+		if _, err := simulate(*simSeed, t.Logf); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	count := *simCount
+	if testing.Short() {
+		count = 60
+	}
+	for seed := uint64(1); seed <= uint64(count); seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			if _, err := simulate(seed, nil); err != nil {
+				t.Fatalf("%v\nreplay: go test ./replica -run TestSimulation -sim.seed %d", err, seed)
+			}
+		})
+	}
+}

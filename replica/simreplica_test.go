@@ -1,0 +1,480 @@
+package replica
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// simReplica is one replica of the simulation: a real engine on a simulated disk, a real Node that a virtual network drives,
+// and the ghost.
+type simReplica struct {
+	w     *simWorld
+	name  string
+	skew  int64
+	peers []*simReplica
+	links []*simLink
+	epoch int // counts the starts
+
+	disk   *engine.Disk
+	e      *engine.Engine // nil: the replica is down
+	node   *Node
+	parked []*request // that wait for news
+
+	simStored
+	backup *simBackup
+	fork   bool // it was restored: it is to take a new ID
+}
+
+// simStored is what the simulation knows of what a replica's disk has.
+type simStored struct {
+	id      tlv.ReplicaID
+	vector  tlv.Vector           // as last seen
+	ghost   ghost                // of what shows
+	stored  ghost                // of what is in the database
+	pending []event              // of what is in the journal only
+	births  map[string]tlv.Stamp // of the contributions last published
+	met     map[string]bool      // keys that the transfer under way has brought
+	page    string               // the snapshot that they are from
+}
+
+func (s *simStored) clone() simStored {
+	c := *s
+	c.ghost, c.stored = s.ghost.clone(), s.stored.clone()
+	c.pending, c.vector = slices.Clone(s.pending), slices.Clone(s.vector)
+	c.births, c.met = maps.Clone(s.births), maps.Clone(s.met)
+	return c
+}
+
+// simBackup is a copy of a store.
+type simBackup struct {
+	disk *engine.Disk
+	simStored
+}
+
+func (r *simReplica) now() int64 { return r.w.now + r.skew }
+
+// open starts the replica with what its disk has.
+func (r *simReplica) open() {
+	w := r.w
+	o := engine.Options{Disk: r.disk, Sync: engine.Always, AwaitPeers: true, Now: r.now, Backlog: w.backlog,
+		UpdatePeriod: engine.AlwaysFresh, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	if w.stale {
+		o.UpdatePeriod = time.Hour
+	}
+	var err error
+	if r.e, err = engine.Open("store", o); err != nil {
+		w.fail("%s: Open = %v", r.name, err)
+	}
+	if r.id != 0 && r.e.ReplicaID() != r.id {
+		w.fail("%s: replica %x after a start; want %x", r.name, r.e.ReplicaID(), r.id)
+	}
+	r.id = r.e.ReplicaID()
+	r.epoch++
+	var addrs []string
+	for _, p := range r.peers {
+		addrs = append(addrs, p.name)
+	}
+	r.node, err = New(r.e, Options{Peers: addrs, Log: o.Logger, random: w.rng.Uint64,
+		now: func() time.Time { return time.UnixMilli(r.now()) }})
+	if err != nil {
+		w.fail("%s: New = %v", r.name, err)
+	}
+	r.links = nil
+	for _, p := range r.peers {
+		l := &simLink{r: r, to: p, link: r.node.links[p.name], epoch: r.epoch}
+		r.links = append(r.links, l)
+		w.after(0, l.alive(func() { l.drive(Woken{}) }))
+	}
+	w.after(0, r.alive(r.chores))
+	w.trace("%s starts as %x life %x with %v", r.name, r.id, r.e.Life(), r.e.Vector())
+	r.watch()
+}
+
+// alive has f run only if the replica was not started anew meanwhile.
+func (r *simReplica) alive(f func()) func() {
+	epoch := r.epoch
+	return func() {
+		if r.epoch == epoch && r.e != nil {
+			f()
+			r.w.check(r)
+		}
+	}
+}
+
+func (r *simReplica) chores() {
+	if err := r.node.doChores(); err != nil {
+		r.w.fail("%s: chores: %v", r.name, err)
+	}
+	r.watch()
+	r.w.after(choreEvery.Milliseconds(), r.alive(r.chores))
+}
+
+// stop ends the process: by kill -9, or by the loss of power.
+func (r *simReplica) stop(power bool) {
+	if power {
+		r.disk = r.disk.Crash()
+	} else {
+		r.disk = r.disk.Copy()
+	}
+	r.drop()
+}
+
+func (r *simReplica) drop() {
+	if err := closeAll(r.node.library.take(r.node.library.shelf.All())); err != nil {
+		r.w.fail("%s: close snapshots: %v", r.name, err)
+	}
+	if err := r.e.Abandon(); err != nil {
+		r.w.fail("%s: Abandon = %v", r.name, err)
+	}
+	r.e, r.node = nil, nil
+	r.epoch++
+	parked := r.parked
+	r.parked = nil
+	for _, q := range parked {
+		q.lose()
+	}
+}
+
+// save keeps a copy of the store.
+func (r *simReplica) save() {
+	r.backup = &simBackup{disk: r.disk.Copy(), simStored: r.simStored.clone()}
+}
+
+// restorable says whether the backup can be put back so that nothing is lost that a peer has: one that this replica asks
+// has all that it ever published.
+func (r *simReplica) restorable() *simLink {
+	if r.backup == nil || r.e == nil || r.backup.id != r.id || r.fork {
+		return nil
+	}
+	own := r.e.Vector().Entry(r.id)
+	if own == r.backup.vector.Entry(r.id) {
+		return nil // nothing was published since: no fork
+	}
+	for _, l := range r.links {
+		if l.to.e != nil && !l.to.fork && l.to.e.Vector().Entry(r.id) == own {
+			return l
+		}
+	}
+	return nil
+}
+
+// restore puts the backup back.
+func (r *simReplica) restore(witness string) {
+	r.drop()
+	r.disk = r.backup.disk.Copy()
+	r.simStored = r.backup.simStored.clone()
+	r.fork = true
+	r.open()
+	for _, l := range r.links {
+		l.perfect = l.to.name == witness
+	}
+}
+
+// watch notes what the store has done: a batch published, a new ID taken, its vector grown.
+func (r *simReplica) watch() {
+	w := r.w
+	if id := r.e.ReplicaID(); id != r.id {
+		r.renamed(id)
+	}
+	v := r.e.Vector()
+	if v.Entry(r.id) != r.vector.Entry(r.id) {
+		r.publishes()
+	}
+	for _, e := range v {
+		w.checkNoGap(r, r.vector.Entry(e.Replica), e)
+	}
+	if !slices.Equal(v, r.vector) {
+		r.vector = v
+		r.announce()
+	}
+	select {
+	case <-r.node.wake:
+		w.after(0, r.alive(func() {
+			if err := r.node.doChores(); err != nil {
+				w.fail("%s: chores: %v", r.name, err)
+			}
+			r.watch()
+		}))
+	default:
+	}
+}
+
+// renamed: what was not published goes on under the new ID.
+func (r *simReplica) renamed(id tlv.ReplicaID) {
+	if !r.fork {
+		r.w.fail("%s took the new ID %x, though it lost nothing", r.name, id)
+	}
+	r.w.trace("%s is %x from now on", r.name, id)
+	r.w.dead = append(r.w.dead, r.id)
+	r.fork = false
+	for _, l := range r.links {
+		l.perfect = false
+	}
+	for _, ev := range r.pending {
+		if ev.add >= 0 {
+			r.w.tokens[ev.add].origin = id
+		}
+	}
+	r.id, r.births = id, map[string]tlv.Stamp{}
+}
+
+// publishes notes a new batch of this replica, with what it does to the ghost: own tokens that were cancelled are gone for
+// others as soon as a contribution with a new birth takes the place of the one they were in.
+func (r *simReplica) publishes() {
+	var since tlv.Vector
+	since = append(since, r.e.Vector()...)
+	since.Remove(r.id)
+	if e := r.vector.Entry(r.id); e.Stamp != 0 {
+		since.Put(e)
+	}
+	log, err := r.e.Batches(since, 0, 1<<30)
+	if err != nil || len(log.Batches) != 1 {
+		r.w.fail("%s: Batches = %+v, %v; want the one that was just published", r.name, log, err)
+	}
+	b, _, err := tlv.ParseBatch(log.Batches[0])
+	if err != nil {
+		r.w.fail("%s: ParseBatch = %v", r.name, err)
+	}
+	for i := range b.Deltas {
+		key := string(b.Deltas[i].Key[1:])
+		own := b.Deltas[i].State.Contribution(r.id)
+		if own == nil {
+			continue
+		}
+		if r.births[key] != own.Birth {
+			r.does(event{key: key, add: -1, gone: r.ownGone(key)})
+		}
+		r.births[key] = own.Birth
+		r.w.contributions[writing{key, r.id, own.Rev}] = *own
+	}
+	r.w.trace("%s publishes %x %d life %x after %d: %+v", r.name, r.id, b.Stamp, b.Life, b.Prev, b.Deltas)
+	r.w.history[r.id] = append(r.w.history[r.id], simBatch{entry: b.Entry(), data: log.Batches[0], events: r.pending})
+	r.stored.apply(r.pending...)
+	r.pending = nil
+}
+
+func (r *simReplica) ownGone(key string) (list []int) {
+	for t := range r.ghost.of(key).gone {
+		if r.w.tokens[t].origin == r.id {
+			list = append(list, t)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// ---- what links do to the store
+
+// took notes that a batch was taken in.
+func (r *simReplica) took(b *tlv.Batch, before tlv.Vector) {
+	if before.Entry(b.Replica).Stamp >= b.Stamp {
+		return
+	}
+	published := r.w.batch(b.Entry())
+	if !bytes.Equal(published.data, tlv.AppendBatch(nil, b)) {
+		r.w.fail("%s: batch %d of %x is not as it was published", r.name, b.Stamp, b.Replica)
+	}
+	r.ghost.apply(published.events...)
+	r.stored.apply(published.events...)
+}
+
+// merged notes that a page of a snapshot was merged: each key that it has now knows what the source knew of it.
+func (r *simReplica) merged(page []byte) {
+	deltas, err := tlv.ParseDeltas(page)
+	if err != nil {
+		r.w.fail("%s: ParseDeltas = %v", r.name, err)
+	}
+	for i := range deltas {
+		r.learn(string(deltas[i].Key[1:]))
+	}
+}
+
+// finished notes the end of a transfer: the keys that it did not bring are dead at its source, or unknown.
+func (r *simReplica) finished() {
+	for _, key := range r.w.keys {
+		if !r.met[key] {
+			r.learn(key)
+		}
+	}
+	r.met, r.page = nil, ""
+}
+
+func (r *simReplica) learn(key string) {
+	source := r.w.snapshots[r.page]
+	r.ghost.merge(source, key)
+	r.stored.merge(source, key)
+	r.met[key] = true
+}
+
+// ---- what clients do
+
+func (r *simReplica) look(key string) (tlv.State, tlv.View) {
+	s, err := r.disk.Look([]byte(key))
+	if err != nil {
+		r.w.fail("%s: Look(%s) = %v", r.name, key, err)
+	}
+	return s, s.View()
+}
+
+func (r *simReplica) does(ev event) {
+	if ev.add < 0 && len(ev.gone) == 0 {
+		return
+	}
+	r.ghost.apply(ev)
+	r.pending = append(r.pending, ev)
+}
+
+// cancels notes in the ghost what a cancel takes away: what of the key is open as stored now.
+func (r *simReplica) cancels(key string) {
+	s, _ := r.look(key)
+	r.does(event{key: key, add: -1, gone: r.observed(key, &s)})
+}
+
+func (r *simReplica) observed(key string, s *tlv.State) (gone []int) {
+	for i := range s.Contributions {
+		if c := &s.Contributions[i]; s.Open(c) {
+			for t := range r.ghost.of(key).known {
+				if r.w.tokens[t].origin == c.Replica {
+					gone = append(gone, t)
+				}
+			}
+		}
+	}
+	slices.Sort(gone)
+	return gone
+}
+
+// visible says whether the key shows.
+func (r *simReplica) visible(key string) bool {
+	_, v := r.look(key)
+	return v.Exists && !(v.Expiry.At != 0 && v.Expiry.At <= r.now())
+}
+
+// prepares notes what comes before every write: a key that does not show is cancelled.
+func (r *simReplica) prepares(key string) (shows bool) {
+	if shows = r.visible(key); !shows {
+		r.cancels(key)
+	}
+	return shows
+}
+
+func (r *simReplica) adds(key string, n int64, stamp tlv.Stamp) {
+	r.w.tokens = append(r.w.tokens, token{origin: r.id, n: n, stamp: stamp})
+	r.does(event{key: key, add: len(r.w.tokens) - 1})
+}
+
+// do runs a command and has it synced, as its reply is when it goes out.
+func (r *simReplica) do(what string, f func(p *engine.Pipeline) error) {
+	p := r.e.NewPipeline()
+	err := f(p)
+	_, commitErr := p.Commit()
+	syncErr := r.e.SyncJournal()
+	if err != nil || commitErr != nil || syncErr != nil {
+		r.w.fail("%s: %s: %v, %v, %v", r.name, what, err, commitErr, syncErr)
+	}
+	r.w.trace("%s: %s", r.name, what)
+}
+
+func (r *simReplica) incr(key string, n int64) {
+	r.prepares(key)
+	r.do(fmt.Sprintf("INCRBY %s %d", key, n), func(p *engine.Pipeline) error { _, err := p.Incr([]byte(key), n); return err })
+	r.adds(key, n, 0)
+}
+
+func (r *simReplica) del(key string) {
+	r.prepares(key)
+	r.cancels(key)
+	r.do("DEL "+key, func(p *engine.Pipeline) error { _, err := p.Del([][]byte{[]byte(key)}); return err })
+}
+
+// harvest checks that GETDEL returns what it takes.
+func (r *simReplica) harvest(key string) {
+	_, want := r.look(key)
+	shows := r.prepares(key)
+	r.cancels(key)
+	r.do("GETDEL "+key, func(p *engine.Pipeline) error {
+		v, err := p.GetDel([]byte(key))
+		if v.OK != shows || shows && v.Int != want.Sum.Clamp() {
+			r.w.fail("%s: GetDel(%s) = %+v, %v; want %v, %v", r.name, key, v, err, want.Sum, shows)
+		}
+		return err
+	})
+}
+
+func (r *simReplica) set(key string, v int64) {
+	r.cancels(key)
+	r.do(fmt.Sprintf("SET %s %d", key, v), func(p *engine.Pipeline) error {
+		_, err := p.Set([]byte(key), v, engine.SetOptions{})
+		return err
+	})
+	s, _ := r.look(key)
+	own := s.Contribution(r.id)
+	if own == nil || !own.HasValue {
+		r.w.fail("%s: after SET the contribution is %+v", r.name, own)
+	}
+	r.adds(key, v, own.Birth)
+}
+
+func (r *simReplica) expire(key string, ms int64) {
+	shows := r.visible(key)
+	r.do(fmt.Sprintf("PEXPIRE %s %d", key, ms), func(p *engine.Pipeline) error {
+		if ms == 0 {
+			_, err := p.Persist([]byte(key))
+			return err
+		}
+		ok, err := p.ExpireAt([]byte(key), r.now()+ms, 0)
+		if ok != shows {
+			r.w.fail("%s: ExpireAt(%s) = %v, %v; want %v", r.name, key, ok, err, shows)
+		}
+		return err
+	})
+}
+
+// sweep carries out expiries. What of them the sweeper did is seen afterwards.
+func (r *simReplica) sweep() {
+	before := map[string]tlv.State{}
+	for _, key := range r.w.keys {
+		before[key], _ = r.look(key)
+	}
+	if err := r.e.Sweep(); err != nil {
+		r.w.fail("%s: Sweep = %v", r.name, err)
+	}
+	if err := r.e.SyncJournal(); err != nil {
+		r.w.fail("%s: SyncJournal = %v", r.name, err)
+	}
+	for _, key := range r.w.keys {
+		s := before[key]
+		v := s.View()
+		if _, after := r.look(key); !v.Exists || after.Exists {
+			continue
+		}
+		if v.Expiry.At == 0 || v.Expiry.At > r.now() {
+			r.w.fail("%s: the sweep took %s, which expires at %d", r.name, key, v.Expiry.At)
+		}
+		r.w.trace("%s: sweep takes %s", r.name, key)
+		r.does(event{key: key, add: -1, gone: r.observed(key, &s)})
+	}
+}
+
+func (r *simReplica) flush() {
+	if err := r.e.Flush(); err != nil {
+		r.w.fail("%s: Flush = %v", r.name, err)
+	}
+	r.watch()
+}
+
+// loseLog drops the whole replication log, as a small one does under load.
+func (r *simReplica) loseLog() {
+	r.w.trace("%s loses its log", r.name)
+	if err := r.e.TrimLog(r.e.Vector()); err != nil {
+		r.w.fail("%s: TrimLog = %v", r.name, err)
+	}
+}

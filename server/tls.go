@@ -1,0 +1,43 @@
+package server
+
+import (
+	"time"
+)
+
+// handshakeTimeout is how long a client may take for the handshake of TLS.
+const handshakeTimeout = 10 * time.Second
+
+// handshake does that of TLS, if there is one to do. It leaves the socket without deadlines.
+func (s *socket) handshake() error {
+	if s.tls == nil {
+		return nil
+	}
+	if err := s.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+		return err
+	}
+	if err := s.tls.Handshake(); err != nil {
+		return err
+	}
+	return s.SetDeadline(time.Time{})
+}
+
+// fillSecure waits for input, which is decrypted.
+func (s *socket) fillSecure() error {
+	if s.in == nil {
+		s.in = s.buffers.get()
+	}
+	n, err := s.tls.Read(s.in[len(s.in):cap(s.in)])
+	s.in = s.in[:len(s.in)+n]
+	if n > 0 {
+		return nil // the error comes again
+	}
+	s.keep(s.in)
+	return err
+}
+
+// farewell tells the client of an end that is meant. It waits no more than a few seconds for it to be taken.
+func (s *socket) farewell() {
+	if s.tls != nil {
+		_ = s.tls.CloseWrite() // the connection is closed next, whatever came of it
+	}
+}
