@@ -60,6 +60,8 @@ func cDump(c *Context, args [][]byte) {
 		c.fail(err)
 	case !ok:
 		c.Out.Null()
+	case plain && s.View().IsText:
+		c.Out.Error("ERR CDUMP: the key holds a text, and RDX has only counters")
 	case plain:
 		c.Out.Bulk(plainDump(&s))
 	default:

@@ -132,6 +132,27 @@ func TestTextsAndKinds(t *testing.T) {
 	}
 }
 
+// TestDumpOfText: what one store dumps another merges, and then shows; the seed's format has no texts.
+func TestDumpOfText(t *testing.T) {
+	a, b := newContext(t), newContext(t)
+	long := strings.Repeat("long", 1000)
+	do(t, a, "SET", "k", long)
+	_, dump, _ := strings.Cut(strings.TrimSuffix(do(t, a, "CDUMP", "k"), "\r\n"), "\r\n")
+	do(t, b, "INCRBY", "k", "5")
+	if got := do(t, b, "CMERGE", "k", dump); got != "+OK\r\n" {
+		t.Errorf("CMERGE = %q; want OK", got)
+	}
+	if got, want := do(t, b, "GET", "k"), do(t, a, "GET", "k"); got != want {
+		t.Errorf("GET after CMERGE = %.60q; want %.60q", got, want)
+	}
+	if got := do(t, b, "INCR", "k"); got != "-"+errNotInteger+"\r\n" {
+		t.Errorf("INCR after CMERGE of a text = %q; want %q", got, errNotInteger)
+	}
+	if got := do(t, a, "CDUMP", "k", "RDX"); !strings.HasPrefix(got, "-ERR CDUMP: the key holds a text") {
+		t.Errorf("CDUMP RDX of a text = %q; want an error", got)
+	}
+}
+
 func TestInfoOfText(t *testing.T) {
 	c := newContext(t)
 	do(t, c, "SET", "k", "hello")

@@ -152,7 +152,7 @@ func (g generator) pickInt(list ...int) int { return list[g.IntN(len(list))] }
 
 func (g generator) offset() string {
 	if g.IntN(8) == 0 {
-		return g.pick("-1", "9223372036854775807", "536870912", "536870911", "1048576", "2000000", "x", "-9223372036854775808")
+		return g.pick("-1", "9223372036854775807", "536870912", "1048576", "2000000", "x", "-9223372036854775808")
 	}
 	return strconv.Itoa(g.IntN(60))
 }
