@@ -9,7 +9,7 @@ import "strings"
 //
 // A word in capitals is a token, alone or before its value; [] is optional, () a block, | a choice, and ... repeats. The
 // name of a choice or of a block stands before = or (. The type of a value follows from its name (argTypes), or stands behind it
-// after a colon.
+// after a #.
 type Arg struct {
 	Name, Type, Token  string
 	Optional, Multiple bool
@@ -111,7 +111,7 @@ func (p *syntaxParser) choices() []Arg {
 }
 
 func (p *syntaxParser) plain(a *Arg) {
-	name, kind, typed := strings.Cut(a.Name, ":")
+	name, kind, typed := strings.Cut(a.Name, "#")
 	if a.Name, a.Type = name, kind; !typed {
 		a.Type = argTypes[name]
 	}

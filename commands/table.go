@@ -120,7 +120,7 @@ var table = []Command{
 		Group: "string", Since: "1.0.0", Complexity: ofLength, Args: "key start end",
 		Summary: "Returns a part of a value, as GETRANGE does."},
 	{Name: "incrbyfloat", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: String, Keys: updateKey, Run: incrByFloat,
-		Group: "string", Since: "2.6.0", Complexity: constant, Args: "key increment:double",
+		Group: "string", Since: "2.6.0", Complexity: constant, Args: "key increment#double",
 		Summary: "Reads a number, adds to it and sets the sum: unlike INCRBY, of concurrent ones the last wins."},
 
 	// Keys.
