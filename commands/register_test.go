@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,19 @@ func TestTextLimits(t *testing.T) {
 		if got := do(t, c, call.args...); got != call.want {
 			t.Errorf("%.30q = %.60q; want %q", call.args, got, call.want)
 		}
+	}
+}
+
+// TestManyLongValues: a small request cannot ask for more than fits into memory.
+func TestManyLongValues(t *testing.T) {
+	c := newContext(t)
+	do(t, c, "SET", "k", strings.Repeat("x", engine.MaxText))
+	args := slices.Repeat([]string{"k"}, 600)
+	if got := do(t, c, append([]string{"MGET"}, args...)...); got != "-ERR the values exceed the maximum allowed size (proto-max-bulk-len)\r\n" {
+		t.Errorf("MGET of 600 MiB = %.60q; want an error", got)
+	}
+	if got := do(t, c, append([]string{"MGET"}, args[:3]...)...); len(got) < 3*engine.MaxText {
+		t.Errorf("MGET of 3 MiB has %d bytes", len(got))
 	}
 }
 

@@ -153,6 +153,15 @@ func mGet(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	defer clear(values) // texts may be long
+	size := int64(0)
+	for _, v := range values {
+		size += int64(len(v.Text))
+	}
+	if size > c.Server.Config.ProtoMaxBulk() { // one key may be named a million times
+		c.Out.Error("ERR the values exceed the maximum allowed size (proto-max-bulk-len)")
+		return
+	}
 	c.Out.Array(len(values))
 	for _, v := range values {
 		c.value(v)
