@@ -31,7 +31,14 @@ import (
 const version = "0.1.0"
 
 func main() {
-	app := &cli.App{
+	if err := newApp().Run(os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
+		os.Exit(1)
+	}
+}
+
+func newApp() *cli.App {
+	return &cli.App{
 		Name:            "atomiccounter",
 		Usage:           "durable counters that speak the Redis protocol",
 		HideVersion:     true,
@@ -41,11 +48,7 @@ func main() {
 			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check},
 			{Name: "version", Usage: "print the version", Action: printVersion},
 		},
-		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: below
-	}
-	if err := app.Run(os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
-		os.Exit(1)
+		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: main
 	}
 }
 
@@ -223,9 +226,6 @@ func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server, node 
 	}
 }
 
-// errBacklog: without a log every peer would fetch the whole state again and again.
-var errBacklog = errors.New("must be at least 1 byte")
-
 func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error) {
 	o.Logger = log
 	if o.Sync, err = commands.ParseSync(c.String("appendfsync")); err != nil {
@@ -237,8 +237,10 @@ func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error
 	if o.Reserve, err = commands.ParseBytes(c.String("disk-reserve")); err != nil {
 		return o, fmt.Errorf("disk-reserve: %w", err)
 	}
-	if o.Backlog, err = commands.ParseBytes(c.String("repl-backlog")); err != nil || o.Backlog < 1 {
-		return o, fmt.Errorf("repl-backlog: %w", errors.Join(err, errBacklog))
+	if o.Backlog, err = commands.ParseBytes(c.String("repl-backlog")); err != nil {
+		return o, fmt.Errorf("repl-backlog: %w", err)
+	} else if o.Backlog < 1 { // 0 would mean the default
+		return o, errors.New("repl-backlog must be at least 1 byte")
 	}
 	if o.UpdatePeriod = c.Duration("update-period"); o.UpdatePeriod == 0 {
 		o.UpdatePeriod = engine.AlwaysFresh

@@ -46,12 +46,30 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 		return err
 	}
 	e.lastCut.Store(uint64(b.Stamp))
-	return e.land(arrived, func(batch *pebble.Batch) (func(), error) {
+	err = e.land(arrived, func(batch *pebble.Batch) (func(), error) {
 		e.vector.Put(b.Entry())
 		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
 		landed, err := e.note(batch, l, func() []byte { return tlv.AppendBatch(nil, &b) })
 		return landed, errors.Join(err, e.history.write(batch))
 	})
+	if err == nil {
+		e.takeInAll(arrived) // it is a write of this replica: it shows at once
+	}
+	return err
+}
+
+// takeInAll makes what has arrived show, update period or not.
+func (e *Engine) takeInAll(list []arrival) {
+	guard := e.nextGuard()
+	guard.RLock()
+	defer guard.RUnlock()
+	for i := range list {
+		if en := e.table.find(list[i].hash, list[i].key[0], []byte(list[i].key[1:])); en != nil {
+			en.mu.Lock()
+			e.takeIn(en)
+			en.mu.Unlock()
+		}
+	}
 }
 
 // Merge is Engine.Merge, for a connection that may ask what it has Written. It lets go of the pipeline's locks first.

@@ -209,11 +209,25 @@ func (e *Engine) catchUp(m mark, fresh bool) (err error) {
 		return err
 	}
 	if e.awaiting {
-		if _, err := e.journal.Append(appendLife(nil, e.Life())); err != nil {
-			return fmt.Errorf("journal: %w", err)
+		if err := e.beginAwaiting(fresh); err != nil {
+			return err
 		}
 	}
 	return e.firstFlush()
+}
+
+// beginAwaiting notes what a store has to know if it is stopped before its peers have confirmed it.
+func (e *Engine) beginAwaiting(fresh bool) error {
+	if fresh { // or the first flush would write who it is
+		e.mark = e.journal.Mark()
+		if err := e.commitMeta(e.db.NewBatch()); err != nil {
+			return err
+		}
+	}
+	if _, err := e.journal.Append(appendLife(nil, e.Life())); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
 }
 
 // seal ends the segment in which the journal's last frame lies, so that the next continues it, and removes what lies

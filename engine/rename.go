@@ -82,6 +82,7 @@ func (e *Engine) startOver(batch *pebble.Batch, old tlv.ReplicaID) error {
 func (e *Engine) rename(id tlv.ReplicaID, theirs map[*entry]disowned) {
 	old := e.id
 	e.id = id
+	e.lastCut.Store(0) // of the old ID
 	e.former = append(slices.Clone(e.former), old)
 	e.history.rename(id, e.options.random)
 	for _, en := range e.table.all() {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -239,6 +240,9 @@ func TestTransferClosesWhatIsGone(t *testing.T) {
 	if _, ok := c.Transfer(); !ok {
 		t.Fatalf("no transfer is under way")
 	}
+	if _, err := c.Snapshot(); !errors.Is(err, ErrHeld) {
+		t.Errorf("Snapshot in mid-transfer = %v; want %v", err, ErrHeld)
+	}
 	old, err := b.Batches(nil, 0, 1<<20)
 	if err != nil {
 		t.Fatalf("Batches = %v", err)
@@ -297,6 +301,9 @@ func TestRolledBackStoreTakesANewID(t *testing.T) {
 		t.Fatalf("Rename = %v, ID %x", err, a.ReplicaID())
 	}
 	a.shows("k", 1101)
+	if seen := a.Seen(); !a.Vector().Covers(seen) {
+		t.Errorf("%v of the new ID does not cover %v, with nothing pending", a.Vector(), seen)
+	}
 	a.pull(b)
 	a.shows("k", 1111)
 	b.pull(a)
@@ -603,6 +610,37 @@ func TestTokensCoverWhatShows(t *testing.T) {
 	if !b.Vector().Covers(seen) {
 		t.Errorf("%v does not cover %v", b.Vector(), seen)
 	}
+}
+
+// A new store that is stopped before its peers have confirmed it is there again, under the same ID.
+func TestNewStoreThatAwaitsItsPeers(t *testing.T) {
+	m := &member{t: t, o: Options{AwaitPeers: true}, disk: NewDisk(rand.New(rand.NewPCG(1, 9)).Uint64)}
+	m.open()
+	id := m.ReplicaID()
+	m.add("k", 5)
+	m.restart(m.disk.Copy(), true)
+	m.add("k", 1)
+	if m.shows("k", 6); m.ReplicaID() != id {
+		t.Errorf("replica %x; want %x", m.ReplicaID(), id)
+	}
+	if err := m.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	m.restart(m.disk.Copy(), true)
+	if err := m.Confirm(); err != nil {
+		t.Errorf("Confirm = %v", err)
+	}
+	m.shows("k", 6)
+}
+
+func TestMergeShowsAtOnce(t *testing.T) {
+	a := newMember(t, 1, Options{UpdatePeriod: time.Hour})
+	a.add("k", 1)
+	c := tlv.Contribution{Replica: 77, Birth: 1, Rev: 5, Last: 5, Total: tlv.FromInt64(50)}
+	if err := a.Merge([]tlv.Delta{{Key: []byte("\x00k"), State: tlv.State{Contributions: []tlv.Contribution{c}}}}); err != nil {
+		t.Fatalf("Merge = %v", err)
+	}
+	a.shows("k", 51)
 }
 
 func TestSettingsAreKept(t *testing.T) {

@@ -60,7 +60,9 @@ func (e *Engine) reveal() {
 
 // Seen is a vector that covers everything that shows here now: a replica whose Vector covers it has all of that. What is
 // pending here it covers by a stamp of the present generation, which the next batch exceeds. Call Hurry if somebody waits.
+// A store that awaits its peers waits for them, because it may yet get another ID: no pipeline of the caller's is active.
 func (e *Engine) Seen() tlv.Vector {
+	_ = e.awaitPeers() // of a closed engine nobody cares what it has seen
 	p := e.NewPipeline()
 	p.begin() // no cut
 	own := tlv.VectorEntry{Replica: e.id, Stamp: tlv.Stamp(e.lastCut.Load())}
@@ -79,11 +81,13 @@ func (e *Engine) Seen() tlv.Vector {
 }
 
 // Written is a stamp that this replica's entry of Vector reaches when all that this pipeline has committed is in the
-// database and on its way to peers. 0: it has written nothing.
+// database and on its way to peers. 0: it has written nothing. It waits as Seen does, and lets go of the pipeline's locks.
 func (p *Pipeline) Written() tlv.Stamp {
+	p.pause()
 	if p.wrote == 0 {
 		return 0
 	}
+	_ = p.e.awaitPeers()
 	p.begin() // no cut
 	defer p.pause()
 	if p.wrote == p.e.gen.Load() {

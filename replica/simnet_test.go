@@ -175,12 +175,19 @@ func (r *simReplica) serve(q *request) (ev Event, waits bool) {
 	switch a := q.action.(type) {
 	case AskSync:
 		a.Vector = recode(r.w, a.Vector)
+		if r.w.gaps || q.l.lossy(.5) {
+			a.Except = nil // what it sends all the same has to be refused
+		}
 		answer, err := r.node.Sync(q.l.r.name, a.SyncRequest)
 		if err != nil {
 			return r.declines(err), false
 		}
 		if len(answer.Batches) == 0 && !answer.NeedState && r.w.now < q.deadline {
 			return nil, true
+		}
+		if n := len(answer.Batches); n > 1 && q.l.lossy(.03) { // it leaves one out: a gap
+			i := r.w.rng.IntN(n)
+			answer.Batches = slices.Delete(answer.Batches, i, i+1)
 		}
 		got, err := parseSync(syncValues(&answer))
 		if err != nil {

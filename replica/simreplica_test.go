@@ -410,6 +410,14 @@ func shown(v *tlv.View) engine.Value {
 	return engine.IntValue(v.Sum.Clamp())
 }
 
+// flicker has a key live in one batch of this replica, and dead in the next.
+func (r *simReplica) flicker(key string) {
+	r.incr(key, 7)
+	r.flush()
+	r.del(key)
+	r.flush()
+}
+
 func (r *simReplica) del(key string) {
 	r.prepares(key)
 	r.cancels(key)

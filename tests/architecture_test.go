@@ -25,7 +25,7 @@ var below = map[string][]string{
 	"engine":   {"tlv"},
 	"commands": {"engine", "tlv"},
 	"replica":  {"engine", "tlv"},
-	"server":   {"commands", "engine"},
+	"server":   {"commands", "engine", "tlv"},
 }
 
 // banned are imports that belong elsewhere: the formats and the engine know no RESP, socket or peer; only main reads flags.

@@ -4,40 +4,20 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"sync/atomic"
 
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// hot are keys that all clients increment at once; the sum of what was acknowledged, and of what was attempted, bounds each.
+// hot are keys that all clients increment at once.
 type hot struct {
-	mu     sync.Mutex
-	low    map[string]int64 // acknowledged, and all unanswered decrements
-	high   map[string]int64 // acknowledged, and all unanswered increments
+	*ledger
 	number int
 }
 
-func newHot(number int) *hot {
-	return &hot{low: make(map[string]int64), high: make(map[string]int64), number: number}
-}
+func newHot(number int) *hot { return &hot{newLedger(), number} }
 
 func (h *hot) key(i int) string { return fmt.Sprintf("hot:%d", i) }
-
-// attempt widens the bounds by an increment that is about to be sent; acknowledge moves them together again.
-func (h *hot) attempt(key string, n int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.low[key] += min(n, 0)
-	h.high[key] += max(n, 0)
-}
-
-func (h *hot) acknowledge(key string, n int64) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.low[key] += max(n, 0)
-	h.high[key] += min(n, 0)
-}
 
 // load sends pipelines of a go-redis client, without retries, which would count twice, until the server is gone.
 func (h *hot) load(client *goredis.Client, r *rand.Rand, answered *atomic.Int64) {
@@ -77,10 +57,10 @@ func (h *hot) check(c *conn) error {
 				return err
 			}
 		}
-		if n < h.low[key] || n > h.high[key] {
-			return fmt.Errorf("GET %s = %v; want %d to %d", key, r, h.low[key], h.high[key])
+		if err := h.within(key, n); err != nil {
+			return err
 		}
-		h.low[key], h.high[key] = n, n
+		h.settle(key, n)
 	}
 	return nil
 }

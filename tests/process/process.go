@@ -101,7 +101,7 @@ func (p Program) Start(dir string, args ...string) (*Server, error) {
 
 // Launch starts the program without waiting for it.
 func (p Program) Launch(dir string, args ...string) (*Server, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,8 @@ func (p Program) Launch(dir string, args ...string) (*Server, error) {
 	return s, nil
 }
 
-func freePort() (int, error) {
+// FreePort is a TCP port that nobody listens on now.
+func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err

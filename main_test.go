@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestBadFlags: a wrong flag is named before anything is opened.
+func TestBadFlags(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "no.pem")
+	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range [][2]string{
+		{"--peer nowhere", "peer 'nowhere' is not host:port"},
+		{"--peer h:1 --peer h:x", "peer 'h:x' has no port from 1 to 65535"},
+		{"--peer-user u", "peer-user needs peer-password"},
+		{"--peer-tls-ca x", "peer-tls-ca, peer-tls-cert and peer-tls-key are for peer-tls, which is not set"},
+		{"--peer-tls --peer-tls-cert x", "peer-tls-cert and peer-tls-key go together"},
+		{"--peer-tls --peer-tls-ca " + file, "peer-tls-ca: " + file + " has no certificate in PEM"},
+		{"--peer-tls --peer-tls-cert " + file + " --peer-tls-key " + file, "peer-tls-cert: "},
+		{"--repl-backlog x", "repl-backlog: argument must be a memory value"},
+		{"--repl-backlog 0", "repl-backlog must be at least 1 byte"},
+		{"--tls-port 70000", "tls-port: 70000 is no TCP port"},
+		{"--tls-port 1", "tls-port needs tls-cert-file and tls-key-file"},
+		{"--tls-port 1 --tls-cert-file x --tls-key-file y", "tls-ca-cert-file is needed to verify clients"},
+		{"--tls-port 1 --tls-cert-file x --tls-key-file y --tls-auth-clients no", "tls-cert-file: "},
+		{"--tls-auth-clients x", `tls-auth-clients: "x" is neither yes nor no nor optional`},
+	} {
+		store := filepath.Join(dir, "store")
+		err := newApp().Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
+		if err == nil || !strings.HasPrefix(err.Error(), test[1]) {
+			t.Errorf("serve %s = %v; want %q", test[0], err, test[1])
+		}
+		if _, err := os.Stat(store); err == nil {
+			t.Fatalf("serve %s has made a store", test[0])
+		}
+	}
+}
+
+// TestSwitchesInTheFile: the file says yes and no, as redis.conf does.
+func TestSwitchesInTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "conf")
+	for _, test := range [][2]string{
+		{"peer-tls yes\npeer-tls-cert x", "peer-tls-cert and peer-tls-key go together"},
+		{"peer-tls no\npeer-tls-cert x", "peer-tls-ca, peer-tls-cert and peer-tls-key are for peer-tls"},
+		{"peer-tls maybe", file + ", line 1: "},
+		{"peer h:1\npeer nowhere", "peer 'nowhere' is not host:port"},
+	} {
+		if err := os.WriteFile(file, []byte(test[0]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := newApp().Run([]string{"atomiccounter", "serve", "--config", file})
+		if err == nil || !strings.HasPrefix(err.Error(), test[1]) {
+			t.Errorf("serve with %q = %v; want %q", test[0], err, test[1])
+		}
+	}
+}
