@@ -29,6 +29,17 @@
 // counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
 // entries in the cache when their update period is over.
 //
+// # Texts
+//
+// A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a
+// text. Of assigned values that nobody has cancelled the last shows, by birth and replica; if that is a text it shows alone, and
+// Incr gives ErrNotInteger. That goes by what is stored: a text of another replica is taken in at once, update period
+// or not. What others added before they knew of it stays in their contributions, and shows when the text is cancelled and they
+// are not. Edit reads and sets at one moment of one replica; of concurrent ones the last wins.
+//
+// The journal has a text once for each SET. Its bytes count into the cache, and into what one flush may write
+// (maxTexts), so that batches stay of a size that peers take.
+//
 // # Directory
 //
 //	FORMAT    "atomiccounter 2\n": the version of all that follows
