@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
 
 	"atomiccounter/commands"
@@ -168,6 +169,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 			o.Log.Info("stopped; all is flushed")
 		}
 	}()
+	redis.SetLogger(clientLog{o.Log})
 	node, err := replica.New(eng, peers)
 	if err != nil {
 		return err
@@ -184,6 +186,13 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 		stop() // a second signal ends the process at once
 	}()
 	return serveAndPull(ctx, s, node)
+}
+
+// clientLog takes what the client library says of the connections to peers, which the node says better.
+type clientLog struct{ *slog.Logger }
+
+func (l clientLog) Printf(ctx context.Context, format string, args ...any) {
+	l.DebugContext(ctx, "redis client", "text", fmt.Sprintf(format, args...))
 }
 
 // serveAndPull serves until ctx ends or a client calls SHUTDOWN. When it returns, nothing uses the store any more.

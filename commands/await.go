@@ -19,9 +19,9 @@ func wait(c *Context, args [][]byte) {
 	if !ok {
 		return
 	}
-	c.apart(func() { // what this connection has written is journaled then, and has a stamp
-		c.acked(wanted, c.Pipe.Written(), until, false)
-	})
+	c.whenSettled(until,
+		func() { c.acked(wanted, c.Pipe.Written(), until, false) }, // what is written is journaled now, and has a stamp
+		func() { c.Out.Int(0) })
 }
 
 func (c *Context) acked(wanted int64, stamp tlv.Stamp, until time.Time, expired bool) {
@@ -57,11 +57,11 @@ var tokenText = base64.RawURLEncoding
 
 // cToken gives what this replica shows now, for CWAIT at another one.
 func cToken(c *Context, _ [][]byte) {
-	c.apart(func() {
+	c.whenSettled(time.Time{}, func() {
 		seen := c.Server.Engine.Seen()
 		c.Server.Engine.Hurry()
 		c.Out.BulkString(tokenText.EncodeToString(tlv.AppendVector(nil, seen)))
-	})
+	}, c.unsettled)
 }
 
 // cWait replies 1 when this replica shows all that another one showed when it gave the token, or 0 when the time is over.

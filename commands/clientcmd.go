@@ -46,11 +46,11 @@ func clientSetInfo(c *Context, args [][]byte) {
 	case same(option, "lib-ver"):
 		version = &value
 	default:
-		c.Out.Error(fmt.Sprintf("ERR Unrecognized option '%s'", cString(option, shown)))
+		c.Out.Error(fmt.Sprintf("ERR Unrecognized option '%s'", cString(option)))
 		return
 	}
 	if !printable(args[3]) {
-		c.Out.Error(fmt.Sprintf("ERR %s cannot contain spaces, newlines or special characters.", cString(args[2], shown)))
+		c.Out.Error(fmt.Sprintf("ERR %s cannot contain spaces, newlines or special characters.", cString(args[2])))
 		return
 	}
 	c.Client.setLibrary(name, version)
@@ -66,7 +66,7 @@ func (c *Context) clientType(arg []byte) (normal, ok bool) {
 			return name == "normal", true
 		}
 	}
-	c.Out.Error(fmt.Sprintf("ERR Unknown client type '%s'", cString(arg, shown)))
+	c.Out.Error(fmt.Sprintf("ERR Unknown client type '%s'", cString(arg)))
 	return false, false
 }
 
@@ -165,7 +165,7 @@ func (c *Context) killOption(f *killFilter, name, value []byte) (ok bool) {
 		f.laddr = value
 	case same(name, "user"):
 		if string(value) != defaultUser {
-			c.Out.Error(fmt.Sprintf("ERR No such user '%s'", cString(value, shown)))
+			c.Out.Error(fmt.Sprintf("ERR No such user '%s'", cString(value)))
 			return false
 		}
 	case same(name, "skipme") && (same(value, "yes") || same(value, "no")):

@@ -31,6 +31,7 @@ func TestConfigTakesEffect(t *testing.T) {
 		}
 	}
 	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$5|250ms|")
+	want(t, c, "CONFIG GET repl-backlog-size", "*2|$17|repl-backlog-size|$9|268435456|")
 	want(t, c, "CONFIG SET update-period 0", "+OK|")
 	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$2|0s|")
 	want(t, c, "CONFIG SET update-period x",

@@ -62,7 +62,7 @@ func configSet(c *Context, args [][]byte) {
 func parseConfig(s *Server, pairs [][]byte) (changes []func(), err error) {
 	var found []*param
 	for i := 0; i < len(pairs); i += 2 {
-		name := string(cString(pairs[i], len(pairs[i])))
+		name := string(cString(pairs[i]))
 		p := findParam(name)
 		switch {
 		case p == nil:

@@ -60,7 +60,9 @@ func (c *Context) speak(proto int) {
 func reset(c *Context, _ [][]byte) {
 	c.Client.reset()
 	c.Client.Authenticated = c.Server.Config.Password() == ""
-	c.Client.Reply = ReplyOn
+	if c.Client.Reply != Skip { // as in Redis, a reply that is to be left out is left out
+		c.Client.Reply = ReplyOn
+	}
 	c.use(0)
 	c.speak(2)
 	c.Out.Status("RESET")
@@ -147,7 +149,7 @@ func (c *Context) helloOptions(options [][]byte) bool {
 			c.Client.SetName(string(options[1]))
 			options = options[2:]
 		default:
-			c.Out.Error(fmt.Sprintf("ERR Syntax error in HELLO option '%s'", cString(word, len(word))))
+			c.Out.Error(fmt.Sprintf("ERR Syntax error in HELLO option '%s'", cString(word)))
 			return false
 		}
 	}

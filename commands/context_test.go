@@ -20,8 +20,14 @@ func newServer(t testing.TB) *Server {
 // newServerAt is newServer by another wall clock, in ms; nil: the system's.
 func newServerAt(t testing.TB, now func() int64) *Server {
 	t.Helper()
+	return newServerWith(t, engine.Options{Now: now})
+}
+
+func newServerWith(t testing.TB, o engine.Options) *Server {
+	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet, Now: now})
+	o.Logger = quiet
+	e, err := engine.Open(t.TempDir(), o)
 	if err != nil {
 		t.Fatalf("Open = %v", err)
 	}
@@ -79,6 +85,11 @@ func await(t testing.TB, c *Context) {
 		t.Fatalf("Commit = %v", err)
 	}
 	w, end := c.Wait, time.NewTimer(patience)
+	select {
+	case <-w.News:
+		return
+	default:
+	}
 	if !w.Until.IsZero() {
 		end.Reset(time.Until(w.Until))
 	}
@@ -122,6 +133,9 @@ func TestReplyModes(t *testing.T) {
 		{"PING", "+PONG|"},
 		{"CLIENT REPLY OFF", ""},
 		{"RESET", "+RESET|"},
+		{"PING", "+PONG|"},
+		{"CLIENT REPLY SKIP", ""},
+		{"RESET", ""}, // it is the reply to be left out
 		{"PING", "+PONG|"},
 	} {
 		want(t, c, step[0], step[1])

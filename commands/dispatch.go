@@ -1,6 +1,9 @@
 package commands
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // Run runs one command, the name first, and writes its one reply, an error included, to Out; CLIENT REPLY may leave the
 // reply out. There is at least one argument. The arguments are only read during the call. A command that has to wait sets
@@ -65,7 +68,7 @@ func (c *Context) wrongArity(cmd *Command) {
 	c.Out.Error("ERR wrong number of arguments for '" + cmd.FullName + "' command")
 }
 
-// shown bounds how much of a client's input an error repeats, in bytes.
+// shown bounds how much an error repeats of words that mean nothing here, in bytes.
 const shown = 128
 
 func unknownCommand(args [][]byte) string {
@@ -74,22 +77,22 @@ func unknownCommand(args [][]byte) string {
 		if len(rest) >= shown {
 			break
 		}
-		rest = fmt.Appendf(rest, "'%s' ", cString(arg, shown-len(rest)))
+		rest = fmt.Appendf(rest, "'%s' ", beginning(arg, shown-len(rest)))
 	}
-	return fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", cString(args[0], shown), rest)
+	return fmt.Sprintf("ERR unknown command '%s', with args beginning with: %s", beginning(args[0], shown), rest)
 }
 
 func unknownSubcommand(args [][]byte) string {
-	return fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", cString(args[1], shown), upper(args[0]))
+	return fmt.Sprintf("ERR unknown subcommand '%s'. Try %s HELP.", beginning(args[1], shown), upper(args[0]))
 }
 
-// cString is what Redis shows of an argument in an error: at most limit bytes, up to the first zero byte.
-func cString(b []byte, limit int) []byte {
-	b = b[:min(len(b), limit)]
-	for i := range b {
-		if b[i] == 0 {
-			return b[:i]
-		}
+// beginning is at most limit bytes of what an error repeats of an argument.
+func beginning(b []byte, limit int) []byte { return cString(b[:min(len(b), limit)]) }
+
+// cString is what Redis repeats of an argument in an error: all up to the first zero byte.
+func cString(b []byte) []byte {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return b[:i]
 	}
 	return b
 }

@@ -122,7 +122,7 @@ func (c *Context) expireCond(options [][]byte) (cond engine.ExpireCond, ok bool)
 		case same(arg, "lt"):
 			cond |= engine.ExpireLT
 		default:
-			c.Out.Error(fmt.Sprintf("ERR Unsupported option %s", cString(arg, len(arg))))
+			c.Out.Error(fmt.Sprintf("ERR Unsupported option %s", cString(arg)))
 			return 0, false
 		}
 	}

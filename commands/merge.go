@@ -2,6 +2,8 @@ package commands
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
@@ -14,15 +16,17 @@ func cMerge(c *Context, args [][]byte) {
 		return
 	}
 	list, err := deltasOf(c.Pipe.DB, args[1:])
-	if err == nil {
-		err = c.Pipe.Merge(list)
-	}
 	if err != nil {
 		c.failIn("CMERGE", err)
 		return
 	}
-	c.Server.Engine.Refresh() // it is this connection's own write: it shows at once
-	c.Out.OK()
+	c.whenSettled(time.Time{}, func() {
+		if err := c.Pipe.Merge(list); err != nil {
+			c.failIn("CMERGE", err)
+			return
+		}
+		c.Out.OK()
+	}, c.unsettled)
 }
 
 // deltasOf reads keys and payloads by turns. A key may come more than once; one of which nothing is said is left out.
@@ -35,7 +39,7 @@ func deltasOf(db uint8, pairs [][]byte) (list []tlv.Delta, err error) {
 		}
 		s, err := parsePayload(pairs[i+1])
 		if err != nil {
-			return nil, fmt.Errorf("payload of '%s': %w", cString(key, shown), err)
+			return nil, fmt.Errorf("payload of '%s': %w", beginning(key, shown), err)
 		}
 		if j, again := at[string(key)]; again {
 			list[j].State.Merge(&s)
@@ -54,12 +58,23 @@ func cDump(c *Context, args [][]byte) {
 		c.syntaxError()
 		return
 	}
-	s, ok, err := c.Pipe.Dump(args[1])
+	if c.settled() {
+		c.dump(args[1], plain)
+		return
+	}
+	key := slices.Clone(args[1])
+	c.whenSettled(time.Time{}, func() { c.dump(key, plain) }, c.unsettled)
+}
+
+func (c *Context) dump(key []byte, plain bool) {
+	s, ok, err := c.Pipe.Dump(key)
 	switch {
 	case err != nil:
 		c.fail(err)
 	case !ok:
 		c.Out.Null()
+	case plain && s.View().IsText:
+		c.Out.Error("ERR CDUMP: the key holds a text, and RDX has only counters")
 	case plain:
 		c.Out.Bulk(plainDump(&s))
 	default:

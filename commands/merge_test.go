@@ -160,6 +160,13 @@ func TestFaultInALongPayload(t *testing.T) {
 	}
 }
 
+func TestKeysOfMergeAndDump(t *testing.T) {
+	c := newContext(t)
+	want(t, c, "COMMAND GETKEYS CMERGE a 1 b 2", "*2|$1|a|$1|b|")
+	want(t, c, "COMMAND GETKEYS CDUMP a RDX", "*1|$1|a|")
+	want(t, c, "COMMAND GETKEYS CSYNC 1", "-ERR The command has no key arguments|")
+}
+
 // What CDUMP writes, CMERGE of another cluster takes, with resets and all.
 func TestDump(t *testing.T) {
 	a, b := newContext(t), newContext(t)

@@ -53,10 +53,12 @@ func payloadParser(data []byte) (parser, error) {
 // parseN makes a state of a plain N. Its totals only grow, so they serve as revs too.
 func parseN(data []byte) (s tlv.State, err error) {
 	n, err := tlv.ParseN(data)
+	s.Contributions = make([]tlv.Contribution, 0, len(n))
 	for _, t := range n {
 		if t.Total > 0 {
 			rev := tlv.Stamp(t.Total)
-			s.Put(tlv.Contribution{Replica: t.Replica, Rev: rev, Birth: 1, Last: rev, Total: tlv.Int128{Lo: t.Total}, Kind: tlv.Natural})
+			s.Contributions = append(s.Contributions, tlv.Contribution{Replica: t.Replica, Rev: rev, Birth: 1, Last: rev,
+				Total: tlv.Int128{Lo: t.Total}, Kind: tlv.Natural})
 		}
 	}
 	return s, err
@@ -65,9 +67,11 @@ func parseN(data []byte) (s tlv.State, err error) {
 // parseZ makes a state of a plain Z. Revision 0 is one there, and a rev is not 0.
 func parseZ(data []byte) (s tlv.State, err error) {
 	z, err := tlv.ParseZ(data)
+	s.Contributions = make([]tlv.Contribution, 0, len(z))
 	for _, v := range z {
 		rev := tlv.Stamp(v.Revision) + 1
-		s.Put(tlv.Contribution{Replica: v.Replica, Rev: rev, Birth: 1, Last: rev, Total: tlv.FromInt64(v.Value), Kind: tlv.ZCounter})
+		s.Contributions = append(s.Contributions, tlv.Contribution{Replica: v.Replica, Rev: rev, Birth: 1, Last: rev,
+			Total: tlv.FromInt64(v.Value), Kind: tlv.ZCounter})
 	}
 	return s, err
 }

@@ -16,10 +16,10 @@ import (
 func ParsePeer(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil || host == "" {
-		return "", fmt.Errorf("peer '%s' is not host:port", cString([]byte(s), shown))
+		return "", fmt.Errorf("peer '%s' is not host:port", beginning([]byte(s), shown))
 	}
 	if n, ok := ParseInt([]byte(port)); !ok || n < 1 || n > 65535 {
-		return "", fmt.Errorf("peer '%s' has no port from 1 to 65535", cString([]byte(s), shown))
+		return "", fmt.Errorf("peer '%s' has no port from 1 to 65535", beginning([]byte(s), shown))
 	}
 	return s, nil
 }
@@ -113,10 +113,10 @@ func cForget(c *Context, args [][]byte) {
 	n, ok := parseHexID(args[1])
 	id := tlv.ReplicaID(n)
 	if !ok || id == 0 {
-		c.Out.Error(fmt.Sprintf("ERR CFORGET: '%s' is not a replica ID of 16 hexadecimal digits", cString(args[1], shown)))
+		c.Out.Error(fmt.Sprintf("ERR CFORGET: '%s' is not a replica ID of 16 hexadecimal digits", beginning(args[1], shown)))
 		return
 	}
-	c.apart(func() {
+	c.whenSettled(time.Time{}, func() {
 		keys, err := c.Server.Engine.Forget(id)
 		if err != nil {
 			c.failIn("CFORGET", err)
@@ -126,7 +126,7 @@ func cForget(c *Context, args [][]byte) {
 			c.Server.Replication.Forget(id)
 		}
 		c.Out.Int(keys)
-	})
+	}, c.unsettled)
 }
 
 var errRelative = errors.New("the directory must be an absolute path on the server's machine")
@@ -138,13 +138,13 @@ func cBackup(c *Context, args [][]byte) {
 		c.failIn("CBACKUP", errRelative)
 		return
 	}
-	c.apart(func() {
+	c.whenSettled(time.Time{}, func() {
 		if err := c.Server.Engine.Backup(dir); err != nil {
 			c.failIn("CBACKUP", err)
 			return
 		}
 		c.Out.OK()
-	})
+	}, c.unsettled)
 }
 
 // role answers as a master does, with the peers that pull from here as its replicas. The offsets are stamps.

@@ -230,7 +230,7 @@ func (p *peerParser) syntaxError() {
 func (p *peerParser) count(what string, arg []byte) int64 {
 	n, ok := ParseInt(arg)
 	if !ok || n < 0 {
-		p.fail("%s '%s' is not a number", what, cString(arg, shown))
+		p.fail("%s '%s' is not a number", what, beginning(arg, shown))
 	}
 	return n
 }
@@ -238,7 +238,7 @@ func (p *peerParser) count(what string, arg []byte) int64 {
 func (p *peerParser) hex(what string, arg []byte) uint64 {
 	n, ok := parseHexID(arg)
 	if !ok {
-		p.fail("%s '%s' is not 16 hexadecimal digits", what, cString(arg, shown))
+		p.fail("%s '%s' is not 16 hexadecimal digits", what, beginning(arg, shown))
 	}
 	return n
 }

@@ -29,6 +29,35 @@ func (c *Context) apart(run func()) {
 	c.Wait = &Wait{Until: time.Unix(0, 0), again: func(bool) { run() }}
 }
 
+// whenSettled runs what waits for the store to be sure of its replica ID, as apart does. A moment after the start it may not
+// be yet: to wait in the engine would hold up the end of the server. If there is no time for that, instead runs.
+func (c *Context) whenSettled(until time.Time, run, instead func()) {
+	c.wait(c.Server.Engine.Confirmed(), until, func(expired bool) {
+		switch {
+		case c.settled():
+			run()
+		case expired:
+			instead()
+		default:
+			c.whenSettled(until, run, instead)
+		}
+	})
+}
+
+func (c *Context) settled() bool {
+	select {
+	case <-c.Server.Engine.Confirmed():
+		return true
+	default:
+		return false
+	}
+}
+
+// unsettled is for those who cannot wait.
+func (c *Context) unsettled() {
+	c.Out.Error("ERR this replica has just started, and its peers have not confirmed it yet: try again")
+}
+
 // Resume goes on with the command that waits. It has its one reply then, or waits again.
 func (c *Context) Resume() {
 	w := c.Wait

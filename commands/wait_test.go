@@ -1,8 +1,12 @@
 package commands
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
 )
 
 func TestWaitIsOver(t *testing.T) {
@@ -32,4 +36,51 @@ func TestReplyModesOfACommandThatWaits(t *testing.T) {
 	} {
 		want(t, c, step[0], step[1])
 	}
+}
+
+// A store that awaits the word of its peers has what publishes, or speaks of what is published, wait; nothing else.
+func TestCommandsOfAStoreThatAwaitsItsPeers(t *testing.T) {
+	s := newServerWith(t, engine.Options{AwaitPeers: true})
+	n := new(fakeNode)
+	s.Replication = n
+	c := connect(t, s)
+	want(t, c, "INCR k", ":1|")
+	want(t, c, "GET k", "$1|1|")
+	n.ack(5)
+	want(t, c, "WAIT 1 1", ":0|")
+	var waiting []*Context
+	calls := [][]string{{"CTOKEN"}, {"CDUMP", "k"}, {"CMERGE", "m", string(tlv.AppendN(nil, tlv.N{{Replica: 1, Total: 5}}))},
+		{"CFORGET", "00000000000000aa"}, {"CBACKUP", t.TempDir() + "/copy"}, {"WAIT", "1", "0"}}
+	for _, args := range calls {
+		c := connect(t, s)
+		c.Run(words(args...))
+		c.Resume() // as if there were no patience
+		if c.Wait == nil {
+			t.Errorf("%q = %q; want it to wait", args, c.Out.Buf)
+		}
+		waiting = append(waiting, c)
+	}
+	hasty := connect(t, s)
+	hasty.Run(words("CTOKEN"))
+	hasty.Wait.Expired = true
+	hasty.Resume()
+	if got := string(hasty.Out.Buf); !strings.HasPrefix(got, "-ERR this replica has just started") {
+		t.Errorf("CTOKEN of one who cannot wait = %q; want an error", got)
+	}
+	if err := s.Engine.Confirm(); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range waiting {
+		for c.Wait != nil {
+			await(t, c)
+			c.Resume()
+		}
+		if _, err := c.Pipe.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if len(c.Out.Buf) == 0 || c.Out.Errors > 0 {
+			t.Errorf("%q = %q; want a reply", calls[i], c.Out.Buf)
+		}
+	}
+	want(t, c, "GET m", "$1|5|")
 }

@@ -34,6 +34,7 @@ type Pipeline struct {
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
+	ahead  ahead
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
 }
@@ -91,6 +92,9 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 		pos = max(pos, Position(p.e.journal.end.Load()))
 	}
 	p.pos, p.saw = 0, false
+	if p.ahead.to > 0 {
+		p.ahead = ahead{}
+	}
 	return pos, p.takeErr()
 }
 
@@ -161,9 +165,9 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		return nil, ErrClosed
 	}
 	for {
-		e := p.hint
+		e := p.expected(key)
 		p.hint = nil
-		if e == nil || e.key[0] != p.DB || e.key[1:] != string(key) {
+		if e == nil {
 			hash := p.e.hash(key)
 			if e = p.e.table.find(hash, p.DB, key); e == nil {
 				e, err := p.load(hash, key)
@@ -317,14 +321,22 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	p.e.show(e)
 }
 
-func (p *Pipeline) assign(e *entry, v int64, kind tlv.Kind) {
+func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.cancel(e)
 	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())
-	p.buf = appendAssign(p.buf, e.key, v, stamp, kind)
+	if v.IsText {
+		p.buf = appendText(p.buf, e.key, v.Text, stamp)
+		p.e.texts.Add(int64(len(v.Text)))
+	} else {
+		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, kind)
+	}
 	e.assign(v, stamp, kind)
 	p.e.show(e)
+	if v.IsText {
+		p.e.shrink(e.hash)
+	}
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {

@@ -47,7 +47,7 @@ func (e *Engine) Rename(entry tlv.VectorEntry) error {
 	late := !e.awaiting || e.history.diverged(entry, e.vector.Entry(e.id).Stamp)
 	if e.awaiting {
 		e.awaiting = false
-		close(e.confirmed)
+		defer close(e.confirmed) // who waits sees the new ID
 	}
 	old, id := e.id, randomID(e.options.random)
 	if late {
@@ -82,6 +82,7 @@ func (e *Engine) startOver(batch *pebble.Batch, old tlv.ReplicaID) error {
 func (e *Engine) rename(id tlv.ReplicaID, theirs map[*entry]disowned) {
 	old := e.id
 	e.id = id
+	e.lastCut.Store(0) // of the old ID
 	e.former = append(slices.Clone(e.former), old)
 	e.history.rename(id, e.options.random)
 	for _, en := range e.table.all() {
@@ -281,6 +282,10 @@ func (en *entry) rename(old tlv.ReplicaID) {
 	}
 	en.own = tlv.Contribution{}
 }
+
+// Confirmed is closed when the store awaits its peers no more: what it does and says then is under its own ID. Who calls Merge,
+// Dump, Forget, Backup, Seen or Written before is made to wait.
+func (e *Engine) Confirmed() <-chan struct{} { return e.confirmed }
 
 // awaitPeers waits until the peers have confirmed this store.
 func (e *Engine) awaitPeers() error {

@@ -240,6 +240,9 @@ func TestTransferClosesWhatIsGone(t *testing.T) {
 	if _, ok := c.Transfer(); !ok {
 		t.Fatalf("no transfer is under way")
 	}
+	if _, err := c.Snapshot(); !errors.Is(err, ErrHeld) {
+		t.Errorf("Snapshot in mid-transfer = %v; want %v", err, ErrHeld)
+	}
 	old, err := b.Batches(nil, 0, 1<<20)
 	if err != nil {
 		t.Fatalf("Batches = %v", err)
@@ -298,6 +301,9 @@ func TestRolledBackStoreTakesANewID(t *testing.T) {
 		t.Fatalf("Rename = %v, ID %x", err, a.ReplicaID())
 	}
 	a.shows("k", 1101)
+	if seen := a.Seen(); !a.Vector().Covers(seen) {
+		t.Errorf("%v of the new ID does not cover %v, with nothing pending", a.Vector(), seen)
+	}
 	a.pull(b)
 	a.shows("k", 1111)
 	b.pull(a)

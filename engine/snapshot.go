@@ -21,7 +21,8 @@ type Snapshot struct {
 	snap *pebble.Snapshot // nil: closed
 }
 
-// Snapshot takes one.
+// Snapshot takes one. ErrHeld: this store is itself in the middle of a state transfer, or needs one, or does not know yet
+// whether its history is true; what it has is not whole.
 func (e *Engine) Snapshot() (*Snapshot, error) {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -31,6 +32,9 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	defer e.scans.RUnlock()
 	if err := e.Failed(); err != nil {
 		return nil, err
+	}
+	if e.awaiting || e.transfer.Running || len(e.transfer.Replace) > 0 {
+		return nil, ErrHeld
 	}
 	s := &Snapshot{Vector: slices.Clone(e.vector), e: e, snap: e.db.NewSnapshot()}
 	for _, n := range e.count {

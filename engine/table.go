@@ -65,6 +65,11 @@ func (s *slots) put(e, deleted *entry) {
 	s.list[i].entry.Store(e)
 }
 
+// first gives what is in the first slot that a search looks at.
+func (s *slots) first(tag uint64) *entry {
+	return s.list[tag&uint64(len(s.list)-1)].entry.Load()
+}
+
 func (s *slots) find(tag uint64, db byte, key []byte) *entry {
 	mask := uint64(len(s.list) - 1)
 	for i := tag & mask; ; i = (i + 1) & mask {

@@ -118,7 +118,9 @@ func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
 		return "", nil, engine.PeerError(fmt.Sprintf("%s %d state transfers are under way here; ask again", codeBusy, maxSnapshots))
 	}
 	snap, err := n.engine.Snapshot()
-	if err != nil {
+	if errors.Is(err, engine.ErrHeld) {
+		return "", nil, engine.PeerError(codeBusy + " this replica is itself in the middle of a state transfer; ask again")
+	} else if err != nil {
 		return "", nil, fmt.Errorf("snapshot: %w", err)
 	}
 	n.mu.Lock()

@@ -98,6 +98,26 @@ func (s *scanner) short(in []byte) int {
 	return p
 }
 
+// shortKey gives the first argument after the name of a command as short reads it, nil if there is none, and the
+// command's length, 0 for one that short would not read.
+func shortKey(in []byte) (key []byte, n int) {
+	count, p := shortNumber(in, 0, '*')
+	if count > maxUnauthArgs || count == 0 {
+		return nil, 0
+	}
+	for i := range count {
+		size, from := shortNumber(in, p, '$')
+		p = from + size + 2
+		if from == 0 || p > len(in) {
+			return nil, 0
+		}
+		if i == 1 {
+			key = in[from : from+size]
+		}
+	}
+	return key, p
+}
+
 // begin reads the line with the number of arguments. The length it returns is that of an array that holds none.
 func (s *scanner) begin(in []byte, lim limits) (int, error) {
 	n, state := s.number(in)

@@ -29,6 +29,8 @@ type Session struct {
 	ctx     *commands.Context
 	scan    scanner
 	running [][]byte // command in progress, for the log of a crash
+	ahead   [][]byte // keys of the commands to come
+	oneKey  bool     // of which all were the same when last looked at
 }
 
 // Round is what one call of Feed did.
@@ -64,6 +66,7 @@ func (s *Session) Feed(in []byte) Round {
 	r := s.run(in, mark)
 	s.count(r)
 	s.scan.forget()
+	clear(s.ahead[:cap(s.ahead)])
 	pos, err := s.ctx.Pipe.Commit()
 	if err != nil {
 		// None of these commands may be acknowledged, not even those that only read: what they saw may be lost.
@@ -82,7 +85,10 @@ func (s *Session) run(in []byte, mark int) (r Round) {
 			return r
 		}
 	}
-	for {
+	for ahead := 0; ; ahead-- {
+		if ahead == 0 {
+			ahead = s.lookAhead(in[r.Consumed:])
+		}
 		lim := s.limits()
 		n, err := s.scan.next(in[r.Consumed:], lim)
 		switch {
@@ -124,6 +130,44 @@ func (s *Session) resume(r *Round) {
 	s.ctx.Resume()
 	s.running = nil
 	r.Close, r.Wait = s.ctx.Client.Close, s.ctx.Wait
+}
+
+// lookAhead tells the engine the keys of the commands that in begins with, as far as they are short, and returns for how
+// many commands that is enough, at least one. What it takes for a key need not be one.
+func (s *Session) lookAhead(in []byte) int {
+	far := engine.MaxAhead
+	if s.oneKey {
+		far = 2
+	}
+	n := s.keysAhead(in, far)
+	if s.oneKey && len(s.ahead) > 1 {
+		n = s.keysAhead(in, engine.MaxAhead)
+	}
+	s.oneKey = n > 1 && len(s.ahead) == 1
+	switch {
+	case s.oneKey:
+		return maxRoundCommands // those after them probably speak of it, too
+	case len(s.ahead) > 1:
+		s.ctx.Pipe.Expect(s.ahead)
+	}
+	return max(n, 1)
+}
+
+// keysAhead collects the keys of at most n short commands in s.ahead, one for all in a row that have the same, and returns
+// how many commands there were.
+func (s *Session) keysAhead(in []byte, n int) int {
+	s.ahead = s.ahead[:0]
+	for i := range n {
+		key, size := shortKey(in)
+		if size == 0 {
+			return i
+		}
+		in = in[size:]
+		if key != nil && (len(s.ahead) == 0 || !bytes.Equal(key, s.ahead[len(s.ahead)-1])) {
+			s.ahead = append(s.ahead, key)
+		}
+	}
+	return n
 }
 
 func (s *Session) limits() limits {

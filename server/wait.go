@@ -14,6 +14,11 @@ const maxAhead = 64 << 10
 // wait waits until the session's command can go on. No lock is held then, and no buffer but for what the client sends
 // meanwhile, which is kept for later: only who reads notices that the client has gone. An error ends the conversation.
 func (c *conn) wait(w *commands.Wait) error {
+	select {
+	case <-w.News:
+		return nil
+	default:
+	}
 	if w.Expired = w.Over(time.Now()); w.Expired {
 		return nil
 	}

@@ -304,3 +304,22 @@ func TestFeedWhileACommandWaits(t *testing.T) {
 		t.Errorf("Feed = %+v, %q; want the replies", r, got)
 	}
 }
+
+// Neither is it by a store whose peers will never confirm it.
+func TestEndOfServeOfAStoreThatAwaitsItsPeers(t *testing.T) {
+	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet(), AwaitPeers: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := serveNode(t, Options{Engine: e, Grace: time.Hour})
+	for _, call := range []string{"CTOKEN", "CDUMP k", "CMERGE k \"\"", "CFORGET 00000000000000aa", "CBACKUP /nowhere", "WAIT 1 0"} {
+		p := r.dial(t)
+		p.send("INCR k\r\n" + call + "\r\n")
+		p.want(":")
+	}
+	r.awaitBlocked(t, 6)
+	r.end(t)
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"testing"
-
-	"atomiccounter/tests/proxy"
 )
 
 // fill increments n keys of a name by one, in pipelines.
@@ -82,7 +80,7 @@ func TestChain(t *testing.T) {
 
 // transferCluster is two servers of which server 1 has been away for longer than the log of server 0 reaches back.
 func transferCluster(t *testing.T) *cluster {
-	c := newCluster(t, 2, mesh, "--repl-backlog", "1mb")
+	c := newCluster(t, 2, mesh, "--repl-backlog", "1mb", "--loglevel", "notice")
 	c.fill(0, "old", 5000)
 	c.sync()
 	c.cut(1)
@@ -118,6 +116,7 @@ func TestTransfer(t *testing.T) {
 	c.incr(0, 5)
 	c.checkTransferred(5)
 	c.checkTransfers(1)
+	c.waitLog(1, "the state of the peer is here", "keys=", "bytes=", "took=")
 }
 
 // checkTransfers: server 1 has fetched the state from server 0 so often.
@@ -132,24 +131,16 @@ func (c *cluster) checkTransfers(n int) {
 func TestTransferCut(t *testing.T) {
 	c := transferCluster(t)
 	l := c.link(1, 0)
-	before := l.Bytes(proxy.Reply)
 	l.Heal()
-	whole := func() int64 { return l.Bytes(proxy.Reply) - before }
-	l.Throttle(4 << 20)
-	const part = 1 << 20 // of about three
-	c.until("a part of the transfer", func() error {
-		if n := whole(); n < part {
-			return fmt.Errorf("%d bytes", n)
-		}
-		return nil
-	})
+	l.Throttle(3 << 17)
+	c.waitLog(1, "fetching the state", "keys=", "percent=", "bytes=", "keys_per_second=")
 	l.Cut()
 	c.kill(1)
 	c.incr(0, 5)
 	c.heal()
 	c.start(1)
 	c.checkTransferred(5)
-	t.Logf("%d bytes in all", whole())
+	c.waitLog(1, "goes on where it was")
 }
 
 // TestJoin: a server with an empty store joins two that have trimmed their logs, while they take writes.

@@ -17,6 +17,33 @@ func TestDifferential(t *testing.T) { compareStreams(t, *streams, "") }
 // TestDifferentialPassword has clients that are not authenticated, too.
 func TestDifferentialPassword(t *testing.T) { compareStreams(t, (*streams+3)/4, "secret") }
 
+// TestFixedStreams plays what random streams seldom say.
+func TestFixedStreams(t *testing.T) {
+	w := startTwins(t, "")
+	for name, stream := range fixedStreams {
+		if err := w.run(stream); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+var fixedStreams = map[string][]step{
+	"as many replies as commands, but not one for each": {
+		{commands: [][]string{{"CLIENT", "REPLY", "OFF"}, {"RESET"}, {"CONFIG", "GET", "*"}, {"INFO"}}},
+	},
+	"what RESET replies": {
+		{commands: [][]string{{"CLIENT", "REPLY", "SKIP"}, {"RESET"}, {"PING", "1"}}},
+		{commands: [][]string{{"CLIENT", "REPLY", "OFF"}, {"RESET"}, {"PING", "2"}}},
+		{commands: [][]string{{"CLIENT", "REPLY", "SKIP"}, {"CLIENT", "REPLY", "OFF"}, {"RESET"}, {"PING", "3"}}},
+		{commands: [][]string{{"CLIENT", "REPLY", "SKIP"}, {"CLIENT", "REPLY", "SKIP"}, {"RESET"}, {"PING", "4"}}},
+	},
+	"a refused value that is also a key, under a key that is too long": {
+		{commands: [][]string{{"SET", "a", "5"}}},
+		{commands: [][]string{{"GETSET", strings.Repeat("k", 65537), "a"}}},
+		{commands: [][]string{{"GET", "a"}}},
+	},
+}
+
 // maxFailures is how many streams are reported: one may hide another.
 const maxFailures = 4
 

@@ -50,11 +50,12 @@ func TestMerge(t *testing.T) {
 	c.kill(1)
 	c.start(1)
 	c.expect(1, "(nil)", "GET", "k")
-	c.ok(1, "CMERGE", "several", old, "keys", c.dumpOf(0, "k"))
+	c.ok(0, "INCRBY", "other", "9")
+	c.ok(1, "CMERGE", "several", old, "keys", c.dumpOf(0, "other"))
 	c.kill(1)
 	c.start(1)
 	c.expect(1, "5", "GET", "several")
-	c.expect(1, "98", "GET", "keys")
+	c.expect(1, "9", "GET", "keys")
 }
 
 // TestMergeReplicates: what one member has merged, its peers get, also those that come later.

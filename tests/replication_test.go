@@ -167,6 +167,9 @@ func (w *weather) rollBack() {
 	w.count("store rolled back")
 	w.clear()
 	w.doors[i].gate.Lock()
+	w.traffic.attempt("grow:0", 1)
+	w.ok(i, "INCR", "grow:0") // there is something that the copy lacks
+	w.traffic.acknowledge("grow:0", 1)
 	w.reach(i, (i+1)%3)
 	before := w.id(i)
 	w.doors[i].behind.Store(true)

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -112,8 +113,14 @@ func (g generator) command() []string {
 	if g.IntN(8) == 0 {
 		args[0] = strings.ToLower(args[0])
 	}
+	if fleeting(args) || g.password != "" && len(args) > maxUnauthArgs {
+		return g.command()
+	}
 	return args
 }
+
+// maxUnauthArgs is how many arguments a client that is not authenticated may send before it is disconnected.
+const maxUnauthArgs = 10
 
 // spoil makes one mistake.
 func (g generator) spoil(args []string) []string {
@@ -142,6 +149,19 @@ func dangerous(args []string) bool {
 	}
 	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
 		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
+}
+
+// fleeting commands make a key vanish while the stream runs, but not at the same moment on both servers.
+func fleeting(args []string) bool {
+	for i := 1; i+1 < len(args); i++ {
+		seconds := i == 1 && oneOf(args[0], "EXPIRE", "SETEX") || i > 1 && oneOf(args[0], "SET", "GETEX") && oneOf(args[i], "EX")
+		millis := i == 1 && oneOf(args[0], "PEXPIRE", "PSETEX") || i > 1 && oneOf(args[0], "SET", "GETEX") && oneOf(args[i], "PX")
+		n, err := strconv.ParseInt(args[i+1], 10, 64)
+		if err == nil && n > 0 && (seconds && n < 100 || millis && n < 100_000) {
+			return true
+		}
+	}
+	return false
 }
 
 func oneOf(s string, list ...string) bool {
@@ -252,3 +272,16 @@ func (g generator) expiry() []string {
 
 // oneLine picks a command that is written with spaces.
 func (g generator) oneLine(lines ...string) []string { return strings.Split(g.pick(lines...), " ") }
+
+func TestStreamsKeepWithinBounds(t *testing.T) {
+	g := generator{rand.New(rand.NewPCG(1, 1)), "secret"}
+	for range 100_000 {
+		args := g.command()
+		if fleeting(args) {
+			t.Fatalf("the grammar made %s, after which the servers differ for a moment", quote(args))
+		}
+		if len(args) > maxUnauthArgs {
+			t.Fatalf("the grammar made %s, after which a client is disconnected", quote(args))
+		}
+	}
+}

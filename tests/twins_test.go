@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,7 +176,7 @@ func (w *twins) exchange(client int, burst [][]string, inline bool) error {
 	if err != nil {
 		return err
 	}
-	if len(redis) != len(burst) || len(ours) != len(burst) {
+	if slices.ContainsFunc(burst, setsReplies) || len(redis) != len(burst) || len(ours) != len(burst) {
 		return w.compareCut(client, burst, redis, ours)
 	}
 	for i, args := range burst {
@@ -186,7 +187,8 @@ func (w *twins) exchange(client int, burst [][]string, inline bool) error {
 	return nil
 }
 
-// compareCut compares a burst in which CLIENT REPLY left replies out: nobody can tell which is whose.
+// compareCut compares a burst in which CLIENT REPLY may have left replies out: nobody can tell which is whose, not even if
+// they are as many as the commands, for encode adds one.
 func (w *twins) compareCut(client int, burst [][]string, redis, ours []reply) error {
 	same := len(redis) == len(ours)
 	for i := 0; same && i < len(redis); i++ {
@@ -238,7 +240,7 @@ func encode(commands [][]string, inline bool) []byte {
 	var b []byte
 	off := false
 	for _, args := range commands {
-		off = off || len(args) > 1 && oneOf(args[0], "client") && oneOf(args[1], "reply")
+		off = off || setsReplies(args)
 		if inline {
 			b = append(append(b, strings.Join(args, " ")...), "\r\n"...)
 		} else {
@@ -249,6 +251,11 @@ func encode(commands [][]string, inline bool) []byte {
 		b = appendCommand(b, "CLIENT", "REPLY", "ON")
 	}
 	return b
+}
+
+// setsReplies: it may turn replies off or on.
+func setsReplies(args []string) bool {
+	return len(args) > 1 && oneOf(args[0], "client") && oneOf(args[1], "reply")
 }
 
 func (c *conn) readUntil(end string) (all []reply, err error) {
