@@ -149,9 +149,15 @@ func (c *Context) keyInfo(info engine.Info) {
 	out := &c.Out
 	out.Map(5)
 	out.BulkString("kind")
-	out.BulkString(info.Kind.String())
-	out.BulkString("value")
-	out.Int(info.Value)
+	if info.Text != nil {
+		out.BulkString("text")
+		out.BulkString("value")
+		out.BulkString(*info.Text)
+	} else {
+		out.BulkString(info.Kind.String())
+		out.BulkString("value")
+		out.Int(info.Value)
+	}
 	out.BulkString("expire-at-ms")
 	out.orNull(info.ExpireAt, info.ExpireAt != 0)
 	out.BulkString("loaded-at-ms")
@@ -194,9 +200,12 @@ func (r *Reply) contribution(p *engine.ContributionInfo, heard int64) {
 	r.BulkString("net")
 	r.BulkString(p.Net)
 	r.BulkString("assigned")
-	if p.Assigned != nil {
+	switch {
+	case p.Assigned != nil:
 		r.Int(*p.Assigned)
-	} else {
+	case p.Text != nil:
+		r.BulkString(*p.Text)
+	default:
 		r.Null()
 	}
 	r.BulkString("expire-at-ms")

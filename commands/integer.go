@@ -1,35 +1,14 @@
 package commands
 
-import "math"
+import (
+	"math"
+
+	"atomiccounter/engine"
+)
 
 // ParseInt reads a decimal int64 as strictly as Redis: one way to write each number, so that what is read back is what was
 // written. No plus sign, no leading zero, no minus zero, no space, not empty.
-func ParseInt(b []byte) (int64, bool) {
-	digits, negative := b, false
-	if len(b) > 0 && b[0] == '-' {
-		digits, negative = b[1:], true
-	}
-	if len(digits) == 1 && digits[0] == '0' && !negative {
-		return 0, true
-	}
-	if len(digits) == 0 || len(digits) > 19 || digits[0] == '0' {
-		return 0, false
-	}
-	var n uint64 // 19 digits do not wrap
-	for _, d := range digits {
-		if d < '0' || d > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(d-'0')
-	}
-	switch {
-	case negative && n <= -math.MinInt64:
-		return -int64(n), true
-	case !negative && n <= math.MaxInt64:
-		return int64(n), true
-	}
-	return 0, false
-}
+func ParseInt(b []byte) (int64, bool) { return engine.ParseInteger(b) }
 
 // integer reads an argument; false: it is none, and the reply is written.
 func (c *Context) integer(arg []byte) (int64, bool) {

@@ -37,15 +37,23 @@ func typeOf(c *Context, args [][]byte) {
 	}
 }
 
+// embedded is how long a string Redis keeps in one piece with its head.
+const embedded = 44
+
+// objectEncoding says what Redis would have for the value if it was just set.
 func objectEncoding(c *Context, args [][]byte) {
-	ok, err := c.Pipe.Exists(args[2])
+	v, err := c.Pipe.Value(args[2])
 	switch {
 	case err != nil:
 		c.fail(err)
-	case ok:
-		c.Out.BulkString("int")
-	default:
+	case !v.OK:
 		c.Out.Null()
+	case !v.IsText:
+		c.Out.BulkString("int")
+	case len(v.Text) <= embedded:
+		c.Out.BulkString("embstr")
+	default:
+		c.Out.BulkString("raw")
 	}
 }
 

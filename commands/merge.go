@@ -73,6 +73,8 @@ func (c *Context) dump(key []byte, plain bool) {
 		c.fail(err)
 	case !ok:
 		c.Out.Null()
+	case plain && s.View().IsText:
+		c.Out.Error("ERR CDUMP: the key holds a text, and RDX has only counters")
 	case plain:
 		c.Out.Bulk(plainDump(&s))
 	default:

@@ -1,14 +1,10 @@
 package commands
 
-import (
-	"strconv"
-
-	"atomiccounter/engine"
-)
+import "atomiccounter/engine"
 
 func get(c *Context, args [][]byte) {
-	v, ok, err := c.Pipe.Get(args[1])
-	c.valueOr(engine.Value{Int: v, OK: ok}, err)
+	v, err := c.Pipe.Value(args[1])
+	c.valueOr(v, err)
 }
 
 func (c *Context) valueOr(v engine.Value, err error) {
@@ -21,9 +17,12 @@ func (c *Context) valueOr(v engine.Value, err error) {
 
 // value replies with what a key shows.
 func (c *Context) value(v engine.Value) {
-	if v.OK {
+	switch {
+	case v.IsText:
+		c.Out.BulkString(v.Text)
+	case v.OK:
 		c.Out.BulkInt(v.Int)
-	} else {
+	default:
 		c.Out.Null()
 	}
 }
@@ -72,11 +71,7 @@ func parseSet(options [][]byte) (call setCall, ok bool) {
 
 // set is the shared body of SET, SETEX and PSETEX.
 func (c *Context) set(key, value []byte, o engine.SetOptions) {
-	v, ok := c.integer(value)
-	if !ok {
-		return
-	}
-	r, err := c.Pipe.Set(key, v, o)
+	r, err := c.Pipe.Put(key, engine.ParseValue(value), o)
 	switch {
 	case err != nil:
 		c.fail(err)
@@ -90,11 +85,7 @@ func (c *Context) set(key, value []byte, o engine.SetOptions) {
 }
 
 func setNX(c *Context, args [][]byte) {
-	v, ok := c.integer(args[2])
-	if !ok {
-		return
-	}
-	r, err := c.Pipe.Set(args[1], v, engine.SetOptions{NX: true})
+	r, err := c.Pipe.Put(args[1], engine.ParseValue(args[2]), engine.SetOptions{NX: true})
 	if err != nil {
 		c.fail(err)
 		return
@@ -129,7 +120,7 @@ func getEX(c *Context, args [][]byte) {
 		return
 	}
 	if e.given() {
-		if _, ok, err := c.Pipe.Get(args[1]); err != nil || !ok { // in Redis a missing key comes before a wrong time
+		if v, err := c.Pipe.Value(args[1]); err != nil || !v.OK { // in Redis a missing key comes before a wrong time
 			c.valueOr(engine.Value{}, err)
 			return
 		}
@@ -162,6 +153,15 @@ func mGet(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	defer clear(values) // texts may be long
+	size := int64(0)
+	for _, v := range values {
+		size += int64(len(v.Text))
+	}
+	if size > c.Server.Config.ProtoMaxBulk() { // one key may be named a million times
+		c.Out.Error("ERR the values exceed the maximum allowed size (proto-max-bulk-len)")
+		return
+	}
 	c.Out.Array(len(values))
 	for _, v := range values {
 		c.value(v)
@@ -186,13 +186,9 @@ func (c *Context) setAll(args [][]byte, nx bool) (done, ok bool) {
 		c.wrongArity(c.table.lookup(args[0]))
 		return false, false
 	}
-	keys, values := make([][]byte, 0, len(args)/2), make([]int64, 0, len(args)/2)
+	keys, values := make([][]byte, 0, len(args)/2), make([]engine.Value, 0, len(args)/2)
 	for i := 1; i < len(args); i += 2 {
-		v, ok := c.integer(args[i+1])
-		if !ok {
-			return false, false
-		}
-		keys, values = append(keys, args[i]), append(values, v)
+		keys, values = append(keys, args[i]), append(values, engine.ParseValue(args[i+1]))
 	}
 	done, err := c.Pipe.MSet(keys, values, nx)
 	if err != nil {
@@ -202,14 +198,10 @@ func (c *Context) setAll(args [][]byte, nx bool) (done, ok bool) {
 }
 
 func strLen(c *Context, args [][]byte) {
-	v, ok, err := c.Pipe.Get(args[1])
-	switch {
-	case err != nil:
+	v, err := c.Pipe.Value(args[1])
+	if err != nil {
 		c.fail(err)
-	case ok:
-		var b [20]byte
-		c.Out.Int(int64(len(strconv.AppendInt(b[:0], v, 10))))
-	default:
-		c.Out.Int(0)
+		return
 	}
+	c.Out.Int(int64(v.Len()))
 }

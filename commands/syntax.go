@@ -8,7 +8,8 @@ import "strings"
 //	key_value(key value)...
 //
 // A word in capitals is a token, alone or before its value; [] is optional, () a block, | a choice, and ... repeats. The
-// name of a choice or of a block stands before = or (. The type of a value follows from its name (argTypes).
+// name of a choice or of a block stands before = or (. The type of a value follows from its name (argTypes), or stands behind it
+// after a #.
 type Arg struct {
 	Name, Type, Token  string
 	Optional, Multiple bool
@@ -21,6 +22,7 @@ var argTypes = map[string]string{
 	"pattern": "pattern", "unix-time-seconds": "unix-time", "unix-time-milliseconds": "unix-time",
 	"seconds": "integer", "milliseconds": "integer", "increment": "integer", "decrement": "integer", "lower": "integer",
 	"upper": "integer", "count": "integer", "cursor": "integer", "index": "integer", "index1": "integer", "index2": "integer",
+	"offset": "integer", "start": "integer", "end": "integer", "key1": "key", "key2": "key",
 	"db": "integer", "destination-db": "integer", "protover": "integer", "client-id": "integer",
 	"numreplicas": "integer", "timeout": "integer", "version": "integer", "bytes": "integer",
 }
@@ -109,7 +111,10 @@ func (p *syntaxParser) choices() []Arg {
 }
 
 func (p *syntaxParser) plain(a *Arg) {
-	a.Type = argTypes[a.Name]
+	name, kind, typed := strings.Cut(a.Name, "#")
+	if a.Name, a.Type = name, kind; !typed {
+		a.Type = argTypes[name]
+	}
 	switch a.Type {
 	case "":
 		a.Type = "string"

@@ -7,6 +7,7 @@ var (
 	updateKey = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW access update"}
 	retimeKey = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW update"}
 	writeKey  = KeySpec{First: 1, Last: 1, Step: 1, Access: "OW update"}
+	growKey   = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW insert"}
 	insertKey = KeySpec{First: 1, Last: 1, Step: 1, Access: "OW insert"}
 	takeKey   = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW access delete"}
 	setKey    = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW access update variable_flags"}
@@ -22,6 +23,7 @@ const (
 	forAdmins = Admin | NoScript | Loading | Stale
 
 	constant  = "O(1)"
+	ofLength  = "O(N) where N is the length of the value"
 	perKey    = "O(N) where N is the number of keys"
 	perClient = "O(N) where N is the number of clients"
 	perRow    = "O(N) where N is the number of commands"
@@ -69,41 +71,57 @@ var table = []Command{
 	// Values.
 	{Name: "get", Arity: 2, Flags: ReadOnly | Fast, Categories: String, Keys: readKey, Run: get,
 		Group: "string", Since: "1.0.0", Complexity: constant, Args: "key",
-		Summary: "Returns the value of a counter."},
+		Summary: "Returns the value of a key."},
 	{Name: "set", Arity: -3, Flags: Write | DenyOOM, Categories: String, Keys: setKey, Run: set,
 		Group: "string", Since: "1.0.0", Complexity: constant,
 		Args:    "key value [condition=NX|XX] [GET] [expiration=" + expiration + "|KEEPTTL]",
-		Summary: "Makes an integer the value of a counter, in place of all that is observed."},
+		Summary: "Makes a string the value of a key, in place of all that is observed; an integer can be added to."},
 	{Name: "setnx", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: String, Keys: insertKey, Run: setNX,
 		Group: "string", Since: "1.0.0", Complexity: constant, Args: "key value",
-		Summary: "Sets a counter that does not exist."},
+		Summary: "Sets a key that does not exist."},
 	{Name: "setex", Arity: 4, Flags: Write | DenyOOM, Categories: String, Keys: writeKey, Run: setEX,
 		Group: "string", Since: "2.0.0", Complexity: constant, Args: "key seconds value",
-		Summary: "Sets a counter that expires after some seconds."},
+		Summary: "Sets a key that expires after some seconds."},
 	{Name: "psetex", Arity: 4, Flags: Write | DenyOOM, Categories: String, Keys: writeKey, Run: pSetEX,
 		Group: "string", Since: "2.6.0", Complexity: constant, Args: "key milliseconds value",
-		Summary: "Sets a counter that expires after some milliseconds."},
+		Summary: "Sets a key that expires after some milliseconds."},
 	{Name: "getset", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: String, Keys: updateKey, Run: getSet,
 		Group: "string", Since: "1.0.0", Complexity: constant, Args: "key value",
-		Summary: "Sets a counter and returns exactly what that took away."},
+		Summary: "Sets a key and returns exactly what that took away."},
 	{Name: "getdel", Arity: 2, Flags: Write | Fast, Categories: String, Keys: takeKey, Run: getDel,
 		Group: "string", Since: "6.2.0", Complexity: constant, Args: "key",
-		Summary: "Deletes a counter and returns exactly what that took away: a harvest without loss."},
+		Summary: "Deletes a key and returns exactly what that took away: a harvest without loss."},
 	{Name: "getex", Arity: -2, Flags: Write | Fast, Categories: String, Keys: updateKey, Run: getEX,
 		Group: "string", Since: "6.2.0", Complexity: constant, Args: "key [expiration=" + expiration + "|PERSIST]",
-		Summary: "Returns the value of a counter and changes its expiry."},
+		Summary: "Returns the value of a key and changes its expiry."},
 	{Name: "mget", Arity: -2, Flags: ReadOnly | Fast, Categories: String, Keys: allKeys("RO access"), Run: mGet,
 		Group: "string", Since: "1.0.0", Complexity: perKey, Args: "key...", Tips: shards,
-		Summary: "Returns the values of several counters at one moment."},
+		Summary: "Returns the values of several keys at one moment."},
 	{Name: "mset", Arity: -3, Flags: Write | DenyOOM, Categories: String, Keys: pairs("OW update"), Run: mSet,
 		Group: "string", Since: "1.0.1", Complexity: perKey, Args: "key_value(key value)...",
-		Tips: shards + " response_policy:all_succeeded", Summary: "Sets several counters at once."},
+		Tips: shards + " response_policy:all_succeeded", Summary: "Sets several keys at once."},
 	{Name: "msetnx", Arity: -3, Flags: Write | DenyOOM, Categories: String, Keys: pairs("OW insert"), Run: mSetNX,
 		Group: "string", Since: "1.0.1", Complexity: perKey, Args: "key_value(key value)...",
-		Tips: shards + " response_policy:agg_min", Summary: "Sets several counters at once if none of them exists."},
+		Tips: shards + " response_policy:agg_min", Summary: "Sets several keys at once if none of them exists."},
 	{Name: "strlen", Arity: 2, Flags: ReadOnly | Fast, Categories: String, Keys: lookAtKey, Run: strLen,
 		Group: "string", Since: "2.2.0", Complexity: constant, Args: "key",
-		Summary: "Returns how many characters the value of a counter has in decimal."},
+		Summary: "Returns the length of a value in bytes."},
+
+	{Name: "append", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: String, Keys: growKey, Run: appendTo,
+		Group: "string", Since: "2.0.0", Complexity: ofLength, Args: "key value",
+		Summary: "Appends a string to a value, which is empty where there is none; replies the length."},
+	{Name: "setrange", Arity: 4, Flags: Write | DenyOOM, Categories: String, Keys: retimeKey, Run: setRange,
+		Group: "string", Since: "2.2.0", Complexity: ofLength, Args: "key offset value",
+		Summary: "Overwrites a part of a value; replies the length."},
+	{Name: "getrange", Arity: 4, Flags: ReadOnly, Categories: String, Keys: readKey, Run: getRange,
+		Group: "string", Since: "2.4.0", Complexity: ofLength, Args: "key start end",
+		Summary: "Returns a part of a value."},
+	{Name: "substr", Arity: 4, Flags: ReadOnly, Categories: String, Keys: readKey, Run: getRange,
+		Group: "string", Since: "1.0.0", Complexity: ofLength, Args: "key start end",
+		Summary: "Returns a part of a value, as GETRANGE does."},
+	{Name: "incrbyfloat", Arity: 3, Flags: Write | DenyOOM | Fast, Categories: String, Keys: updateKey, Run: incrByFloat,
+		Group: "string", Since: "2.6.0", Complexity: constant, Args: "key increment#double",
+		Summary: "Reads a number, adds to it and sets the sum: unlike INCRBY, of concurrent ones the last wins."},
 
 	// Keys.
 	{Name: "del", Arity: -2, Flags: Write, Categories: Keyspace, Keys: allKeys("RM delete"), Run: del,
@@ -120,7 +138,7 @@ var table = []Command{
 		Summary: "Counts which of the keys exist, and brings them into memory."},
 	{Name: "type", Arity: 2, Flags: ReadOnly | Fast, Categories: Keyspace, Keys: lookAtKey, Run: typeOf,
 		Group: "generic", Since: "1.0.0", Complexity: constant, Args: "key",
-		Summary: "Says string for a counter, none where there is none."},
+		Summary: "Says string for a key, none where there is none."},
 	{Name: "keys", Arity: 2, Flags: ReadOnly, Categories: Keyspace | Dangerous, Run: keys,
 		Group: "generic", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the database", Args: "pattern",
 		Tips: "request_policy:all_shards nondeterministic_output_order", Summary: "Lists all keys that match a pattern."},
@@ -269,7 +287,7 @@ var objectCommands = []Command{
 	{Name: "encoding", Arity: 3, Flags: ReadOnly, Categories: Keyspace, Run: objectEncoding,
 		Keys:  KeySpec{First: 2, Last: 2, Step: 1, Access: "RO"},
 		Group: "generic", Since: "2.2.3", Complexity: constant, Args: "key", Tips: "nondeterministic_output",
-		Summary: "Says int for a counter."},
+		Summary: "Says int for an integer, embstr for a short text, raw for a longer one."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Categories: Keyspace, Run: help,
 		Group: "generic", Since: "6.2.0", Complexity: constant, Summary: helpSummary},
 }

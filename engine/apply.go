@@ -238,6 +238,9 @@ func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) 
 	}
 	for i := range list {
 		e.tell(&list[i])
+		if list[i].all.Texts() > 0 {
+			e.shrink(list[i].hash)
+		}
 	}
 	e.loads.Unlock()
 	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
@@ -296,12 +299,13 @@ func (e *Engine) tell(a *arrival) {
 		en.foreign = &foreign{}
 	}
 	en.foreign.incoming = &a.all
-	en.books = a.after
+	en.setBooks(a.after)
 	if a.whole {
 		en.foreign.other = tlv.State{}
 		e.takeIn(en)
 		return
 	}
+	e.table.weigh(en)
 	if len(e.transfer.Replace) > 0 { // incoming does not have all that is in other
 		e.replaceForked(&en.foreign.other)
 		e.takeIn(en)

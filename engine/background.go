@@ -133,7 +133,7 @@ func (p *Pipeline) sweep(d due, now int64) error {
 		p.e.expired.Add(1)
 		return nil
 	}
-	if en.books.index == d.at {
+	if en.index == d.at {
 		return nil // already cancelled; the flush removes it
 	}
 	p.pause()
@@ -149,7 +149,7 @@ func (e *Engine) unindex(d due) error {
 	}
 	if en := e.table.find(e.hash([]byte(d.key[1:])), d.key[0], []byte(d.key[1:])); en != nil {
 		en.mu.RLock()
-		current := en.books.index == d.at
+		current := en.index == d.at
 		en.mu.RUnlock()
 		if current {
 			return nil

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -246,7 +247,7 @@ func TestAtomicMSet(t *testing.T) {
 			order := [][]byte{keys[i%3], keys[(i+1+i/3%2)%3], keys[(i+2-i/3%2)%3]}
 			for round := range int64(150) {
 				v := int64(i)<<32 | round
-				if _, err := p.MSet(order, []int64{v, v, v}, false); err != nil {
+				if _, err := p.MSet(order, []Value{IntValue(v), IntValue(v), IntValue(v)}, false); err != nil {
 					t.Errorf("MSet = %v", err)
 				}
 				got, err := p.MGet(keys, nil)
@@ -407,7 +408,7 @@ func TestManyKeysInSmallCache(t *testing.T) {
 		keys = append(keys, fmt.Appendf(nil, "k%d", i))
 	}
 	for range 3 {
-		if _, err := p.MSet(keys, make([]int64, len(keys)), false); err != nil {
+		if _, err := p.MSet(keys, slices.Repeat([]Value{IntValue(0)}, len(keys)), false); err != nil {
 			t.Fatalf("MSet = %v", err)
 		}
 		values, err := p.MGet(keys, nil)

@@ -29,6 +29,17 @@
 // counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
 // entries in the cache when their update period is over.
 //
+// # Texts
+//
+// A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a
+// text. Of assigned values that nobody has cancelled the last shows, by birth and replica; if that is a text it shows alone, and
+// Incr gives ErrNotInteger. That goes by what is stored: a text of another replica is taken in at once, update period
+// or not. What others added before they knew of it stays in their contributions, and shows when the text is cancelled and they
+// are not. Edit reads and sets at one moment of one replica; of concurrent ones the last wins.
+//
+// The journal has a text once for each SET. Its bytes count into the cache, and into what one flush may write
+// (maxTexts), so that batches stay of a size that peers take.
+//
 // # Directory
 //
 //	FORMAT    "atomiccounter 2\n": the version of all that follows
@@ -197,6 +208,7 @@ type Engine struct {
 	cutStamp atomic.Uint64 // of the batch of the generation before
 	flushed  atomic.Uint64 // last generation that is in the database
 	lastCut  atomic.Uint64 // stamp of the last batch that was not empty
+	texts    atomic.Int64  // bytes of texts assigned in the present generation
 
 	commitMu   sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
 	batchSize  int                     // bytes of the last flush; under commitMu
@@ -289,7 +301,7 @@ func (c *hlc) pass(s tlv.Stamp) {
 func (e *Engine) show(en *entry) {
 	v := en.view(e.id)
 	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
-	en.sum = v.Sum
+	en.text = v.IsText
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
 	if !v.Exists {
@@ -297,7 +309,7 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if v.Exists && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
@@ -305,6 +317,7 @@ func (e *Engine) show(en *entry) {
 	db := en.key[0]
 	adjust(&e.keys[db], &en.counted, v.Exists)
 	adjust(&e.expires[db], &en.countedEx, v.Exists && v.Expiry.At != 0)
+	e.table.weigh(en)
 }
 
 func adjust(n *atomic.Int64, was *bool, is bool) {

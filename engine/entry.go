@@ -31,22 +31,25 @@ type entry struct {
 	hash  uint64
 
 	// All below: read under mu, written under mu exclusively.
-	gone      bool          // no longer in the table
-	exists    bool          // what the key shows, before its expiry is asked
-	counted   bool          // in the visible count of keys
-	countedEx bool          // in the visible count of keys with an expiry
-	natural   bool          // the kind that it shows
-	listed    bool          // among Engine.staleKeys
-	flightOwn bool          // the operand of generation flight has the own contribution
+	gone      bool // no longer in the table
+	exists    bool // what the key shows, before its expiry is asked
+	counted   bool // in the visible count of keys
+	countedEx bool // in the visible count of keys with an expiry
+	natural   bool // the kind that it shows
+	text      bool // what it shows is a text, which view finds; value is that of what the text hides
+	listed    bool // among Engine.staleKeys
+	flightOwn bool // the operand of generation flight has the own contribution
+	stored    bool // books, with storedEx and index
+	storedEx  bool
+	weight    uint32        // bytes of texts, as the table counts them; written under the shard's mu too
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled
-	sum       tlv.Int128    // true sum at that time; value is its clamp
 	refreshed int64         // ms; when the foreign part was last brought up to date
 
 	// As stored, or as it will be once the flush in progress is committed.
 	own     tlv.Contribution // Replica 0: none
 	foreign *foreign         // nil: no other replica ever had a part
-	books   books            // of the stored state
+	index   int64            // books
 
 	pend   *pending // of generation gen; nil if that is 0
 	gen    uint64   // 0: nothing pending
@@ -81,8 +84,10 @@ type pending struct {
 	add      bool // with an increment or a SET
 	reborn   bool // under a new birth
 	hasValue bool
+	isText   bool
 	kind     tlv.Kind
 	assigned int64
+	text     string
 	birth    tlv.Stamp
 	delta    tlv.Int128
 	expiry   tlv.Expiry
@@ -95,11 +100,17 @@ func (e *entry) is(db byte, key []byte) bool { return e.key[0] == db && e.key[1:
 const entrySize = 320 + 40 // bytes of memory per entry, the table's share included
 
 func (e *entry) size() int64 {
-	if len(e.key) <= shortKey {
-		return entrySize
+	n := entrySize + int64(e.weight)
+	if len(e.key) > shortKey {
+		n += int64(len(e.key))
 	}
-	return entrySize + int64(len(e.key))
+	return n
 }
+
+// books are those of the stored state.
+func (e *entry) books() books { return books{e.stored, e.storedEx, e.index} }
+
+func (e *entry) setBooks(b books) { e.stored, e.storedEx, e.index = b.exists, b.expires, b.index }
 
 func (e *entry) due(now int64) bool {
 	at := e.expire.Load()
@@ -127,6 +138,14 @@ func (e *entry) addFast(n int64) (int64, bool) {
 	}
 }
 
+// sum is the true sum, of which value is the clamp: only at the ends there is a difference. The caller has settled.
+func (e *entry) sum(id tlv.ReplicaID) tlv.Int128 {
+	if v := e.value.Load(); v > math.MinInt64 && v < math.MaxInt64 {
+		return tlv.FromInt64(v)
+	}
+	return e.view(id).Sum
+}
+
 // settle moves what increments added on the short way into the books. A wide sum has no short way.
 func (e *entry) settle() {
 	v := e.value.Load()
@@ -134,7 +153,6 @@ func (e *entry) settle() {
 		return
 	}
 	d := tlv.FromInt64(v).Sub(tlv.FromInt64(e.anchor))
-	e.sum = e.sum.Add(d)
 	e.pend.delta = e.pend.delta.Add(d) // there is one: only in its generation is there a short way
 	e.anchor = v
 }
@@ -184,6 +202,7 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 		c = e.own
 		if mutation == rebirth && p.add && e.cutOwn() >= c.Birth {
 			c.Total, c.Birth, c.HasValue, c.Assigned = c.Total.Sub(e.foreign.other.Reset(id).Base), p.birth, false, 0
+			c.IsText, c.Text = false, ""
 		}
 		p.carryOn(&c, rev)
 		return c, true
@@ -193,6 +212,7 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 	case p.add:
 		c.Birth, c.Last, c.Total = p.birth, rev, p.delta
 		c.HasValue, c.Assigned, c.Expiry = p.hasValue, p.assigned, p.expiry
+		c.IsText, c.Text = p.isText, p.text
 	case p.expiry.Stamp != 0:
 		c.Birth, c.Expiry = p.expiry.Stamp, p.expiry
 	default:
@@ -254,6 +274,7 @@ func viewOwn(c *tlv.Contribution, any bool) tlv.View {
 	v.Exists, v.Kind, v.Sum = true, c.Kind, c.Total
 	if c.HasValue {
 		v.Sum = v.Sum.Add(tlv.FromInt64(c.Assigned))
+		v.IsText, v.Text = c.IsText, c.Text
 	}
 	return v
 }
@@ -280,7 +301,7 @@ func (e *entry) ahead(id tlv.ReplicaID) tlv.View {
 
 // differs says whether a view of an existing key differs from what it shows in more than the value.
 func (e *entry) differs(v *tlv.View) bool {
-	return v.Expiry.At != e.expire.Load() || v.Owner != e.owner || (v.Kind == tlv.Natural) != e.natural
+	return v.Expiry.At != e.expire.Load() || v.Owner != e.owner || (v.Kind == tlv.Natural) != e.natural || v.IsText != e.text
 }
 
 // observed says what a cancel of everything takes away now: resets for the others' open contributions, and whether
@@ -310,8 +331,7 @@ func (e *entry) add(n int64, stamp tlv.Stamp, kind tlv.Kind) {
 		p.birth, p.kind = stamp, kind
 	}
 	p.touch, p.add = true, true
-	d := tlv.FromInt64(n)
-	p.delta, e.sum = p.delta.Add(d), e.sum.Add(d)
+	p.delta = p.delta.Add(tlv.FromInt64(n))
 }
 
 func (e *entry) cancel(own bool, resets []tlv.Reset) {
@@ -330,9 +350,9 @@ func joinReset(list *[]tlv.Reset, r tlv.Reset) {
 	*list = s.Resets
 }
 
-func (e *entry) assign(v int64, stamp tlv.Stamp, kind tlv.Kind) {
+func (e *entry) assign(v Value, stamp tlv.Stamp, kind tlv.Kind) {
 	*e.pend = pending{touch: true, add: true, reborn: true, hasValue: true, kind: kind,
-		assigned: v, birth: stamp, resets: e.pend.resets}
+		assigned: v.Int, isText: v.IsText, text: v.Text, birth: stamp, resets: e.pend.resets}
 }
 
 func (e *entry) expireAt(stamp tlv.Stamp, at int64) {

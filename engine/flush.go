@@ -89,6 +89,7 @@ func (e *Engine) flush(step flushStep) error {
 	}
 	stamp := e.clock.next(e.Now())
 	e.dirtied.Store(false)
+	e.texts.Store(0)
 	n := e.table.cut()
 	gen := e.gen.Load()
 	e.cutStamp.Store(uint64(stamp))
@@ -204,6 +205,7 @@ func (w *deltaWriter) write(en *entry) error {
 		if en.incoming() == nil {
 			w.e.tend(en)
 		}
+		w.e.table.weigh(en)
 	}
 	if en.flight != w.gen {
 		return fmt.Errorf("bug: %q is dirty without an operand", en.key)
@@ -265,9 +267,9 @@ func (w *deltaWriter) joined(en *entry) error {
 }
 
 func (w *deltaWriter) book(en *entry, v *tlv.View) error {
-	was := en.books
-	en.books = w.e.booksOf(v)
-	return w.e.book(w.batch, en.key, was, en.books)
+	was, is := en.books(), w.e.booksOf(v)
+	en.setBooks(is)
+	return w.e.book(w.batch, en.key, was, is)
 }
 
 func (e *Engine) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {

@@ -77,7 +77,7 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 			*en.pend = pending{}
 		}
 		en.flightOwn = false
-		en.books = books{}
+		en.setBooks(books{})
 		en.stale.Store(false)
 		e.show(en)
 		en.mu.Unlock()

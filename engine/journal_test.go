@@ -304,6 +304,8 @@ func FuzzJournalRecovery(f *testing.F) {
 func FuzzRecord(f *testing.F) {
 	f.Add(appendAdd(nil, "\x00k", -5, 7, tlv.Natural))
 	f.Add(appendAssign(nil, "\x0fk", 5, 7, tlv.ZCounter))
+	f.Add(appendText(nil, "\x0fk", "hello", 7))
+	f.Add(appendText(nil, "\x00k", string(make([]byte, 300)), 7))
 	f.Add(appendExpire(nil, "\x00k", 7, 1000))
 	f.Add(appendCancel(nil, "\x00k", true, []tlv.Reset{{Replica: 1, Rev: 2}}))
 	f.Add(appendFlush(nil, 3))

@@ -10,38 +10,19 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Value is what a key shows; OK is false where there is none.
-type Value struct {
-	Int int64
-	OK  bool
-}
-
-func (p *Pipeline) valueOf(e *entry) Value {
-	if !e.exists || e.due(p.now()) {
-		return Value{}
+// Get gives the value of a counter; ok is false if there is none. ErrNotInteger: the key holds a text, see Value.
+func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) {
+	val, err := p.read(key, false)
+	if val.IsText {
+		return 0, false, ErrNotInteger
 	}
-	return Value{e.value.Load(), true}
-}
-
-// Get gives the value of a key; ok is false if there is none.
-func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) { return p.get(key, false) }
-
-func (p *Pipeline) get(key []byte, fresh bool) (v int64, ok bool, err error) {
-	e, err := p.shared(key, fresh)
-	if err != nil {
-		return 0, false, err
-	}
-	val := Value{e.value.Load(), e.exists}
-	if e.expire.Load() != 0 {
-		val = p.valueOf(e)
-	}
-	return val.Int, val.OK, nil
+	return val.Int, val.OK, err
 }
 
 // Exists says whether a key exists, by all that is stored: like NX and XX it does not wait for the update period.
 func (p *Pipeline) Exists(key []byte) (bool, error) {
-	_, ok, err := p.get(key, true)
-	return ok, err
+	v, err := p.read(key, true)
+	return v.OK, err
 }
 
 // MGet appends the values of the keys at one moment to out.
@@ -99,7 +80,7 @@ func unpin(list map[string]*entry) {
 	}
 }
 
-// Incr adds n, which may be zero, and gives the new value. ErrOverflow and ErrNegative change nothing.
+// Incr adds n, which may be zero, and gives the new value. ErrOverflow, ErrNegative and ErrNotInteger change nothing.
 func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 	if err := p.writable(); err != nil {
 		return 0, err
@@ -132,11 +113,15 @@ func (p *Pipeline) incrSlow(key []byte, n int64) (int64, error) {
 		return 0, err
 	}
 	p.prepare(e)
+	if e.text {
+		p.saw = true
+		return 0, ErrNotInteger
+	}
 	kind := p.kindOf(e)
 	if kind == tlv.Natural && n < 0 {
 		return 0, ErrNegative
 	}
-	if !fits(e.sum, e.sum.Add(tlv.FromInt64(n)), n) {
+	if sum := e.sum(p.e.id); !fits(sum, sum.Add(tlv.FromInt64(n)), n) {
 		return 0, ErrOverflow
 	}
 	p.add(e, n, kind)
@@ -174,6 +159,10 @@ func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (value, applied int64, er
 		return 0, 0, err
 	}
 	p.prepare(e)
+	if e.text {
+		p.saw = true
+		return 0, 0, ErrNotInteger
+	}
 	kind, cur := p.kindOf(e), int64(0)
 	if e.exists {
 		cur = e.value.Load()
@@ -185,7 +174,7 @@ func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (value, applied int64, er
 	if kind == tlv.Natural && applied < 0 {
 		return 0, 0, ErrNegative
 	}
-	if !fits(e.sum, e.sum.Add(tlv.FromInt64(applied)), applied) {
+	if sum := e.sum(p.e.id); !fits(sum, sum.Add(tlv.FromInt64(applied)), applied) {
 		return 0, 0, ErrOverflow
 	}
 	p.add(e, applied, kind)
@@ -236,19 +225,12 @@ type SetResult struct {
 	Old  Value
 }
 
-// Set makes v the value, in place of all that is observed.
+// Set is Put of an integer.
 func (p *Pipeline) Set(key []byte, v int64, o SetOptions) (SetResult, error) {
-	if err := p.writable(); err != nil {
-		return SetResult{}, err
-	}
-	e, err := p.exclusive(key, true)
-	if err != nil {
-		return SetResult{}, err
-	}
-	return p.set(e, v, o)
+	return p.Put(key, IntValue(v), o)
 }
 
-func (p *Pipeline) set(e *entry, v int64, o SetOptions) (r SetResult, err error) {
+func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error) {
 	p.saw = true
 	old := p.valueOf(e)
 	if o.Get {
@@ -258,9 +240,9 @@ func (p *Pipeline) set(e *entry, v int64, o SetOptions) (r SetResult, err error)
 		return r, nil
 	}
 	p.prepare(e)
-	kind := p.kindOf(e)
-	if kind == tlv.Natural && v < 0 {
-		return r, ErrNegative
+	kind, err := p.kindFor(e, v)
+	if err != nil {
+		return r, err
 	}
 	keep := e.expire.Load()
 	p.assign(e, v, kind)
@@ -284,8 +266,13 @@ func (p *Pipeline) expireOrCancel(e *entry, at int64) {
 }
 
 // MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
-func (p *Pipeline) MSet(keys [][]byte, values []int64, nx bool) (bool, error) {
-	if err := p.writable(); err != nil {
+func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
+	for _, v := range values {
+		if len(v.Text) > MaxText {
+			return false, ErrTextTooLong
+		}
+	}
+	if err := p.writableText(); err != nil {
 		return false, err
 	}
 	list, err := p.all(keys)
@@ -297,8 +284,8 @@ func (p *Pipeline) MSet(keys [][]byte, values []int64, nx bool) (bool, error) {
 		if nx && p.valueOf(e).OK {
 			return false, nil
 		}
-		if values[i] < 0 && p.kindOf(e) == tlv.Natural {
-			return false, ErrNegative
+		if _, err := p.kindFor(e, values[i]); err != nil {
+			return false, err
 		}
 	}
 	for i, key := range keys {
@@ -342,8 +329,7 @@ type ExpireOptions struct {
 // GetEx gives the value and changes the expiry.
 func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 	if o == (ExpireOptions{}) {
-		v, ok, err := p.Get(key)
-		return Value{v, ok}, err
+		return p.Value(key)
 	}
 	if err := p.writable(); err != nil {
 		return Value{}, err
@@ -461,8 +447,8 @@ func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
 		return false, err
 	}
 	p.saw = true
-	if p.valueOf(e).OK {
-		if e.natural != (k == tlv.Natural) {
+	if v := p.valueOf(e); v.OK {
+		if e.natural != (k == tlv.Natural) || v.IsText {
 			return false, ErrKindFixed
 		}
 		return false, nil
@@ -476,7 +462,8 @@ func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
 type Info struct {
 	Kind          tlv.Kind
 	Value         int64
-	ExpireAt      int64 // ms; 0: never
+	Text          *string // the value, where it is a text
+	ExpireAt      int64   // ms; 0: never
 	Loaded        time.Time
 	Contributions []ContributionInfo
 }
@@ -488,8 +475,9 @@ type ContributionInfo struct {
 	Total    string // since its birth, decimal
 	Net      string // what it adds to the value, an assigned value aside
 	Kind     tlv.Kind
-	Assigned *int64 // of its SET, if that still stands
-	ExpireAt int64  // of its own last EXPIRE
+	Assigned *int64  // of its SET, if that still stands
+	Text     *string // the same, where it is a text
+	ExpireAt int64   // of its own last EXPIRE
 	Live     bool
 }
 
@@ -503,6 +491,9 @@ func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	info := Info{Value: e.value.Load(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
 	if e.natural {
 		info.Kind = tlv.Natural
+	}
+	if v := p.valueOf(e); v.IsText {
+		info.Value, info.Text = 0, &v.Text
 	}
 	s := e.whole(p.e.id)
 	for i := range s.Contributions {
@@ -518,7 +509,11 @@ func contributionInfo(s *tlv.State, c *tlv.Contribution, id tlv.ReplicaID) Contr
 	net, assigned := s.Net(c)
 	i := ContributionInfo{Replica: c.Replica, Own: c.Replica == id, Total: c.Total.String(), Net: net.String(),
 		Kind: c.Kind, ExpireAt: c.Expiry.At, Live: s.Live(c)}
-	if assigned {
+	switch {
+	case assigned && c.IsText:
+		v := c.Text
+		i.Text = &v
+	case assigned:
 		v := c.Assigned
 		i.Assigned = &v
 	}

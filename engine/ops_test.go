@@ -130,16 +130,16 @@ func TestSet(t *testing.T) {
 		value  Value
 		at     int64
 	}{
-		{"plain", SetOptions{}, true, later, true, Value{9, true}, 0},
-		{"NX, missing", SetOptions{NX: true}, false, 0, true, Value{9, true}, 0},
-		{"NX, there", SetOptions{NX: true}, true, later, false, Value{5, true}, later},
+		{"plain", SetOptions{}, true, later, true, IntValue(9), 0},
+		{"NX, missing", SetOptions{NX: true}, false, 0, true, IntValue(9), 0},
+		{"NX, there", SetOptions{NX: true}, true, later, false, IntValue(5), later},
 		{"XX, missing", SetOptions{XX: true}, false, 0, false, Value{}, 0},
-		{"XX, there", SetOptions{XX: true}, true, 0, true, Value{9, true}, 0},
-		{"KEEPTTL", SetOptions{KeepTTL: true}, true, later, true, Value{9, true}, later},
-		{"KEEPTTL, none", SetOptions{KeepTTL: true}, true, 0, true, Value{9, true}, 0},
-		{"EXAT", SetOptions{ExpireAt: later + 1}, true, later, true, Value{9, true}, later + 1},
+		{"XX, there", SetOptions{XX: true}, true, 0, true, IntValue(9), 0},
+		{"KEEPTTL", SetOptions{KeepTTL: true}, true, later, true, IntValue(9), later},
+		{"KEEPTTL, none", SetOptions{KeepTTL: true}, true, 0, true, IntValue(9), 0},
+		{"EXAT", SetOptions{ExpireAt: later + 1}, true, later, true, IntValue(9), later + 1},
 		{"EXAT, past", SetOptions{ExpireAt: 1}, true, later, true, Value{}, 0},
-		{"GET NX, there", SetOptions{Get: true, NX: true}, true, 0, false, Value{5, true}, 0},
+		{"GET NX, there", SetOptions{Get: true, NX: true}, true, 0, false, IntValue(5), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			clk := &clock{1_000_000}
@@ -149,7 +149,7 @@ func TestSet(t *testing.T) {
 			p := e.NewPipeline()
 			before := Value{}
 			if c.exists {
-				before = Value{5, true}
+				before = IntValue(5)
 				if _, err := p.Set([]byte("k"), 5, SetOptions{ExpireAt: c.ttl}); err != nil {
 					t.Fatalf("Set = %v", err)
 				}
@@ -170,7 +170,7 @@ func checkKey(t *testing.T, e *Engine, want Value, at int64) {
 	p := e.NewPipeline()
 	v, ok, err := p.Get([]byte("k"))
 	got, _, err2 := p.ExpireTime([]byte("k"))
-	if err = errors.Join(err, err2); (Value{v, ok}) != want && ok == want.OK || ok != want.OK || err != nil || got != at {
+	if err = errors.Join(err, err2); (Value{Int: v, OK: ok}) != want && ok == want.OK || ok != want.OK || err != nil || got != at {
 		t.Errorf("Get = %d, %t, expires at %d, %v; want %v, %d", v, ok, got, err, want, at)
 	}
 	commit(t, p)
@@ -243,8 +243,8 @@ func TestExpiryGoesAlong(t *testing.T) {
 	must(p.Del([][]byte{k}))
 	must(p.Incr(k, 1))
 	commit(t, p)
-	checkKey(t, e, Value{1, true}, 0)
-	if v, err := p.GetEx(k, ExpireOptions{At: 1_000_100}); v != (Value{1, true}) || err != nil {
+	checkKey(t, e, IntValue(1), 0)
+	if v, err := p.GetEx(k, ExpireOptions{At: 1_000_100}); v != (IntValue(1)) || err != nil {
 		t.Errorf("GetEx = %v, %v; want 1", v, err)
 	}
 	clk.ms += 100
@@ -252,14 +252,14 @@ func TestExpiryGoesAlong(t *testing.T) {
 	checkKey(t, e, Value{}, 0)
 	must(p.Incr(k, 2)) // a write cancels what has expired
 	commit(t, p)
-	checkKey(t, e, Value{2, true}, 0)
+	checkKey(t, e, IntValue(2), 0)
 	if ok, err := p.ExpireAt(k, clk.ms, 0); !ok || err != nil {
 		t.Errorf("ExpireAt now = %v, %v; want true", ok, err)
 	}
 	commit(t, p)
 	checkKey(t, e, Value{}, 0)
 	must(p.Set(k, 7, SetOptions{}))
-	if v, err := p.GetDel(k); v != (Value{7, true}) || err != nil {
+	if v, err := p.GetDel(k); v != (IntValue(7)) || err != nil {
 		t.Errorf("GetDel = %v, %v; want 7", v, err)
 	}
 	commit(t, p)

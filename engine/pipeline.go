@@ -321,14 +321,22 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	p.e.show(e)
 }
 
-func (p *Pipeline) assign(e *entry, v int64, kind tlv.Kind) {
+func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.cancel(e)
 	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())
-	p.buf = appendAssign(p.buf, e.key, v, stamp, kind)
+	if v.IsText {
+		p.buf = appendText(p.buf, e.key, v.Text, stamp)
+		p.e.texts.Add(int64(len(v.Text)))
+	} else {
+		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, kind)
+	}
 	e.assign(v, stamp, kind)
 	p.e.show(e)
+	if v.IsText {
+		p.e.shrink(e.hash)
+	}
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {

@@ -78,18 +78,26 @@ func (w *powerWorld) op() {
 	p := w.e.NewPipeline()
 	v := w.shows(key)
 	var err error
-	switch n := w.rng.Int64N(1000); w.rng.IntN(8) {
+	switch n := w.rng.Int64N(1000); w.rng.IntN(9) {
 	case 0:
 		_, err = p.Del([][]byte{k})
 		v = Value{}
 	case 1:
 		_, err = p.Set(k, n, SetOptions{})
-		v = Value{n, true}
+		v = IntValue(n)
 	case 2:
 		_, err = p.ExpireAt(k, w.now+1_000_000, 0)
 	case 3: // a long record now and then, over pages
 		_, err = p.Set(bytes.Repeat([]byte("long"), 500), n, SetOptions{})
+	case 4: // a text, over pages now and then
+		v = ParseValue(bytes.Repeat([]byte("text "), int(n)*w.rng.IntN(2)))
+		_, err = p.Put(k, v, SetOptions{})
 	default:
+		if v.IsText {
+			v = Value{OK: true}
+			_, err = p.Put(k, IntValue(0), SetOptions{})
+			break
+		}
 		v.Int, err = p.Incr(k, n)
 		v.OK = true
 	}
@@ -215,7 +223,7 @@ func (w *powerWorld) compare(safe int) {
 
 func (w *powerWorld) value(key string) (v Value, err error) {
 	p := w.e.NewPipeline()
-	v.Int, v.OK, err = p.Get([]byte(key))
+	v, err = p.Value([]byte(key))
 	_, commitErr := p.Commit()
 	return v, errors.Join(err, commitErr)
 }

@@ -11,6 +11,7 @@ import (
 //	A  K key, n (zigzag), stamp, kind      add n; stamp is the birth if this increment gives one, else 0
 //	C  K key, own, S resets                cancel: own contribution if own is 1, and what was observed of the others
 //	V  K key, value (zigzag), stamp, kind  SET, after the cancel
+//	T  K key, X text, stamp                SET of a text, after the cancel; what has a text is a ZCounter
 //	E  K key, stamp, at                    EXPIRE at that time in ms; 0: PERSIST
 //	F  database                            every key of the database goes
 //	B  stamp                               a cut: what lies before it is in the batch of that stamp
@@ -26,13 +27,20 @@ func appendAssign(buf []byte, key string, v int64, stamp tlv.Stamp, kind tlv.Kin
 	return appendNumbers(buf, 'V', key, tlv.Zigzag(v), uint64(stamp), uint64(kind))
 }
 
+func appendText(buf []byte, key, text string, stamp tlv.Stamp) []byte {
+	size := recordSize(len(key)) + recordSize(len(text)) + 1 + tlv.ZipLen(uint64(stamp))
+	buf = appendKey(tlv.AppendHeader(buf, 'T', size), key)
+	buf = append(tlv.AppendHeader(buf, 'X', len(text)), text...)
+	return tlv.AppendTinyZip(buf, uint64(stamp))
+}
+
 func appendExpire(buf []byte, key string, stamp tlv.Stamp, at int64) []byte {
 	return appendNumbers(buf, 'E', key, uint64(stamp), uint64(at), 0)
 }
 
 // appendNumbers writes a record in place: its header is short or long by the size known beforehand.
 func appendNumbers(buf []byte, typ byte, key string, a, b, c uint64) []byte {
-	size := keySize(key) + 3 + tlv.ZipLen(a) + tlv.ZipLen(b) + tlv.ZipLen(c)
+	size := recordSize(len(key)) + 3 + tlv.ZipLen(a) + tlv.ZipLen(b) + tlv.ZipLen(c)
 	buf = tlv.AppendHeader(buf, typ, size)
 	buf = appendKey(buf, key)
 	buf = tlv.AppendTinyZip(buf, a)
@@ -40,11 +48,12 @@ func appendNumbers(buf []byte, typ byte, key string, a, b, c uint64) []byte {
 	return tlv.AppendTinyZip(buf, c)
 }
 
-func keySize(key string) int {
-	if len(key) > 255 {
-		return 5 + len(key)
+// recordSize is the size of a record whose body has n bytes.
+func recordSize(n int) int {
+	if n > 255 {
+		return 5 + n
 	}
-	return 2 + len(key)
+	return 2 + n
 }
 
 func appendKey(buf []byte, key string) []byte {
@@ -60,8 +69,7 @@ func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset) []byte {
 	if own {
 		flag = 1
 	}
-	stateSize := len(tlv.AppendHeader(nil, 'S', len(state))) + len(state)
-	buf = tlv.AppendHeader(buf, 'C', keySize(key)+1+tlv.ZipLen(flag)+stateSize)
+	buf = tlv.AppendHeader(buf, 'C', recordSize(len(key))+1+tlv.ZipLen(flag)+recordSize(len(state)))
 	buf = appendKey(buf, key)
 	buf = tlv.AppendTinyZip(buf, flag)
 	return tlv.Append(buf, 'S', state)
@@ -83,6 +91,7 @@ type record struct {
 	key    []byte // a slice of the journal; F: the database byte
 	number uint64 // of B and L
 	n      int64
+	text   string
 	stamp  tlv.Stamp
 	at     int64
 	kind   tlv.Kind
@@ -114,8 +123,11 @@ func parseRecord(body []byte) (r record, rest []byte, err error) {
 	if len(r.key) == 0 {
 		return r, rest, fmt.Errorf("%w: record without a database", tlv.ErrMalformed)
 	}
-	if typ == 'C' {
+	switch typ {
+	case 'C':
 		return r, rest, r.parseCancel(data)
+	case 'T':
+		return r, rest, r.parseText(data)
 	}
 	return r, rest, r.parseNumbers(data)
 }
@@ -136,6 +148,22 @@ func (r *record) parseCancel(data []byte) error {
 		err = fmt.Errorf("%w: cancel record", tlv.ErrMalformed)
 	}
 	return err
+}
+
+func (r *record) parseText(data []byte) error {
+	text, data, err := tlv.Expect(data, 'X')
+	if err != nil {
+		return err
+	}
+	stamp, data, err := tlv.TakeZip(data)
+	if err != nil {
+		return err
+	}
+	if len(data) > 0 || len(text) > tlv.MaxText {
+		return fmt.Errorf("%w: text record", tlv.ErrMalformed)
+	}
+	r.text, r.stamp = string(text), tlv.Stamp(stamp)
+	return nil
 }
 
 func (r *record) parseNumbers(data []byte) error {

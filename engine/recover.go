@@ -58,7 +58,9 @@ func (e *Engine) redo(p *Pipeline, r *record) error {
 	case 'C':
 		en.cancel(r.own, r.resets)
 	case 'V':
-		en.assign(r.n, r.stamp, r.kind)
+		en.assign(IntValue(r.n), r.stamp, r.kind)
+	case 'T':
+		en.assign(Value{Text: r.text, IsText: true, OK: true}, r.stamp, tlv.ZCounter)
 	case 'E':
 		en.expireAt(r.stamp, r.at)
 	}

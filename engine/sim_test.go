@@ -29,6 +29,8 @@ type token struct {
 	origin tlv.ReplicaID
 	n      int64
 	stamp  tlv.Stamp // of a SET; 0: an increment
+	isText bool      // a SET of text
+	text   string
 }
 
 // event is what a batch does to the ghost.
@@ -192,8 +194,24 @@ func (r *simReplica) prepares(key string) (exists bool) {
 	return exists
 }
 
-func (r *simReplica) adds(key string, n int64, stamp tlv.Stamp) {
-	r.w.tokens = append(r.w.tokens, token{origin: r.e.id, n: n, stamp: stamp})
+func (r *simReplica) adds(key string, n int64) { r.tells(key, token{origin: r.e.id, n: n}) }
+
+// assigned notes a SET that was just made.
+func (r *simReplica) assigned(key string, v Value) {
+	p := r.e.NewPipeline()
+	en, err := p.exclusive([]byte(key), false)
+	if err != nil {
+		r.w.t.Fatalf("%s: %v", r.name, err)
+	}
+	birth := en.pend.birth
+	if _, err := p.Commit(); err != nil {
+		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
+	}
+	r.tells(key, token{origin: r.e.id, n: v.Int, isText: v.IsText, text: v.Text, stamp: birth})
+}
+
+func (r *simReplica) tells(key string, t token) {
+	r.w.tokens = append(r.w.tokens, t)
 	r.does(event{key: key, add: len(r.w.tokens) - 1})
 }
 
@@ -215,21 +233,20 @@ func (r *simReplica) step(key string) {
 	}
 	switch {
 	case op < .35:
-		n := []int64{1, 1, 5, -2, 0}[g.IntN(5)]
-		r.prepares(key)
-		r.do(func(p *Pipeline) error { _, err := p.Incr(k, n); return err })
-		r.adds(key, n, 0)
+		r.increment(key, []int64{1, 1, 5, -2, 0}[g.IntN(5)])
 	case op < .42:
 		r.prepares(key)
 		r.cancels(key)
 		r.do(func(p *Pipeline) error { _, err := p.Del([][]byte{k}); return err })
 	case op < .45:
 		r.harvest(key)
-	case op < .52:
+	case op < .50:
 		r.cancels(key)
-		v := g.Int64N(105) - 5
-		r.do(func(p *Pipeline) error { _, err := p.Set(k, v, SetOptions{}); return err })
-		r.adds(key, v, tlv.Stamp(r.e.clock.last.Load()))
+		v := r.w.value()
+		r.do(func(p *Pipeline) error { _, err := p.Put(k, v, SetOptions{}); return err })
+		r.assigned(key, v)
+	case op < .52:
+		r.append(key, []string{"", "1", "x"}[g.IntN(3)])
 	case op < .58 && r.w.ttl:
 		r.expire(key, []int64{0, 1, 3, 8}[g.IntN(4)])
 	case op < .62 && r.w.ttl:
@@ -247,6 +264,62 @@ func (r *simReplica) step(key string) {
 	}
 }
 
+// value is what a SET assigns: a number, or a text.
+func (w *simWorld) value() Value {
+	if w.rng.IntN(3) == 0 {
+		return ParseValue([]byte([]string{"", "a", "b", "01", "x y"}[w.rng.IntN(5)]))
+	}
+	return IntValue(w.rng.Int64N(105) - 5)
+}
+
+// increment adds, unless a text shows.
+func (r *simReplica) increment(key string, n int64) {
+	_, v := r.look(key)
+	refused := r.prepares(key) && v.IsText
+	r.do(func(p *Pipeline) error {
+		_, err := p.Incr([]byte(key), n)
+		if refused && errors.Is(err, ErrNotInteger) {
+			return nil
+		}
+		return err
+	})
+	if !refused {
+		r.adds(key, n)
+	}
+}
+
+// append reads and writes at one moment, and leaves the expiry.
+func (r *simReplica) append(key, s string) {
+	_, before := r.look(key)
+	exists := r.prepares(key)
+	r.cancels(key)
+	var next Value
+	r.do(func(p *Pipeline) error {
+		return p.Edit([]byte(key), func(old Value) (Value, bool, error) {
+			if old.OK != exists || exists && old != shown(&before) {
+				r.w.t.Fatalf("%s: Edit(%s) of %+v; want %+v", r.name, key, old, before)
+			}
+			next = ParseValue(append(old.Append(nil), s...))
+			return next, true, nil
+		})
+	})
+	r.assigned(key, next)
+	if _, after := r.look(key); exists && after.Expiry.At != before.Expiry.At {
+		r.w.t.Fatalf("%s: Edit(%s) left expiry %+v; want %+v", r.name, key, after.Expiry, before.Expiry)
+	}
+}
+
+// shown is the value of a view.
+func shown(v *tlv.View) Value {
+	switch {
+	case !v.Exists:
+		return Value{}
+	case v.IsText:
+		return Value{Text: v.Text, IsText: true, OK: true}
+	}
+	return IntValue(v.Sum.Clamp())
+}
+
 // harvest checks that GETDEL returns what it takes.
 func (r *simReplica) harvest(key string) {
 	_, want := r.look(key)
@@ -254,7 +327,7 @@ func (r *simReplica) harvest(key string) {
 	r.cancels(key)
 	r.do(func(p *Pipeline) error {
 		v, err := p.GetDel([]byte(key))
-		if v.OK != exists || exists && v.Int != want.Sum.Clamp() {
+		if v.OK != exists || exists && v != shown(&want) {
 			r.w.t.Fatalf("%s: GetDel(%s) = %+v, %v; want %v", r.name, key, v, err, want)
 		}
 		return err
@@ -387,11 +460,11 @@ func (w *simWorld) check(step int) {
 		keys := int64(0)
 		for _, key := range w.keys {
 			_, v := r.look(key)
-			sum, exists := w.expect(&r.ghost, key)
-			if v.Exists != exists || exists && v.Sum.Clamp() != sum {
-				w.t.Fatalf("step %d, %s: %s shows %v, %v; want %d, %v", step, r.name, key, v.Sum, v.Exists, sum, exists)
+			want := w.expect(&r.ghost, key)
+			if shown(&v) != want {
+				w.t.Fatalf("step %d, %s: %s shows %+v; want %+v", step, r.name, key, v, want)
 			}
-			if exists {
+			if want.OK {
 				keys++
 			}
 		}
@@ -401,24 +474,27 @@ func (w *simWorld) check(step int) {
 	}
 }
 
-func (w *simWorld) expect(g *ghost, key string) (sum int64, exists bool) {
+func (w *simWorld) expect(g *ghost, key string) (v Value) {
 	best := -1
 	for t := range g.known[key] {
 		if g.gone[key][t] {
 			continue
 		}
-		exists = true
+		v.OK = true
 		tok := w.tokens[t]
 		if tok.stamp == 0 {
-			sum += tok.n
+			v.Int += tok.n
 		} else if best < 0 || later(tok, w.tokens[best]) {
 			best = t
 		}
 	}
 	if best >= 0 {
-		sum += w.tokens[best].n
+		v.Int += w.tokens[best].n
+		if v.IsText, v.Text = w.tokens[best].isText, w.tokens[best].text; v.IsText {
+			v.Int = 0
+		}
 	}
-	return sum, exists
+	return v
 }
 
 func later(a, b token) bool {
@@ -454,7 +530,7 @@ func (w *simWorld) run(steps int) {
 	for _, key := range w.keys {
 		_, first := w.replicas[0].look(key)
 		for _, r := range w.replicas {
-			if _, v := r.look(key); v.Exists != first.Exists || v.Sum != first.Sum || v.Expiry != first.Expiry {
+			if _, v := r.look(key); v.Exists != first.Exists || v.Sum != first.Sum || shown(&v) != shown(&first) || v.Expiry != first.Expiry {
 				w.t.Fatalf("%s shows %+v on %s and %+v on r0", key, v, r.name, first)
 			}
 		}

@@ -168,8 +168,8 @@ func (e *Engine) read(en *entry) error {
 		return err
 	}
 	v := s.View()
-	en.books = e.booksOf(&v)
-	en.counted, en.countedEx = en.books.exists, en.books.expires
+	en.setBooks(e.booksOf(&v))
+	en.counted, en.countedEx = en.stored, en.storedEx
 	en.take(e.id, s)
 	en.refreshed = e.Now()
 	e.show(en)
@@ -179,8 +179,8 @@ func (e *Engine) read(en *entry) error {
 
 // forget makes the visible counts say what is stored, for an entry that leaves the cache with something not taken in.
 func (e *Engine) forget(en *entry) {
-	adjust(&e.keys[en.key[0]], &en.counted, en.books.exists)
-	adjust(&e.expires[en.key[0]], &en.countedEx, en.books.expires)
+	adjust(&e.keys[en.key[0]], &en.counted, en.stored)
+	adjust(&e.expires[en.key[0]], &en.countedEx, en.storedEx)
 }
 
 // pebbleLog passes Pebble's messages on. Its fatal ones, which Pebble would end the process with, fail the engine: from then

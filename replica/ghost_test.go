@@ -3,6 +3,7 @@ package replica
 import (
 	"maps"
 
+	"atomiccounter/engine"
 	"atomiccounter/tlv"
 )
 
@@ -12,8 +13,8 @@ import (
 // token is one increment or SET.
 type token struct {
 	origin tlv.ReplicaID
-	n      int64
-	stamp  tlv.Stamp // of a SET; 0: an increment
+	value  engine.Value // a text only of a SET
+	stamp  tlv.Stamp    // of a SET; 0: an increment
 }
 
 func (a token) later(b token) bool {
@@ -84,22 +85,25 @@ func (g ghost) clone() ghost {
 }
 
 // value is what a key shows to who knows g.
-func (g ghost) value(tokens []token, key string) (sum int64, exists bool) {
+func (g ghost) value(tokens []token, key string) (v engine.Value) {
 	best := -1
 	k := g.of(key)
 	for t := range k.known {
 		if k.gone[t] {
 			continue
 		}
-		exists = true
+		v.OK = true
 		if tokens[t].stamp == 0 {
-			sum += tokens[t].n
+			v.Int += tokens[t].value.Int
 		} else if best < 0 || tokens[t].later(tokens[best]) {
 			best = t
 		}
 	}
-	if best >= 0 {
-		sum += tokens[best].n
+	if best >= 0 && tokens[best].value.IsText {
+		return tokens[best].value
 	}
-	return sum, exists
+	if best >= 0 {
+		v.Int += tokens[best].value.Int
+	}
+	return v
 }

@@ -195,9 +195,8 @@ func (w *simWorld) check(r *simReplica) {
 	}
 	for _, key := range w.keys {
 		s, v := r.look(key)
-		sum, exists := r.ghost.value(w.tokens, key)
-		if v.Exists != exists || exists && v.Sum.Clamp() != sum {
-			w.fail("%s: %s shows %v, %v; want %d, %v: %+v", r.name, key, v.Sum, v.Exists, sum, exists, s)
+		if want := r.ghost.value(w.tokens, key); shown(&v) != want {
+			w.fail("%s: %s shows %+v; want %+v: %+v", r.name, key, shown(&v), want, s)
 		}
 		for _, c := range s.Contributions {
 			if c.Replica != r.id && !c.Closed {
@@ -234,6 +233,15 @@ func (w *simWorld) run(steps int) {
 	w.end()
 }
 
+// value is what a SET assigns: an integer, or a text in one of three.
+func (w *simWorld) value() engine.Value {
+	n := w.rng.Int64N(105) - 5
+	if n%3 == 0 {
+		return engine.ParseValue(fmt.Appendf(nil, "text %d", n))
+	}
+	return engine.IntValue(n)
+}
+
 func (w *simWorld) step(r *simReplica, key string) {
 	g := w.rng
 	if r.fork && g.IntN(4) > 0 { // what is done now is kept, but who deletes what the copy had not published may leave a 0
@@ -255,7 +263,7 @@ func (w *simWorld) step(r *simReplica, key string) {
 	case op < .43:
 		r.harvest(key)
 	case op < .50:
-		r.set(key, g.Int64N(105)-5)
+		r.set(key, w.value())
 	case op < .56:
 		if w.ttl {
 			r.expire(key, []int64{0, 1, 3, 8}[g.IntN(4)])
@@ -394,7 +402,7 @@ func (w *simWorld) end() {
 		w.scrub(r)
 		for _, key := range w.keys {
 			_, a := first.look(key)
-			if _, b := r.look(key); a.Exists != b.Exists || a.Sum != b.Sum || a.Expiry != b.Expiry {
+			if _, b := r.look(key); shown(&a) != shown(&b) || a.Sum != b.Sum || a.Expiry != b.Expiry {
 				w.fail("%s of %s shows %+v; %s shows %+v", key, first.name, a, r.name, b)
 			}
 		}

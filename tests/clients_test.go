@@ -189,13 +189,13 @@ func TestInline(t *testing.T) {
 	}
 }
 
-// TestRedisBenchmark: the tests of redis-benchmark that store only integers; its own SET and MSET write random letters,
-// so that these two are given as commands.
+// TestRedisBenchmark: those of redis-benchmark's own tests that use strings only, and commands that it is given.
 func TestRedisBenchmark(t *testing.T) {
 	s := start(t, ours)
 	base := []string{"-p", s.Port, "-n", "20000", "-P", "16", "-q", "-r", "1000"}
 	for _, rest := range [][]string{
-		{"-t", "ping_inline,ping_mbulk,get,incr"},
+		{"-t", "ping_inline,ping_mbulk,set,get,incr,mset"},
+		{"-t", "set,get", "-d", "1000"},
 		{"SET", "key:__rand_int__", "1"},
 		{"MSET", "key:__rand_int__", "1", "key:__rand_int__", "2"},
 		{"-t", "get"},

@@ -22,11 +22,11 @@ type difference struct {
 // differences are all there are; whatever else differs is a defect. The README's table repeats them.
 var differences = []difference{
 	{
-		phrase: "not an integer",
-		reason: "A counter holds an integer; a SET of anything else is refused instead of stored.",
-		match:  func(args []string) bool { return !allIntegers(valuesOf(args)) },
+		phrase: "1 MiB",
+		reason: "A value of more than 1 MiB is refused: it is stored, and sent to every replica, as a whole.",
+		match:  func(args []string) bool { return longest(args) > 1<<20 },
 		accept: func(redis, ours reply) bool {
-			return !redis.isError() && string(ours.raw) == "-ERR value is not an integer or out of range\r\n"
+			return !redis.isError() && string(ours.raw) == "-ERR string exceeds maximum allowed size (1 MiB)\r\n"
 		},
 		repair: deleteKeys,
 	},
@@ -53,6 +53,10 @@ var differences = []difference{
 		accept: func(_, ours reply) bool { return strings.HasPrefix(ours.text, "ERR unknown subcommand") },
 	},
 	{
+		phrase: "OBJECT ENCODING",
+		reason: "OBJECT ENCODING goes by the value alone: after APPEND, SETRANGE and INCRBYFLOAT Redis keeps what it had made room for.",
+	},
+	{
 		phrase: "redis_version",
 		reason: "HELLO and INFO say version 7.4.0, from which on clients use all that there is here.",
 	},
@@ -62,11 +66,23 @@ var differences = []difference{
 	},
 }
 
+// longest is how long the longest value is that comes of a command, as far as its arguments say.
+func longest(args []string) (n int) {
+	for _, v := range valuesOf(args) {
+		n = max(n, len(v))
+	}
+	if len(args) == 4 && oneOf(args[0], "setrange") && args[3] != "" {
+		offset, _ := strconv.Atoi(args[2]) // what is no offset makes nothing
+		n = max(n, offset+len(args[3]))
+	}
+	return n
+}
+
 // valuesOf are the arguments that become values.
 func valuesOf(args []string) []string {
 	at := 2
 	switch {
-	case oneOf(args[0], "set", "setnx", "getset"):
+	case oneOf(args[0], "set", "setnx", "getset", "append"):
 	case oneOf(args[0], "setex", "psetex"):
 		at = 3
 	case oneOf(args[0], "mset", "msetnx"):
@@ -84,24 +100,16 @@ func valuesOf(args []string) []string {
 	return args[at : at+1]
 }
 
-// allIntegers: as Redis reads and writes them, in one way only.
-func allIntegers(values []string) bool {
-	for _, v := range values {
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil || strconv.FormatInt(n, 10) != v {
-			return false
+// deleteKeys removes all that a SET or MSET may have written: every argument, since one that is no key does no harm; but
+// what is too long for a key.
+func deleteKeys(args []string) [][]string {
+	del := []string{"DEL"}
+	for _, a := range args[1:] {
+		if len(a) <= 64<<10 {
+			del = append(del, a)
 		}
 	}
-	return true
-}
-
-// deleteKeys removes all that a SET or MSET may have written: every argument, since one that is no key does no harm. Each
-// by a command of its own, since one that is too long for a key is refused here, with all that its command has.
-func deleteKeys(args []string) (repairs [][]string) {
-	for _, a := range args[1:] {
-		repairs = append(repairs, []string{"DEL", a})
-	}
-	return repairs
+	return [][]string{del}
 }
 
 // designed is the difference that speaks of a command, or nil.

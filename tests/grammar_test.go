@@ -2,6 +2,7 @@ package tests
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -45,6 +46,15 @@ var grammar = []production{
 	{6, func(g generator) []string { return words("MGET", g.keys()) }},
 	{6, func(g generator) []string { return words(g.pick("MSET", "MSETNX"), g.pairs()) }},
 	{3, func(g generator) []string { return []string{"STRLEN", g.key()} }},
+	{6, func(g generator) []string { return []string{"APPEND", g.key(), g.pick("", "0", "5", "x", g.value())} }},
+	{6, func(g generator) []string {
+		return []string{"SETRANGE", g.key(), g.offset(), g.pick("", "7", "x", g.value())}
+	}},
+	{6, func(g generator) []string {
+		return []string{g.pick("GETRANGE", "SUBSTR"), g.key(), g.place(), g.place()}
+	}},
+	{8, func(g generator) []string { return []string{"INCRBYFLOAT", g.key(), g.float()} }},
+	{1, tooLong},
 	{12, func(g generator) []string { return words(g.pick("DEL", "UNLINK", "EXISTS", "TOUCH"), g.keys()) }},
 	{4, func(g generator) []string { return []string{"TYPE", g.key()} }},
 	{14, expire},
@@ -99,12 +109,81 @@ var grammar = []production{
 	{1, func(g generator) []string { return []string{"LONGER", string(make([]byte, 5)), g.key(), "\r\n"} }},
 }
 
-// value is what SET takes: seldom no integer.
+// value is what SET takes: mostly an integer, so that there is something to add to.
 func (g generator) value() string {
-	if g.IntN(40) == 0 {
+	switch g.IntN(16) {
+	case 0:
 		return g.noInteger()
+	case 1:
+		return g.float()
+	case 2:
+		return g.text()
 	}
 	return g.integer()
+}
+
+// text is any string, of a length around those at which Redis stores it otherwise.
+func (g generator) text() string {
+	b := make([]byte, g.pickInt(0, 1, 5, 20, 43, 44, 45, 46, 100, 3000))
+	for i := range b {
+		b[i] = byte(g.IntN(256))
+		if len(b) == 20 {
+			b[i] = byte('0' + g.IntN(10))
+		}
+	}
+	return string(b)
+}
+
+// float is a number as INCRBYFLOAT takes it, of a size at which sums still show all of it; or of any size, or none.
+func (g generator) float() string {
+	switch g.IntN(8) {
+	case 0:
+		return g.noInteger()
+	case 1:
+		return g.integer()
+	case 2:
+		return g.pick("inf", "-inf", "nan", "1e4932", "-1e4932", "1e-4950", "1e5000", ".5", "5.", "1e3", "0x1.8p3", "0x10", "-0.0", "+3", "1e-18", "-1e-20")
+	default:
+		return g.pick("", "-") + strconv.Itoa(g.IntN(1000)) + g.pick("", ".5", ".1", ".25", ".001", "e2", "e-3", "."+strconv.Itoa(g.IntN(1e9)))
+	}
+}
+
+func (g generator) pickInt(list ...int) int { return list[g.IntN(len(list))] }
+
+func (g generator) offset() string {
+	if g.IntN(8) == 0 {
+		return g.pick("-1", "9223372036854775807", "536870912", "1048576", "2000000", "x", "-9223372036854775808")
+	}
+	return strconv.Itoa(g.IntN(60))
+}
+
+// place is an end of a range.
+func (g generator) place() string {
+	if g.IntN(8) == 0 {
+		return g.integer()
+	}
+	return strconv.Itoa(g.IntN(80) - 40)
+}
+
+// tooLong is a value that only Redis takes.
+func tooLong(g generator) []string {
+	n := 1<<20 + 1
+	if g.password != "" {
+		n = 10 // a client that is not authenticated must not send more than 16 KiB
+	}
+	long := strings.Repeat("v", n)
+	switch g.IntN(5) {
+	case 0:
+		return []string{"SETEX", g.key(), g.seconds(), long}
+	case 1:
+		return []string{"MSET", g.key(), "1", g.key(), long}
+	case 2:
+		return []string{"APPEND", g.key(), long}
+	case 3:
+		return []string{"SETRANGE", g.key(), g.offset(), long}
+	default:
+		return []string{g.pick("SET", "SETNX", "GETSET"), g.key(), long}
+	}
 }
 
 func (g generator) pairs() []string {

@@ -1,11 +1,13 @@
 // Package tests is evidence from outside: real servers, real clients, real crashes. Nothing here knows the code; all is
 // said over sockets and signals.
 //
-//	go test ./tests                     everything, in less than four minutes on two cores
+//	go test ./tests                     everything, in less than eight minutes on two cores; -short: in half of that
 //	go test ./tests -run Differential -streams 500      more random streams; -seed N replays
 //	go test ./tests -run Crash -rounds 200              more crashes; -seed N replays their load
+//	go test ./tests -run Replication                    a minute of faults between three servers; -seed N replays their order
 //	go test ./tests -self                               redis-server in our place: tests the tests
 //	go run ./tests/bench                                the table of ratios
+//	go run ./tests/figures                              what replication takes
 package tests
 
 import (

@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // counter is what a key must hold whose only writer is known.
 type counter struct {
 	exists bool
-	value  int64
+	value  string // as GET gives it
 	// expires: the key has a TTL, and vanishes between these two, which are apart by the time its command was under way.
 	expires          bool
 	earliest, latest time.Time
@@ -21,21 +22,24 @@ func (c counter) String() string {
 		return "absent"
 	}
 	if c.expires {
-		return fmt.Sprintf("%d until %s", c.value, c.latest.Format(time.TimeOnly+".000"))
+		return fmt.Sprintf("%.50q until %s", c.value, c.latest.Format(time.TimeOnly+".000"))
 	}
-	return strconv.FormatInt(c.value, 10)
+	return fmt.Sprintf("%.50q", c.value)
 }
 
 // operation is one command on one key.
 type operation struct {
 	name string
 	key  string
-	n    int64 // increment, value, or ms
+	n    int64  // increment, or ms
+	s    string // what is set or appended
 }
 
 func (o operation) args() []string {
 	switch o.name {
-	case "INCRBY", "DECRBY", "SET", "PEXPIRE":
+	case "SET", "APPEND":
+		return []string{o.name, o.key, o.s}
+	case "INCRBY", "DECRBY", "PEXPIRE":
 		return []string{o.name, o.key, strconv.FormatInt(o.n, 10)}
 	case "EXPIRE":
 		return []string{o.name, o.key, strconv.FormatInt(o.n/1000, 10)}
@@ -49,15 +53,18 @@ func (o operation) args() []string {
 func (o operation) apply(c counter, sent, answered time.Time) (counter, string) {
 	switch o.name {
 	case "SET":
-		return counter{exists: true, value: o.n}, "+OK\r\n"
+		return counter{exists: true, value: o.s}, "+OK\r\n"
+	case "APPEND":
+		c.exists = true
+		c.value += o.s
+		return c, fmt.Sprintf(":%d\r\n", len(c.value))
 	case "DEL":
 		return counter{}, integer(c.exists)
 	case "GETDEL":
 		if !c.exists {
 			return counter{}, "$-1\r\n"
 		}
-		s := strconv.FormatInt(c.value, 10)
-		return counter{}, fmt.Sprintf("$%d\r\n%s\r\n", len(s), s)
+		return counter{}, fmt.Sprintf("$%d\r\n%s\r\n", len(c.value), c.value)
 	case "EXPIRE", "PEXPIRE":
 		was := c.exists
 		if was {
@@ -70,9 +77,16 @@ func (o operation) apply(c counter, sent, answered time.Time) (counter, string) 
 		c.expires = false
 		return c, integer(had)
 	}
-	c.exists = true
-	c.value += map[string]int64{"INCR": 1, "DECR": -1, "INCRBY": o.n, "DECRBY": -o.n}[o.name]
-	return c, fmt.Sprintf(":%d\r\n", c.value)
+	n := int64(0)
+	if c.exists {
+		var err error
+		if n, err = strconv.ParseInt(c.value, 10, 64); err != nil || strconv.FormatInt(n, 10) != c.value {
+			return c, "-ERR value is not an integer or out of range\r\n"
+		}
+	}
+	n += map[string]int64{"INCR": 1, "DECR": -1, "INCRBY": o.n, "DECRBY": -o.n}[o.name]
+	c.exists, c.value = true, strconv.FormatInt(n, 10)
+	return c, fmt.Sprintf(":%d\r\n", n)
 }
 
 func integer(b bool) string {
@@ -84,25 +98,30 @@ func integer(b bool) string {
 
 // randomOperation is mostly an increment. Lifetimes are an hour, or so short that the key must not be touched again.
 func randomOperation(r *rand.Rand, key string) operation {
-	switch r.IntN(20) {
-	case 0:
-		return operation{"SET", key, r.Int64N(2000) - 1000}
+	switch r.IntN(22) {
+	case 0, 20:
+		return operation{name: "SET", key: key, s: strconv.FormatInt(r.Int64N(2000)-1000, 10)}
+	case 21:
+		if r.IntN(3) == 0 {
+			return operation{name: "APPEND", key: key, s: []string{"7", "x", ""}[r.IntN(3)]}
+		}
+		return operation{name: "SET", key: key, s: strings.Repeat("text\r\n\x00", r.IntN([]int{2, 1000, 20000}[r.IntN(3)]))}
 	case 1:
-		return operation{"DEL", key, 0}
+		return operation{name: "DEL", key: key}
 	case 2:
-		return operation{"GETDEL", key, 0}
+		return operation{name: "GETDEL", key: key}
 	case 3:
-		return operation{"EXPIRE", key, 3600_000}
+		return operation{name: "EXPIRE", key: key, n: 3600_000}
 	case 4:
-		return operation{"PERSIST", key, 0}
+		return operation{name: "PERSIST", key: key}
 	case 5, 6, 7:
-		return operation{"DECR", key, 0}
+		return operation{name: "DECR", key: key}
 	case 8, 9:
-		return operation{"DECRBY", key, r.Int64N(100)}
+		return operation{name: "DECRBY", key: key, n: r.Int64N(100)}
 	case 10, 11, 12:
-		return operation{"INCRBY", key, r.Int64N(200) - 100}
+		return operation{name: "INCRBY", key: key, n: r.Int64N(200) - 100}
 	default:
-		return operation{"INCR", key, 0}
+		return operation{name: "INCR", key: key}
 	}
 }
 
@@ -126,7 +145,7 @@ func outcomes(c counter, attempts []attempt, ended time.Time) []counter {
 }
 
 // admits tells whether a key that reads as value, or is absent, agrees with c at a time between before and after.
-func (c counter) admits(value int64, exists bool, ttl bool, before, after time.Time) bool {
+func (c counter) admits(value string, exists bool, ttl bool, before, after time.Time) bool {
 	if !exists {
 		return !c.exists || c.expires && after.After(c.earliest)
 	}

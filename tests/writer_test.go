@@ -82,7 +82,7 @@ func (w *writer) burst() []operation {
 			ops = append(ops, randomOperation(w.Rand, key))
 		case key != w.keys[0] && w.IntN(100) == 0:
 			w.resting[key] = true
-			ops = append(ops, operation{"PEXPIRE", key, 1 + w.Int64N(restTime.Milliseconds())})
+			ops = append(ops, operation{name: "PEXPIRE", key: key, n: 1 + w.Int64N(restTime.Milliseconds())})
 		}
 	}
 	return ops
@@ -127,15 +127,14 @@ func (w *writer) check(c *conn) error {
 
 func (w *writer) match(key string, value, ttl reply, before, now time.Time) (counter, error) {
 	possible := outcomes(w.counters[key], w.attempts[key], w.ended)
-	n, err := value.int()
-	if err != nil && !value.null {
-		return counter{}, fmt.Errorf("GET %s = %v; want an integer", key, value)
+	if value.isError() {
+		return counter{}, fmt.Errorf("GET %s = %v; want a string", key, value)
 	}
 	for _, c := range possible {
-		if ttl.text == "-2" && c.admits(0, false, false, before, now) { // it may have expired after GET
+		if ttl.text == "-2" && c.admits("", false, false, before, now) { // it may have expired after GET
 			return counter{}, nil
 		}
-		if c.admits(n, !value.null, ttl.text != "-1", before, now) {
+		if c.admits(value.text, !value.null, ttl.text != "-1", before, now) {
 			return c, nil
 		}
 	}

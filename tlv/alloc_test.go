@@ -22,17 +22,19 @@ func allocated(f func()) (least uint64) {
 
 // The inputs that have most structs to a byte, right and wrong ones.
 func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
-	var contributions, resets State
+	var contributions, resets, texts State
 	var n N
 	var z Z
-	batches := []Batch{{Replica: 1, Stamp: 1}, {Replica: 1, Stamp: 1}}
+	batches := []Batch{{Replica: 1, Stamp: 1}, {Replica: 1, Stamp: 1}, {Replica: 1, Stamp: 1}}
 	for id := ReplicaID(1); id <= 255; id++ {
 		contributions.Put(Contribution{Replica: id, Birth: 1, Rev: 1, Last: 1})
 		resets.PutReset(Reset{Replica: id, Rev: 1})
+		texts.Put(Contribution{Replica: id, Birth: 1, Rev: 1, Last: 1, HasValue: true, IsText: true, Text: "xy"})
 		n = append(n, NTotal{id, 0})
 		z = append(z, ZValue{id, 0, 0})
 		key := []byte{byte(id % databases), byte(id)}
 		batches[0].Deltas = append(batches[0].Deltas, Delta{key, State{Contributions: contributions.Contributions[:1]}})
+		batches[2].Deltas = append(batches[2].Deltas, Delta{key, State{Contributions: texts.Contributions[:1]}})
 		batches[1].Deltas = append(batches[1].Deltas, Delta{key, State{Resets: resets.Resets[:1]}})
 	}
 	var vector Vector
@@ -41,7 +43,11 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 		vector.Put(VectorEntry{Replica: id, Stamp: 1})
 		page = AppendDelta(page, &batches[1].Deltas[id-1])
 	}
+	long := State{Contributions: []Contribution{{Replica: 1, Birth: 1, Rev: 1, Last: 1, HasValue: true, IsText: true, Text: string(make([]byte, MaxText))}}}
 	inputs := map[string][]byte{
+		"texts":                   AppendState(nil, &texts),
+		"a long text":             AppendState(nil, &long),
+		"batch of texts":          AppendBatch(nil, &batches[2]),
 		"vector":                  AppendVector(nil, vector),
 		"deltas":                  page,
 		"contributions":           AppendState(nil, &contributions),
@@ -74,6 +80,8 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	one := State{Contributions: []Contribution{exampleAdd}}
 	both := State{Contributions: []Contribution{exampleAdd, exampleSet}, Resets: []Reset{exampleReset}}
+	text := State{Contributions: []Contribution{exampleText}}
+	textData := AppendState(nil, &text)
 	batch := exampleBatch()
 	oneData, bothData := AppendState(nil, &one), AppendState(nil, &both)
 	buf := make([]byte, 0, 1024)
@@ -84,6 +92,8 @@ func TestAllocations(t *testing.T) {
 	}{
 		"AppendState":                    {0, func() { AppendState(buf, &both) }},
 		"AppendBatch":                    {0, func() { AppendBatch(buf, &batch) }},
+		"AppendState of a text":          {0, func() { AppendState(buf, &text) }},
+		"ParseState of a text":           {2, func() { _, _ = ParseState(textData) }},
 		"ParseState of one contribution": {1, func() { _, _ = ParseState(oneData) }},
 		"ParseState of both":             {2, func() { _, _ = ParseState(bothData) }},
 		"ParseStateInto":                 {0, func() { _ = ParseStateInto(&s, bothData) }},

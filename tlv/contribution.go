@@ -37,9 +37,11 @@ type Contribution struct {
 	Last     Stamp  // of the batch with the last increment or SET; 0: it only carries an expiry
 	Total    Int128 // added since Birth, less what was taken off
 	Kind     Kind
-	Closed   bool  // the replica has nothing here
-	HasValue bool  // Assigned is meant
-	Assigned int64 // of the SET that gave birth to it
+	Closed   bool   // the replica has nothing here
+	HasValue bool   // it began with a SET, of Assigned or of Text
+	IsText   bool   // of Text
+	Assigned int64  // what the SET that gave birth to it assigned
+	Text     string // the same, where it is no integer
 	Expiry   Expiry
 }
 
@@ -57,6 +59,9 @@ func (c *Contribution) Validate() error {
 		return malformed("last %d, birth %d, rev %d", c.Last, c.Birth, c.Rev)
 	case c.Assigned != 0 && !c.HasValue:
 		return malformed("assigned %d without a SET", c.Assigned)
+	}
+	if err := c.validateText(); err != nil {
+		return err
 	}
 	if err := c.validateExpiry(); err != nil {
 		return err
@@ -104,15 +109,25 @@ const (
 	flagClosed
 	flagAssigned
 	flagExpiry
+	flagText
 )
 
 // minContribution bounds the body of a record C from below: one byte of rev, and another of last, total or flags.
 const minContribution = 8 + 2 + 1 + 1 + 1 + 1 + 1
 
-// appendContribution appends record C. Its body has at most 8 + 9 + 9 + 9 + 18 + 2 + 9 + 9 + 9 bytes: always short.
+// appendContribution appends record C. Without a text its body has at most 8 + 9 + 9 + 9 + 18 + 2 + 9 + 9 + 9 bytes, and is
+// always short.
 func appendContribution(buf []byte, c *Contribution) []byte {
 	start := len(buf)
-	buf = append(buf, 'c', 0)
+	if c.IsText {
+		return closeRecord(c.appendBody(openRecord(buf)), start, 'C')
+	}
+	buf = c.appendBody(append(buf, 'c', 0))
+	buf[start+1] = byte(len(buf) - start - shortHead)
+	return buf
+}
+
+func (c *Contribution) appendBody(buf []byte) []byte {
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(c.Replica))
 	buf = AppendTinyZip(buf, uint64(c.Rev))
 	buf = AppendTinyZip(buf, uint64(c.Rev-c.Birth))
@@ -123,14 +138,16 @@ func appendContribution(buf []byte, c *Contribution) []byte {
 	buf = AppendTinyZip(buf, last)
 	buf = appendTiny128(buf, c.Total)
 	buf = AppendTinyZip(buf, c.flags())
-	if c.HasValue {
+	switch {
+	case c.IsText:
+		buf = append(AppendHeader(buf, 'X', len(c.Text)), c.Text...)
+	case c.HasValue:
 		buf = AppendTinyZip(buf, Zigzag(c.Assigned))
 	}
 	if c.Expiry.Stamp != 0 {
 		buf = AppendTinyZip(buf, uint64(c.Rev-c.Expiry.Stamp))
 		buf = AppendTinyZip(buf, uint64(c.Expiry.At))
 	}
-	buf[start+1] = byte(len(buf) - start - shortHead)
 	return buf
 }
 
@@ -139,7 +156,10 @@ func (c *Contribution) flags() (f uint64) {
 	if c.Closed {
 		f |= flagClosed
 	}
-	if c.HasValue {
+	switch {
+	case c.IsText:
+		f |= flagText
+	case c.HasValue:
 		f |= flagAssigned
 	}
 	if c.Expiry.Stamp != 0 {
@@ -157,17 +177,31 @@ func (c *Contribution) parse(body []byte) error {
 	c.parseLast(&r)
 	c.Total = r.int128()
 	flags := r.zip()
-	if flags >= flagExpiry<<1 {
+	if flags >= flagText<<1 || flags&flagAssigned != 0 && flags&flagText != 0 {
 		r.fail(malformed("flags %#x", flags))
 	}
-	c.Kind, c.Closed, c.HasValue = Kind(flags&flagNatural), flags&flagClosed != 0, flags&flagAssigned != 0
-	if c.HasValue {
+	c.Kind, c.Closed = Kind(flags&flagNatural), flags&flagClosed != 0
+	c.HasValue, c.IsText = flags&(flagAssigned|flagText) != 0, flags&flagText != 0
+	switch {
+	case c.IsText:
+		c.parseText(&r)
+	case c.HasValue:
 		c.Assigned = Unzigzag(r.zip())
 	}
 	if flags&flagExpiry != 0 {
 		c.parseExpiry(&r)
 	}
 	return r.end()
+}
+
+// parseText copies the text, if it can be one: of what is refused nothing is kept.
+func (c *Contribution) parseText(r *reader) {
+	text := r.record('X')
+	if len(text) > MaxText {
+		r.fail(malformed("text of %d bytes", len(text)))
+		return
+	}
+	c.Text = string(text)
 }
 
 func (c *Contribution) parseLast(r *reader) {

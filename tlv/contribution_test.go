@@ -2,6 +2,7 @@ package tlv
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +20,18 @@ func TestContributionValidate(t *testing.T) {
 		"natural below zero":       {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, Kind: Natural, Total: FromInt64(-1)}, true},
 		"expired before its birth": {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, Expiry: Expiry{4, 1}}, true},
 
+		"a text":           {exampleText, true},
+		"the empty text":   {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true}, true},
+		"a text, added to": {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: "a", Total: FromInt64(3)}, true},
+		"the longest text": {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: strings.Repeat("1", MaxText)}, true},
+
+		"text too long":          {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: strings.Repeat("1", MaxText+1)}, false},
+		"text that is a number":  {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: "-12"}, false},
+		"text without SET":       {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, IsText: true, Text: "a"}, false},
+		"text that is none":      {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, Text: "a"}, false},
+		"text and integer":       {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: "a", Assigned: 1}, false},
+		"natural text":           {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: "a", Kind: Natural}, false},
+		"closed with a text":     {Contribution{Replica: 1, Birth: 9, Rev: 9, HasValue: true, IsText: true, Text: "a", Closed: true}, false},
 		"replica 0":              {Contribution{Birth: 5, Rev: 9, Last: 9}, false},
 		"kind":                   {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, Kind: 2}, false},
 		"birth 0":                {Contribution{Replica: 1, Rev: 9, Last: 9}, false},
@@ -54,7 +67,14 @@ func TestParseStateRefuses(t *testing.T) {
 		"birth before 0":     "63 11 01 00 00 00 00 00 00 00 31 10 31 11 31 01 31 0a 30",
 		"birth 0":            "63 11 01 00 00 00 00 00 00 00 31 10 31 10 31 01 31 0a 30",
 		"last 0":             "63 10 01 00 00 00 00 00 00 00 31 10 30 31 11 31 0a 30",
-		"unknown flag":       "63 11 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 10",
+		"unknown flag":       "63 11 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 20",
+		"text and integer":   "63 15 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 14 78 01 61 30",
+		"no text":            "63 11 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 10",
+		"text of a number":   "63 14 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 10 78 01 31",
+		"text cut":           "63 14 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 10 78 02 61",
+		"text of a Natural":  "63 14 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 11 78 01 61",
+		"text as a tiny one": "63 13 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 10 31 61",
+		"text, other record": "63 14 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 10 74 01 61",
 		"expiry at stamp 0":  "63 15 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 08 31 10 31 01",
 		"expiry below 0":     "63 1c 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 31 08 30 38 ff ff ff ff ff ff ff ff",
 		"replica 0":          "63 10 00 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 30",
@@ -71,5 +91,33 @@ func TestParseStateRefuses(t *testing.T) {
 		if s, err := ParseState(unhex(t, h)); !errors.Is(err, ErrMalformed) || errors.Is(err, ErrIncomplete) || !s.Empty() {
 			t.Errorf("%s: ParseState(%s) = %+v, %v; want %v", name, h, s, err, ErrMalformed)
 		}
+	}
+}
+
+// Of texts, records C are short up to 255 bytes of body, then long.
+func TestTextsAreReadAsWritten(t *testing.T) {
+	for _, n := range []int{0, 1, 9, 10, 230, 236, 237, 238, 239, 240, 255, 256, 257, 1000, MaxText} {
+		c := exampleText
+		c.Text, c.Expiry = strings.Repeat("x", n), Expiry{0x10, 1000}
+		s := State{Contributions: []Contribution{c}}
+		data := AppendState([]byte("before"), &s)[len("before"):]
+		if long := data[0] == 'C'; long != (len(data) > 255+shortHead) {
+			t.Errorf("text of %d bytes: %d in all, long %t", n, len(data), long)
+		}
+		if got, err := ParseState(data); err != nil || !sameState(&got, &s) {
+			t.Errorf("text of %d bytes: %v, read as %d contributions", n, err, len(got.Contributions))
+		}
+	}
+}
+
+func TestTextTooLongIsNotRead(t *testing.T) {
+	c := exampleText
+	c.Text = strings.Repeat("x", MaxText+1)
+	data := AppendState(nil, &State{Contributions: []Contribution{c}})
+	if s, err := ParseState(data); !errors.Is(err, ErrMalformed) || !s.Empty() {
+		t.Errorf("ParseState = %d contributions, %v; want %v", len(s.Contributions), err, ErrMalformed)
+	}
+	if got := allocated(func() { _, _ = ParseState(data) }); got > 1<<10 {
+		t.Errorf("%d bytes allocated for a text that is refused", got)
 	}
 }

@@ -33,8 +33,9 @@
 //	   birth      zipped rev - birth          Contribution.Birth
 //	   last       zipped rev - last + 1; 0: none  Contribution.Last
 //	   total      zigzagged, 128 bits         Contribution.Total
-//	   flags      zipped: 1 natural, 2 closed, 4 assigned, 8 expiry  Contribution.Kind, .Closed, .HasValue
+//	   flags      zipped: 1 natural, 2 closed, 4 assigned, 8 expiry, 16 text  Contribution.Kind, .Closed, .HasValue, .IsText
 //	   assigned   zigzagged, if flag 4        Contribution.Assigned
+//	   text       record X, up to 1 MiB, if flag 16; never with flag 4  Contribution.Text
 //	   stamp      zipped rev - stamp, if flag 8   Contribution.Expiry.Stamp
 //	   at         zipped milliseconds, if flag 8  Contribution.Expiry.At
 //	R  replica    8 B, little-endian          Reset.Replica
@@ -64,12 +65,32 @@
 //	31 08                      # stamp = rev - 8
 //	32 e8 03                   # at 1000
 //
+// A SET to "hello" by replica 3, born and published at stamp 0x10:
+//
+//	63 17                      # C, 23 bytes
+//	03 00 00 00 00 00 00 00    # replica 3
+//	31 10                      # rev 0x10
+//	30                         # birth = rev
+//	31 01                      # last = rev
+//	30                         # total 0
+//	31 10                      # flags: text
+//	78 05 68 65 6c 6c 6f       # X "hello"
+//
 // Somebody cancelled replica 1 up to stamp 0x10, when its total was 5:
 //
 //	72 0c                      # R, 12 bytes
 //	01 00 00 00 00 00 00 00    # replica 1
 //	31 10                      # rev 0x10
 //	31 0a                      # base 5
+//
+// # Texts
+//
+// What a SET assigns is an integer if it is the decimal of an int64 as that is written back (ParseInteger), and otherwise a
+// text. Of the assigned values that nobody has cancelled, that of the greatest birth shows, of equal births that of the greatest replica. If
+// that one is an integer, all that is live adds to it; if it is a text, the key shows the text alone. What others added
+// without knowing of the text is not lost by that: it counts in the sum, which shows again as soon as the text is cancelled
+// and no other takes its place. So all who have the same contributions and resets show the same. Nobody adds to a
+// key while it shows a text, so there is a total beside a text only where somebody did not see the text.
 //
 // # Batches
 //
@@ -126,8 +147,9 @@
 //
 // There is one way to write anything: the shortest. Readers refuse any other, so what is accepted is written back alike.
 // They also refuse what no replica can have written (the Validate methods). Input is not trusted: reading never panics,
-// and allocates at most 10 bytes for each byte of input, and 1 KiB: a Contribution takes 80 bytes and at least 17 as
-// written, a Delta 72 beside its state, and the check for repeated keys up to 16. Bodies and keys are slices of the input.
+// and allocates at most 10 bytes for each byte of input, and 1 KiB: a Contribution takes 96 bytes and at least 17 as
+// written, a Delta 72 beside its state, and the check for repeated keys up to 16. Bodies and keys are slices of the input,
+// texts are copies.
 //
 // A reader that meets the end of the data too early says ErrIncomplete if more data may help, that is for the outermost
 // record; everything else that is wrong is ErrMalformed.

@@ -77,8 +77,8 @@ func rewrite(data []byte) (back []byte, err error) {
 
 func TestDocExamplesAreWrittenBackAlike(t *testing.T) {
 	examples := docExamples(t)
-	if len(examples) != 10 {
-		t.Errorf("%d examples in the package comment; want 10", len(examples))
+	if len(examples) != 11 {
+		t.Errorf("%d examples in the package comment; want 11", len(examples))
 	}
 	for _, e := range examples {
 		data := unhex(t, e)
@@ -91,6 +91,7 @@ func TestDocExamplesAreWrittenBackAlike(t *testing.T) {
 var (
 	exampleAdd   = Contribution{Replica: 1, Birth: 0x10, Rev: 0x10, Last: 0x10, Total: FromInt64(5)}
 	exampleSet   = Contribution{Replica: 2, Birth: 0x10, Rev: 0x20, Last: 0x20, HasValue: true, Assigned: -1, Expiry: Expiry{0x18, 1000}}
+	exampleText  = Contribution{Replica: 3, Birth: 0x10, Rev: 0x10, Last: 0x10, HasValue: true, IsText: true, Text: "hello"}
 	exampleReset = Reset{Replica: 1, Rev: 0x10, Base: FromInt64(5)}
 )
 
@@ -103,6 +104,7 @@ func TestDocExamplesAreWhatTheySay(t *testing.T) {
 	want := map[string][]byte{
 		"C, 16 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleAdd}}),
 		"C, 24 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleSet}}),
+		"C, 23 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleText}}),
 		"R, 12 bytes": AppendState(nil, &State{Resets: []Reset{exampleReset}}),
 		"B, 38 bytes": AppendBatch(nil, &batch),
 		"V, 12 bytes": AppendVector(nil, Vector{{Replica: 1, Stamp: 0x10, Life: 7}}),

@@ -38,6 +38,8 @@ func FuzzParseState(f *testing.F) {
 	f.Add(AppendState(nil, &State{Contributions: []Contribution{exampleAdd, exampleSet}, Resets: []Reset{exampleReset}}))
 	f.Add(AppendState(nil, &State{Contributions: []Contribution{{Replica: 1, Birth: 9, Rev: 9, Last: 9, Kind: Natural, Total: Int128{Hi: -1 << 63}}}}))
 	f.Add(AppendState(nil, &State{Contributions: []Contribution{{Replica: 1, Birth: 9, Rev: 9, Closed: true}}}))
+	f.Add(AppendState(nil, &State{Contributions: []Contribution{exampleAdd, exampleSet, exampleText}}))
+	f.Add(AppendState(nil, &State{Contributions: []Contribution{{Replica: 3, Birth: 9, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: string(make([]byte, 300))}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := ParseState(data)
 		if err != nil {
@@ -54,7 +56,9 @@ func FuzzParseState(f *testing.F) {
 		if err := merged.Validate(); err != nil {
 			t.Errorf("merged with itself: %+v, %v", merged, err)
 		}
-		merged.View()
+		if v := merged.View(); v.IsText && s.Texts() < len(v.Text) {
+			t.Errorf("%+v shows %q, and has %d bytes of texts", s, v.Text, s.Texts())
+		}
 	})
 }
 

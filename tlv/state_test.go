@@ -48,7 +48,12 @@ func drawNext(t *rapid.T, id ReplicaID, before []Contribution) Contribution {
 		c.Expiry = Expiry{Stamp: since + 1, At: rapid.Int64Range(0, 2).Draw(t, "at")}
 		return c
 	case 2: // a SET
-		c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1, HasValue: true, Assigned: rapid.Int64Range(-9, 9).Draw(t, "assigned")}
+		c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1, HasValue: true}
+		if text := rapid.SampledFrom([]string{"", "", "a", "b", "01"}).Draw(t, "text"); text != "" {
+			c.IsText, c.Text = true, text
+		} else {
+			c.Assigned = rapid.Int64Range(-9, 9).Draw(t, "assigned")
+		}
 	}
 	if c.Closed {
 		c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1, Kind: Kind(rapid.IntRange(0, 1).Draw(t, "kind"))}

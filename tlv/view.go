@@ -4,6 +4,8 @@ package tlv
 type View struct {
 	Exists bool
 	Kind   Kind      // Natural where nothing is live
+	IsText bool      // it shows Text, whatever the sum
+	Text   string    // the value assigned last, if that is a text
 	Sum    Int128    // true sum; readers clamp it to int64
 	Expiry Expiry    // in force; zero: none
 	Owner  ReplicaID // of the expiry in force; it carries it out
@@ -49,8 +51,9 @@ func (s *State) View() View {
 			set = c
 		}
 	}
-	if set != nil {
+	if set != nil { // of a text, Assigned is 0
 		v.Sum = v.Sum.Add(FromInt64(set.Assigned))
+		v.IsText, v.Text = set.IsText, set.Text
 	}
 	if v.Expiry.At == 0 { // none, or a PERSIST
 		v.Expiry, v.Owner = Expiry{}, 0

@@ -37,7 +37,7 @@ func (n naive) net(id ReplicaID) (total *big.Int, assigned bool) {
 	return toBig(c.Total), c.HasValue
 }
 
-func (n naive) value() (sum *big.Int, kind Kind, exists bool) {
+func (n naive) value() (sum *big.Int, text string, kind Kind, exists bool) {
 	sum, kind = new(big.Int), Natural
 	var birth Stamp
 	var winner ReplicaID
@@ -57,8 +57,9 @@ func (n naive) value() (sum *big.Int, kind Kind, exists bool) {
 	}
 	if winner != 0 {
 		sum.Add(sum, big.NewInt(n.c[winner].Assigned))
+		text = n.c[winner].Text
 	}
-	return sum, kind, exists
+	return sum, text, kind, exists
 }
 
 func (n naive) expiry() (e Expiry, owner ReplicaID) {
@@ -82,9 +83,9 @@ func TestViewAgainstTheRules(t *testing.T) {
 		h := drawHistory(t)
 		s := h.draw(t)
 		v, n := s.View(), newNaive(&s)
-		sum, kind, exists := n.value()
-		if toBig(v.Sum).Cmp(wrap(sum)) != 0 || v.Kind != kind || v.Exists != exists {
-			t.Errorf("View of %+v: %v, %v, exists %t; want %v, %v, %t", s, v.Sum, v.Kind, v.Exists, sum, kind, exists)
+		sum, text, kind, exists := n.value()
+		if toBig(v.Sum).Cmp(wrap(sum)) != 0 || v.Text != text || v.IsText != (text != "") || v.Kind != kind || v.Exists != exists {
+			t.Errorf("View of %+v: %v, %q, %v, exists %t; want %v, %q, %v, %t", s, v.Sum, v.Text, v.Kind, v.Exists, sum, text, kind, exists)
 		}
 		if e, owner := n.expiry(); v.Expiry != e || v.Owner != owner {
 			t.Errorf("View of %+v: expiry %v of %d; want %v of %d", s, v.Expiry, v.Owner, e, owner)
@@ -98,7 +99,7 @@ func TestViewAgainstTheRules(t *testing.T) {
 	})
 }
 
-// The rows of testdata/merges.json; its README says how it was made.
+// The rows of testdata/merges.json and texts.json; the README there says how they were made.
 type (
 	modelState struct {
 		C [][]any
@@ -106,7 +107,7 @@ type (
 	}
 	modelMerge struct {
 		A, B, Merged modelState
-		Value        *int64
+		Value        any     // a number, a text or null
 		Expiry       []int64 // stamp, replica, at
 	}
 )
@@ -121,6 +122,7 @@ func (m *modelState) state() (s State) {
 	for _, f := range m.C {
 		c := Contribution{Replica: ReplicaID(number(f[0])), Birth: Stamp(number(f[1])), Rev: Stamp(number(f[2])), Last: Stamp(number(f[3])),
 			Total: FromInt64(number(f[4])), HasValue: f[5] != nil, Assigned: number(f[5]), Closed: f[7].(bool)}
+		c.Text, c.IsText = f[5].(string)
 		if e, ok := f[6].([]any); ok {
 			c.Expiry = Expiry{Stamp: Stamp(number(e[0])), At: number(e[1])}
 		}
@@ -132,9 +134,9 @@ func (m *modelState) state() (s State) {
 	return s
 }
 
-func readMerges(t *testing.T) (merges []modelMerge) {
+func readMerges(t *testing.T, file string) (merges []modelMerge) {
 	t.Helper()
-	f, err := os.Open("testdata/merges.json")
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,10 +150,11 @@ func readMerges(t *testing.T) (merges []modelMerge) {
 }
 
 func TestMergeAndViewAgainstTheModel(t *testing.T) {
-	merges := readMerges(t)
-	if len(merges) != 200 {
-		t.Errorf("%d merges; want 200", len(merges))
+	merges, texts := readMerges(t, "testdata/merges.json"), readMerges(t, "testdata/texts.json")
+	if len(merges) != 200 || len(texts) != 100 {
+		t.Errorf("%d and %d merges; want 200 and 100", len(merges), len(texts))
 	}
+	merges = append(merges, texts...)
 	for i, m := range merges {
 		a, b, want := m.A.state(), m.B.state(), m.Merged.state()
 		for _, s := range []State{a, b, want} {
@@ -164,8 +167,9 @@ func TestMergeAndViewAgainstTheModel(t *testing.T) {
 			t.Errorf("merge %d: %+v; want %+v", i, got, want)
 		}
 		v := got.View()
-		if v.Exists != (m.Value != nil) || v.Exists && v.Sum != FromInt64(*m.Value) {
-			t.Errorf("merge %d: exists %t, %v; want %v", i, v.Exists, v.Sum, m.Value)
+		text, isText := m.Value.(string)
+		if v.Exists != (m.Value != nil) || v.IsText != isText || v.Text != text || v.Exists && !isText && v.Sum != FromInt64(number(m.Value)) {
+			t.Errorf("merge %d: exists %t, %v, %q; want %v", i, v.Exists, v.Sum, v.Text, m.Value)
 		}
 		var expiry Expiry
 		var owner ReplicaID
@@ -202,6 +206,31 @@ func TestViewAtTheCut(t *testing.T) {
 		v := s.View()
 		if v.Exists != test.exists || v.Sum != FromInt64(test.sum) || v.Expiry.At != test.at {
 			t.Errorf("cut %d: %+v; want exists %t, sum %d, expiry at %d", test.cut, v, test.exists, test.sum, test.at)
+		}
+	}
+}
+
+// A text hides what is added to the key, until it is cancelled.
+func TestViewOfATextAndIncrements(t *testing.T) {
+	text := Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: "x", Total: FromInt64(3)}
+	add := Contribution{Replica: 2, Birth: 6, Rev: 7, Last: 7, Total: FromInt64(40)}
+	older := Contribution{Replica: 3, Birth: 4, Rev: 7, Last: 7, HasValue: true, Assigned: 100}
+	newer := older
+	newer.Birth = 6
+	for name, test := range map[string]struct {
+		s    State
+		text string
+		sum  int64
+	}{
+		"alone":                {State{Contributions: []Contribution{text}}, "x", 3},
+		"with an increment":    {State{Contributions: []Contribution{text, add}}, "x", 43},
+		"after an integer":     {State{Contributions: []Contribution{text, add, older}}, "x", 43},
+		"before an integer":    {State{Contributions: []Contribution{text, add, newer}}, "", 143},
+		"text cancelled":       {State{Contributions: []Contribution{text, add}, Resets: []Reset{{1, 5, FromInt64(1)}}}, "", 42},
+		"text's owner is gone": {State{Contributions: []Contribution{text, add, older}, Resets: []Reset{{1, 9, FromInt64(3)}}}, "", 140},
+	} {
+		if v := test.s.View(); !v.Exists || v.Text != test.text || v.IsText != (test.text != "") || v.Sum != FromInt64(test.sum) {
+			t.Errorf("%s: %+v; want %q and sum %d", name, v, test.text, test.sum)
 		}
 	}
 }
