@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,16 +85,6 @@ func (s *server) cut() {
 		c.Close()
 	}
 	clear(s.conns)
-}
-
-// up lets connections through, or cuts them.
-func (s *server) up(up bool) {
-	s.mu.Lock()
-	s.refuses = !up
-	s.mu.Unlock()
-	if !up {
-		s.cut()
-	}
 }
 
 func (s *server) serve(c net.Conn) {
@@ -349,13 +338,6 @@ func (r *testReplica) get(t *testing.T, key string) int64 {
 	return v
 }
 
-func (r *testReplica) flush(t *testing.T) {
-	t.Helper()
-	if err := r.engine.Flush(); err != nil {
-		t.Fatalf("Flush = %v", err)
-	}
-}
-
 // peer is what the node says of a peer.
 func (r *testReplica) peer(addr string) engine.PeerStatus {
 	for _, p := range r.node.Peers() {
@@ -403,12 +385,4 @@ func (l *lines) count(part string) (n int) {
 		}
 	}
 	return n
-}
-
-func (l *lines) has(part string) bool { return l.count(part) > 0 }
-
-func (l *lines) all() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.text)
 }
