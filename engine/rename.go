@@ -73,6 +73,7 @@ func (h *history) diverged(entry tlv.VectorEntry, published tlv.Stamp) bool {
 // startOver notes that the peers' history of the old ID is to take the place of the one here.
 func (e *Engine) startOver(batch *pebble.Batch, old tlv.ReplicaID) error {
 	e.vector.Remove(old)
+	e.reveal() // a token of what is disowned would never come true
 	e.transfer.Replace = append(slices.Clone(e.transfer.Replace), old)
 	return errors.Join(e.transfer.write(batch), e.dropLog(batch, old))
 }
