@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -131,7 +132,12 @@ func TestRollBackAlone(t *testing.T) {
 		}
 		return nil
 	})
-	c.sync()
+	c.until("what the peer had on server 0", func() error { // a token of what it had instead would never come true
+		if n, err := c.do(0, "GET", "k").int(); err != nil || n < 20 {
+			return fmt.Errorf("k = %d, %v", n, err)
+		}
+		return nil
+	})
 	k := c.checkEqual()["k"]
 	if k < 20 || k > 25 {
 		t.Errorf("k = %d; want 20, which the peer had, to 25, with what was added alone", k)
