@@ -43,7 +43,7 @@ func newPowerWorld(t *testing.T, seed uint64) *powerWorld {
 	w.o.segments, w.o.segment = newPlatters(), 4*pageSize
 	w.o.Sync = SyncMode(seed % 3)
 	w.o.Now = func() int64 { return w.now }
-	w.o.random = w.rng.Uint64
+	w.o.random = rand.New(rand.NewPCG(seed, 2)).Uint64 // of its own: the other draws in the background, too
 	return w
 }
 
