@@ -242,6 +242,7 @@ type Engine struct {
 	done       sync.WaitGroup
 
 	misses, expired, flushes, replayed atomic.Int64
+	lastKeys                           atomic.Int64 // that the last flush had
 	lastFlush, lastTook                atomic.Int64 // ms since the epoch; ns
 }
 

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	flushSoon  = 10 * time.Millisecond
+	flushSoon  = 5 * time.Millisecond
 	flushLate  = 2 * time.Second
-	flushShare = 9 // wait that many times as long as the last flush took: at most a tenth of one core
+	flushSmall = 100 // keys: a flush of so few takes no processor to speak of, only the disk's time
+	flushShare = 9   // wait that many times as long as the last flush took: at most a tenth of one core
 )
 
 // flusher flushes as long as there is something to flush, paced.
@@ -25,7 +26,10 @@ func (e *Engine) flusher() {
 			return
 		case <-e.dirty:
 		}
-		wait := min(max(flushSoon, flushShare*time.Duration(e.lastTook.Load())), flushLate)
+		wait := flushSoon
+		if e.lastKeys.Load() > flushSmall {
+			wait = min(max(flushSoon, flushShare*time.Duration(e.lastTook.Load())), flushLate)
+		}
 		select {
 		case <-e.stop:
 			return
@@ -113,6 +117,7 @@ func (e *Engine) flush(step flushStep) error {
 	if err := e.journal.Release(e.mark); err != nil {
 		return e.fail(err)
 	}
+	e.lastKeys.Store(int64(n))
 	e.flushes.Add(1)
 	e.lastFlush.Store(e.Now())
 	e.lastTook.Store(int64(time.Since(begin)))
