@@ -1,5 +1,7 @@
 package commands
 
+import "atomiccounter/engine"
+
 func del(c *Context, args [][]byte) {
 	n, err := c.Pipe.Del(args[1:])
 	if err != nil {
@@ -25,16 +27,16 @@ func exists(c *Context, args [][]byte) {
 	c.Out.Int(n)
 }
 
+// typeNames are Redis's, by type.
+var typeNames = []string{engine.TypeNone: "none", engine.TypeString: "string", engine.TypeHash: "hash"}
+
 func typeOf(c *Context, args [][]byte) {
-	ok, err := c.Pipe.Exists(args[1])
-	switch {
-	case err != nil:
+	t, err := c.Pipe.Type(args[1])
+	if err != nil {
 		c.fail(err)
-	case ok:
-		c.Out.Status("string")
-	default:
-		c.Out.Status("none")
+		return
 	}
+	c.Out.Status(typeNames[t])
 }
 
 // embedded is how long a string Redis keeps in one piece with its head.

@@ -41,7 +41,7 @@ func (c *Context) node() (Replication, bool) {
 }
 
 // syncVersion is that of the protocol. Of a request of another one nothing else is read: the node refuses it.
-const syncVersion = 1
+const syncVersion = 2
 
 // syncCall is a CSYNC as parsed.
 type syncCall struct {

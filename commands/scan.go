@@ -3,12 +3,14 @@ package commands
 import (
 	"slices"
 	"strconv"
+
+	"atomiccounter/engine"
 )
 
 func keys(c *Context, args [][]byte) {
 	g := glob{pattern: args[1]}
 	l := c.list()
-	if err := c.Pipe.Keys(func(key []byte) { l.addMatch(g, key) }); err != nil {
+	if err := c.Pipe.Keys(func(key []byte, _ engine.Type) { l.addMatch(g, key) }); err != nil {
 		l.drop()
 		c.fail(err)
 		return
@@ -53,7 +55,7 @@ type scanCall struct {
 	cursor uint64
 	count  int
 	match  glob
-	none   bool // of a type that no key has
+	typ    []byte // only keys of that type; nil: of any
 }
 
 func scan(c *Context, args [][]byte) {
@@ -63,8 +65,8 @@ func scan(c *Context, args [][]byte) {
 	}
 	reply := len(c.Out.Buf)
 	l := c.list()
-	next, err := c.Pipe.Scan(call.cursor, call.count, func(key []byte) {
-		if !call.none {
+	next, err := c.Pipe.Scan(call.cursor, call.count, func(key []byte, t engine.Type) {
+		if call.typ == nil || same(call.typ, typeNames[t]) {
 			l.addMatch(call.match, key)
 		}
 	})
@@ -114,7 +116,7 @@ func (c *Context) scanOption(call *scanCall, name, value []byte) bool {
 	case same(name, "match"):
 		call.match.pattern = value
 	case same(name, "type"):
-		call.none = !same(value, "string")
+		call.typ = value
 	case same(name, "count"):
 		n, ok := c.integer(value)
 		if !ok {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,14 +26,15 @@ const maxAhead = 3600 * 1000 // ms
 
 // arrival is one key on its way into the store.
 type arrival struct {
-	hash   uint64
+	place  place
 	key    string
 	delta  *tlv.State // what comes
 	state  tlv.State  // to be stored
 	all    tlv.State  // the same with what may be forgotten: a cached entry has to learn what was closed
 	before books
 	after  books
-	whole  bool // all lacks what was forgotten: a cached entry must not keep it
+	fields int64 // of the key that the database has, where that matters
+	whole  bool  // all lacks what was forgotten: a cached entry must not keep it
 }
 
 // Apply merges a batch of another replica, durably before it returns; it shows after at most the update period. A batch
@@ -87,9 +87,9 @@ func (e *Engine) follows(b *tlv.Batch) error {
 // in all. The list is in the order of the store, which reads and takes them faster so.
 func (e *Engine) arrive(deltas []tlv.Delta, join func(*arrival)) ([]arrival, error) {
 	list := make([]arrival, len(deltas))
-	for n, place := range e.inOrder(deltas) {
-		d := &deltas[place.index]
-		list[n] = arrival{hash: place.hash, key: string(d.Key), delta: &d.State}
+	for n, at := range e.inOrder(deltas) {
+		d := &deltas[at.index]
+		list[n] = arrival{place: at.place, key: string(d.Key), delta: &d.State}
 	}
 	r := stateReader{e: e}
 	var err error
@@ -99,24 +99,23 @@ func (e *Engine) arrive(deltas []tlv.Delta, join func(*arrival)) ([]arrival, err
 	return list, errors.Join(err, r.close())
 }
 
-// place is where a delta's key stands in the store.
-type place struct {
-	hash  uint64
+// placed is where a delta's key stands in the store.
+type placed struct {
+	place
 	index int32
-	db    byte
 }
 
-func (e *Engine) inOrder(deltas []tlv.Delta) []place {
-	order := make([]place, len(deltas))
+func (e *Engine) inOrder(deltas []tlv.Delta) []placed {
+	order := make([]placed, len(deltas))
 	for i := range deltas {
-		order[i] = place{e.hash(deltas[i].Key[1:]), int32(i), deltas[i].Key[0]}
+		order[i] = placed{e.place(deltas[i].Key), int32(i)}
 	}
-	slices.SortFunc(order, func(a, b place) int { return cmp.Or(cmp.Compare(a.db, b.db), cmp.Compare(a.hash, b.hash)) })
+	slices.SortFunc(order, func(a, b placed) int { return a.compare(b.place) })
 	return order
 }
 
 func (e *Engine) weigh(r *stateReader, a *arrival, join func(*arrival)) (err error) {
-	if a.all, err = e.storedState(r, a.hash, a.key); err != nil {
+	if a.all, err = e.storedState(r, a.place, a.key); err != nil {
 		return err
 	}
 	before := a.all.View()
@@ -166,13 +165,13 @@ type stateReader struct {
 	key []byte
 }
 
-func (r *stateReader) read(hash uint64, key string) (s tlv.State, err error) {
+func (r *stateReader) read(at place, key string) (s tlv.State, err error) {
 	if r.it == nil {
 		if r.it, err = r.e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{statePrefix}, UpperBound: []byte{statePrefix + 1}, UseL6Filters: true}); err != nil {
 			return s, err
 		}
 	}
-	r.key = stateKey(r.key[:0], hash, key)
+	r.key = stateKey(r.key[:0], at, key)
 	if !r.it.SeekPrefixGE(r.key) {
 		return s, r.it.Error()
 	}
@@ -192,15 +191,15 @@ func (r *stateReader) close() error {
 
 // storedState gives what is stored of a key, from its cached entry if there is one. The caller holds commitMu, so no
 // flush is under way and what the entry holds as stored is.
-func (e *Engine) storedState(r *stateReader, hash uint64, key string) (tlv.State, error) {
-	if en := e.table.find(hash, key[0], []byte(key[1:])); en != nil {
+func (e *Engine) storedState(r *stateReader, at place, key string) (tlv.State, error) {
+	if en := e.table.get(at.hash, key); en != nil {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 		if !en.gone {
 			return en.full(), nil
 		}
 	}
-	s, err := r.read(hash, key)
+	s, err := r.read(at, key)
 	if err != nil {
 		err = fmt.Errorf("read %q: %w", key[1:], err)
 	}
@@ -223,6 +222,10 @@ func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) 
 			return e.fail(fmt.Errorf("merge %q: %w", list[i].key[1:], err))
 		}
 	}
+	changes, err := e.bookArrivals(batch, list)
+	if err != nil {
+		return e.fail(fmt.Errorf("merge: %w", err))
+	}
 	landed, err := more(batch)
 	if err = errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil)); err != nil {
 		return e.fail(err)
@@ -236,43 +239,60 @@ func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) 
 		e.loads.Unlock()
 		return e.fail(fmt.Errorf("merge: %w", err))
 	}
+	changes.hold(e)
 	for i := range list {
-		e.tell(&list[i])
+		e.tell(&list[i], changes)
 		if list[i].all.Texts() > 0 {
-			e.shrink(list[i].hash)
+			e.shrink(list[i].place.hash)
 		}
 	}
+	changes.tell(e)
 	e.loads.Unlock()
 	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
 		return e.fail(fmt.Errorf("merge: %w", err))
 	}
 	landed()
 	e.proclaim()
-	return e.tendAll(list)
+	return e.tendAll(list, changes)
 }
 
 // tendAll loads the keys of which this replica now has something to close, which is what loading does.
-func (e *Engine) tendAll(list []arrival) error {
+func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 	p := e.NewPipeline()
 	for i := range list {
 		own := list[i].state.Contribution(e.id)
 		if own == nil || own.Closed || list[i].after.exists && list[i].state.Open(own) {
 			continue
 		}
-		p.DB = list[i].key[0]
-		if _, err := p.exclusive([]byte(list[i].key[1:]), false); err != nil {
+		if err := p.tend(list[i].key); err != nil {
 			return errors.Join(err, p.finish())
 		}
-		p.pause()
+	}
+	for key, c := range changes {
+		if c.was+c.by == 0 && !c.self.exists && c.self.index != 0 {
+			if err := p.tend(key); err != nil {
+				return errors.Join(err, p.finish())
+			}
+		}
 	}
 	return p.finish()
 }
 
-func (e *Engine) writeArrival(batch *pebble.Batch, a *arrival, value []byte) ([]byte, error) {
-	if err := e.book(batch, a.key, a.before, a.after); err != nil {
-		return value, err
+// tend loads a key, and closes what is to be closed of it.
+func (p *Pipeline) tend(key string) error {
+	en, err := p.lockKey([]byte(key))
+	if err == nil {
+		p.ready(en, false)
+		if en.incoming() == nil {
+			p.e.tend(en)
+		}
 	}
-	key := stateKey(nil, a.hash, a.key)
+	p.pause()
+	return err
+}
+
+func (e *Engine) writeArrival(batch *pebble.Batch, a *arrival, value []byte) ([]byte, error) {
+	key := stateKey(nil, a.place, a.key)
 	if a.state.Empty() {
 		return value, batch.Delete(key, nil)
 	}
@@ -283,16 +303,14 @@ func (e *Engine) writeArrival(batch *pebble.Batch, a *arrival, value []byte) ([]
 // tell hands the new state to the cached entry, which takes it in when its update period is over. At once it takes in
 // what decides whether the key exists and when it expires, because a write has to know what is stored of that (design,
 // section 2); and what is not cached shows at once anyway.
-func (e *Engine) tell(a *arrival) {
-	en := e.table.find(a.hash, a.key[0], []byte(a.key[1:]))
+func (e *Engine) tell(a *arrival, changes hashChanges) {
+	en := e.table.get(a.place.hash, a.key)
 	if en != nil {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 	}
 	if en == nil || en.gone {
-		was, was2 := a.before.exists, a.before.expires
-		adjust(&e.keys[a.key[0]], &was, a.after.exists)
-		adjust(&e.expires[a.key[0]], &was2, a.after.expires)
+		e.tellUncached(a, changes)
 		return
 	}
 	if en.foreign == nil {
@@ -311,7 +329,7 @@ func (e *Engine) tell(a *arrival) {
 		e.takeIn(en)
 		return
 	}
-	if v := en.ahead(e.id); v.Exists != en.exists || v.Exists && en.differs(&v) {
+	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(&v) {
 		e.takeIn(en)
 		return
 	}
@@ -345,25 +363,38 @@ func (e *Engine) takeIn(en *entry) {
 
 // books are what the store counts of a stored state.
 type books struct {
-	exists  bool
-	expires bool  // and has an expiry
-	index   int64 // ms under which the expiry index has the key; 0: it has not
+	exists bool
+	index  int64 // ms under which the expiry index has the key; 0: it has not, and no expiry
+}
+
+// shown says whether a key with so many fields exists, and whether it has an expiry.
+func (b books) shown(fields int64) (exists, expires bool) {
+	exists = b.exists || fields > 0
+	return exists, exists && b.index != 0
 }
 
 // booksOf computes them from the view of the state. The index has a key under the time at which this replica is to carry
 // out the expiry: its own at once, another's after a grace.
 func (e *Engine) booksOf(v *tlv.View) books {
-	b := books{exists: v.Exists, expires: v.Exists && v.Expiry.At != 0, index: v.Expiry.At}
+	b := books{exists: v.Exists, index: v.Expiry.At}
 	if v.Expiry.At != 0 && !e.mine(v.Owner) {
 		b.index += sweepGrace
 	}
 	return b
 }
 
-// book keeps the counts of the store and the expiry index in step with a stored state. The caller holds commitMu.
-func (e *Engine) book(batch *pebble.Batch, key string, was, is books) error {
-	e.count[key[0]] += change(was.exists, is.exists)
-	e.countEx[key[0]] += change(was.expires, is.expires)
+// recount keeps the counts of the store. The caller holds commitMu.
+func (e *Engine) recount(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
+	existed, expired := was.shown(fieldsWere)
+	exists, expires := is.shown(fieldsAre)
+	e.count[db] += change(existed, exists)
+	e.countEx[db] += change(expired, expires)
+}
+
+// book keeps the counts of the store and the expiry index in step with the stored state of a key that has so many fields
+// stored. The caller holds commitMu.
+func (e *Engine) book(batch *pebble.Batch, key string, was, is books, fields int64) error {
+	e.recount(database(key), was, fields, is, fields)
 	if was.index == is.index {
 		return nil
 	}

@@ -124,12 +124,12 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	if err := p.writable(); err != nil {
 		return err
 	}
-	en, err := p.exclusive([]byte(d.key[1:]), true)
+	en, err := p.toChange([]byte(d.key[1:]), true, takesDue)
 	if err != nil {
 		return err
 	}
 	if en.due(now) && (p.e.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
-		p.cancel(en)
+		p.cancelAll(en)
 		p.e.expired.Add(1)
 		return nil
 	}
@@ -147,7 +147,7 @@ func (e *Engine) unindex(d due) error {
 	if e.closed.Load() {
 		return ErrClosed
 	}
-	if en := e.table.find(e.hash([]byte(d.key[1:])), d.key[0], []byte(d.key[1:])); en != nil {
+	if en := e.table.get(e.hash([]byte(d.key[1:])), d.key); en != nil {
 		en.mu.RLock()
 		current := en.index == d.at
 		en.mu.RUnlock()

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -76,6 +75,12 @@ type checker struct {
 	latest   tlv.Stamp
 	upTo     tlv.Vector // how far contributions may go
 	batches  int64      // in the replication log
+
+	hash     string // key of the hash whose fields are being met; "": none
+	size     int64  // its fields so far
+	fields   int64  // in all
+	hashes   int64  // that have fields
+	recorded int64  // numbers of fields
 }
 
 func (c *checker) say(format string, args ...any) {
@@ -100,6 +105,8 @@ func (c *checker) database() {
 	for ok := it.First(); ok; ok = it.Next() {
 		switch key := it.Key(); key[0] {
 		case metaPrefix, historyPrefix, settingPrefix, transferPrefix, metPrefix:
+		case fieldsPrefix:
+			c.fieldsRecord(key, it)
 		case logPrefix:
 			c.logRecord(key, it)
 		case statePrefix:
@@ -111,27 +118,35 @@ func (c *checker) database() {
 			c.problem("unknown key %q in the database", key)
 		}
 	}
+	c.endHash()
 	if err := it.Close(); err != nil {
 		c.problem("database: %v", err)
 	}
 	c.say("keys         %d stored, %d in the expiry index", c.keys, index)
+	if c.fields > 0 {
+		c.say("hashes       %d, with %d fields", c.hashes, c.fields)
+	}
 	if c.batches > 0 {
 		c.say("log          %d batches for peers", c.batches)
 	}
 	if index < c.indexed {
 		c.problem("%d keys are to expire, %d are in the expiry index", c.indexed, index)
 	}
+	if c.hashes != c.recorded {
+		c.problem("%d hashes have fields, %d have a number of fields", c.hashes, c.recorded)
+	}
 }
 
 func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 	c.keys++
-	if len(key) < stateKeyHeader || key[1] >= Databases {
+	name, ok := keyOf(key)
+	if !ok || tlv.Space(key[1]) > tlv.FieldSpace {
 		c.problem("key %q is no key of a state", key)
 		return
 	}
-	user := key[stateKeyHeader:]
-	if h := binary.BigEndian.Uint64(key[2:]); h != c.e.hash(user) {
-		c.problem("key %q is stored under hash %x; it should be %x", user, h, c.e.hash(user))
+	user := name[1:]
+	if want := stateKey(nil, c.e.place(name), string(name)); string(want) != string(key) {
+		c.problem("key %q is stored under %x; it should be %x", user, key, want)
 	}
 	value, err := it.ValueAndErr()
 	if err != nil {
@@ -146,15 +161,27 @@ func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 	c.contributions(user, &s)
 	v := s.View()
 	b := c.e.booksOf(&v)
-	c.count[key[1]] += change(false, b.exists)
-	c.countEx[key[1]] += change(false, b.expires)
-	if b.index != 0 {
-		c.indexed++
-		if _, closer, err := c.e.db.Get(indexKey(nil, b.index, string(key[1:2])+string(user))); err != nil {
-			c.problem("key %q expires at %d, but the index: %v", user, b.index, err)
-		} else if err := closer.Close(); err != nil {
-			c.problem("key %q: %v", user, err)
-		}
+	if isField(string(name)) {
+		c.field(string(name), b)
+		return
+	}
+	c.books(string(name), b)
+}
+
+// books adds up a key's own state; that it has fields too is found later.
+func (c *checker) books(key string, b books) {
+	db := database(key)
+	exists, expires := b.shown(0)
+	c.count[db] += change(false, exists)
+	c.countEx[db] += change(false, expires)
+	if b.index == 0 {
+		return
+	}
+	c.indexed++
+	if _, closer, err := c.e.db.Get(indexKey(nil, b.index, key)); err != nil {
+		c.problem("key %q expires at %d, but the index: %v", key[1:], b.index, err)
+	} else if err := closer.Close(); err != nil {
+		c.problem("key %q: %v", key[1:], err)
 	}
 }
 

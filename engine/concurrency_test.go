@@ -184,7 +184,7 @@ func (c *crowd) scan() {
 	}
 	for !c.done.Load() {
 		met := map[string]bool{}
-		if err := p.Keys(func(key []byte) { met[string(key)] = true }); err != nil || !met["stays"] {
+		if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil || !met["stays"] {
 			c.t.Errorf("Keys = %v, %v; want the key that stays", met, err)
 		}
 	}
@@ -207,7 +207,7 @@ func (c *crowd) verify() {
 	if err := c.e.Flush(); err != nil {
 		c.t.Fatalf("Flush = %v", err)
 	}
-	s, err := c.e.readState(c.e.hash([]byte("hot")), "\x00hot")
+	s, err := c.e.readState(c.e.place([]byte("\x00hot")), "\x00hot")
 	if got := s.View().Sum; err != nil || got != tlv.FromInt64(want) {
 		c.t.Errorf("stored: %v, %v; want %d", got, err, want)
 	}
@@ -227,7 +227,7 @@ func checkSize(t *testing.T, e *Engine) {
 	e.Refresh()
 	p := e.NewPipeline()
 	met := map[string]bool{}
-	if err := p.Keys(func(key []byte) { met[string(key)] = true }); err != nil || int64(len(met)) != p.Size() {
+	if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil || int64(len(met)) != p.Size() {
 		t.Errorf("Size = %d, Keys met %d, %v", p.Size(), len(met), err)
 	}
 	if _, err := p.Commit(); err != nil {
@@ -387,7 +387,7 @@ func TestClosedEngine(t *testing.T) {
 	}
 	p := e.NewPipeline()
 	_, _, getErr := p.Get([]byte("k"))
-	_, scanErr := p.Scan(0, 1, func([]byte) {})
+	_, scanErr := p.Scan(0, 1, func([]byte, Type) {})
 	for name, err := range map[string]error{"Close": e.Close(), "Flush": e.Flush(), "SetSync": e.SetSync(Always), "Get": getErr,
 		"Scan": scanErr, "FlushDB": p.FlushDB(), "Sweep": e.Sweep(), "Apply": e.Apply(newPeer(2).batch())} {
 		if !errors.Is(err, ErrClosed) {

@@ -16,7 +16,8 @@ import (
 const (
 	formatName    = "FORMAT"
 	formatNew     = "FORMAT.new" // a store that is being made; renamed to FORMAT when it is complete
-	formatLine    = "atomiccounter 2\n"
+	formatLine    = "atomiccounter 3\n"
+	formatBefore  = "atomiccounter 2\n" // the same without fields of hashes, which programs of that version do not know
 	journalFolder = "journal"
 	dbFolder      = "db"
 )
@@ -86,21 +87,35 @@ func probe(fs vfs.FS, dir string) (fresh bool, err error) {
 }
 
 func checkFormat(fs vfs.FS, name string) error {
-	f, err := fs.Open(name)
-	if err != nil {
+	line, err := readFormat(fs, name)
+	if err != nil || line == formatLine || line == formatBefore {
 		return err
 	}
-	line, err := io.ReadAll(io.LimitReader(f, 64))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if string(line) == formatLine {
-		return nil
-	}
-	if v, ok := strings.CutPrefix(string(line), "atomiccounter "); ok {
-		return fmt.Errorf("%s: format version %s is unknown to this program, which reads version 2", name, strings.TrimSpace(v))
+	if v, ok := strings.CutPrefix(line, "atomiccounter "); ok {
+		return fmt.Errorf("%s: format version %s is unknown to this program, which reads versions 2 and 3", name, strings.TrimSpace(v))
 	}
 	return fmt.Errorf("%s: %w", name, ErrNotStore)
+}
+
+func readFormat(fs vfs.FS, name string) (string, error) {
+	f, err := fs.Open(name)
+	if err != nil {
+		return "", err
+	}
+	line, err := io.ReadAll(io.LimitReader(f, 64))
+	return string(line), errors.Join(err, f.Close())
+}
+
+// upgrade makes a store of the version before one of this version, before anything else is changed.
+func (f *folder) upgrade() error {
+	line, err := readFormat(f.fs, f.path(formatName))
+	if err != nil || line == formatLine {
+		return err
+	}
+	if err := f.put(formatNew, formatLine); err != nil {
+		return err
+	}
+	return f.finish()
 }
 
 // begin notes that a store is being made, and removes what an attempt before left.

@@ -81,7 +81,7 @@ func TestRefusedDirectory(t *testing.T) {
 	}{
 		{"foreign", func(dir string) { write(t, filepath.Join(dir, "dump.rdb"), "REDIS0011") }, ErrNotStore, "dump.rdb"},
 		{"foreign format", func(dir string) { write(t, filepath.Join(dir, formatName), "pebble\n") }, ErrNotStore, formatName},
-		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 3\n") }, nil, "version 3"},
+		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 4\n") }, nil, "version 4"},
 		{"no database", func(dir string) { write(t, filepath.Join(dir, formatName), formatLine) }, nil, "database"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,6 +136,25 @@ func TestCorruptStore(t *testing.T) {
 				t.Errorf("Get = %d; want 7 or an error", got)
 			}
 		})
+	}
+}
+
+// TestUpgrade: a store of version 2 opens, and is one of version 3 from then on.
+func TestUpgrade(t *testing.T) {
+	dir := madeStore(t)
+	format := filepath.Join(dir, formatName)
+	write(t, format, formatBefore)
+	if err := Check(dir, smallStore(), io.Discard); err != nil {
+		t.Errorf("Check of version 2 = %v", err)
+	}
+	e, err := Open(dir, smallStore())
+	if err != nil {
+		t.Fatalf("Open of version 2 = %v", err)
+	}
+	defer e.Close()
+	checkCounters(t, e, map[string]int64{"k": 7})
+	if b, err := os.ReadFile(format); string(b) != formatLine || err != nil {
+		t.Errorf("afterwards FORMAT is %q, %v; want %q", b, err, formatLine)
 	}
 }
 

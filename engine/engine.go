@@ -42,7 +42,7 @@
 //
 // # Directory
 //
-//	FORMAT    "atomiccounter 2\n": the version of all that follows
+//	FORMAT    "atomiccounter 3\n": the version of all that follows
 //	LOCK      held by the process that has the directory open
 //	journal/  segments (journal.go)
 //	db/       Pebble (store.go)
@@ -71,7 +71,8 @@ var (
 	ErrOverflow   = errors.New("increment or decrement would overflow") // the value would leave int64
 	ErrNegative   = errors.New("a natural counter only grows")          // negative increment or value for a Natural
 	ErrKindFixed  = errors.New("key already exists with another kind")
-	ErrKeyTooLong = errors.New("key is longer than 64 KiB")
+	ErrKeyTooLong = errors.New("key is longer than 64 KiB") // of a field, together with its hash's key
+	ErrWrongType  = errors.New("operation against a key holding the wrong kind of value")
 	ErrClosed     = errors.New("engine is closed")
 	ErrNoSpace    = errors.New("no space left on device") // the reserve is reached; reads go on, writes when there is room again
 	ErrFailed     = errors.New("engine failed; restart to recover")
@@ -209,6 +210,7 @@ type Engine struct {
 	flushed  atomic.Uint64 // last generation that is in the database
 	lastCut  atomic.Uint64 // stamp of the last batch that was not empty
 	texts    atomic.Int64  // bytes of texts assigned in the present generation
+	hashes   atomic.Bool   // there are fields in the store, or were since it was opened
 
 	commitMu   sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
 	batchSize  int                     // bytes of the last flush; under commitMu
@@ -305,7 +307,7 @@ func (e *Engine) show(en *entry) {
 	en.text = v.IsText
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
-	if !v.Exists {
+	if !v.Exists && en.fields == nil {
 		en.expire.Store(0)
 	} else {
 		en.expire.Store(v.Expiry.At)
@@ -315,10 +317,19 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.fast.Store(0)
 	}
-	db := en.key[0]
-	adjust(&e.keys[db], &en.counted, v.Exists)
-	adjust(&e.expires[db], &en.countedEx, v.Exists && v.Expiry.At != 0)
+	e.tally(en, v.Exists, v.Expiry.At != 0)
 	e.table.weigh(en)
+}
+
+// tally keeps the visible counts; exists and expires are those of the entry's own state.
+func (e *Engine) tally(en *entry, exists, expires bool) {
+	if en.fields != nil {
+		e.tallyHash(en, exists, expires)
+		return
+	}
+	db := database(en.key)
+	adjust(&e.keys[db], &en.counted, exists)
+	adjust(&e.expires[db], &en.countedEx, exists && expires)
 }
 
 func adjust(n *atomic.Int64, was *bool, is bool) {
@@ -337,12 +348,12 @@ func (e *Engine) tend(en *entry) {
 		return
 	}
 	open := en.ownOpen()
-	if open && en.exists {
+	if open && en.shown() {
 		return
 	}
 	e.markDirty(en)
 	en.pend.touch = true
-	en.pend.reborn = open
+	en.pend.reborn, en.pend.tended = open, open
 }
 
 // roll is entry.roll under the stamp of the last cut.
@@ -357,6 +368,9 @@ func (e *Engine) markDirty(en *entry) {
 	if en.gen == 0 {
 		en.gen, en.pend = e.gen.Load(), e.pendings.Get().(*pending)
 		e.table.soil(en)
+		if en.fields != nil && isField(en.key) {
+			e.table.soilField(en)
+		}
 		e.noteDirty()
 	}
 }

@@ -26,21 +26,20 @@ type entry struct {
 	pins   atomic.Int32  // commands that are about to lock it; until then it stays cached
 	ring   int32         // index in the shard's ring
 
-	key   string         // database byte, then the user's key
+	key   string         // key.go
 	short [shortKey]byte // where key is, if it fits
 	hash  uint64
 
 	// All below: read under mu, written under mu exclusively.
-	gone      bool // no longer in the table
-	exists    bool // what the key shows, before its expiry is asked
-	counted   bool // in the visible count of keys
-	countedEx bool // in the visible count of keys with an expiry
-	natural   bool // the kind that it shows
-	text      bool // what it shows is a text, which view finds; value is that of what the text hides
-	listed    bool // among Engine.staleKeys
-	flightOwn bool // the operand of generation flight has the own contribution
-	stored    bool // books, with storedEx and index
-	storedEx  bool
+	gone      bool          // no longer in the table
+	exists    bool          // what the key shows, before its expiry is asked
+	counted   bool          // in the visible count of keys
+	countedEx bool          // in the visible count of keys with an expiry; of a head: its expiry is in fields.live
+	natural   bool          // the kind that it shows
+	text      bool          // what it shows is a text, which view finds; value is that of what the text hides
+	listed    bool          // among Engine.staleKeys
+	flightOwn bool          // the operand of generation flight has the own contribution
+	stored    bool          // books, with index
 	weight    uint32        // bytes of texts, as the table counts them; written under the shard's mu too
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled
@@ -50,23 +49,24 @@ type entry struct {
 	own     tlv.Contribution // Replica 0: none
 	foreign *foreign         // nil: no other replica ever had a part
 	index   int64            // books
+	fields  *fields          // of a field, its hash's; of a key that is a hash, or was one since it was loaded; else nil
 
 	pend   *pending // of generation gen; nil if that is 0
 	gen    uint64   // 0: nothing pending
 	flight uint64   // the generation whose operand a flush is committing or has committed
 }
 
-const shortKey = 56 // fills the allocator's size class of 320 bytes
+const shortKey = 48 // fills the allocator's size class of 320 bytes
 
-// newEntry gives the entry of a key, empty and not yet in the table.
-func newEntry(hash uint64, db byte, key []byte) *entry {
+// newEntry gives the entry of a key, empty and not yet in the table; first is the key's first byte.
+func newEntry(hash uint64, first byte, key []byte) *entry {
 	e := &entry{hash: hash}
 	if n := 1 + len(key); n <= shortKey {
-		e.short[0] = db
+		e.short[0] = first
 		copy(e.short[1:], key)
 		e.key = unsafe.String(&e.short[0], n) // an entry is never copied, and short never changes
 	} else {
-		e.key = string(append([]byte{db}, key...))
+		e.key = string(append([]byte{first}, key...))
 	}
 	return e
 }
@@ -81,6 +81,7 @@ type foreign struct {
 // pending is what this generation did to a key, not yet in the stored state (model: pend).
 type pending struct {
 	touch    bool // own contribution is to be published
+	tended   bool // only because tend found an expiry left over
 	add      bool // with an increment or a SET
 	reborn   bool // under a new birth
 	hasValue bool
@@ -99,7 +100,7 @@ func (e *entry) is(db byte, key []byte) bool { return e.key[0] == db && e.key[1:
 
 const entrySize = 320 + 40 // bytes of memory per entry, the table's share included
 
-func (e *entry) size() int64 {
+func (e *entry) memory() int64 {
 	n := entrySize + int64(e.weight)
 	if len(e.key) > shortKey {
 		n += int64(len(e.key))
@@ -108,9 +109,9 @@ func (e *entry) size() int64 {
 }
 
 // books are those of the stored state.
-func (e *entry) books() books { return books{e.stored, e.storedEx, e.index} }
+func (e *entry) books() books { return books{e.stored, e.index} }
 
-func (e *entry) setBooks(b books) { e.stored, e.storedEx, e.index = b.exists, b.expires, b.index }
+func (e *entry) setBooks(b books) { e.stored, e.index = b.exists, b.index }
 
 func (e *entry) due(now int64) bool {
 	at := e.expire.Load()

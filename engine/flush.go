@@ -113,7 +113,7 @@ func (e *Engine) flush(step flushStep) error {
 		}
 	}
 	e.flushed.Store(gen)
-	e.table.landed()
+	e.table.landed(gen)
 	if err := e.journal.Release(e.mark); err != nil {
 		return e.fail(err)
 	}
@@ -149,6 +149,9 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv
 				return err
 			}
 		}
+	}
+	if err := e.bookFields(batch); err != nil {
+		return err
 	}
 	w.log = tlv.EndBatch(w.log, 0)
 	if e.logBuffer = w.log; cap(e.logBuffer) > maxBatchSize {
@@ -223,7 +226,7 @@ func (w *deltaWriter) write(en *entry) error {
 		w.log = tlv.AppendDelta(w.log, &tlv.Delta{Key: w.key, State: w.delta})
 		w.keys++
 	}
-	w.key = stateKey(w.key[:0], en.hash, en.key)
+	w.key = stateKey(w.key[:0], en.place(), en.key)
 	w.value = tlv.AppendState(w.value[:0], &w.delta)
 	if en.foreign == nil {
 		return w.alone(en)
@@ -274,7 +277,40 @@ func (w *deltaWriter) joined(en *entry) error {
 func (w *deltaWriter) book(en *entry, v *tlv.View) error {
 	was, is := en.books(), w.e.booksOf(v)
 	en.setBooks(is)
-	return w.e.book(w.batch, en.key, was, is)
+	switch {
+	case en.fields == nil:
+		return w.e.book(w.batch, en.key, was, is, 0)
+	case isField(en.key):
+		en.fields.change += change(was.exists, is.exists)
+		return nil
+	}
+	return w.e.book(w.batch, en.key, was, is, en.fields.stored)
+}
+
+// bookFields books what the flush in progress does to the numbers of fields.
+func (e *Engine) bookFields(batch *pebble.Batch) error {
+	for i := range e.table.shards {
+		s := &e.table.shards[i]
+		s.dirtyMu.Lock()
+		heads := s.sinking
+		s.dirtyMu.Unlock()
+		for _, head := range heads { // some perhaps twice
+			f := head.fields
+			if f.change == 0 {
+				continue
+			}
+			head.mu.RLock()
+			b := head.books()
+			head.mu.RUnlock()
+			is := f.stored + f.change
+			e.recount(database(head.key), b, f.stored, b, is)
+			f.stored, f.change = is, 0
+			if err := e.setFields(batch, head.hash, head.key, is); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (e *Engine) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {

@@ -33,7 +33,7 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 	defer func() { p.DB = selected }()
 	for _, db := range dbs {
 		p.DB = db
-		if err := p.cancelAll(); err != nil {
+		if err := p.cancelKeys(); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 // index keeps of it are found out of date by the sweeper.
 func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 	for _, en := range e.table.all() {
-		if en.key[0] != db {
+		if database(en.key) != db {
 			continue
 		}
 		en.mu.Lock()
@@ -79,21 +79,29 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 		en.flightOwn = false
 		en.setBooks(books{})
 		en.stale.Store(false)
+		if en.fields != nil {
+			en.fields.stored = 0
+		}
 		e.show(en)
 		en.mu.Unlock()
 	}
 	e.count[db], e.countEx[db] = 0, 0
 	e.keys[db].Store(0)
 	e.expires[db].Store(0)
-	return batch.DeleteRange([]byte{statePrefix, db}, []byte{statePrefix, db + 1}, nil)
+	for _, k := range [][2]byte{{statePrefix, db}, {statePrefix, tlv.FieldByte(db)}, {fieldsPrefix, db}} {
+		if err := batch.DeleteRange(k[:], []byte{k[0], k[1] + 1}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// cancelAll cancels what is observed of every key of the selected database, a page at a time.
-func (p *Pipeline) cancelAll() error {
+// cancelKeys cancels what is observed of every key of the selected database, a page at a time.
+func (p *Pipeline) cancelKeys() error {
 	var page [][]byte
 	for cursor := uint64(0); ; {
 		page = page[:0]
-		next, err := p.Scan(cursor, 1000, func(key []byte) { page = append(page, slices.Clone(key)) })
+		next, err := p.Scan(cursor, 1000, func(key []byte, _ Type) { page = append(page, slices.Clone(key)) })
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,7 +65,7 @@ func (e *Engine) takeInAll(list []arrival) {
 	guard.RLock()
 	defer guard.RUnlock()
 	for i := range list {
-		if en := e.table.find(list[i].hash, list[i].key[0], []byte(list[i].key[1:])); en != nil {
+		if en := e.table.get(list[i].place.hash, list[i].key); en != nil {
 			en.mu.Lock()
 			e.takeIn(en)
 			en.mu.Unlock()
@@ -72,8 +73,14 @@ func (e *Engine) takeInAll(list []arrival) {
 	}
 }
 
-// Merge is Engine.Merge, for a connection that may ask what it has Written. It lets go of the pipeline's locks first.
+// Merge is Engine.Merge, for a connection that may ask what it has Written. It lets go of the pipeline's locks first. A hash
+// cannot be merged into: ErrWrongType.
 func (p *Pipeline) Merge(list []tlv.Delta) error {
+	for i := range list {
+		if t, err := p.Type(list[i].Key[1:]); err != nil || t == TypeHash {
+			return cmp.Or(err, ErrWrongType)
+		}
+	}
 	p.pause()
 	err := p.e.Merge(list)
 	p.wrote = p.e.gen.Load() - 1 // and so in the database
@@ -122,8 +129,11 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 			return tlv.State{}, false, err
 		}
 		p.saw = true
-		if !p.valueOf(en).OK {
+		switch p.typeOf(en) {
+		case TypeNone:
 			return tlv.State{}, false, nil
+		case TypeHash:
+			return tlv.State{}, false, ErrWrongType
 		}
 		if en.gen == 0 {
 			s := en.full()

@@ -59,6 +59,9 @@ func (e *Engine) open() error {
 		if err := e.inspect(); err != nil {
 			return err
 		}
+		if err := e.folder.upgrade(); err != nil {
+			return err
+		}
 	}
 	db, err := pebble.Open(e.folder.path(dbFolder), e.pebbleOptions(fresh))
 	if err != nil {
@@ -70,6 +73,11 @@ func (e *Engine) open() error {
 		return err
 	}
 	e.adopt(m)
+	any, err := e.anyFields()
+	if err != nil {
+		return err
+	}
+	e.hashes.Store(any)
 	if err := e.readHistory(); err != nil {
 		return err
 	}

@@ -21,9 +21,44 @@ func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) {
 
 // Exists says whether a key exists, by all that is stored: like NX and XX it does not wait for the update period.
 func (p *Pipeline) Exists(key []byte) (bool, error) {
-	v, err := p.read(key, true)
-	return v.OK, err
+	t, err := p.Type(key)
+	return t != TypeNone, err
 }
+
+// Type says what a key holds. The type of a string is Redis's word for a counter or a text.
+func (p *Pipeline) Type(key []byte) (Type, error) {
+	e, err := p.shared(key, true)
+	if err != nil {
+		return TypeNone, err
+	}
+	if e.fields != nil {
+		p.saw = true
+	}
+	return p.typeOf(e), nil
+}
+
+// Type is what a key holds.
+type Type uint8
+
+// The types of keys.
+const (
+	TypeNone Type = iota
+	TypeString
+	TypeHash
+)
+
+func (p *Pipeline) typeOf(e *entry) Type {
+	switch {
+	case !e.shown() || e.due(p.now()):
+		return TypeNone
+	case e.exists:
+		return TypeString
+	}
+	return TypeHash
+}
+
+// exists says whether the key has anything to show now.
+func (p *Pipeline) exists(e *entry) bool { return p.typeOf(e) != TypeNone }
 
 // MGet appends the values of the keys at one moment to out.
 func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
@@ -43,7 +78,7 @@ func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
 			}
 			return out, nil
 		}
-		if _, err := p.all(keys); err != nil {
+		if _, err := p.all(keys, takesNone); err != nil {
 			return out, err
 		}
 	}
@@ -53,31 +88,42 @@ func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
 // pipeline waits for a lock while it holds others: the keys are in order, so nobody waits in a circle. Meanwhile the
 // entries are pinned, or the load of one could evict another for ever.
 func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (map[string]*entry, error) {
+	list, err := p.pinAll(keys, exclusive)
+	defer unpinFields(list)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range list {
+		p.wait(e, exclusive)
+	}
+	return byName(list), nil
+}
+
+// pinAll gives the entries of the keys, loaded and pinned, each once and in order. It lets go of all locks. After an error
+// what it gives is pinned too.
+func (p *Pipeline) pinAll(keys [][]byte, exclusive bool) (list []*entry, err error) {
 	sorted := slices.Clone(keys)
 	slices.SortFunc(sorted, bytes.Compare)
 	sorted = slices.CompactFunc(sorted, bytes.Equal)
-	list := make(map[string]*entry, len(sorted))
-	defer unpin(list)
 	p.publish()
 	for _, key := range sorted { // load what is cold while nothing is held
 		e, err := p.lock(key, exclusive)
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		e.pins.Add(1)
-		list[e.key[1:]] = e
+		list = append(list, e)
 		p.publish()
-	}
-	for _, key := range sorted {
-		p.wait(list[string(key)], exclusive)
 	}
 	return list, nil
 }
 
-func unpin(list map[string]*entry) {
+func byName(list []*entry) map[string]*entry {
+	m := make(map[string]*entry, len(list))
 	for _, e := range list {
-		e.pins.Add(-1)
+		m[e.key[1:]] = e
 	}
+	return m
 }
 
 // Incr adds n, which may be zero, and gives the new value. ErrOverflow, ErrNegative and ErrNotInteger change nothing.
@@ -108,14 +154,18 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 
 // incrSlow is the first increment of a generation, and every one that is not plain.
 func (p *Pipeline) incrSlow(key []byte, n int64) (int64, error) {
-	e, err := p.exclusive(key, false)
+	e, err := p.toChange(key, false, takesDue)
 	if err != nil {
 		return 0, err
 	}
+	return p.incr(e, n)
+}
+
+// incr adds n to a key or a field that is locked exclusively.
+func (p *Pipeline) incr(e *entry, n int64) (int64, error) {
 	p.prepare(e)
-	if e.text {
-		p.saw = true
-		return 0, ErrNotInteger
+	if err := p.addable(e); err != nil {
+		return 0, err
 	}
 	kind := p.kindOf(e)
 	if kind == tlv.Natural && n < 0 {
@@ -128,12 +178,25 @@ func (p *Pipeline) incrSlow(key []byte, n int64) (int64, error) {
 	return e.value.Load(), nil
 }
 
+// addable says why what shows cannot be added to.
+func (p *Pipeline) addable(e *entry) error {
+	switch {
+	case e.text:
+		p.saw = true
+		return ErrNotInteger
+	case !e.exists && e.size() > 0:
+		p.saw = true
+		return ErrWrongType
+	}
+	return nil
+}
+
 // kindOf is the key's kind, or that which it gets if it is created.
 func (p *Pipeline) kindOf(e *entry) tlv.Kind {
 	switch {
 	case e.exists && e.natural:
 		return tlv.Natural
-	case !e.exists && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
+	case !e.exists && !isField(e.key) && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
 		return tlv.Natural
 	}
 	return tlv.ZCounter
@@ -154,14 +217,13 @@ func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (value, applied int64, er
 	if err := p.writable(); err != nil {
 		return 0, 0, err
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.toChange(key, true, takesDue)
 	if err != nil {
 		return 0, 0, err
 	}
 	p.prepare(e)
-	if e.text {
-		p.saw = true
-		return 0, 0, ErrNotInteger
+	if err := p.addable(e); err != nil {
+		return 0, 0, err
 	}
 	kind, cur := p.kindOf(e), int64(0)
 	if e.exists {
@@ -232,11 +294,14 @@ func (p *Pipeline) Set(key []byte, v int64, o SetOptions) (SetResult, error) {
 
 func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error) {
 	p.saw = true
-	old := p.valueOf(e)
+	t := p.typeOf(e)
 	if o.Get {
-		r.Old = old
+		if t == TypeHash {
+			return r, ErrWrongType
+		}
+		r.Old = p.valueOf(e)
 	}
-	if o.NX && old.OK || o.XX && !old.OK {
+	if o.NX && t != TypeNone || o.XX && t == TypeNone {
 		return r, nil
 	}
 	p.prepare(e)
@@ -259,7 +324,7 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 // expireOrCancel sets the expiry; a time that has passed is a DEL.
 func (p *Pipeline) expireOrCancel(e *entry, at int64) {
 	if at <= p.now() {
-		p.cancel(e)
+		p.cancelAll(e)
 		return
 	}
 	p.expireAt(e, at)
@@ -275,13 +340,17 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 	if err := p.writableText(); err != nil {
 		return false, err
 	}
-	list, err := p.all(keys)
+	t := takesAll
+	if nx { // otherwise a hash stays
+		t = takesDue
+	}
+	list, err := p.all(keys, t)
 	if err != nil {
 		return false, err
 	}
 	for i, key := range keys {
 		e := list[string(key)]
-		if nx && p.valueOf(e).OK {
+		if nx && p.exists(e) {
 			return false, nil
 		}
 		if _, err := p.kindFor(e, values[i]); err != nil {
@@ -296,13 +365,27 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 	return true, nil
 }
 
-// all locks the keys exclusively, all at the same time, with all that has arrived.
-func (p *Pipeline) all(keys [][]byte) (map[string]*entry, error) {
-	list, err := p.lockAll(keys, true)
+// all locks the keys exclusively, all at the same time, with all that has arrived, for a command that may take hashes
+// away.
+func (p *Pipeline) all(keys [][]byte, t takes) (map[string]*entry, error) {
+	list, err := p.pinAll(keys, true)
+	defer unpinFields(list)
+	if err != nil {
+		return nil, err
+	}
+	p.letGo()
+	for _, e := range list {
+		p.wait(e, true)
+	}
+	if slices.ContainsFunc(list, func(e *entry) bool { return p.takesFields(e, t) }) {
+		if err := p.gatherAll(list, t); err != nil {
+			return nil, err
+		}
+	}
 	for _, e := range list {
 		p.ready(e, true)
 	}
-	return list, err
+	return byName(list), nil
 }
 
 // GetDel takes the key away and gives the value that was taken, exactly.
@@ -310,13 +393,16 @@ func (p *Pipeline) GetDel(key []byte) (Value, error) {
 	if err := p.writable(); err != nil {
 		return Value{}, err
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.toChange(key, true, takesDue)
 	if err != nil {
 		return Value{}, err
 	}
 	p.saw = true
+	if p.typeOf(e) == TypeHash {
+		return Value{}, ErrWrongType
+	}
 	v := p.valueOf(e)
-	p.cancel(e)
+	p.cancelAll(e) // fields that are hidden it leaves, as it does not return them, unless their time has come
 	return v, nil
 }
 
@@ -334,11 +420,14 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 	if err := p.writable(); err != nil {
 		return Value{}, err
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.toChange(key, true, takesNone)
 	if err != nil {
 		return Value{}, err
 	}
 	p.saw = true
+	if p.typeOf(e) == TypeHash {
+		return Value{}, ErrWrongType
+	}
 	v := p.valueOf(e)
 	switch {
 	case !v.OK:
@@ -355,16 +444,16 @@ func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
 	if err := p.writable(); err != nil {
 		return 0, err
 	}
-	list, err := p.all(keys)
+	list, err := p.all(keys, takesAll)
 	if err != nil {
 		return 0, err
 	}
 	p.saw = true
 	for _, e := range list {
-		if p.valueOf(e).OK {
+		if p.exists(e) {
 			n++
 		}
-		p.cancel(e)
+		p.cancelAll(e)
 	}
 	return n, nil
 }
@@ -400,11 +489,14 @@ func (p *Pipeline) ExpireAt(key []byte, at int64, c ExpireCond) (bool, error) {
 		return false, err
 	}
 	e, err := p.exclusive(key, true)
+	if err == nil && at <= p.now() && p.exists(e) && c.holds(e.expire.Load(), at) {
+		e, err = p.toChange(key, true, takesAll)
+	}
 	if err != nil {
 		return false, err
 	}
 	p.saw = true
-	if !p.valueOf(e).OK || !c.holds(e.expire.Load(), at) {
+	if !p.exists(e) || !c.holds(e.expire.Load(), at) {
 		return false, nil
 	}
 	p.expireOrCancel(e, at)
@@ -421,7 +513,7 @@ func (p *Pipeline) Persist(key []byte) (bool, error) {
 		return false, err
 	}
 	p.saw = true
-	if !p.valueOf(e).OK || e.expire.Load() == 0 {
+	if !p.exists(e) || e.expire.Load() == 0 {
 		return false, nil
 	}
 	p.expireAt(e, 0)
@@ -431,8 +523,14 @@ func (p *Pipeline) Persist(key []byte) (bool, error) {
 // ExpireTime is when the key expires, in ms since the Unix epoch; 0: never. ok is false if there is no such key.
 func (p *Pipeline) ExpireTime(key []byte) (at int64, ok bool, err error) {
 	e, err := p.shared(key, false)
-	if err != nil || !p.valueOf(e).OK {
+	if err != nil {
 		return 0, false, err
+	}
+	if e.fields != nil {
+		p.saw = true
+	}
+	if !p.exists(e) {
+		return 0, false, nil
 	}
 	return e.expire.Load(), true, nil
 }
@@ -442,13 +540,13 @@ func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
 	if err := p.writable(); err != nil {
 		return false, err
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.toChange(key, true, takesDue)
 	if err != nil {
 		return false, err
 	}
 	p.saw = true
-	if v := p.valueOf(e); v.OK {
-		if e.natural != (k == tlv.Natural) || v.IsText {
+	if p.exists(e) {
+		if !e.exists || e.natural != (k == tlv.Natural) || e.text {
 			return false, ErrKindFixed
 		}
 		return false, nil
@@ -463,7 +561,9 @@ type Info struct {
 	Kind          tlv.Kind
 	Value         int64
 	Text          *string // the value, where it is a text
-	ExpireAt      int64   // ms; 0: never
+	Hash          bool    // it is a hash, of so many Fields
+	Fields        int64
+	ExpireAt      int64 // ms; 0: never
 	Loaded        time.Time
 	Contributions []ContributionInfo
 }
@@ -484,11 +584,11 @@ type ContributionInfo struct {
 // Inspect shows the parts of a key.
 func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	e, err := p.exclusive(key, true)
-	if err != nil || !p.valueOf(e).OK {
+	if err != nil || !p.exists(e) {
 		return Info{}, false, err
 	}
 	p.saw = true
-	info := Info{Value: e.value.Load(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
+	info := Info{Value: e.value.Load(), Hash: p.typeOf(e) == TypeHash, Fields: e.size(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
 	if e.natural {
 		info.Kind = tlv.Natural
 	}

@@ -9,7 +9,7 @@ import (
 // What the replication protocol (package replica) is asked and answers, and the commands read and write out: both import
 // only this package.
 
-// SyncRequest is CSYNC 1 <id> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT id ...] without BLOCK, which is for whoever
+// SyncRequest is CSYNC 2 <id> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT id ...] without BLOCK, which is for whoever
 // waits for the answer not to be empty.
 type SyncRequest struct {
 	Version int64         // of the protocol; of an unknown one nothing else of the request was read
@@ -20,7 +20,7 @@ type SyncRequest struct {
 	Bytes   int64           // of batches, about; 0: the default
 }
 
-// SnapRequest is CSNAP 1 <id> <life> [RESUME <snapshot> <cursor>] [BYTES n].
+// SnapRequest is CSNAP 2 <id> <life> [RESUME <snapshot> <cursor>] [BYTES n].
 type SnapRequest struct {
 	Version  int64
 	ID       tlv.ReplicaID

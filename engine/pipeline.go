@@ -37,6 +37,9 @@ type Pipeline struct {
 	ahead  ahead
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
+
+	name     []byte               // of the last field asked for, as the table has it
+	gathered map[*fields][]*entry // fields that are pinned until the locks are let go of, to be taken away with their hashes
 }
 
 type hold struct {
@@ -142,6 +145,7 @@ func (p *Pipeline) release() {
 		p.held[i].e = nil
 	}
 	p.held = p.held[:0]
+	p.letGo()
 }
 
 // Now is the time in ms since the Unix epoch that the commands up to the next Commit go by. To compute their expiries from
@@ -291,14 +295,16 @@ func (p *Pipeline) periodOver(e *entry) bool {
 // prepare is what comes before every write (design, section 2): an expired key, or one of which only leftovers are
 // stored, is cancelled first.
 func (p *Pipeline) prepare(e *entry) {
-	if !e.exists || e.due(p.now()) {
-		p.cancel(e)
+	if !e.shown() || e.due(p.now()) {
+		p.cancelAll(e)
 	}
 }
 
-// cancel takes away all that is observed of the key: DEL, and the first half of SET.
+// cancel takes away all that is observed of the key, fields apart. What tend has begun is journaled here: from now on the
+// key may come to life again, and a replay must not find what was left over.
 func (p *Pipeline) cancel(e *entry) {
 	resets, own := e.observed(p.e.id)
+	own = own || e.pend != nil && e.pend.tended
 	if !own && len(resets) == 0 {
 		return
 	}
@@ -322,7 +328,7 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 }
 
 func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
-	p.cancel(e)
+	p.cancelAll(e)
 	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())

@@ -39,18 +39,20 @@ func (e *Engine) replay(m mark) (mark, error) {
 
 func (e *Engine) redo(p *Pipeline, r *record) error {
 	e.clock.pass(r.stamp)
-	p.DB = r.key[0]
-	if p.DB >= Databases {
-		return fmt.Errorf("%w: database %d", tlv.ErrMalformed, p.DB)
+	if tlv.Space(r.key[0]) > tlv.FieldSpace {
+		return fmt.Errorf("%w: key of space %d", tlv.ErrMalformed, tlv.Space(r.key[0]))
 	}
 	if r.typ == 'F' {
-		return e.redoFlushDB(p.DB)
+		return e.redoFlushDB(tlv.Database(r.key[0]))
 	}
-	en, err := p.lock(r.key[1:], true)
+	en, err := p.lockKey(r.key)
 	if err != nil {
 		return err
 	}
 	defer p.release()
+	if isField(en.key) && r.typ != 'C' {
+		e.untend(en.fields.head)
+	}
 	e.markDirty(en)
 	switch r.typ {
 	case 'A':
@@ -66,6 +68,15 @@ func (e *Engine) redo(p *Pipeline, r *record) error {
 	}
 	e.show(en)
 	return nil
+}
+
+// untend takes back what tend did when it met the head at a time when no field was stored: had that been so when the field
+// was written, the journal would have a cancel of the head before this record. The caller holds the head exclusively.
+func (e *Engine) untend(head *entry) {
+	if p := head.pend; p != nil && p.tended {
+		p.touch, p.reborn, p.tended = false, false, false
+		e.show(head)
+	}
 }
 
 // redoFlushDB empties a database for the second time. The mark stays: a crash now replays the same again.

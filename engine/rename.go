@@ -117,7 +117,7 @@ func (e *Engine) disown(entry tlv.VectorEntry, id tlv.ReplicaID) error {
 	if err := e.journal.Sync(); err != nil {
 		return err
 	}
-	e.table.clear()
+	e.table.clear(e.gen.Load())
 	for db := range e.count {
 		e.keys[db].Store(e.count[db])
 		e.expires[db].Store(e.countEx[db])
@@ -194,7 +194,7 @@ func (d *disowner) turn() {
 	}
 	d.ours, d.theirs = true, make(map[*entry]disowned)
 	d.e.table.cut()
-	d.e.table.landed()
+	d.e.table.landed(d.e.gen.Load())
 	for _, en := range d.e.table.all() {
 		en.mu.Lock()
 		if en.gen != 0 {
@@ -215,8 +215,7 @@ func (d *disowner) turn() {
 
 // complete makes an increment that followed one of the original's the first of a contribution.
 func (d *disowner) complete(r *record) error {
-	d.p.DB = r.key[0]
-	en, err := d.p.lock(r.key[1:], true)
+	en, err := d.p.lockKey(r.key)
 	if err != nil {
 		return err
 	}

@@ -267,7 +267,7 @@ func TestTransferClosesWhatIsGone(t *testing.T) {
 	if err := c.Scrub(); err != nil {
 		t.Errorf("Scrub = %v", err)
 	}
-	if st, err := c.readState(c.hash([]byte("dead")), "\x00dead"); err != nil || !st.Empty() {
+	if st, err := c.readState(c.place([]byte("\x00dead")), "\x00dead"); err != nil || !st.Empty() {
 		t.Errorf("the dead key left %+v, %v", st, err)
 	}
 	if n := c.Stats().Keys[0]; n != 21 {
@@ -575,7 +575,7 @@ func TestMergeFromElsewhere(t *testing.T) {
 	if n, err := b.Forget(77); err != nil || n != 1 {
 		t.Errorf("Forget = %d, %v; want 1", n, err)
 	}
-	if st, err := b.readState(b.hash([]byte("k")), "\x00k"); err != nil || st.Contribution(77) != nil || st.Reset(77) != nil {
+	if st, err := b.readState(b.place([]byte("\x00k")), "\x00k"); err != nil || st.Contribution(77) != nil || st.Reset(77) != nil {
 		t.Errorf("after Forget: %+v, %v", st, err)
 	}
 }

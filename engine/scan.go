@@ -23,12 +23,13 @@ const (
 type found struct {
 	hash uint64
 	key  string // user's key
+	typ  Type
 }
 
-// Scan calls f with about count keys of the selected database from cursor on (0: the start); the key is only valid during
-// the call. next is the cursor to go on with, below 2^53; 0: that was all. Every key that exists all the while is met at
+// Scan calls f with about count keys of the selected database from cursor on (0: the start), and their types; the key is only
+// valid during the call. next is the cursor to go on with, below 2^53; 0: that was all. Every key that exists all the while is met at
 // least once over the pages. No lock is held: the pipeline lets go of its own first.
-func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte)) (next uint64, err error) {
+func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte, t Type)) (next uint64, err error) {
 	p.pause()
 	p.saw = true
 	if err := p.e.enterScan(); err != nil {
@@ -42,7 +43,7 @@ func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte)) (next uint
 		}
 	}
 	for _, k := range w.list {
-		f([]byte(k.key))
+		f([]byte(k.key), k.typ)
 	}
 	if cursor >= cursorEnd {
 		cursor = 0
@@ -51,7 +52,7 @@ func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte)) (next uint
 }
 
 // Keys calls f with every key of the selected database, as Scan does.
-func (p *Pipeline) Keys(f func(key []byte)) error {
+func (p *Pipeline) Keys(f func(key []byte, t Type)) error {
 	for cursor := uint64(0); ; {
 		next, err := p.Scan(cursor, 10_000, f)
 		if err != nil || next == 0 {
@@ -65,7 +66,7 @@ func (p *Pipeline) Keys(f func(key []byte)) error {
 // little more often than others.
 func (p *Pipeline) RandomKey() (key []byte, ok bool, err error) {
 	var list [][]byte
-	collect := func(k []byte) { list = append(list, slices.Clone(k)) }
+	collect := func(k []byte, _ Type) { list = append(list, slices.Clone(k)) }
 	for _, from := range []uint64{rand.Uint64N(cursorEnd), 0} {
 		if _, err := p.Scan(from, 16, collect); err != nil {
 			return nil, false, err
@@ -107,17 +108,33 @@ func (w *walk) some(cursor, shards uint64) (next uint64, err error) {
 		pending = w.e.table.shards[i].pending(pending)
 	}
 	start := len(w.list)
-	next, err = w.stored(cursor, limit)
+	next, err = w.stored(statePrefix, cursor, limit)
+	if err == nil && w.e.hashes.Load() {
+		states := w.list
+		w.list = w.list[:start:start]
+		if next, err = w.stored(fieldsPrefix, cursor, next); err == nil {
+			w.list = append(w.list, states[start:]...)
+		}
+	}
 	if err != nil {
 		return 0, err
 	}
 	for _, en := range pending {
-		if at := en.hash >> cursorShift; en.key[0] == w.db && at >= cursor && at < next && w.shows(en) {
-			w.list = append(w.list, found{en.hash, en.key[1:]})
+		if at := en.hash >> cursorShift; en.key[0] == w.db && at >= cursor && at < next {
+			w.add(en.hash, en.key[1:], w.typeOf(en))
 		}
 	}
-	w.list = slices.CompactFunc(w.sorted(start), func(a, b found) bool { return a == b })
+	w.list = slices.CompactFunc(w.sorted(start), func(a, b found) bool { return a.hash == b.hash && a.key == b.key })
+	for len(w.list) > start && w.list[len(w.list)-1].hash>>cursorShift >= next {
+		w.list = w.list[:len(w.list)-1]
+	}
 	return next, nil
+}
+
+func (w *walk) add(hash uint64, key string, t Type) {
+	if t != TypeNone {
+		w.list = append(w.list, found{hash, key, t})
+	}
 }
 
 func (w *walk) sorted(start int) []found {
@@ -127,15 +144,16 @@ func (w *walk) sorted(start int) []found {
 	return w.list
 }
 
-// stored collects what the database has from cursor up to limit, or until the page is full at the end of a group.
-func (w *walk) stored(cursor, limit uint64) (next uint64, err error) {
-	lower := []byte{statePrefix, w.db}
+// stored collects what the database has under a prefix from cursor up to limit, or until the page is full at the end of a
+// group: states of keys, or numbers of fields, which are in the same order.
+func (w *walk) stored(prefix byte, cursor, limit uint64) (next uint64, err error) {
+	lower := []byte{prefix, w.db}
 	o := &pebble.IterOptions{
 		LowerBound: binary.BigEndian.AppendUint64(lower, cursor<<cursorShift),
-		UpperBound: []byte{statePrefix, w.db + 1},
+		UpperBound: []byte{prefix, w.db + 1},
 	}
 	if limit < cursorEnd {
-		o.UpperBound = binary.BigEndian.AppendUint64([]byte{statePrefix, w.db}, limit<<cursorShift)
+		o.UpperBound = binary.BigEndian.AppendUint64([]byte{prefix, w.db}, limit<<cursorShift)
 	}
 	it, err := w.e.db.NewIter(o)
 	if err != nil {
@@ -158,29 +176,48 @@ func (w *walk) stored(cursor, limit uint64) (next uint64, err error) {
 
 // take adds a stored key if it shows: by its cached entry if there is one, which knows what is not flushed.
 func (w *walk) take(hash uint64, key []byte, it *pebble.Iterator) error {
-	shows := false
 	if en := w.e.table.find(hash, w.db, key); en != nil {
-		shows = w.shows(en)
+		w.add(hash, string(key), w.typeOf(en))
+		return nil
+	}
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return err
+	}
+	var s tlv.State
+	fields := it.Key()[0] == fieldsPrefix
+	if fields {
+		name := string(append([]byte{w.db}, key...))
+		s, err = w.e.readState(place{first: w.db, hash: hash}, name)
 	} else {
-		v, err := it.ValueAndErr()
-		if err != nil {
-			return err
-		}
-		s, err := tlv.ParseState(v)
-		if err != nil {
-			return err
-		}
-		view := s.View()
-		shows = view.Exists && (view.Expiry.At == 0 || view.Expiry.At > w.now)
+		s, err = tlv.ParseState(v)
 	}
-	if shows {
-		w.list = append(w.list, found{hash, string(key)})
+	if err == nil {
+		w.add(hash, string(key), w.typeIn(&s, fields))
 	}
-	return nil
+	return err
 }
 
-func (w *walk) shows(en *entry) bool {
+func (w *walk) typeIn(s *tlv.State, fields bool) Type {
+	switch v := s.View(); {
+	case v.Expiry.At != 0 && v.Expiry.At <= w.now:
+		return TypeNone
+	case v.Exists:
+		return TypeString
+	case fields:
+		return TypeHash
+	}
+	return TypeNone
+}
+
+func (w *walk) typeOf(en *entry) Type {
 	en.mu.RLock()
 	defer en.mu.RUnlock()
-	return en.exists && !en.due(w.now)
+	switch {
+	case en.due(w.now) || !en.shown():
+		return TypeNone
+	case en.exists:
+		return TypeString
+	}
+	return TypeHash
 }

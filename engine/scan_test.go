@@ -32,7 +32,7 @@ func TestScan(t *testing.T) {
 		}
 		met := map[string]bool{}
 		for cursor := uint64(0); ; {
-			cursor, err = p.Scan(cursor, rapid.IntRange(1, 20).Draw(t, "count"), func(key []byte) { met[string(key)] = true })
+			cursor, err = p.Scan(cursor, rapid.IntRange(1, 20).Draw(t, "count"), func(key []byte, _ Type) { met[string(key)] = true })
 			if err != nil || cursor >= cursorEnd {
 				t.Fatalf("Scan = %d, %v; want a cursor below 2^53", cursor, err)
 			}
@@ -99,7 +99,7 @@ func TestScanConcurrently(t *testing.T) {
 	for range 15 {
 		p := e.NewPipeline()
 		met := map[string]bool{}
-		if err := p.Keys(func(key []byte) { met[string(key)] = true }); err != nil {
+		if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil {
 			t.Errorf("Keys = %v", err)
 		}
 		for i := range 300 {

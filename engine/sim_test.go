@@ -543,7 +543,7 @@ func (w *simWorld) leftovers() {
 	for _, r := range w.replicas {
 		for _, key := range w.keys {
 			_, v := r.look(key)
-			s, err := r.e.readState(r.e.hash([]byte(key)), "\x00"+key)
+			s, err := r.e.readState(r.e.place([]byte("\x00"+key)), "\x00"+key)
 			if err != nil || !v.Exists && !s.Empty() {
 				w.t.Fatalf("%s: dead %s left %+v, %v", r.name, key, s, err)
 			}

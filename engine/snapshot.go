@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -88,8 +89,10 @@ func appendStored(page []byte, it *pebble.Iterator) ([]byte, error) {
 	if err != nil {
 		return page, err
 	}
-	k := it.Key()
-	key := append([]byte{k[1]}, k[stateKeyHeader:]...)
+	key, ok := keyOf(it.Key())
+	if !ok {
+		return page, fmt.Errorf("key % x of a state is malformed", it.Key())
+	}
 	return tlv.AppendDelta(page, &tlv.Delta{Key: key, State: state}), nil
 }
 

@@ -13,18 +13,22 @@ import (
 
 // Keys of the database, by their first byte:
 //
+//	f  database  hash (8 B)  key       the number of live fields of a hash (8 B), where there are any
 //	m                                  metadata, one record (meta)
 //	h                                  lives and former IDs of this replica, one record (history)
 //	l  replica  stamp  prev (8 B each, big-endian)  keys (4 B)   a batch (tlv.AppendBatch): the replication log
 //	n  name                            a small setting (Remember)
-//	s  database  hash (8 B, big-endian)  key      state of a key (tlv.AppendState), set or merged
+//	s  place  key                      state of a key (tlv.AppendState), set or merged
 //	t                                  the state transfer that is not finished, one record (Transfer)
-//	u  database  hash  key             met in that transfer
+//	u  place  key                      met in that transfer
 //	x  at (8 B, big-endian, ms)  database  key    a key whose expiry this replica is to carry out at that time (books)
 //
-// States are in the order of the keys' hash, which is the order of SCAN; the hash is SipHash-2-4 under a secret of the
-// store, so nobody can make keys that collide.
+// A place is the first byte of the key (key.go) and its hash (8 B, big-endian). So states are in the order of the keys' hash,
+// which is the order of SCAN; the hash is SipHash-2-4 under a secret of the store, so nobody can make keys that collide. In
+// the place of a field the hash of its hash's key comes before its own, so that all fields of a hash are together. The key
+// follows without its first byte.
 const (
+	fieldsPrefix   = 'f'
 	metaPrefix     = 'm'
 	historyPrefix  = 'h'
 	logPrefix      = 'l'
@@ -35,13 +39,38 @@ const (
 	indexPrefix    = 'x'
 )
 
-func stateKey(buf []byte, hash uint64, key string) []byte {
+func stateKey(buf []byte, at place, key string) []byte {
 	buf = append(buf, statePrefix, key[0])
-	buf = binary.BigEndian.AppendUint64(buf, hash)
+	if isField(key) {
+		buf = binary.BigEndian.AppendUint64(buf, at.group)
+	}
+	buf = binary.BigEndian.AppendUint64(buf, at.hash)
 	return append(buf, key[1:]...)
 }
 
-const stateKeyHeader = 2 + 8
+// Lengths of what precedes the key, without its first byte, in the key of a state.
+const (
+	stateKeyHeader = 2 + 8
+	fieldKeyHeader = 2 + 8 + 8
+)
+
+// keyOf is the key whose state has the key k in the database. False: it is malformed.
+func keyOf(k []byte) (key []byte, ok bool) {
+	header := stateKeyHeader
+	if len(k) > 1 && tlv.Space(k[1]) == tlv.FieldSpace {
+		header = fieldKeyHeader
+	}
+	if len(k) < header {
+		return nil, false
+	}
+	return append([]byte{k[1]}, k[header:]...), true
+}
+
+// fieldsKey is that of the number of fields of a hash.
+func fieldsKey(buf []byte, hash uint64, key string) []byte {
+	buf = binary.BigEndian.AppendUint64(append(buf, fieldsPrefix, key[0]), hash)
+	return append(buf, key[1:]...)
+}
 
 func indexKey(buf []byte, at int64, key string) []byte {
 	buf = binary.BigEndian.AppendUint64(append(buf, indexPrefix), uint64(at))
@@ -142,9 +171,9 @@ func (m *meta) decode(b []byte) (err error) {
 
 // readState gives what the database has of a key. It is not a Get, which reads a data block of the lowest level even
 // where the filter there knows that the key is new.
-func (e *Engine) readState(hash uint64, key string) (s tlv.State, err error) {
+func (e *Engine) readState(at place, key string) (s tlv.State, err error) {
 	var b [128]byte
-	k := stateKey(b[:0], hash, key)
+	k := stateKey(b[:0], at, key)
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: k, UseL6Filters: true})
 	if err != nil {
 		return s, fmt.Errorf("read %q: %w", key[1:], err)
@@ -163,13 +192,17 @@ func (e *Engine) readState(hash uint64, key string) (s tlv.State, err error) {
 
 // read fills a placeholder, which the caller holds exclusively.
 func (e *Engine) read(en *entry) error {
-	s, err := e.readState(en.hash, en.key)
+	s, err := e.readState(en.place(), en.key)
+	if err != nil {
+		return err
+	}
+	n, err := e.readFields(en)
 	if err != nil {
 		return err
 	}
 	v := s.View()
 	en.setBooks(e.booksOf(&v))
-	en.counted, en.countedEx = en.stored, en.storedEx
+	e.known(en, n)
 	en.take(e.id, s)
 	en.refreshed = e.Now()
 	e.show(en)
@@ -179,8 +212,7 @@ func (e *Engine) read(en *entry) error {
 
 // forget makes the visible counts say what is stored, for an entry that leaves the cache with something not taken in.
 func (e *Engine) forget(en *entry) {
-	adjust(&e.keys[en.key[0]], &en.counted, en.stored)
-	adjust(&e.expires[en.key[0]], &en.countedEx, en.storedEx)
+	e.tally(en, en.stored, en.index != 0)
 }
 
 // pebbleLog passes Pebble's messages on. Its fatal ones, which Pebble would end the process with, fail the engine: from then

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,6 +29,8 @@ type shard struct {
 	dirtyMu sync.Mutex
 	dirty   []*entry // with something pending in the present generation
 	flight  []*entry // those of the flush in progress
+	heads   []*entry // with fields that became dirty in the present generation
+	sinking []*entry // those of the flush in progress
 	_       [64]byte
 }
 
@@ -70,14 +71,14 @@ func (s *slots) first(tag uint64) *entry {
 	return s.list[tag&uint64(len(s.list)-1)].entry.Load()
 }
 
-func (s *slots) find(tag uint64, db byte, key []byte) *entry {
+func (s *slots) find(tag uint64, first byte, key []byte) *entry {
 	mask := uint64(len(s.list) - 1)
 	for i := tag & mask; ; i = (i + 1) & mask {
 		e := s.list[i].entry.Load()
 		if e == nil {
 			return nil
 		}
-		if s.list[i].tag.Load() == tag && e.key[0] == db && e.key[1:] == string(key) {
+		if s.list[i].tag.Load() == tag && e.key[0] == first && e.key[1:] == string(key) {
 			return e
 		}
 	}
@@ -93,7 +94,7 @@ func (s *slots) remove(e, deleted *entry) {
 }
 
 func newTable(limit int64) *table {
-	t := &table{deleted: &entry{key: "\xff"}} // no database has that number
+	t := &table{deleted: &entry{key: "\xff"}} // no key begins so
 	t.limit.Store(limit)
 	for i := range t.shards {
 		t.shards[i].slots.Store(newSlots(8))
@@ -103,15 +104,18 @@ func newTable(limit int64) *table {
 
 func (t *table) shard(hash uint64) *shard { return &t.shards[hash>>(64-shardBits)] }
 
-// tagOf tells the databases apart, which hash does not.
-func tagOf(hash uint64, db byte) uint64 { return hash + uint64(db)*0x9e3779b97f4a7c15 }
+// tagOf tells the first bytes of keys apart, which hash does not.
+func tagOf(hash uint64, first byte) uint64 { return hash + uint64(first)*0x9e3779b97f4a7c15 }
 
 func (e *entry) tag() uint64 { return tagOf(e.hash, e.key[0]) }
 
 // find gives the entry of a key, or nil. The caller locks it and then asks whether it is gone.
-func (t *table) find(hash uint64, db byte, key []byte) *entry {
-	return t.shard(hash).slots.Load().find(tagOf(hash, db), db, key)
+func (t *table) find(hash uint64, first byte, key []byte) *entry {
+	return t.shard(hash).slots.Load().find(tagOf(hash, first), first, key)
 }
+
+// get is find by the whole key.
+func (t *table) get(hash uint64, key string) *entry { return t.find(hash, key[0], []byte(key[1:])) }
 
 // insert puts e in, or gives the entry that was faster.
 func (t *table) insert(e *entry) *entry {
@@ -124,9 +128,12 @@ func (t *table) insert(e *entry) *entry {
 	s.room(t.deleted).put(e, t.deleted)
 	e.ring = int32(len(s.ring))
 	s.ring = append(s.ring, e)
-	s.bytes += e.size()
+	s.bytes += e.memory()
 	t.entries.Add(1)
-	t.bytes.Add(e.size())
+	t.bytes.Add(e.memory())
+	if e.fields != nil {
+		e.fields.cached.Add(1)
+	}
 	return e
 }
 
@@ -163,9 +170,19 @@ func (t *table) unlink(s *shard, e *entry) {
 	s.ring[e.ring], last.ring = last, e.ring
 	s.ring[len(s.ring)-1] = nil
 	s.ring = s.ring[:len(s.ring)-1]
-	s.bytes -= e.size()
+	s.bytes -= e.memory()
 	t.entries.Add(-1)
-	t.bytes.Add(-e.size())
+	t.bytes.Add(-e.memory())
+	if e.fields != nil && isField(e.key) {
+		e.fields.cached.Add(-1)
+	}
+}
+
+// mayGo says whether the cache can do without e, which the caller holds: all of it is in the database up to generation
+// flushed, and nobody holds on to it.
+func (e *entry) mayGo(flushed uint64) bool {
+	return e.gen == 0 && e.flight <= flushed && e.pins.Load() == 0 &&
+		(e.fields == nil || isField(e.key) || e.fields.cached.Load() == 0)
 }
 
 // evict drops clean entries of the shard that were not used since the hand passed, until it is within its part of
@@ -190,7 +207,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 			s.hand++
 			continue
 		}
-		if e.gen == 0 && e.flight <= flushed && e.pins.Load() == 0 {
+		if e.mayGo(flushed) {
 			t.unlink(s, e)
 			forget(e)
 			t.evicted.Add(1)
@@ -213,9 +230,9 @@ func (t *table) all() (list []*entry) {
 }
 
 // clear forgets every entry, with what is pending in it. No pipeline is active.
-func (t *table) clear() {
+func (t *table) clear(gen uint64) {
 	t.cut()
-	t.landed()
+	t.landed(gen)
 	for _, e := range t.all() {
 		e.mu.Lock()
 		t.remove(e)
@@ -241,6 +258,7 @@ func (t *table) cut() (n int) {
 		s.dirtyMu.Lock()
 		s.dirty, s.flight = s.flight[:0], s.dirty
 		n += len(s.flight)
+		s.heads, s.sinking = s.sinking[:0], s.heads
 		s.dirtyMu.Unlock()
 	}
 	return n
@@ -251,26 +269,30 @@ func (t *table) cut() (n int) {
 func (s *shard) sortFlight() []*entry {
 	s.dirtyMu.Lock()
 	defer s.dirtyMu.Unlock()
-	slices.SortFunc(s.flight, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.key[0], b.key[0]), cmp.Compare(a.hash, b.hash))
-	})
+	slices.SortFunc(s.flight, func(a, b *entry) int { return a.place().compare(b.place()) })
 	return s.flight
 }
 
-// landed forgets the entries of a finished flush.
-func (t *table) landed() {
+// landed forgets the entries of a finished flush, of what became dirty up to generation gen.
+func (t *table) landed(gen uint64) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.dirtyMu.Lock()
 		clear(s.flight)
 		s.flight = s.flight[:0]
+		for _, head := range s.sinking {
+			head.fields.landed(gen)
+		}
+		clear(s.sinking)
+		s.sinking = s.sinking[:0]
 		s.dirtyMu.Unlock()
 	}
 }
 
-// pending appends the shard's entries that the database may not know yet.
+// pending appends the shard's entries that the database may not know yet, and the heads of such fields.
 func (s *shard) pending(list []*entry) []*entry {
 	s.dirtyMu.Lock()
 	defer s.dirtyMu.Unlock()
-	return append(append(list, s.flight...), s.dirty...)
+	list = append(append(list, s.flight...), s.dirty...)
+	return append(append(list, s.sinking...), s.heads...)
 }

@@ -156,7 +156,7 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	err = e.land(list, func(batch *pebble.Batch) (func(), error) {
 		err := t.write(batch)
 		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
-			err = batch.Set(metKey(nil, list[i].hash, list[i].key), nil, nil)
+			err = batch.Set(metKey(nil, list[i].place, list[i].key), nil, nil)
 		}
 		return func() { e.transfer = t }, err
 	})
@@ -173,8 +173,8 @@ func (e *Engine) transferring() error {
 	return nil
 }
 
-func metKey(buf []byte, hash uint64, key string) []byte {
-	k := stateKey(buf, hash, key)
+func metKey(buf []byte, at place, key string) []byte {
+	k := stateKey(buf, at, key)
 	k[len(buf)] = metPrefix
 	return k
 }
@@ -353,7 +353,9 @@ func (e *Engine) storedPage(from []byte, concerns func(*tlv.State) bool, unmet b
 		if unmet && isMet(met, k) {
 			continue
 		}
-		list = append(list, tlv.Delta{Key: append([]byte{k[1]}, k[stateKeyHeader:]...)})
+		if key, ok := keyOf(k); ok { // otherwise Check reports it
+			list = append(list, tlv.Delta{Key: key})
+		}
 	}
 	return list, nil, nil
 }

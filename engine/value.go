@@ -77,6 +77,10 @@ func (p *Pipeline) read(key []byte, fresh bool) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
+	if e.fields != nil && p.typeOf(e) == TypeHash {
+		p.saw = true
+		return Value{}, ErrWrongType
+	}
 	if e.text || e.expire.Load() != 0 {
 		return p.valueOf(e), nil
 	}
@@ -88,7 +92,11 @@ func (p *Pipeline) Put(key []byte, v Value, o SetOptions) (SetResult, error) {
 	if err := p.writableValue(v); err != nil {
 		return SetResult{}, err
 	}
-	e, err := p.exclusive(key, true)
+	t := takesAll
+	if o.NX || o.Get { // otherwise a hash stays
+		t = takesDue
+	}
+	e, err := p.toChange(key, true, t)
 	if err != nil {
 		return SetResult{}, err
 	}
@@ -102,11 +110,14 @@ func (p *Pipeline) Edit(key []byte, edit func(old Value) (next Value, change boo
 	if err := p.writableText(); err != nil {
 		return err
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.toChange(key, true, takesDue)
 	if err != nil {
 		return err
 	}
 	p.saw = true
+	if p.typeOf(e) == TypeHash {
+		return ErrWrongType
+	}
 	v, change, err := edit(p.valueOf(e))
 	if err != nil || !change {
 		return err
@@ -186,9 +197,12 @@ func (e *entry) texts() int {
 	return n
 }
 
-// weigh counts what the texts of e take in memory. The caller holds e exclusively.
+// weigh counts what the texts of e take in memory, and what its fields share. The caller holds e exclusively.
 func (t *table) weigh(e *entry) {
-	n := uint32(min(e.texts(), 1<<32-1))
+	n := uint32(min(e.texts(), 1<<31))
+	if e.fields != nil && !isField(e.key) {
+		n += fieldsSize
+	}
 	if n == e.weight || e.gone {
 		return
 	}

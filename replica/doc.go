@@ -1,13 +1,13 @@
 // Package replica keeps the replicas of a store alike: each pulls from its peers what they have and it lacks.
 //
-// # The protocol, version 1
+// # The protocol, version 2
 //
 // Two requests, of plain RESP2 in shape, integers as integers and everything binary as bulk strings. IDs and lives are 16
 // hexadecimal digits, vectors and batches are of package tlv.
 //
-//	CSYNC 1 <replica> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT replica] ...
+//	CSYNC 2 <replica> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT replica] ...
 //
-//	1) :1                the version
+//	1) :2                the version
 //	2) $replica          that answers
 //	3) $life             of it
 //	4) :1767225600000    its wall clock, in milliseconds since the Unix epoch
@@ -22,9 +22,9 @@
 // came before, says where to go on, and bounds what is on its way. The responder keeps no queue, and nothing but that
 // vector.
 //
-//	CSNAP 1 <replica> <life> [RESUME snapshot cursor] [BYTES n]
+//	CSNAP 2 <replica> <life> [RESUME snapshot cursor] [BYTES n]
 //
-//	1) :1           the version
+//	1) :2           the version
 //	2) $replica     that answers
 //	3) $snapshot    a name for it
 //	4) $vector      of the snapshot

@@ -10,8 +10,9 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Version of the protocol that is spoken here.
-const Version = 1
+// Version of the protocol that is spoken here. In version 1 there were no fields of hashes: who speaks only that would refuse
+// batches that have any.
+const Version = 2
 
 const (
 	blockTime  = 5 * time.Second // a CSYNC waits so long for news

@@ -40,7 +40,7 @@ func FuzzSession(f *testing.F) {
 		"CNEW n NATURAL\r\nDECR n\r\nCINFO n\r\n", "INCREX k BYINT 5 UBOUND 3 SATURATE\r\n", "FLUSHALL\r\nKEYS *\r\n",
 		"INCR k\r\nWAIT 1 0\r\nINCR k\r\nWAIT 0 0\r\n", "CLIENT REPLY SKIP\r\nWAIT 1 1\r\nPING\r\n",
 		"*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$5\r\nt\x032\x05\x01\r\nGET k\r\n", "*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$7\r\ni\x052\x02\x01\x08\r\r\nGET k\r\n",
-		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 1 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",
+		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 2 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",
 		"CFORGET 00000000000000aa\r\nROLE\r\n",
 	} {
 		f.Add([]byte(in), uint16(7), uint16(11))

@@ -24,15 +24,12 @@ func (b *Batch) Entry() VectorEntry {
 
 // Delta is what one flush changed of one key; State is itself a state, and not empty.
 type Delta struct {
-	Key   []byte // the engine's key: database, then name
+	Key   []byte // the engine's key (key.go)
 	State State
 }
 
-const (
-	// MaxKey is the greatest length of a Delta's Key in bytes: the database, and a name of 64 KiB.
-	MaxKey    = 1 + 64<<10
-	databases = 16
-)
+// MaxKey is the greatest length of a Delta's Key in bytes: a name of 64 KiB, and what precedes it (key.go).
+const MaxKey = 1 + 64<<10
 
 // Validate says what of b its replica cannot have written. Its own contributions carry the batch's stamp, and no key comes
 // twice: who takes the batch in may look each key up once, and count on nothing of the batch being there yet.
@@ -62,13 +59,16 @@ func (b *Batch) validateDelta(d *Delta) error {
 }
 
 func (d *Delta) validate() error {
-	switch {
-	case len(d.Key) == 0 || len(d.Key) > MaxKey:
-		return malformed("key of %d bytes", len(d.Key))
-	case d.Key[0] >= databases:
-		return malformed("database %d", d.Key[0])
-	case d.State.Empty():
+	if err := validateKey(d.Key); err != nil {
+		return err
+	}
+	if d.State.Empty() {
 		return malformed("empty delta")
+	}
+	if Space(d.Key[0]) == FieldSpace {
+		if err := d.State.validateField(); err != nil {
+			return err
+		}
 	}
 	return d.State.Validate()
 }

@@ -99,7 +99,7 @@
 //	   stamp      zipped                      Batch.Stamp
 //	   life       zipped                      Batch.Life
 //	   deltas     one record D each           Batch.Deltas
-//	D  key        record K: database (1 B, 0..15), then up to 64 KiB  Delta.Key
+//	D  key        record K: space and database (1 B), up to 64 KiB    Delta.Key (key.go)
 //	   state      to the end                  Delta.State
 //
 // The first batch of replica 1, with an INCRBY 5 of the key "hi" in database 0:

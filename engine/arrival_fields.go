@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// hashChange is what has arrived for the fields of one hash.
+type hashChange struct {
+	hash   uint64
+	self   books  // of the head's own state, after what has arrived
+	was    int64  // fields stored before
+	by     int64  // what arrived changes that by
+	unseen int64  // the part of it that no cached field tells
+	head   *entry // if that is cached; pinned
+}
+
+// hashChanges are those of a batch, by the keys of the hashes.
+type hashChanges map[string]*hashChange
+
+// bookArrivals books what has arrived: first the states of keys, then the numbers of fields.
+func (e *Engine) bookArrivals(batch *pebble.Batch, list []arrival) (hashChanges, error) {
+	changes := make(hashChanges)
+	for i := range list {
+		a := &list[i]
+		if isField(a.key) {
+			changes.note(a)
+			continue
+		}
+		if a.before == a.after {
+			continue
+		}
+		var err error
+		if a.fields, err = e.fieldsBefore(a.place.hash, a.key); err == nil {
+			err = e.book(batch, a.key, a.before, a.after, a.fields)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(changes) == 0 {
+		return changes, nil
+	}
+	return changes, e.bookChanges(batch, list, changes)
+}
+
+// note adds up what fields do to their hash.
+func (c hashChanges) note(a *arrival) {
+	by := change(a.before.exists, a.after.exists)
+	if by == 0 {
+		return
+	}
+	key, _ := hashOf(a.key)
+	if c[key] == nil {
+		c[key] = &hashChange{hash: a.place.group}
+	}
+	c[key].by += by
+}
+
+func (e *Engine) bookChanges(batch *pebble.Batch, list []arrival, changes hashChanges) error {
+	came := make(map[string]bool) // heads that came with their fields
+	for i := range list {
+		if c := changes[list[i].key]; c != nil {
+			c.self = list[i].after
+			came[list[i].key] = true
+		}
+	}
+	for key, c := range changes {
+		var err error
+		if c.was, err = e.fieldsBefore(c.hash, key); err != nil {
+			return err
+		}
+		if !came[key] {
+			if c.self, err = e.booksBefore(c.hash, key); err != nil {
+				return err
+			}
+		}
+		e.recount(database(key), c.self, c.was, c.self, c.was+c.by)
+		if err := e.setFields(batch, c.hash, key, c.was+c.by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fieldsBefore is the number of fields of a key that the database has. The caller holds commitMu.
+func (e *Engine) fieldsBefore(hash uint64, key string) (int64, error) {
+	if !e.hashes.Load() {
+		return 0, nil
+	}
+	if en := e.table.get(hash, key); en != nil {
+		en.mu.RLock()
+		defer en.mu.RUnlock()
+		switch {
+		case en.gone:
+		case en.fields == nil:
+			return 0, nil
+		default:
+			return en.fields.stored, nil
+		}
+	}
+	return e.fieldsStored(hash, key)
+}
+
+// booksBefore are those of a key's own state. The caller holds commitMu.
+func (e *Engine) booksBefore(hash uint64, key string) (books, error) {
+	if en := e.table.get(hash, key); en != nil {
+		en.mu.RLock()
+		defer en.mu.RUnlock()
+		if !en.gone {
+			return en.books(), nil
+		}
+	}
+	s, err := e.readState(place{first: key[0], hash: hash}, key)
+	if err != nil {
+		return books{}, fmt.Errorf("read %q: %w", key[1:], err)
+	}
+	v := s.View()
+	return e.booksOf(&v), nil
+}
+
+// hold keeps cached heads in the cache until tell, and makes those that are none yet. No load runs meanwhile, so what is
+// not cached now is not when it is told.
+func (c hashChanges) hold(e *Engine) {
+	for key, h := range c {
+		en := e.table.get(h.hash, key)
+		if en == nil {
+			continue
+		}
+		en.mu.Lock()
+		if !en.gone {
+			en.pins.Add(1)
+			h.head = en
+			e.makeHead(en)
+			e.takeIn(en) // an expiry that came before the first field
+		}
+		en.mu.Unlock()
+	}
+}
+
+// tellUncached counts what has arrived for a key that is not in the cache: it shows at once.
+func (e *Engine) tellUncached(a *arrival, changes hashChanges) {
+	if !isField(a.key) {
+		e.recountShown(database(a.key), a.before, a.fields, a.after, a.fields)
+		return
+	}
+	key, _ := hashOf(a.key)
+	if c := changes[key]; c != nil {
+		c.unseen += change(a.before.exists, a.after.exists)
+	}
+}
+
+// recountShown is recount for the visible counts.
+func (e *Engine) recountShown(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
+	existed, expired := was.shown(fieldsWere)
+	exists, expires := is.shown(fieldsAre)
+	adjust(&e.keys[db], &existed, exists)
+	adjust(&e.expires[db], &expired, expires)
+}
+
+// tell makes the heads know how many fields are stored now, and what of that no field has told.
+func (c hashChanges) tell(e *Engine) {
+	for key, h := range c {
+		if h.head == nil {
+			e.recountShown(database(key), h.self, h.was, h.self, h.was+h.by)
+			continue
+		}
+		h.head.fields.stored = h.was + h.by
+		e.turn(h.head.fields, h.unseen)
+		h.head.pins.Add(-1)
+	}
+}
+
+// lockKey gives the entry of any key of the engine, locked exclusively; that of a field with its head, locked shared.
+func (p *Pipeline) lockKey(key []byte) (*entry, error) {
+	p.DB = tlv.Database(key[0])
+	if tlv.Space(key[0]) != tlv.FieldSpace {
+		return p.lock(key[1:], true)
+	}
+	name, field, ok := tlv.SplitFieldName(key[1:])
+	if !ok {
+		return nil, fmt.Errorf("%w: key of a field", tlv.ErrMalformed)
+	}
+	f, _, err := p.lockField(name, field, toRedo, true)
+	return f, err
+}

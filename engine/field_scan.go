@@ -1,0 +1,227 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// foundField is one field that exists.
+type foundField struct {
+	hash  uint64
+	name  string // as the table has it
+	value Value
+}
+
+// fieldWalk collects a page of the fields of one hash, in the order of their hash.
+type fieldWalk struct {
+	p       *Pipeline
+	head    *entry
+	prefix  []byte            // of the names of all fields
+	pending map[string]*entry // by name: what the database may not know
+	want    int
+	list    []foundField
+}
+
+// fieldPage gives about count fields that exist, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields that share
+// a cursor are never split. No lock is held but the head's, or it is pinned.
+func (p *Pipeline) fieldPage(head *entry, cursor uint64, count int) ([]foundField, uint64, error) {
+	w := &fieldWalk{p: p, head: head, want: max(count, 1), pending: make(map[string]*entry),
+		prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
+	for _, f := range head.fields.pending() { // noted before the database is opened, or a flush in between would hide them
+		if f.hash>>cursorShift >= cursor {
+			w.pending[f.key[1:]] = f
+		}
+	}
+	next, err := w.stored(cursor)
+	if err != nil {
+		return nil, 0, err
+	}
+	for name, f := range w.pending {
+		if f.hash>>cursorShift < next {
+			w.add(f.hash, name, w.look(f))
+		}
+	}
+	return w.cut(next)
+}
+
+// cut sorts the page and ends it where it is full.
+func (w *fieldWalk) cut(next uint64) ([]foundField, uint64, error) {
+	slices.SortFunc(w.list, func(a, b foundField) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.name, b.name)) })
+	for i := w.want; i < len(w.list); i++ {
+		if at := w.list[i].hash >> cursorShift; at != w.list[i-1].hash>>cursorShift {
+			return w.list[:i], at, nil
+		}
+	}
+	return w.list, next, nil
+}
+
+// stored collects what the database has until the page is full at the end of a group, and gives the cursor after that.
+func (w *fieldWalk) stored(cursor uint64) (next uint64, err error) {
+	lower := binary.BigEndian.AppendUint64([]byte{statePrefix, tlv.FieldByte(database(w.head.key))}, w.head.hash)
+	upper := append(slices.Clone(lower), bytes.Repeat([]byte{0xff}, 9)...)
+	it, err := w.p.e.db.NewIter(&pebble.IterOptions{LowerBound: binary.BigEndian.AppendUint64(lower, cursor<<cursorShift), UpperBound: upper})
+	if err != nil {
+		return 0, err
+	}
+	next = cursorEnd
+	for ok := it.First(); ok; ok = it.Next() {
+		hash := binary.BigEndian.Uint64(it.Key()[fieldKeyHeader-8:])
+		if n := len(w.list); n >= w.want && hash>>cursorShift != w.list[n-1].hash>>cursorShift {
+			next = hash >> cursorShift
+			break
+		}
+		if err := w.take(hash, it); err != nil {
+			return 0, errors.Join(err, it.Close())
+		}
+	}
+	return next, it.Close()
+}
+
+// take adds a stored field: by its entry if there is one, which knows what is not flushed.
+func (w *fieldWalk) take(hash uint64, it *pebble.Iterator) error {
+	name := it.Key()[fieldKeyHeader:]
+	if !bytes.HasPrefix(name, w.prefix) {
+		return nil // of another hash, whose key collides
+	}
+	f := w.pending[string(name)]
+	if f == nil {
+		f = w.p.e.table.find(hash, tlv.FieldByte(database(w.head.key)), name)
+	} else {
+		delete(w.pending, string(name))
+	}
+	if f != nil {
+		w.add(hash, string(name), w.look(f))
+		return nil
+	}
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return err
+	}
+	s, err := tlv.ParseState(v)
+	if err == nil {
+		view := s.View()
+		w.add(hash, string(name), valueIn(&view))
+	}
+	return err
+}
+
+func (w *fieldWalk) add(hash uint64, name string, v Value) {
+	if v.OK {
+		w.list = append(w.list, foundField{hash, name, v})
+	}
+}
+
+// look gives what a field shows, with all that has arrived if its period is over.
+func (w *fieldWalk) look(f *entry) Value {
+	f.mu.RLock()
+	if !f.stale.Load() || !w.p.periodOver(f) {
+		defer f.mu.RUnlock()
+		return w.p.valueOf(f)
+	}
+	f.mu.RUnlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	w.p.ready(f, true)
+	return w.p.valueOf(f)
+}
+
+// valueIn is what a view shows.
+func valueIn(v *tlv.View) Value {
+	switch {
+	case !v.Exists:
+		return Value{}
+	case v.IsText:
+		return Value{Text: v.Text, IsText: true, OK: true}
+	}
+	return IntValue(v.Sum.Clamp())
+}
+
+// field is what the user calls it.
+func (f *foundField) field(prefix int) []byte { return []byte(f.name[prefix:]) }
+
+// EachField calls f with every field of a hash and its value; the field is only valid during the call. Up to 10,000 fields are as
+// they are at one moment; greater hashes are read as ScanFields reads them.
+func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
+	p.publish() // fields that this pipeline holds itself
+	head, err := p.headOf(key, toRead, true)
+	if head == nil || err != nil {
+		return err
+	}
+	p.saw = true
+	if head.size() > maxWhole {
+		return p.eachPage(key, f)
+	}
+	page, _, err := p.fieldPage(head, 0, 2*maxWhole)
+	for i := range page {
+		f(page[i].field(fieldPrefix(key)), page[i].value)
+	}
+	return err
+}
+
+func (p *Pipeline) eachPage(key []byte, f func(field []byte, v Value)) error {
+	for cursor := uint64(0); ; {
+		next, err := p.ScanFields(key, cursor, 1000, f)
+		if err != nil || next == 0 {
+			return err
+		}
+		p.pause()
+		cursor = next
+	}
+}
+
+// fieldPrefix is the length of what precedes the fields of a hash in their names.
+func fieldPrefix(key []byte) int { return 1 + tlv.ZipLen(uint64(len(key))) + len(key) }
+
+// ScanFields calls f with about count fields of a hash from cursor on, as Scan does with keys. Every field that exists all the
+// while is met at least once over the pages.
+func (p *Pipeline) ScanFields(key []byte, cursor uint64, count int, f func(field []byte, v Value)) (next uint64, err error) {
+	p.publish()
+	head, err := p.headOf(key, toRead, false)
+	if head == nil || err != nil || cursor >= cursorEnd {
+		return 0, err
+	}
+	p.saw = true
+	page, next, err := p.fieldPage(head, cursor, count)
+	if err != nil {
+		return 0, err
+	}
+	for i := range page {
+		f(page[i].field(fieldPrefix(key)), page[i].value)
+	}
+	if next >= cursorEnd {
+		next = 0
+	}
+	return next, nil
+}
+
+// SampleFields calls f with count fields of a hash, from a random place on; all of them if there are no more. Fields behind large
+// gaps of the hash are met a little more often than others.
+func (p *Pipeline) SampleFields(key []byte, count int, f func(field []byte, v Value)) error {
+	met := make(map[string]bool)
+	for _, from := range []uint64{rand.Uint64N(cursorEnd), 0} {
+		for cursor := from; len(met) < count; {
+			next, err := p.ScanFields(key, cursor, count-len(met), func(field []byte, v Value) {
+				if len(met) < count && !met[string(field)] {
+					met[string(field)] = true
+					f(field, v)
+				}
+			})
+			if err != nil {
+				return err
+			}
+			if next == 0 {
+				break
+			}
+			cursor = next
+		}
+	}
+	return nil
+}

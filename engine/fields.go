@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A hash is a key with fields. Each field is a counter or a text of its own, with an entry of its own; the entry of the hash's
+// key is its head. The head's own state only carries the expiry of the hash. If it has more to show, because two
+// replicas made a hash and a counter of one key at the same time, that shows, and the fields are hidden until it is
+// cancelled.
+//
+// A key exists if its own state does or if it has fields that exist. So a change of a field may change the counts of keys
+// without the head's lock: they go by one atomic word.
+
+// fields is what a head and its cached fields share. It outlives neither: the head stays in the cache as long as any of them.
+type fields struct {
+	head   *entry
+	word   atomic.Int64 // what shows: the number of fields that exist, selfExists, selfExpires
+	cached atomic.Int32 // fields in the table
+	stored int64        // fields that exist in the database; under commitMu
+	change int64        // of stored, by the flush in progress; under commitMu
+
+	mu     sync.Mutex
+	gen    uint64   // in which the entries of dirty became so
+	dirty  []*entry // fields with something pending, of which the database may not know
+	flight []*entry // those of the generation before, if that is being flushed
+}
+
+const (
+	selfExists  = 1 << 40 // the head's own state does
+	selfExpires = 1 << 41 // it carries an expiry
+	fieldMask   = selfExists - 1
+)
+
+const fieldsSize = 160 // bytes of memory
+
+// wordExists and wordExpires are what the word w says of the key.
+func wordExists(w int64) bool  { return w&(selfExists|fieldMask) != 0 }
+func wordExpires(w int64) bool { return w&selfExpires != 0 && wordExists(w) }
+
+// turn changes what shows of a hash.
+func (e *Engine) turn(f *fields, by int64) {
+	if by == 0 {
+		return
+	}
+	is := f.word.Add(by)
+	was := is - by
+	db := database(f.head.key)
+	existed, expired := wordExists(was), wordExpires(was)
+	adjust(&e.keys[db], &existed, wordExists(is))
+	adjust(&e.expires[db], &expired, wordExpires(is))
+}
+
+// tallyHash is tally for a field or a head.
+func (e *Engine) tallyHash(en *entry, exists, expires bool) {
+	by := change(en.counted, exists)
+	if !isField(en.key) {
+		by = by*selfExists + change(en.countedEx, expires)*selfExpires
+		en.countedEx = expires
+	}
+	en.counted = exists
+	e.turn(en.fields, by)
+}
+
+// known makes what is stored what is counted, for an entry that is being loaded; n is the number of its fields.
+func (e *Engine) known(en *entry, n int64) {
+	en.counted, en.countedEx = en.stored, en.stored && en.index != 0
+	if n == 0 || isField(en.key) {
+		return
+	}
+	en.countedEx = en.index != 0
+	en.fields = &fields{head: en, stored: n}
+	en.fields.word.Store(n + change(false, en.counted)*selfExists + change(false, en.countedEx)*selfExpires)
+}
+
+// makeHead makes a key able to have fields. The caller holds en exclusively.
+func (e *Engine) makeHead(en *entry) {
+	if en.fields != nil {
+		return
+	}
+	f := &fields{head: en}
+	f.word.Store(change(false, en.counted)*selfExists + change(false, en.countedEx)*selfExpires)
+	en.fields = f
+	en.settle()
+	e.show(en) // its expiry, whether or not its own state exists
+}
+
+// size is how many fields of the key exist. A hidden field does too.
+func (e *entry) size() int64 {
+	if e.fields == nil || isField(e.key) {
+		return 0
+	}
+	return e.fields.word.Load() & fieldMask
+}
+
+// shown says whether there is anything to show, before the expiry is asked.
+func (e *entry) shown() bool { return e.exists || e.size() > 0 }
+
+// blank says that the own state of the entry is that of a key that nobody ever wrote.
+func (e *entry) blank() bool { return e.own.Replica == 0 && e.foreign == nil && e.pend == nil }
+
+// soilField notes that a field has something pending, for who looks at all of its hash or at all keys.
+func (t *table) soilField(en *entry) {
+	f := en.fields
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gen != en.gen {
+		f.flight = nil
+		if f.gen == en.gen-1 {
+			f.flight = f.dirty
+		}
+		f.dirty, f.gen = nil, en.gen
+		t.soilHead(f.head)
+	}
+	f.dirty = append(f.dirty, en)
+}
+
+func (t *table) soilHead(head *entry) {
+	s := t.shard(head.hash)
+	s.dirtyMu.Lock()
+	s.heads = append(s.heads, head)
+	s.dirtyMu.Unlock()
+}
+
+// landed forgets the fields that became dirty up to generation gen, which is flushed.
+func (f *fields) landed(gen uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.flight = nil
+	if f.gen <= gen {
+		f.dirty, f.gen = nil, 0
+	}
+}
+
+// pending gives the fields that the database may not know, some perhaps twice.
+func (f *fields) pending() []*entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append(append(make([]*entry, 0, len(f.flight)+len(f.dirty)), f.flight...), f.dirty...)
+}
+
+// readFields gives the number of fields that the database has of a key.
+func (e *Engine) readFields(en *entry) (int64, error) {
+	if isField(en.key) {
+		return 0, nil
+	}
+	return e.fieldsStored(en.hash, en.key)
+}
+
+func (e *Engine) fieldsStored(hash uint64, key string) (n int64, err error) {
+	if !e.hashes.Load() {
+		return 0, nil
+	}
+	var b [128]byte
+	k := fieldsKey(b[:0], hash, key)
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: k, UseL6Filters: true})
+	if err != nil {
+		return 0, fmt.Errorf("read %q: %w", key[1:], err)
+	}
+	if it.SeekPrefixGE(k) {
+		n, err = fieldsValue(it)
+	}
+	if err = errors.Join(err, it.Close()); err != nil {
+		err = fmt.Errorf("read %q: %w", key[1:], err)
+	}
+	return n, err
+}
+
+func fieldsValue(it *pebble.Iterator) (int64, error) {
+	v, err := it.ValueAndErr()
+	if err != nil {
+		return 0, err
+	}
+	if len(v) != 8 {
+		return 0, errors.New("number of fields is malformed")
+	}
+	return int64(binary.LittleEndian.Uint64(v)), nil
+}
+
+// setFields stores the number of fields of a hash.
+func (e *Engine) setFields(batch *pebble.Batch, hash uint64, key string, n int64) error {
+	k := fieldsKey(nil, hash, key)
+	if n == 0 {
+		return batch.Delete(k, nil)
+	}
+	e.hashes.Store(true)
+	return batch.Set(k, binary.LittleEndian.AppendUint64(nil, uint64(n)), nil)
+}
+
+// anyFields says whether the database has any.
+func (e *Engine) anyFields() (bool, error) {
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{fieldsPrefix}, UpperBound: []byte{fieldsPrefix + 1}})
+	if err != nil {
+		return false, err
+	}
+	any := it.First()
+	return any, it.Close()
+}

@@ -1,0 +1,168 @@
+package engine
+
+// What takes a hash away as a whole, DEL, SET or its expiry, cancels every field as observed. The fields are brought into the
+// cache for that, and their head is locked, so that no command is in the middle of any. Who brings them in holds loads
+// before the head's lock: foreign data, which takes loads exclusively, then locks entries.
+
+// maxWhole is up to how many fields go at one moment and in one frame of the journal. Of a greater hash the first go a
+// page at a time, because a flush has to come in between.
+const maxWhole = 10_000
+
+// takes says which hashes a command takes away.
+type takes uint8
+
+const (
+	takesNone takes = iota
+	takesDue        // those whose time has come
+	takesAll
+)
+
+// takesFields says whether it takes the fields of e away.
+func (p *Pipeline) takesFields(e *entry, t takes) bool {
+	return t != takesNone && e.size() > 0 && (t == takesAll || e.due(p.now()))
+}
+
+// toChange is exclusive for a command that may take a hash away.
+func (p *Pipeline) toChange(key []byte, fresh bool, t takes) (*entry, error) {
+	p.letGo()
+	e, err := p.exclusive(key, fresh)
+	if err != nil || e.fields == nil || !p.takesFields(e, t) {
+		return e, err
+	}
+	e.pins.Add(1)
+	defer e.pins.Add(-1)
+	if err := p.gatherAll([]*entry{e}, t); err != nil {
+		return nil, err
+	}
+	p.ready(e, fresh)
+	return e, nil
+}
+
+// gatherAll lets go of all locks and locks the entries anew, which are pinned and in the order of their keys, with their
+// fields gathered where those are to be taken.
+func (p *Pipeline) gatherAll(list []*entry, t takes) error {
+	for round := 0; ; round++ {
+		p.publish()
+		for _, e := range list {
+			if err := p.thin(e, t, maxWhole/int64(len(list))); err != nil {
+				return err
+			}
+		}
+		p.begin()
+		done, err := p.tryGather(list, t, round > 2)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// tryGather gives up if there are too many fields, which came meanwhile.
+func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, err error) {
+	p.e.loads.RLock()
+	defer p.e.loads.RUnlock()
+	n := int64(0)
+	for _, e := range list {
+		p.wait(e, true)
+		if p.takesFields(e, t) {
+			n += e.size()
+		}
+	}
+	if n > 2*maxWhole && !anyway {
+		return false, nil
+	}
+	for _, e := range list {
+		if !p.takesFields(e, t) {
+			continue
+		}
+		if _, err := p.gather(e, 0, int(n)); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// gather brings fields of a hash into the cache and pins them, most of them about, from cursor on. The caller holds the
+// head exclusively and loads.
+func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, err error) {
+	page, next, err := p.fieldPage(head, cursor, most)
+	if err != nil {
+		return 0, err
+	}
+	if p.gathered == nil {
+		p.gathered = make(map[*fields][]*entry)
+	}
+	for i := range page {
+		f, err := p.e.bringIn(head, page[i].hash, []byte(page[i].name))
+		if err != nil {
+			return 0, err
+		}
+		p.gathered[head.fields] = append(p.gathered[head.fields], f)
+	}
+	return next, nil
+}
+
+// letGo unpins what was gathered.
+func (p *Pipeline) letGo() {
+	if len(p.gathered) == 0 {
+		return
+	}
+	for _, list := range p.gathered {
+		unpinFields(list)
+	}
+	clear(p.gathered)
+}
+
+func unpinFields(list []*entry) {
+	for _, f := range list {
+		f.pins.Add(-1)
+	}
+}
+
+// thin takes the fields of a large hash away a page at a time, until no more than leave are left. e is pinned, and no lock
+// is held.
+func (p *Pipeline) thin(e *entry, t takes, leave int64) error {
+	for cursor := uint64(0); cursor < cursorEnd; {
+		if err := p.writable(); err != nil {
+			return err
+		}
+		next, err := p.thinPage(e, t, leave, cursor)
+		p.pause() // a flush may come in between
+		if err != nil {
+			return err
+		}
+		cursor = next
+	}
+	return nil
+}
+
+func (p *Pipeline) thinPage(e *entry, t takes, leave int64, cursor uint64) (next uint64, err error) {
+	p.e.loads.RLock()
+	defer p.e.loads.RUnlock()
+	p.wait(e, true)
+	if e.size() <= leave || !p.takesFields(e, t) {
+		return cursorEnd, nil
+	}
+	next, err = p.gather(e, cursor, maxWhole)
+	if err == nil {
+		p.cancelGathered(e)
+	}
+	return next, err
+}
+
+// cancelGathered takes the gathered fields of a hash away.
+func (p *Pipeline) cancelGathered(head *entry) {
+	for _, f := range p.gathered[head.fields] {
+		f.mu.Lock()
+		p.ready(f, true)
+		p.cancel(f)
+		f.mu.Unlock()
+	}
+}
+
+// cancelAll takes away all that is observed of the key, with the fields that toChange has gathered.
+func (p *Pipeline) cancelAll(e *entry) {
+	if len(p.gathered) > 0 && !isField(e.key) && e.fields != nil {
+		p.cancelGathered(e)
+	}
+	p.cancel(e)
+}

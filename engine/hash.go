@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"atomiccounter/tlv"
+)
+
+// Locks of hashes. A command on one field holds the head shared, then the field as a command on a key does; one on several
+// fields holds the head exclusively, and each field only while it reads or changes it. Whoever holds a field's lock waits for no
+// other, so to wait for it is safe while a head is held. A load waits for foreign data that is just arriving, and that for
+// entries: so nothing is held when a field is loaded.
+
+// access is what a command wants of a hash.
+type access uint8
+
+const (
+	toRead  access = iota // what there is
+	toWrite               // it comes into being if it has to
+	toRedo                // a field as the journal or a batch names it, whatever its hash shows
+)
+
+// headOf gives the head of a hash, locked at least as asked; nil: there is nothing to read.
+func (p *Pipeline) headOf(key []byte, want access, exclusive bool) (*entry, error) {
+	e, err := p.lock(key, exclusive || want == toRedo)
+	switch {
+	case err != nil:
+		return nil, err
+	case want == toRedo:
+		p.e.makeHead(e)
+		return e, nil
+	case e.exists && !e.due(p.now()):
+		p.saw = true
+		return nil, ErrWrongType
+	case want == toWrite:
+		return p.headToWrite(e, key)
+	case e.size() == 0 || e.due(p.now()):
+		p.saw = true
+		return nil, nil
+	}
+	return e, nil
+}
+
+// headToWrite gives the head ready for a new field: what is expired or left over is cancelled first.
+func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
+	if e.fields != nil && (e.size() > 0 || e.blank()) && !e.due(p.now()) {
+		return e, nil
+	}
+	e, err := p.toChange(key, true, takesDue)
+	if err != nil {
+		return nil, err
+	}
+	p.prepare(e)
+	if e.exists {
+		return nil, ErrWrongType
+	}
+	p.e.makeHead(e)
+	return e, nil
+}
+
+// lockField gives the entry of a field, loaded, locked at least as asked, and its head locked; nil: there is nothing to
+// read. taken says that the lock was not held before.
+func (p *Pipeline) lockField(key, field []byte, want access, exclusive bool) (f *entry, taken bool, err error) {
+	if !fitsField(key, field) {
+		return nil, false, ErrKeyTooLong
+	}
+	var pinned *entry
+	for patient := false; ; {
+		head, err := p.headOf(key, want, false)
+		if head == nil || err != nil {
+			unpinOne(pinned)
+			return nil, false, err
+		}
+		if f = p.findField(key, field); f == nil {
+			unpinOne(pinned)
+			if pinned, err = p.loadField(head); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		if p.holds(f, exclusive) {
+			unpinOne(pinned)
+			return f, false, nil
+		}
+		if !p.tryEntry(f, exclusive) {
+			if !patient { // it may be this pipeline that holds it
+				p.publish()
+				patient = true
+				continue
+			}
+			p.wait(f, exclusive)
+		}
+		if !f.gone {
+			break
+		}
+		p.unlockLast()
+	}
+	unpinOne(pinned)
+	if !f.used.Load() {
+		f.used.Store(true)
+	}
+	return f, true, nil
+}
+
+func fitsField(key, field []byte) bool {
+	n := 1 + 1 + tlv.ZipLen(uint64(len(key))) + len(key) + len(field)
+	return n <= tlv.MaxKey
+}
+
+func unpinOne(e *entry) {
+	if e != nil {
+		e.pins.Add(-1)
+	}
+}
+
+// findField gives the cached entry of a field, or nil. Its name is in p.name afterwards.
+func (p *Pipeline) findField(key, field []byte) *entry {
+	p.name = tlv.AppendFieldName(p.name[:0], key, field)
+	return p.e.table.find(p.e.hash(p.name), tlv.FieldByte(p.DB), p.name)
+}
+
+// holds says whether e is locked by one of the last two commands, at least as asked.
+func (p *Pipeline) holds(e *entry, exclusive bool) bool {
+	for i := max(0, len(p.held)-4); i < len(p.held); i++ {
+		if h := p.held[i]; h.e == e && (h.exclusive || !exclusive) {
+			return true
+		}
+	}
+	return false
+}
+
+// tryEntry locks e if nobody has to be waited for.
+func (p *Pipeline) tryEntry(e *entry, exclusive bool) bool {
+	if exclusive && !e.mu.TryLock() || !exclusive && !e.mu.TryRLock() {
+		return false
+	}
+	p.held = append(p.held, hold{e, exclusive})
+	return true
+}
+
+// loadField brings the field that p.name names into the cache, pinned. It lets go of all locks.
+func (p *Pipeline) loadField(head *entry) (*entry, error) {
+	head.pins.Add(1)
+	defer head.pins.Add(-1)
+	p.publish()
+	p.e.loads.RLock()
+	defer p.e.loads.RUnlock()
+	return p.e.bringIn(head, p.e.hash(p.name), p.name)
+}
+
+// bringIn gives the entry of a field, loaded and pinned. Its head is pinned or locked, and the caller holds loads: foreign
+// data that arrives meanwhile marks the placeholder stale.
+func (e *Engine) bringIn(head *entry, hash uint64, name []byte) (*entry, error) {
+	first := tlv.FieldByte(database(head.key))
+	for {
+		if f := e.table.find(hash, first, name); f != nil {
+			if f.pin() {
+				return f, nil
+			}
+			continue
+		}
+		f := newEntry(hash, first, name)
+		f.fields = head.fields
+		f.used.Store(true)
+		f.mu.Lock()
+		if e.table.insert(f) != f {
+			f.mu.Unlock()
+			continue
+		}
+		e.misses.Add(1)
+		err := e.read(f)
+		if err != nil {
+			e.table.remove(f)
+		}
+		f.pins.Add(1)
+		f.mu.Unlock()
+		e.table.evict(hash, e.flushed.Load(), e.forget)
+		return f, err
+	}
+}
+
+// pin keeps e in the cache, unless it is gone already.
+func (e *entry) pin() bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.gone {
+		return false
+	}
+	e.pins.Add(1)
+	return true
+}
+
+// lockFields locks a hash exclusively and gives the entries of fields, loaded and pinned: no command changes them meanwhile.
+// nil: there is nothing to read. The caller unpins them.
+func (p *Pipeline) lockFields(key []byte, names [][]byte, want access) (head *entry, list []*entry, err error) {
+	for _, name := range names {
+		if !fitsField(key, name) {
+			return nil, nil, ErrKeyTooLong
+		}
+	}
+	for {
+		head, err := p.headOf(key, want, true)
+		if head == nil || err != nil {
+			unpinFields(list)
+			return nil, nil, err
+		}
+		if len(list) == len(names) {
+			return head, list, nil
+		}
+		if list = p.cachedFields(key, names); list != nil {
+			return head, list, nil
+		}
+		if list, err = p.loadFields(head, key, names); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+// cachedFields gives the entries of fields, pinned, if all are in the cache.
+func (p *Pipeline) cachedFields(key []byte, names [][]byte) []*entry {
+	list := make([]*entry, 0, len(names))
+	for _, name := range names {
+		f := p.findField(key, name)
+		if f == nil || !f.pin() {
+			unpinFields(list)
+			return nil
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
+// loadFields brings fields into the cache, pinned. It lets go of all locks.
+func (p *Pipeline) loadFields(head *entry, key []byte, names [][]byte) (list []*entry, err error) {
+	head.pins.Add(1)
+	defer head.pins.Add(-1)
+	p.publish()
+	p.e.loads.RLock()
+	defer p.e.loads.RUnlock()
+	for _, name := range names {
+		p.name = tlv.AppendFieldName(p.name[:0], key, name)
+		f, err := p.e.bringIn(head, p.e.hash(p.name), p.name)
+		if err != nil {
+			unpinFields(list)
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
+}

@@ -1,0 +1,180 @@
+package engine
+
+import "atomiccounter/tlv"
+
+// IncrField adds n to a field, which may be zero, and gives the new value. A hash comes into being with its first field.
+// ErrOverflow, ErrNotInteger and ErrWrongType change nothing.
+func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
+	if err := p.writable(); err != nil {
+		return 0, err
+	}
+	f, taken, err := p.lockField(key, field, toWrite, false)
+	if err != nil {
+		return 0, err
+	}
+	p.saw = true
+	if f.fast.Load() == p.e.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) {
+		v, ok := f.addFast(n)
+		if !ok {
+			return 0, ErrOverflow
+		}
+		p.note(f, n)
+		return v, nil
+	}
+	if taken && !p.held[len(p.held)-1].exclusive {
+		p.unlockLast() // so that the exclusive lock can be had without publishing first
+	}
+	if f, _, err = p.lockField(key, field, toWrite, true); err != nil {
+		return 0, err
+	}
+	p.ready(f, false)
+	return p.incr(f, n)
+}
+
+// Field gives the value of a field.
+func (p *Pipeline) Field(key, field []byte) (Value, error) {
+	f, _, err := p.lockField(key, field, toRead, false)
+	if f == nil || err != nil {
+		return Value{}, err
+	}
+	if f.stale.Load() && p.periodOver(f) {
+		if f, _, err = p.lockField(key, field, toRead, true); f == nil || err != nil {
+			return Value{}, err
+		}
+		p.ready(f, true)
+	}
+	if f.gen != 0 || f.flight > p.e.flushed.Load() {
+		p.saw = true
+	}
+	return p.valueOf(f), nil
+}
+
+// Fields appends the values of fields at one moment to out.
+func (p *Pipeline) Fields(key []byte, names [][]byte, out []Value) ([]Value, error) {
+	head, list, err := p.lockFields(key, names, toRead)
+	if err != nil {
+		return out, err
+	}
+	defer unpinFields(list)
+	p.saw = true
+	for i := range names {
+		v := Value{}
+		if head != nil {
+			v = p.peek(list[i])
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// peek gives what a field shows whose head the pipeline holds exclusively.
+func (p *Pipeline) peek(f *entry) Value {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.ready(f, false)
+	return p.valueOf(f)
+}
+
+// SetFields sets fields of a hash at once, the last value of a repeated field, and says how many there were not before;
+// with nx nothing happens if any of them exists.
+func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool) (created int, err error) {
+	for _, v := range values {
+		if len(v.Text) > MaxText {
+			return 0, ErrTextTooLong
+		}
+	}
+	if err := p.writableText(); err != nil {
+		return 0, err
+	}
+	_, list, err := p.lockFields(key, names, toWrite)
+	if err != nil {
+		return 0, err
+	}
+	defer unpinFields(list)
+	p.saw = true
+	for _, f := range list {
+		if nx && p.peek(f).OK {
+			return 0, nil
+		}
+	}
+	for i, f := range list {
+		if p.setField(f, values[i]) {
+			created++
+		}
+	}
+	return created, nil
+}
+
+// setField assigns a value to a field whose head the pipeline holds exclusively, and says whether it created it.
+func (p *Pipeline) setField(f *entry, v Value) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.ready(f, true)
+	created := !f.exists
+	p.assign(f, v, tlv.ZCounter)
+	return created
+}
+
+// DelFields takes fields away and says how many there were. A hash without fields does not exist.
+func (p *Pipeline) DelFields(key []byte, names [][]byte) (n int, err error) {
+	if err := p.writable(); err != nil {
+		return 0, err
+	}
+	head, list, err := p.lockFields(key, names, toRead)
+	if head == nil || err != nil {
+		return 0, err
+	}
+	defer unpinFields(list)
+	p.saw = true
+	for _, f := range list {
+		if p.delField(f) {
+			n++
+		}
+	}
+	if n > 0 && head.size() == 0 { // its expiry goes along
+		p.ready(head, true)
+		p.cancel(head)
+	}
+	return n, nil
+}
+
+func (p *Pipeline) delField(f *entry) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	p.ready(f, true)
+	was := f.exists
+	p.cancel(f)
+	return was
+}
+
+// EditField is Edit of a field.
+func (p *Pipeline) EditField(key, field []byte, edit func(old Value) (next Value, change bool, err error)) error {
+	if err := p.writableText(); err != nil {
+		return err
+	}
+	_, list, err := p.lockFields(key, [][]byte{field}, toWrite)
+	if err != nil {
+		return err
+	}
+	defer unpinFields(list)
+	p.saw = true
+	v, change, err := edit(p.peek(list[0]))
+	switch {
+	case err != nil || !change:
+		return err
+	case len(v.Text) > MaxText:
+		return ErrTextTooLong
+	}
+	p.setField(list[0], v)
+	return nil
+}
+
+// Len is the number of fields of a hash.
+func (p *Pipeline) Len(key []byte) (int64, error) {
+	head, err := p.headOf(key, toRead, false)
+	if head == nil || err != nil {
+		return 0, err
+	}
+	p.saw = true
+	return head.size(), nil
+}

@@ -1,0 +1,50 @@
+package engine
+
+import (
+	"cmp"
+
+	"atomiccounter/tlv"
+)
+
+// Keys of the engine, strings here, begin with the space and the database (tlv/key.go): keys of users, and fields of
+// hashes, which are counters like any other.
+
+func database(key string) byte { return tlv.Database(key[0]) }
+
+func isField(key string) bool { return tlv.Space(key[0]) == tlv.FieldSpace }
+
+// hashOf is the key of the hash that a field is of; ok is false if it is none.
+func hashOf(field string) (key string, ok bool) {
+	name, _, ok := tlv.SplitFieldName([]byte(field[1:]))
+	return string(append([]byte{database(field)}, name...)), ok
+}
+
+// place is where a key stands in the store: the keys of a database are in the order of their hash; fields are together with
+// the others of their hash, in the order of their own.
+type place struct {
+	first byte   // of the key
+	group uint64 // of a field: the hash of its hash's key
+	hash  uint64 // of the key; what the table of entries goes by
+}
+
+func (e *Engine) place(key []byte) place {
+	at := place{first: key[0], hash: e.hash(key[1:])}
+	if tlv.Space(key[0]) == tlv.FieldSpace {
+		name, _, _ := tlv.SplitFieldName(key[1:]) // validated where it came in
+		at.group = e.hash(name)
+	}
+	return at
+}
+
+func (at place) compare(o place) int {
+	return cmp.Or(cmp.Compare(at.first, o.first), cmp.Compare(at.group, o.group), cmp.Compare(at.hash, o.hash))
+}
+
+// place is that of the entry's key.
+func (e *entry) place() place {
+	at := place{first: e.key[0], hash: e.hash}
+	if isField(e.key) {
+		at.group = e.fields.head.hash
+	}
+	return at
+}
