@@ -79,8 +79,10 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 		en.flightOwn = false
 		en.setBooks(books{})
 		en.stale.Store(false)
-		if en.fields != nil {
+		en.counted, en.countedEx = false, false
+		if en.fields != nil { // some of them perhaps not cached
 			en.fields.stored = 0
+			en.fields.word.Store(0)
 		}
 		e.show(en)
 		en.mu.Unlock()
