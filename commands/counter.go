@@ -149,11 +149,16 @@ func (c *Context) keyInfo(info engine.Info) {
 	out := &c.Out
 	out.Map(5)
 	out.BulkString("kind")
-	if info.Text != nil {
+	switch {
+	case info.Hash:
+		out.BulkString("hash")
+		out.BulkString("fields")
+		out.Int(info.Fields)
+	case info.Text != nil:
 		out.BulkString("text")
 		out.BulkString("value")
 		out.BulkString(*info.Text)
-	} else {
+	default:
 		out.BulkString(info.Kind.String())
 		out.BulkString("value")
 		out.Int(info.Value)

@@ -23,6 +23,8 @@ func ErrorLine(err error) string {
 		return "ERR a natural counter only grows"
 	case errors.Is(err, engine.ErrKindFixed):
 		return "ERR key already exists with another kind"
+	case errors.Is(err, engine.ErrWrongType):
+		return "WRONGTYPE Operation against a key holding the wrong kind of value"
 	case errors.Is(err, engine.ErrKeyTooLong):
 		return "ERR key is longer than 64 KiB"
 	case errors.Is(err, engine.ErrNoSpace):

@@ -34,6 +34,7 @@ const (
 	Keyspace Categories = 1 << iota
 	read
 	write
+	Hash
 	String
 	admin
 	fast
@@ -42,7 +43,7 @@ const (
 	Connection
 )
 
-var categoryNames = []string{"keyspace", "read", "write", "string", "admin", "fast", "slow", "dangerous", "connection"}
+var categoryNames = []string{"keyspace", "read", "write", "hash", "string", "admin", "fast", "slow", "dangerous", "connection"}
 
 // Names are those of the categories, without the @.
 func (c Categories) Names() []string { return pick(uint32(c), categoryNames) }

@@ -1,6 +1,10 @@
 package commands
 
-import "atomiccounter/engine"
+import (
+	"errors"
+
+	"atomiccounter/engine"
+)
 
 func del(c *Context, args [][]byte) {
 	n, err := c.Pipe.Del(args[1:])
@@ -46,6 +50,8 @@ const embedded = 44
 func objectEncoding(c *Context, args [][]byte) {
 	v, err := c.Pipe.Value(args[2])
 	switch {
+	case errors.Is(err, engine.ErrWrongType):
+		c.hashEncoding(args[2])
 	case err != nil:
 		c.fail(err)
 	case !v.OK:
@@ -56,6 +62,30 @@ func objectEncoding(c *Context, args [][]byte) {
 		c.Out.BulkString("embstr")
 	default:
 		c.Out.BulkString("raw")
+	}
+}
+
+// maxListpack is up to how many bytes fields and values have in a small hash of Redis.
+const maxListpack = 64
+
+// hashEncoding says what Redis would have for the hash if it was just made.
+func (c *Context) hashEncoding(key []byte) {
+	n, err := c.Pipe.Len(key)
+	small := n <= wholeHash
+	if err == nil && small {
+		err = c.Pipe.EachField(key, func(field []byte, v engine.Value) {
+			small = small && len(field) <= maxListpack && v.Len() <= maxListpack
+		})
+	}
+	switch {
+	case err != nil:
+		c.fail(err)
+	case n == 0:
+		c.Out.Null()
+	case small:
+		c.Out.BulkString("listpack")
+	default:
+		c.Out.BulkString("hashtable")
 	}
 }
 

@@ -42,10 +42,15 @@ func (l *list) addIf(wanted bool, name string) {
 }
 
 // end puts the array's header before its elements.
-func (l *list) end() {
-	var b [24]byte
-	header := append(strconv.AppendInt(append(b[:0], '*'), int64(l.n), 10), '\r', '\n')
-	l.out.Buf = slices.Insert(l.out.Buf, l.begin, header...)
+func (l *list) end() { l.head(func(r *Reply) { r.Array(l.n) }) }
+
+// endMap makes a map of n pairs of it.
+func (l *list) endMap() { l.head(func(r *Reply) { r.Map(l.n) }) }
+
+func (l *list) head(write func(*Reply)) {
+	r := Reply{Proto: l.out.Proto}
+	write(&r)
+	l.out.Buf = slices.Insert(l.out.Buf, l.begin, r.Buf...)
 }
 
 func (l *list) drop() { l.out.Buf = l.out.Buf[:l.begin] }
@@ -93,17 +98,25 @@ const (
 )
 
 func (c *Context) parseScan(args [][]byte) (call scanCall, ok bool) {
-	call = scanCall{count: scanCount, match: glob{pattern: []byte("*")}}
-	if call.cursor, ok = parseCursor(args[1]); !ok {
+	cursor, ok := parseCursor(args[1])
+	if !ok {
 		c.Out.Error("ERR invalid cursor")
 		return call, false
 	}
-	for options := args[2:]; len(options) > 0; options = options[2:] {
+	call, ok = c.parseScanOptions(args[2:], true)
+	call.cursor = cursor
+	return call, ok
+}
+
+// parseScanOptions takes those of SCAN and of those like it, which know no types.
+func (c *Context) parseScanOptions(options [][]byte, types bool) (call scanCall, ok bool) {
+	call = scanCall{count: scanCount, match: glob{pattern: []byte("*")}}
+	for ; len(options) > 0; options = options[2:] {
 		if len(options) == 1 {
 			c.syntaxError()
 			return call, false
 		}
-		if !c.scanOption(&call, options[0], options[1]) {
+		if !c.scanOption(&call, options[0], options[1], types) {
 			return call, false
 		}
 	}
@@ -111,11 +124,11 @@ func (c *Context) parseScan(args [][]byte) (call scanCall, ok bool) {
 }
 
 // scanOption takes one option. False: it is wrong, and the reply is written.
-func (c *Context) scanOption(call *scanCall, name, value []byte) bool {
+func (c *Context) scanOption(call *scanCall, name, value []byte, types bool) bool {
 	switch {
 	case same(name, "match"):
 		call.match.pattern = value
-	case same(name, "type"):
+	case same(name, "type") && types:
 		call.typ = value
 	case same(name, "count"):
 		n, ok := c.integer(value)

@@ -148,6 +148,11 @@ func parseGetEX(options [][]byte) (e expiryOption, o engine.ExpireOptions, ok bo
 
 func mGet(c *Context, args [][]byte) {
 	values, err := c.Pipe.MGet(args[1:], c.values[:0])
+	c.valuesOr(values, err)
+}
+
+// valuesOr replies with values at one moment.
+func (c *Context) valuesOr(values []engine.Value, err error) {
 	c.values = values
 	if err != nil {
 		c.fail(err)
@@ -159,7 +164,7 @@ func mGet(c *Context, args [][]byte) {
 		size += int64(len(v.Text))
 	}
 	if size > c.Server.Config.ProtoMaxBulk() { // one key may be named a million times
-		c.Out.Error("ERR the values exceed the maximum allowed size (proto-max-bulk-len)")
+		c.fail(errReplyTooLong)
 		return
 	}
 	c.Out.Array(len(values))

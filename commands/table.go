@@ -11,6 +11,7 @@ var (
 	insertKey = KeySpec{First: 1, Last: 1, Step: 1, Access: "OW insert"}
 	takeKey   = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW access delete"}
 	setKey    = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW access update variable_flags"}
+	dropKey   = KeySpec{First: 1, Last: 1, Step: 1, Access: "RW delete"}
 	twoKeys   = KeySpec{First: 1, Last: 2, Step: 1, Access: "RW access delete; OW update"}
 )
 
@@ -25,6 +26,8 @@ const (
 	constant  = "O(1)"
 	ofLength  = "O(N) where N is the length of the value"
 	perKey    = "O(N) where N is the number of keys"
+	perField  = "O(N) where N is the number of fields named"
+	ofFields  = "O(N) where N is the number of fields of the hash"
 	perClient = "O(N) where N is the number of clients"
 	perRow    = "O(N) where N is the number of commands"
 
@@ -123,6 +126,57 @@ var table = []Command{
 		Group: "string", Since: "2.6.0", Complexity: constant, Args: "key increment#double",
 		Summary: "Reads a number, adds to it and sets the sum: unlike INCRBY, of concurrent ones the last wins."},
 
+	// Hashes.
+	{Name: "hincrby", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: Hash, Keys: updateKey, Run: hIncrBy,
+		Group: "hash", Since: "2.0.0", Complexity: constant, Args: "key field increment",
+		Summary: "Adds an integer to a field, which starts at 0."},
+	{Name: "hincrbyfloat", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: Hash, Keys: updateKey, Run: hIncrByFloat,
+		Group: "hash", Since: "2.6.0", Complexity: constant, Args: "key field increment#double",
+		Summary: "Reads a number, adds to it and sets the sum: unlike HINCRBY, of concurrent ones the last wins."},
+	{Name: "hset", Arity: -4, Flags: Write | DenyOOM | Fast, Categories: Hash, Keys: retimeKey, Run: hSet,
+		Group: "hash", Since: "2.0.0", Complexity: perField, Args: "key field_value(field value)...",
+		Summary: "Sets fields of a hash; replies how many there were not before."},
+	{Name: "hmset", Arity: -4, Flags: Write | DenyOOM | Fast, Categories: Hash, Keys: retimeKey, Run: hMSet,
+		Group: "hash", Since: "2.0.0", Complexity: perField, Args: "key field_value(field value)...",
+		Summary: "Sets fields of a hash."},
+	{Name: "hsetnx", Arity: 4, Flags: Write | DenyOOM | Fast, Categories: Hash, Keys: growKey, Run: hSetNX,
+		Group: "hash", Since: "2.0.0", Complexity: constant, Args: "key field value",
+		Summary: "Sets a field that does not exist."},
+	{Name: "hget", Arity: 3, Flags: ReadOnly | Fast, Categories: Hash, Keys: readKey, Run: hGet,
+		Group: "hash", Since: "2.0.0", Complexity: constant, Args: "key field",
+		Summary: "Returns the value of a field."},
+	{Name: "hmget", Arity: -3, Flags: ReadOnly | Fast, Categories: Hash, Keys: readKey, Run: hMGet,
+		Group: "hash", Since: "2.0.0", Complexity: perField, Args: "key field...",
+		Summary: "Returns the values of several fields at one moment."},
+	{Name: "hgetall", Arity: 2, Flags: ReadOnly, Categories: Hash, Keys: readKey, Run: hGetAll,
+		Group: "hash", Since: "2.0.0", Complexity: ofFields, Args: "key", Tips: "nondeterministic_output_order",
+		Summary: "Returns all fields of a hash with their values."},
+	{Name: "hkeys", Arity: 2, Flags: ReadOnly, Categories: Hash, Keys: readKey, Run: hKeys,
+		Group: "hash", Since: "2.0.0", Complexity: ofFields, Args: "key", Tips: "nondeterministic_output_order",
+		Summary: "Returns all fields of a hash."},
+	{Name: "hvals", Arity: 2, Flags: ReadOnly, Categories: Hash, Keys: readKey, Run: hVals,
+		Group: "hash", Since: "2.0.0", Complexity: ofFields, Args: "key", Tips: "nondeterministic_output_order",
+		Summary: "Returns the values of all fields of a hash."},
+	{Name: "hdel", Arity: -3, Flags: Write | Fast, Categories: Hash, Keys: dropKey, Run: hDel,
+		Group: "hash", Since: "2.0.0", Complexity: perField, Args: "key field...",
+		Summary: "Deletes fields; what other replicas add at the same time survives."},
+	{Name: "hlen", Arity: 2, Flags: ReadOnly | Fast, Categories: Hash, Keys: lookAtKey, Run: hLen,
+		Group: "hash", Since: "2.0.0", Complexity: constant, Args: "key",
+		Summary: "Counts the fields of a hash."},
+	{Name: "hexists", Arity: 3, Flags: ReadOnly | Fast, Categories: Hash, Keys: lookAtKey, Run: hExists,
+		Group: "hash", Since: "2.0.0", Complexity: constant, Args: "key field",
+		Summary: "Says whether a field exists."},
+	{Name: "hstrlen", Arity: 3, Flags: ReadOnly | Fast, Categories: Hash, Keys: lookAtKey, Run: hStrLen,
+		Group: "hash", Since: "3.2.0", Complexity: constant, Args: "key field",
+		Summary: "Returns the length of a field's value in bytes."},
+	{Name: "hscan", Arity: -3, Flags: ReadOnly, Categories: Hash, Keys: readKey, Run: hScan,
+		Group: "hash", Since: "2.8.0", Complexity: "O(COUNT) for each call", Args: "key cursor [MATCH pattern] [COUNT count]",
+		Tips: "nondeterministic_output", Summary: "Lists fields a few at a time; every field that stays is listed at least once."},
+	{Name: "hrandfield", Arity: -2, Flags: ReadOnly, Categories: Hash, Keys: readKey, Run: hRandField,
+		Group: "hash", Since: "6.2.0", Complexity: "O(N) where N is the number of fields returned",
+		Args: "key [options(count [WITHVALUES])]", Tips: "nondeterministic_output",
+		Summary: "Returns some fields of a hash."},
+
 	// Keys.
 	{Name: "del", Arity: -2, Flags: Write, Categories: Keyspace, Keys: allKeys("RM delete"), Run: del,
 		Group: "generic", Since: "1.0.0", Complexity: perKey, Args: "key...", Tips: sumShards,
@@ -138,7 +192,7 @@ var table = []Command{
 		Summary: "Counts which of the keys exist, and brings them into memory."},
 	{Name: "type", Arity: 2, Flags: ReadOnly | Fast, Categories: Keyspace, Keys: lookAtKey, Run: typeOf,
 		Group: "generic", Since: "1.0.0", Complexity: constant, Args: "key",
-		Summary: "Says string for a key, none where there is none."},
+		Summary: "Says string for a counter or a text, hash for a hash, none where there is nothing."},
 	{Name: "keys", Arity: 2, Flags: ReadOnly, Categories: Keyspace | Dangerous, Run: keys,
 		Group: "generic", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the database", Args: "pattern",
 		Tips: "request_policy:all_shards nondeterministic_output_order", Summary: "Lists all keys that match a pattern."},
@@ -287,7 +341,7 @@ var objectCommands = []Command{
 	{Name: "encoding", Arity: 3, Flags: ReadOnly, Categories: Keyspace, Run: objectEncoding,
 		Keys:  KeySpec{First: 2, Last: 2, Step: 1, Access: "RO"},
 		Group: "generic", Since: "2.2.3", Complexity: constant, Args: "key", Tips: "nondeterministic_output",
-		Summary: "Says int for an integer, embstr for a short text, raw for a longer one."},
+		Summary: "Says int for an integer, embstr for a short text, raw for a longer one; listpack for a small hash, hashtable for a greater one."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Categories: Keyspace, Run: help,
 		Group: "generic", Since: "6.2.0", Complexity: constant, Summary: helpSummary},
 }

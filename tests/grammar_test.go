@@ -55,6 +55,15 @@ var grammar = []production{
 	}},
 	{8, func(g generator) []string { return []string{"INCRBYFLOAT", g.key(), g.float()} }},
 	{1, tooLong},
+	{20, func(g generator) []string { return []string{"HINCRBY", g.hash(), g.field(), g.integer()} }},
+	{5, func(g generator) []string { return []string{"HINCRBYFLOAT", g.hash(), g.field(), g.float()} }},
+	{14, func(g generator) []string { return words(g.pick("HSET", "HSET", "HMSET"), []string{g.hash()}, g.fieldPairs()) }},
+	{3, func(g generator) []string { return []string{"HSETNX", g.hash(), g.field(), g.value()} }},
+	{10, func(g generator) []string { return []string{g.pick("HGET", "HGET", "HEXISTS", "HSTRLEN"), g.hash(), g.field()} }},
+	{8, func(g generator) []string { return words(g.pick("HMGET", "HDEL", "HDEL"), []string{g.hash()}, g.fields()) }},
+	{8, func(g generator) []string { return []string{g.pick("HGETALL", "HKEYS", "HVALS", "HLEN"), g.hash()} }},
+	{3, hscan},
+	{3, hrandfield},
 	{12, func(g generator) []string { return words(g.pick("DEL", "UNLINK", "EXISTS", "TOUCH"), g.keys()) }},
 	{4, func(g generator) []string { return []string{"TYPE", g.key()} }},
 	{14, expire},
@@ -184,6 +193,47 @@ func tooLong(g generator) []string {
 	default:
 		return []string{g.pick("SET", "SETNX", "GETSET"), g.key(), long}
 	}
+}
+
+// hash is a key that is one more often than others are.
+func (g generator) hash() string {
+	if g.IntN(4) == 0 {
+		return g.key()
+	}
+	return g.pick("h", "h", "h", "hh")
+}
+
+func (g generator) field() string { return g.pick("f", "f", "g", "", "\x00\xff", "field:12") }
+
+func (g generator) fields() []string {
+	list := []string{g.field()}
+	for g.IntN(3) > 0 {
+		list = append(list, g.field())
+	}
+	return list
+}
+
+func (g generator) fieldPairs() []string {
+	var p []string
+	for range 1 + g.IntN(3) {
+		p = append(p, g.field(), g.value())
+	}
+	if g.IntN(20) == 0 {
+		return p[1:]
+	}
+	return p
+}
+
+func hscan(g generator) []string {
+	cursor := "0"
+	if g.IntN(8) == 0 {
+		cursor = g.pick("x", "-1", "", "18446744073709551616")
+	}
+	return words("HSCAN", []string{g.hash(), cursor}, g.maybe("MATCH", g.pattern()), g.maybe("COUNT", g.pick("1", "1000", "0", "x")), g.maybe("TYPE", "hash"))
+}
+
+func hrandfield(g generator) []string {
+	return words("HRANDFIELD", []string{g.hash()}, g.maybe(words(g.pick("1", "2", "0", "-3", "100", "x", "9223372036854775807"), g.maybe(g.pick("WITHVALUES", "x")))...))
 }
 
 func (g generator) pairs() []string {

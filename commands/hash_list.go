@@ -1,0 +1,188 @@
+package commands
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"atomiccounter/engine"
+)
+
+var errReplyTooLong = errors.New("the values exceed the maximum allowed size (proto-max-bulk-len)")
+
+func hGetAll(c *Context, args [][]byte) { c.eachField(args[1], true, true) }
+func hKeys(c *Context, args [][]byte)   { c.eachField(args[1], true, false) }
+func hVals(c *Context, args [][]byte)   { c.eachField(args[1], false, true) }
+
+// eachField replies with the fields of a hash, their values, or both as a map.
+func (c *Context) eachField(key []byte, fields, values bool) {
+	l := c.list()
+	limit := int(c.Server.Config.ProtoMaxBulk())
+	err := c.Pipe.EachField(key, func(field []byte, v engine.Value) {
+		if len(l.out.Buf)-l.begin > limit {
+			return // the reply is an error
+		}
+		l.n++
+		if fields {
+			l.out.Bulk(field)
+		}
+		if values {
+			c.value(v)
+		}
+	})
+	if err == nil && len(l.out.Buf)-l.begin > limit {
+		err = errReplyTooLong
+	}
+	switch {
+	case err != nil:
+		l.drop()
+		c.fail(err)
+	case fields && values:
+		l.endMap()
+	default:
+		l.end()
+	}
+}
+
+// wholeHash is up to how many fields HSCAN returns at once, as Redis does with hashes that it keeps in one piece.
+const wholeHash = 128
+
+func hScan(c *Context, args [][]byte) {
+	cursor, ok := parseCursor(args[2])
+	if !ok {
+		c.Out.Error("ERR invalid cursor")
+		return
+	}
+	n, err := c.Pipe.Len(args[1])
+	switch {
+	case err != nil:
+		c.fail(err)
+		return
+	case n == 0: // in Redis a missing key comes before wrong options
+		c.Out.Buf = append(c.Out.Buf, scanHeader(0)...)
+		c.Out.Array(0)
+		return
+	}
+	call, ok := c.parseScanOptions(args[3:], false)
+	if !ok {
+		return
+	}
+	call.cursor = cursor
+	if n <= wholeHash {
+		call.cursor, call.count = 0, wholeHash
+	}
+	c.scanFields(args[1], call)
+}
+
+func (c *Context) scanFields(key []byte, call scanCall) {
+	l := c.list()
+	next, err := c.Pipe.ScanFields(key, call.cursor, call.count, func(field []byte, v engine.Value) {
+		if call.match.all() || call.match.match(field) {
+			l.out.Bulk(field)
+			c.value(v)
+			l.n += 2
+		}
+	})
+	if err != nil {
+		l.drop()
+		c.fail(err)
+		return
+	}
+	l.end()
+	c.Out.Buf = slices.Insert(c.Out.Buf, l.begin, scanHeader(next)...)
+}
+
+// pick is a field and its value, copied.
+type pickedField struct {
+	field []byte
+	value engine.Value
+}
+
+func hRandField(c *Context, args [][]byte) {
+	if len(args) == 2 {
+		c.oneField(args[1])
+		return
+	}
+	count, withValues, ok := c.parseHRandField(args)
+	if !ok {
+		return
+	}
+	list, err := c.sample(args[1], count)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	if withValues && c.Out.Proto != 3 {
+		c.Out.Array(2 * len(list))
+	} else {
+		c.Out.Array(len(list))
+	}
+	for i := range list {
+		if withValues && c.Out.Proto == 3 {
+			c.Out.Array(2)
+		}
+		c.Out.Bulk(list[i].field)
+		if withValues {
+			c.value(list[i].value)
+		}
+	}
+}
+
+func (c *Context) oneField(key []byte) {
+	list, err := c.sample(key, 1)
+	switch {
+	case err != nil:
+		c.fail(err)
+	case len(list) == 0:
+		c.Out.Null()
+	default:
+		c.Out.Bulk(list[0].field)
+	}
+}
+
+func (c *Context) parseHRandField(args [][]byte) (count int64, withValues, ok bool) {
+	if count, ok = c.integer(args[2]); !ok {
+		return 0, false, false
+	}
+	withValues = len(args) == 4 && same(args[3], "withvalues")
+	switch {
+	case count == math.MinInt64:
+		c.Out.Error("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
+	case len(args) > 4 || len(args) == 4 && !withValues:
+		c.syntaxError()
+	case withValues && (count < -math.MaxInt64/2 || count > math.MaxInt64/2):
+		c.Out.Error("ERR value is out of range")
+	default:
+		return count, withValues, true
+	}
+	return 0, false, false
+}
+
+const (
+	samplePool = 10_000  // fields that those with repetition are drawn from
+	maxSample  = 1 << 20 // fields in one reply
+)
+
+// sample gives some fields of a hash: up to count different ones, or with repetition as many as -count.
+func (c *Context) sample(key []byte, count int64) ([]pickedField, error) {
+	if count < -maxSample {
+		return nil, errReplyTooLong
+	}
+	var pool []pickedField
+	want := int(min(count, math.MaxInt32))
+	if count < 0 || count == 1 {
+		want = samplePool
+	}
+	err := c.Pipe.SampleFields(key, want, func(field []byte, v engine.Value) {
+		pool = append(pool, pickedField{slices.Clone(field), v})
+	})
+	if err != nil || len(pool) == 0 || count > 1 || count == 0 {
+		return pool, err
+	}
+	list := make([]pickedField, 0, max(1, -count))
+	for range max(1, -count) {
+		list = append(list, pool[rand.IntN(len(pool))])
+	}
+	return list, nil
+}
