@@ -169,6 +169,10 @@ func (c *Context) sample(key []byte, count int64) ([]pickedField, error) {
 	if count < -maxSample {
 		return nil, errReplyTooLong
 	}
+	if count == 0 {
+		_, err := c.Pipe.Len(key) // of a counter it is an error
+		return nil, err
+	}
 	var pool []pickedField
 	want := int(min(count, math.MaxInt32))
 	if count < 0 || count == 1 {
@@ -177,7 +181,7 @@ func (c *Context) sample(key []byte, count int64) ([]pickedField, error) {
 	err := c.Pipe.SampleFields(key, want, func(field []byte, v engine.Value) {
 		pool = append(pool, pickedField{slices.Clone(field), v})
 	})
-	if err != nil || len(pool) == 0 || count > 1 || count == 0 {
+	if err != nil || len(pool) == 0 || count > 1 {
 		return pool, err
 	}
 	list := make([]pickedField, 0, max(1, -count))

@@ -57,10 +57,16 @@ var grammar = []production{
 	{1, tooLong},
 	{20, func(g generator) []string { return []string{"HINCRBY", g.hash(), g.field(), g.integer()} }},
 	{5, func(g generator) []string { return []string{"HINCRBYFLOAT", g.hash(), g.field(), g.float()} }},
-	{14, func(g generator) []string { return words(g.pick("HSET", "HSET", "HMSET"), []string{g.hash()}, g.fieldPairs()) }},
+	{14, func(g generator) []string {
+		return words(g.pick("HSET", "HSET", "HMSET"), []string{g.hash()}, g.fieldPairs())
+	}},
 	{3, func(g generator) []string { return []string{"HSETNX", g.hash(), g.field(), g.value()} }},
-	{10, func(g generator) []string { return []string{g.pick("HGET", "HGET", "HEXISTS", "HSTRLEN"), g.hash(), g.field()} }},
-	{8, func(g generator) []string { return words(g.pick("HMGET", "HDEL", "HDEL"), []string{g.hash()}, g.fields()) }},
+	{10, func(g generator) []string {
+		return []string{g.pick("HGET", "HGET", "HEXISTS", "HSTRLEN"), g.hash(), g.field()}
+	}},
+	{8, func(g generator) []string {
+		return words(g.pick("HMGET", "HDEL", "HDEL"), []string{g.hash()}, g.fields())
+	}},
 	{8, func(g generator) []string { return []string{g.pick("HGETALL", "HKEYS", "HVALS", "HLEN"), g.hash()} }},
 	{3, hscan},
 	{3, hrandfield},
