@@ -41,8 +41,10 @@ func (w *hashWorld) open() {
 	w.t.Cleanup(func() { _, _ = p.Commit() }) // after a failure: Close waits for it
 }
 
-func (w *hashWorld) key() string   { return []string{"a", "b", strings.Repeat("c", 60)}[w.rng.IntN(3)] }
-func (w *hashWorld) field() string { return []string{"", "f", "g", strings.Repeat("h", 50)}[w.rng.IntN(4)] }
+func (w *hashWorld) key() string { return []string{"a", "b", strings.Repeat("c", 60)}[w.rng.IntN(3)] }
+func (w *hashWorld) field() string {
+	return []string{"", "f", "g", strings.Repeat("h", 50)}[w.rng.IntN(4)]
+}
 
 func (w *hashWorld) value() Value {
 	return ParseValue([]byte([]string{"1", "-7", "x", "", "9223372036854775807"}[w.rng.IntN(5)]))

@@ -86,6 +86,7 @@ type simWorld struct {
 	ttl      bool
 	tokens   []token
 	keys     []string
+	fields   map[string][]string // of keys that are used as hashes too: their fields, under the names that the ghosts have for them
 	replicas []*simReplica
 }
 
@@ -93,6 +94,10 @@ func newSimWorld(t *testing.T, seed uint64) *simWorld {
 	w := &simWorld{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_000_000, ttl: seed%2 == 1}
 	for i := range 1 + seed%3 {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
+	}
+	w.fields = map[string][]string{}
+	if seed%4 > 1 {
+		w.fields["k0"] = []string{"k0/f", "k0/g"}
 	}
 	for i := range 2 + seed%3 {
 		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), ghost: newGhost(), births: map[string]tlv.Stamp{}}
@@ -128,7 +133,7 @@ func (r *simReplica) published(data []byte) {
 		if own == nil {
 			continue
 		}
-		key := string(d.Key[1:])
+		key := simName(string(d.Key))
 		if r.births[key] != own.Birth {
 			r.pending = append(r.pending, event{key: key, add: -1, gone: r.ownGone(key)})
 		}
@@ -155,10 +160,7 @@ func (r *simReplica) does(ev event) {
 // look locks the key and gives its state, pending included and everything that has arrived.
 func (r *simReplica) look(key string) (s tlv.State, v tlv.View) {
 	p := r.e.NewPipeline()
-	en, err := p.exclusive([]byte(key), false)
-	if err != nil {
-		r.w.t.Fatalf("%s: look(%s) = %v", r.name, key, err)
-	}
+	en := r.lock(p, key)
 	shadow := entry{own: en.own, pend: en.pend}
 	shadow.take(r.e.id, en.full())
 	s = shadow.whole(r.e.id)
@@ -184,14 +186,13 @@ func (r *simReplica) cancels(key string) {
 	r.does(ev)
 }
 
-// prepares notes what comes before every write.
+// prepares notes what comes before every write. exists: the key's own state shows.
 func (r *simReplica) prepares(key string) (exists bool) {
 	_, v := r.look(key)
-	exists = v.Exists && !(v.Expiry.At != 0 && v.Expiry.At <= r.e.Now())
-	if !exists {
-		r.cancels(key)
+	if t := r.typeOf(key); t == TypeNone {
+		r.cancelsAll(key)
 	}
-	return exists
+	return v.Exists && r.typeOf(key) == TypeString
 }
 
 func (r *simReplica) adds(key string, n int64) { r.tells(key, token{origin: r.e.id, n: n}) }
@@ -199,10 +200,7 @@ func (r *simReplica) adds(key string, n int64) { r.tells(key, token{origin: r.e.
 // assigned notes a SET that was just made.
 func (r *simReplica) assigned(key string, v Value) {
 	p := r.e.NewPipeline()
-	en, err := p.exclusive([]byte(key), false)
-	if err != nil {
-		r.w.t.Fatalf("%s: %v", r.name, err)
-	}
+	en := r.lock(p, key)
 	birth := en.pend.birth
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
@@ -232,16 +230,18 @@ func (r *simReplica) step(key string) {
 		r.w.t.Logf("%d %s %s op %.2f: %+v shows %+v", r.w.now, r.name, key, op, s, v)
 	}
 	switch {
+	case op < .62 && r.w.fields[key] != nil && g.IntN(2) == 0:
+		r.stepHash(key, op)
 	case op < .35:
 		r.increment(key, []int64{1, 1, 5, -2, 0}[g.IntN(5)])
 	case op < .42:
 		r.prepares(key)
-		r.cancels(key)
+		r.cancelsAll(key)
 		r.do(func(p *Pipeline) error { _, err := p.Del([][]byte{k}); return err })
 	case op < .45:
 		r.harvest(key)
 	case op < .50:
-		r.cancels(key)
+		r.cancelsAll(key)
 		v := r.w.value()
 		r.do(func(p *Pipeline) error { _, err := p.Put(k, v, SetOptions{}); return err })
 		r.assigned(key, v)
@@ -276,13 +276,15 @@ func (w *simWorld) value() Value {
 func (r *simReplica) increment(key string, n int64) {
 	_, v := r.look(key)
 	refused := r.prepares(key) && v.IsText
+	hash := r.typeOf(key) == TypeHash
 	r.do(func(p *Pipeline) error {
 		_, err := p.Incr([]byte(key), n)
-		if refused && errors.Is(err, ErrNotInteger) {
+		if refused && errors.Is(err, ErrNotInteger) || hash && errors.Is(err, ErrWrongType) {
 			return nil
 		}
 		return err
 	})
+	refused = refused || hash
 	if !refused {
 		r.adds(key, n)
 	}
@@ -292,6 +294,11 @@ func (r *simReplica) increment(key string, n int64) {
 func (r *simReplica) append(key, s string) {
 	_, before := r.look(key)
 	exists := r.prepares(key)
+	if r.refusesHash(key, func(p *Pipeline) error {
+		return p.Edit([]byte(key), func(old Value) (Value, bool, error) { return old, true, nil })
+	}) {
+		return
+	}
 	r.cancels(key)
 	var next Value
 	r.do(func(p *Pipeline) error {
@@ -324,6 +331,9 @@ func shown(v *tlv.View) Value {
 func (r *simReplica) harvest(key string) {
 	_, want := r.look(key)
 	exists := r.prepares(key)
+	if r.refusesHash(key, func(p *Pipeline) error { _, err := p.GetDel([]byte(key)); return err }) {
+		return
+	}
 	r.cancels(key)
 	r.do(func(p *Pipeline) error {
 		v, err := p.GetDel([]byte(key))
@@ -335,8 +345,7 @@ func (r *simReplica) harvest(key string) {
 }
 
 func (r *simReplica) expire(key string, ms int64) {
-	_, v := r.look(key)
-	exists := v.Exists && !(v.Expiry.At != 0 && v.Expiry.At <= r.e.Now())
+	exists := r.typeOf(key) != TypeNone
 	r.do(func(p *Pipeline) error {
 		if ms == 0 {
 			_, err := p.Persist([]byte(key))
@@ -354,7 +363,7 @@ func (r *simReplica) sweep() {
 	for _, key := range r.w.keys {
 		_, v := r.look(key)
 		if at := v.Expiry.At; at != 0 && at <= r.e.Now() && v.Owner == r.e.id && r.indexed(key) {
-			r.cancels(key)
+			r.cancelsAll(key)
 		}
 	}
 	if err := r.e.Sweep(); err != nil {
@@ -464,7 +473,7 @@ func (w *simWorld) check(step int) {
 			if shown(&v) != want {
 				w.t.Fatalf("step %d, %s: %s shows %+v; want %+v", step, r.name, key, v, want)
 			}
-			if want.OK {
+			if r.checkFields(step, key) > 0 || want.OK {
 				keys++
 			}
 		}
@@ -527,7 +536,7 @@ func (w *simWorld) run(steps int) {
 	w.now += 100 // every expiry passes
 	w.settle()
 	w.check(steps)
-	for _, key := range w.keys {
+	for _, key := range w.names() {
 		_, first := w.replicas[0].look(key)
 		for _, r := range w.replicas {
 			if _, v := r.look(key); v.Exists != first.Exists || v.Sum != first.Sum || shown(&v) != shown(&first) || v.Expiry != first.Expiry {
@@ -541,9 +550,9 @@ func (w *simWorld) run(steps int) {
 // leftovers checks that dead keys have left nothing behind.
 func (w *simWorld) leftovers() {
 	for _, r := range w.replicas {
-		for _, key := range w.keys {
+		for _, key := range w.names() {
 			_, v := r.look(key)
-			s, err := r.e.readState(r.e.place([]byte("\x00"+key)), "\x00"+key)
+			s, err := r.e.readState(r.e.place([]byte(simKey(key))), simKey(key))
 			if err != nil || !v.Exists && !s.Empty() {
 				w.t.Fatalf("%s: dead %s left %+v, %v", r.name, key, s, err)
 			}
