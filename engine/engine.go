@@ -230,6 +230,7 @@ type Engine struct {
 	staleKeys  []*entry                // entries with something to take in
 	refreshing sync.Mutex              // one Refresh at a time
 	stale      chan struct{}           // there are such
+	repaced    chan struct{}           // the update period has changed
 	dirty      chan struct{}           // there is something to flush
 	dirtied    atomic.Bool             // dirty was signalled in this generation
 	hurry      chan struct{}           // somebody waits for a flush
@@ -419,7 +420,13 @@ func (e *Engine) UpdatePeriod() time.Duration {
 }
 
 // SetUpdatePeriod changes it, rounded up to ms; AlwaysFresh and 0 both mean 0.
-func (e *Engine) SetUpdatePeriod(d time.Duration) { e.period.Store(millis(d)) }
+func (e *Engine) SetUpdatePeriod(d time.Duration) {
+	e.period.Store(millis(d))
+	select {
+	case e.repaced <- struct{}{}:
+	default:
+	}
+}
 
 func millis(d time.Duration) int64 {
 	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
