@@ -239,6 +239,7 @@ type Engine struct {
 	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news       news
+	watches    watches
 	stop       chan struct{}
 	done       sync.WaitGroup
 
@@ -311,7 +312,10 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
+	if en.watched {
+		en.watched = e.watches.touch(en.key, v.Exists)
+	}
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add && !en.watched {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
