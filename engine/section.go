@@ -115,11 +115,11 @@ func (p *Pipeline) admit(n int) error {
 		return p.section.refused
 	}
 	need := len(p.buf) + n + p.e.options.segment/64 // what one command writes of keys and numbers, about
-	if need <= p.section.room {
-		return nil
-	}
-	if need > MaxSection {
+	switch {
+	case need > MaxSection:
 		return ErrSectionFull
+	case need <= p.section.room:
+		return nil
 	}
 	room, err := p.e.journal.Reserve(need)
 	if err != nil {
