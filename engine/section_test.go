@@ -130,6 +130,11 @@ func TestSectionsAreIsolated(t *testing.T) {
 		}
 	})
 	others.Go(func() { cancelOwn(t, e, &done) })
+	others.Go(func() {
+		for !done.Load() {
+			increment(t, e, "hot", 1)
+		}
+	})
 	workers.Wait()
 	done.Store(true)
 	others.Wait()
@@ -154,13 +159,19 @@ func moveAbout(t *testing.T, e *Engine, keys [][]byte, worker, rounds int) {
 			return
 		}
 		_, err1 := p.Incr(from, -n)
+		hot, _, err2 := p.Get([]byte("hot"))
+		_, _, err3 := p.RandomKey() // lets go of the locks of keys
+		again, _, err4 := p.Get([]byte("hot"))
+		if err := errors.Join(err2, err3, err4); err != nil || hot != again {
+			t.Errorf("in the section the hot key is %d, then %d, %v; want it to stay", hot, again, err)
+		}
 		one := int64(0)
 		for _, key := range keys {
 			v, _, err := p.Get(key)
 			err1 = errors.Join(err1, err)
 			one += v
 		}
-		_, err2 := p.Incr(to, n)
+		_, err2 = p.Incr(to, n)
 		p.End()
 		if all := sumOf(t, p, keys); one != 5000-n || all != 5000 || err1 != nil || err2 != nil {
 			t.Errorf("in the section the sum is %d, afterwards %d, %v, %v; want %d, 5000", one, all, err1, err2, 5000-n)
