@@ -65,6 +65,19 @@ func (p *Pipeline) watch(e *entry) {
 	e.fast.Store(0)
 }
 
+// Touch breaks the watches of a key though nothing changes: what is done to it counts as a write.
+func (p *Pipeline) Touch(key []byte) error {
+	if p.e.watches.keys.Load() == 0 {
+		return nil
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return err
+	}
+	e.watched = p.e.watches.touch(e.key, e.exists && !e.due(p.now()))
+	return nil
+}
+
 // Unwatch ends all watches. Whoever drops a pipeline calls it.
 func (p *Pipeline) Unwatch() {
 	if p.watching.keys != nil {
