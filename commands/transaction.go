@@ -77,8 +77,8 @@ func (c *Context) discard() {
 // Close lets go of what others know of the connection.
 func (c *Context) Close() { c.discard() }
 
-// Queued is how many bytes wait for EXEC, about.
-func (c *Context) Queued() int { return c.multi.size }
+// Queued is how many bytes are kept until EXEC, about, watches included.
+func (c *Context) Queued() int { return c.multi.size + c.Pipe.WatchSize() }
 
 // spoil has EXEC do nothing, because a command was refused.
 func (c *Context) spoil() {

@@ -29,6 +29,11 @@
 // counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
 // entries in the cache when their update period is over.
 //
+// # Sections
+//
+// From Pipeline.Begin to End a pipeline runs alone, for MULTI and EXEC and for scripts: all it does is one frame of the journal,
+// and part of one batch (section.go). Watch says whether a key has changed (watch.go).
+//
 // # Texts
 //
 // A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a

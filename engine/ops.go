@@ -267,7 +267,7 @@ func (p *Pipeline) expireOrCancel(e *entry, at int64) {
 
 // MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
 func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
-	size := sizeOf(keys)
+	size := p.sizeOf(keys)
 	for _, v := range values {
 		if len(v.Text) > MaxText {
 			return false, ErrTextTooLong
@@ -354,7 +354,7 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 
 // Del takes the keys away and says how many there were.
 func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
-	if err := p.writableSize(sizeOf(keys)); err != nil {
+	if err := p.writableSize(p.sizeOf(keys)); err != nil {
 		return 0, err
 	}
 	list, err := p.all(keys)

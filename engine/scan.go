@@ -31,7 +31,7 @@ type found struct {
 func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte)) (next uint64, err error) {
 	p.pause()
 	p.saw = true
-	if err := p.e.enterScan(); err != nil {
+	if err := p.enterScan(); err != nil {
 		return 0, err
 	}
 	defer p.e.scans.RUnlock()

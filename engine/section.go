@@ -171,10 +171,10 @@ func (p *Pipeline) isWiped(db byte) bool { return p.section.wiped&(1<<db) != 0 }
 func (p *Pipeline) cancelDBs(dbs []byte) error {
 	selected := p.DB
 	defer func() { p.DB = selected }()
-	size := 0
+	size, each := 0, p.e.cancelSize()
 	for _, db := range dbs {
 		p.DB = db
-		if err := p.Keys(func(key []byte) { size += cancelSize(key) }); err != nil {
+		if err := p.Keys(func(key []byte) { size += len(key) + each }); err != nil {
 			return err
 		}
 	}
@@ -190,13 +190,23 @@ func (p *Pipeline) cancelDBs(dbs []byte) error {
 	return nil
 }
 
-// cancelSize is what it takes to say that a key is cancelled, about: with some replicas that have a part in it.
-func cancelSize(key []byte) int { return len(key) + 100 }
+// cancelSize is what it takes at most to say that a key is cancelled, beside the key: a reset for each replica.
+func (e *Engine) cancelSize() int { return 40 + 32*len(e.Vector()) }
 
 // sizeOf is what a command on many keys writes of them, about.
-func sizeOf(keys [][]byte) (n int) {
+func (p *Pipeline) sizeOf(keys [][]byte) int {
+	n := len(keys) * p.e.cancelSize()
 	for _, key := range keys {
-		n += cancelSize(key)
+		n += 2 * len(key)
 	}
 	return n
+}
+
+// enterScan is Engine.enterScan; Close waits for a section.
+func (p *Pipeline) enterScan() error {
+	if p.section.open {
+		p.e.scans.RLock()
+		return nil
+	}
+	return p.e.enterScan()
 }

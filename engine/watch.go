@@ -30,7 +30,10 @@ type watch struct {
 type watching struct {
 	broken atomic.Bool // something has changed; written under mu of watches, or when nothing is watched
 	keys   map[string]*watch
+	size   int // bytes that keys takes, about
 }
+
+const watchSize = 150 // bytes of a watch beside its key, with its places in both maps
 
 // Watch watches keys of the selected database until Unwatch. After the first change more are not watched: it is too late.
 func (p *Pipeline) Watch(keys [][]byte) error {
@@ -60,6 +63,7 @@ func (p *Pipeline) watch(e *entry) {
 		p.watching.keys = make(map[string]*watch)
 	}
 	p.watching.keys[e.key] = w
+	p.watching.size += watchSize + len(e.key)
 	p.e.watches.add(e.key, w)
 	e.watched = true
 	e.fast.Store(0)
@@ -82,7 +86,7 @@ func (p *Pipeline) Touch(key []byte) error {
 func (p *Pipeline) Unwatch() {
 	if p.watching.keys != nil {
 		p.e.watches.remove(p.watching.keys)
-		p.watching.keys = nil
+		p.watching.keys, p.watching.size = nil, 0
 	}
 	p.watching.broken.Store(false)
 }
@@ -99,6 +103,9 @@ func (p *Pipeline) Broken() bool {
 	}
 	return false
 }
+
+// WatchSize is the memory that what this pipeline watches takes, in bytes, about.
+func (p *Pipeline) WatchSize() int { return p.watching.size }
 
 // Touched says whether a watched key is known to have changed. Any goroutine may ask.
 func (p *Pipeline) Touched() bool { return p.watching.broken.Load() }
