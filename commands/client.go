@@ -30,7 +30,11 @@ type Client struct {
 
 	last atomic.Pointer[Command]
 
+	queued      atomic.Int32 // commands since MULTI, and one more; 0: there was no MULTI
+	queuedBytes atomic.Int64
+
 	mu               sync.Mutex
+	touched          func() bool // a key that it watches has changed
 	name             string
 	libName, libVer  string
 	noEvict, noTouch bool
@@ -73,6 +77,12 @@ func (c *Client) setLibrary(name, version *string) {
 	}
 }
 
+func (c *Client) setTouched(ask func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.touched = ask
+}
+
 func (c *Client) setNoEvict(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,16 +119,22 @@ func (c *Client) Line(now time.Time) string {
 		idle = age
 	}
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 "+
-		"multi=-1 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r "+
+		"multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r "+
 		"cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
-		c.LastCommand(), c.Proto.Load(), c.libName, c.libVer)
+		c.queued.Load()-1, c.queuedBytes.Load(), c.LastCommand(), c.Proto.Load(), c.libName, c.libVer)
 }
 
 func (c *Client) flags() string {
 	f := ""
+	if c.queued.Load() > 0 {
+		f += "x"
+	}
 	if c.Blocked.Load() {
 		f += "b"
+	}
+	if c.touched != nil && c.touched() {
+		f += "d"
 	}
 	if c.Unix {
 		f += "U"

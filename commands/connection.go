@@ -58,6 +58,7 @@ func (c *Context) speak(proto int) {
 
 // reset brings the connection back to how it was when it was opened.
 func reset(c *Context, _ [][]byte) {
+	c.discard()
 	c.Client.reset()
 	c.Client.Authenticated = c.Server.Config.Password() == ""
 	if c.Client.Reply != Skip { // as in Redis, a reply that is to be left out is left out

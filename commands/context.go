@@ -16,6 +16,7 @@ type Context struct {
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
+	multi  transaction
 	values []engine.Value // of MGET, for the next one
 	table  *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle
 }
@@ -24,5 +25,7 @@ type Context struct {
 func (s *Server) NewContext(c *Client) *Context {
 	c.Authenticated = s.Config.Password() == ""
 	c.Proto.Store(2)
-	return &Context{Pipe: s.Engine.NewPipeline(), Out: Reply{Proto: 2}, Client: c, Server: s}
+	pipe := s.Engine.NewPipeline()
+	c.setTouched(pipe.Touched)
+	return &Context{Pipe: pipe, Out: Reply{Proto: 2}, Client: c, Server: s}
 }

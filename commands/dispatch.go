@@ -41,31 +41,55 @@ func (c *Context) mute(before int) {
 }
 
 func (c *Context) dispatch(args [][]byte) {
-	cmd := c.table.lookup(args[0])
-	if cmd == nil {
-		c.Out.Error(unknownCommand(args))
-		return
-	}
-	if cmd.Sub != nil && len(args) > 1 {
-		if cmd = cmd.sub(args[1]); cmd == nil {
-			c.Out.Error(unknownSubcommand(args))
-			return
-		}
-	}
-	if !cmd.Fits(len(args)) {
-		c.wrongArity(cmd)
-		return
-	}
-	if !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "" {
-		c.Out.Error("NOAUTH Authentication required.")
+	cmd, refusal := c.find(args)
+	if refusal != "" {
+		c.refuse(cmd, refusal)
 		return
 	}
 	c.Client.last.Store(cmd)
+	if c.multi.open && cmd.Flags&AtOnce == 0 {
+		c.enqueue(cmd, args)
+		return
+	}
 	cmd.Run(c, args)
 }
 
-func (c *Context) wrongArity(cmd *Command) {
-	c.Out.Error("ERR wrong number of arguments for '" + cmd.FullName + "' command")
+// find gives the command that a call means, or says why it may not be called. The command is nil if there is no such.
+func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
+	cmd = c.table.lookup(args[0])
+	if cmd == nil {
+		return nil, unknownCommand(args)
+	}
+	if cmd.Sub != nil && len(args) > 1 {
+		if cmd = cmd.sub(args[1]); cmd == nil {
+			return nil, unknownSubcommand(args)
+		}
+	}
+	switch {
+	case !cmd.Fits(len(args)):
+		return cmd, arityError(cmd)
+	case !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "":
+		return cmd, "NOAUTH Authentication required."
+	case c.multi.open && cmd.Flags&NoMulti != 0:
+		return cmd, errNoMulti
+	}
+	return cmd, ""
+}
+
+// refuse answers a call that find refuses. A transaction is spoilt by it.
+func (c *Context) refuse(cmd *Command, why string) {
+	if cmd != nil && cmd.Name == "exec" {
+		c.abort(why)
+		return
+	}
+	c.spoil()
+	c.Out.Error(why)
+}
+
+func (c *Context) wrongArity(cmd *Command) { c.Out.Error(arityError(cmd)) }
+
+func arityError(cmd *Command) string {
+	return "ERR wrong number of arguments for '" + cmd.FullName + "' command"
 }
 
 // shown bounds how much an error repeats of words that mean nothing here, in bytes.

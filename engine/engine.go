@@ -29,6 +29,11 @@
 // counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
 // entries in the cache when their update period is over.
 //
+// # Sections
+//
+// From Pipeline.Begin to End a pipeline runs alone, for MULTI and EXEC and for scripts: all it does is one frame of the journal,
+// and part of one batch (section.go). Watch says whether a key has changed (watch.go).
+//
 // # Texts
 //
 // A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a
@@ -240,6 +245,7 @@ type Engine struct {
 	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news       news
+	watches    watches
 	stop       chan struct{}
 	done       sync.WaitGroup
 
@@ -312,7 +318,10 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
+	if en.watched {
+		en.watched = e.watches.touch(en.key, v.Exists)
+	}
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add && !en.watched {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)

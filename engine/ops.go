@@ -269,12 +269,14 @@ func (p *Pipeline) expireOrCancel(e *entry, at int64) {
 
 // MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
 func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
+	size := p.sizeOf(keys)
 	for _, v := range values {
 		if len(v.Text) > MaxText {
 			return false, ErrTextTooLong
 		}
+		size += 64 + len(v.Text)
 	}
-	if err := p.writableText(); err != nil {
+	if err := p.writableText(size); err != nil {
 		return false, err
 	}
 	list, err := p.all(keys)
@@ -354,7 +356,7 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 
 // Del takes the keys away and says how many there were.
 func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
-	if err := p.writable(); err != nil {
+	if err := p.writableSize(p.sizeOf(keys)); err != nil {
 		return 0, err
 	}
 	list, err := p.all(keys)

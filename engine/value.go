@@ -100,7 +100,7 @@ func (p *Pipeline) Put(key []byte, v Value, o SetOptions) (SetResult, error) {
 // It is a read and a SET at one moment of this replica: of concurrent ones on several replicas the last wins, and what
 // the others made is lost. Edit is called while the key is locked, and must not call the pipeline.
 func (p *Pipeline) Edit(key []byte, edit func(old Value) (next Value, change bool, err error)) error {
-	if err := p.writableText(); err != nil {
+	if err := p.writableText(MaxText); err != nil {
 		return err
 	}
 	e, err := p.exclusive(key, true)
@@ -141,20 +141,20 @@ func (p *Pipeline) writableValue(v Value) error {
 	case len(v.Text) > MaxText:
 		return ErrTextTooLong
 	}
-	return p.writableText()
+	return p.writableText(len(v.Text))
 }
 
 // maxTexts bounds the texts that one flush writes, in bytes; those of commands in flight come on top. So batches stay far
 // below what a peer takes, and what the disk needs is looked at before the next that many.
 const maxTexts = 32 << 20
 
-// writableText begins a write that may be of a text: a flush comes first if there is much to flush.
-func (p *Pipeline) writableText() error {
-	if p.e.texts.Load() >= maxTexts {
+// writableText begins a write that may be of n bytes of text: a flush comes first if there is much to flush.
+func (p *Pipeline) writableText(n int) error {
+	if p.e.texts.Load() >= maxTexts && !p.section.open {
 		p.pause()
 		p.e.relieveTexts()
 	}
-	return p.writable()
+	return p.writableSize(n)
 }
 
 func (e *Engine) relieveTexts() {

@@ -29,7 +29,7 @@ var forms = map[string]form{
 	"info":            {equal: sameFields(infoFields...)},
 	"hello":           {equal: sameHello},
 	"client|id":       {equal: sameShape},
-	"client|info":     {equal: sameFields("id=", "addr=", "laddr=", "name=", "age=", "idle=", "db=", "cmd=", "user=default", "resp=")},
+	"client|info":     {equal: sameFields("id=", "addr=", "laddr=", "name=", "age=", "idle=", "db=", "multi=", "cmd=", "user=default", "resp=")},
 	"client|list":     {equal: sameFields("id=", "addr=", "name=", "age=", "idle=", "flags=", "db=", "cmd=")},
 	"client|help":     {equal: sameShape},
 	"config|help":     {equal: sameShape},
