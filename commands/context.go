@@ -16,8 +16,11 @@ type Context struct {
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
-	values []engine.Value // of MGET, for the next one
-	table  *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle
+	early   []byte         // what the command sent to its own client, in other words than its reply
+	unmuted bool           // its reply is one that cannot be turned off
+	tally   tally          // of the round
+	values  []engine.Value // of MGET, for the next one
+	table   *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle
 }
 
 // NewContext gives a connection its context, in RESP2 and database 0. The client is authenticated if there is no password.

@@ -10,11 +10,15 @@ import (
 // Wait instead: no other runs before Resume has brought its reply.
 func (c *Context) Run(args [][]byte) {
 	c.table = byName
-	if c.Client.Reply == ReplyOn {
-		c.dispatch(args)
+	if c.Client.Reply != ReplyOn {
+		c.runMuted(args)
 		return
 	}
-	c.runMuted(args)
+	before := len(c.Out.Buf)
+	c.dispatch(args)
+	if c.early != nil {
+		c.sendEarly(before)
+	}
 }
 
 // runMuted runs a command whose reply is perhaps not wanted. What counts is the mode after it, because CLIENT REPLY ON
@@ -24,14 +28,22 @@ func (c *Context) runMuted(args [][]byte) {
 		c.Client.Reply = Skip
 	}
 	before := len(c.Out.Buf)
+	c.unmuted = false
 	c.dispatch(args)
 	c.mute(before)
+	if c.early != nil {
+		c.sendEarly(before)
+	}
 }
 
 // mute takes a reply away that is not wanted. A command that waits has none yet.
 func (c *Context) mute(before int) {
 	switch {
 	case c.Wait != nil || c.Client.Reply == ReplyOn:
+	case c.unmuted:
+		if c.Client.Reply == Skip {
+			c.Client.Reply = ReplyOn
+		}
 	case c.Client.Reply == ReplyOff:
 		c.Out.Buf = c.Out.Buf[:before]
 	case c.Client.Reply == Skip:
@@ -43,29 +55,35 @@ func (c *Context) mute(before int) {
 func (c *Context) dispatch(args [][]byte) {
 	cmd := c.table.lookup(args[0])
 	if cmd == nil {
-		c.Out.Error(unknownCommand(args))
+		c.reject(nil, unknownCommand(args))
 		return
 	}
 	if cmd.Sub != nil && len(args) > 1 {
 		if cmd = cmd.sub(args[1]); cmd == nil {
-			c.Out.Error(unknownSubcommand(args))
+			c.reject(nil, unknownSubcommand(args))
 			return
 		}
 	}
 	if !cmd.Fits(len(args)) {
-		c.wrongArity(cmd)
+		c.reject(cmd, wrongArity(cmd))
 		return
 	}
 	if !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "" {
-		c.Out.Error("NOAUTH Authentication required.")
+		c.reject(cmd, "NOAUTH Authentication required.")
+		return
+	}
+	if c.listensOnly(cmd) {
+		c.reject(cmd, "ERR Can't execute '"+cmd.FullName+"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 		return
 	}
 	c.Client.last.Store(cmd)
-	cmd.Run(c, args)
+	c.call(cmd, args)
 }
 
-func (c *Context) wrongArity(cmd *Command) {
-	c.Out.Error("ERR wrong number of arguments for '" + cmd.FullName + "' command")
+func (c *Context) wrongArity(cmd *Command) { c.Out.Error(wrongArity(cmd)) }
+
+func wrongArity(cmd *Command) string {
+	return "ERR wrong number of arguments for '" + cmd.FullName + "' command"
 }
 
 // shown bounds how much an error repeats of words that mean nothing here, in bytes.

@@ -168,6 +168,7 @@ const (
 
 func (c *Context) expiry(key []byte, show func(at int64) int64) {
 	at, ok, err := c.Pipe.ExpireTime(key)
+	c.looked(key, ok)
 	switch {
 	case err != nil:
 		c.fail(err)

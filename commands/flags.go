@@ -11,6 +11,7 @@ const (
 	ReadOnly                    // only reads keys
 	DenyOOM                     // may need more memory
 	Admin                       // for whoever runs the server
+	PubSub                      // of messages
 	NoScript                    // not in scripts
 	Loading                     // also while the server loads
 	Stale                       // also on a replica that is behind
@@ -18,9 +19,14 @@ const (
 	NoAuth                      // also before AUTH
 	NoMulti                     // not in a transaction
 	AllowBusy                   // also while a script runs for too long
+
+	// Not shown.
+	mayWrite     // like a write, waits for the end of a pause of writes
+	skipsLog     // never in the log of slow commands
+	skipsMonitor // never shown to MONITOR
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "fast", "no_auth",
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "fast", "no_auth",
 	"no_multi", "allow_busy"}
 
 // Names are those that COMMAND INFO shows.
@@ -35,6 +41,7 @@ const (
 	read
 	write
 	String
+	pubsub
 	admin
 	fast
 	slow
@@ -42,7 +49,7 @@ const (
 	Connection
 )
 
-var categoryNames = []string{"keyspace", "read", "write", "string", "admin", "fast", "slow", "dangerous", "connection"}
+var categoryNames = []string{"keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection"}
 
 // Names are those of the categories, without the @.
 func (c Categories) Names() []string { return pick(uint32(c), categoryNames) }
@@ -55,6 +62,9 @@ func (c *Command) AllCategories() Categories {
 	}
 	if c.Flags&ReadOnly != 0 {
 		all |= read
+	}
+	if c.Flags&PubSub != 0 {
+		all |= pubsub
 	}
 	if c.Flags&Admin != 0 {
 		all |= admin | Dangerous

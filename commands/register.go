@@ -91,6 +91,7 @@ func getRange(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	c.looked(args[1], v.OK)
 	if v.IsText {
 		at, end := cut(from, to, len(v.Text))
 		c.Out.BulkString(v.Text[at:end])

@@ -4,6 +4,7 @@ import "atomiccounter/engine"
 
 func get(c *Context, args [][]byte) {
 	v, err := c.Pipe.Value(args[1])
+	c.looked(args[1], v.OK)
 	c.valueOr(v, err)
 }
 
@@ -76,6 +77,7 @@ func (c *Context) set(key, value []byte, o engine.SetOptions) {
 	case err != nil:
 		c.fail(err)
 	case o.Get:
+		c.looked(key, r.Old.OK)
 		c.value(r.Old)
 	case r.Done:
 		c.Out.OK()
@@ -110,6 +112,7 @@ func getSet(c *Context, args [][]byte) { c.set(args[1], args[2], engine.SetOptio
 
 func getDel(c *Context, args [][]byte) {
 	v, err := c.Pipe.GetDel(args[1])
+	c.looked(args[1], v.OK)
 	c.valueOr(v, err)
 }
 
@@ -121,6 +124,7 @@ func getEX(c *Context, args [][]byte) {
 	}
 	if e.given() {
 		if v, err := c.Pipe.Value(args[1]); err != nil || !v.OK { // in Redis a missing key comes before a wrong time
+			c.looked(args[1], false)
 			c.valueOr(engine.Value{}, err)
 			return
 		}
@@ -129,6 +133,7 @@ func getEX(c *Context, args [][]byte) {
 		}
 	}
 	v, err := c.Pipe.GetEx(args[1], o)
+	c.looked(args[1], v.OK)
 	c.valueOr(v, err)
 }
 
@@ -163,7 +168,8 @@ func mGet(c *Context, args [][]byte) {
 		return
 	}
 	c.Out.Array(len(values))
-	for _, v := range values {
+	for i, v := range values {
+		c.looked(args[1+i], v.OK)
 		c.value(v)
 	}
 }
@@ -203,5 +209,6 @@ func strLen(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	c.looked(args[1], v.OK)
 	c.Out.Int(int64(v.Len()))
 }

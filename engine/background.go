@@ -201,7 +201,10 @@ func (e *Engine) Refresh() {
 
 // spaceWatcher refuses writes while there is less space than the reserve, so that the database never meets a full disk.
 func (e *Engine) spaceWatcher() {
-	e.every(spaceEvery, e.checkSpace)
+	e.every(spaceEvery, func() {
+		e.seconds.Store(inSeconds(e.Now()))
+		e.checkSpace()
+	})
 }
 
 func (e *Engine) checkSpace() {
