@@ -20,19 +20,22 @@ func (l limit) String() string { return fmt.Sprintf("%d %d %d", l.hard, l.soft, 
 func takeLimits(s *Server, value string) (func(), error) {
 	words := strings.Fields(value)
 	if len(words)%4 != 0 {
-		return nil, errors.New("Wrong number of arguments in buffer limit configuration.") //lint:ignore ST1005 Redis's words
+		//lint:ignore ST1005 Redis's words
+		return nil, errors.New("Wrong number of arguments in buffer limit configuration.")
 	}
 	limits := s.Config.limits()
 	for ; len(words) > 0; words = words[4:] {
 		class := limits.class(words[0])
 		if class == nil {
-			return nil, errors.New("Invalid client class specified in buffer limit configuration.") //lint:ignore ST1005 Redis's words
+			//lint:ignore ST1005 Redis's words
+			return nil, errors.New("Invalid client class specified in buffer limit configuration.")
 		}
 		hard, ok1 := parseBytes([]byte(words[1]))
 		soft, ok2 := parseBytes([]byte(words[2]))
 		patience, ok3 := ParseInt([]byte(words[3]))
 		if !ok1 || !ok2 || !ok3 || patience < 0 {
-			return nil, errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.") //lint:ignore ST1005 Redis's words
+			//lint:ignore ST1005 Redis's words
+			return nil, errors.New("Error in hard, soft or soft_seconds setting in buffer limit configuration.")
 		}
 		*class = limit{hard, soft, patience}
 	}

@@ -266,7 +266,8 @@ func takePercentiles(s *Server, value string) (func(), error) {
 		p, err := strconv.ParseFloat(word, 64)
 		switch {
 		case err != nil:
-			return nil, errors.New("Invalid latency-tracking-info-percentiles parameters") //lint:ignore ST1005 Redis's words
+			//lint:ignore ST1005 Redis's words
+			return nil, errors.New("Invalid latency-tracking-info-percentiles parameters")
 		case p < 0 || p > 100:
 			return nil, errors.New("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
 		}

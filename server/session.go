@@ -72,11 +72,11 @@ func (s *Session) Deliver() bool {
 // Feed goes on with the command that waits, if one does, then runs the complete commands that in begins with, appends their
 // replies, and commits. It keeps nothing of in, but if in ends within a command it remembers how far it has read, so the next input must begin with those bytes.
 func (s *Session) Feed(in []byte) Round {
-	mark := len(s.ctx.Out.Buf)
-	r := s.run(in, mark)
-	if s.ctx.Mail() {
+	if s.ctx.Mail() { // it came before these commands ran
 		s.ctx.Deliver()
 	}
+	mark := len(s.ctx.Out.Buf)
+	r := s.run(in, mark)
 	s.count(r)
 	s.scan.forget()
 	clear(s.ahead[:cap(s.ahead)])
