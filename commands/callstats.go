@@ -137,15 +137,6 @@ func (c *Context) EndRound() {
 	}
 }
 
-// looked counts a read of a key.
-func (c *Context) looked(_ []byte, found bool) {
-	if found {
-		c.tally.hits++
-	} else {
-		c.tally.misses++
-	}
-}
-
 // now is a clock that only goes on.
 func (c *Context) now() time.Duration { return time.Since(c.Server.Started) }
 

@@ -50,8 +50,9 @@ type Config struct {
 	protoMaxBulk atomic.Int64
 	queryBuffer  atomic.Int64
 
-	slowerThan, slowLogLen, latencyThreshold tunable // µs; entries; ms
-	tracking                                 tunable // 0: latency-tracking no
+	slowerThan, slowLogLen, latencyThreshold tunable       // µs; entries; ms
+	events                                   atomic.Uint32 // notify-keyspace-events
+	tracking                                 tunable       // 0: latency-tracking no
 	pushLimit                                atomic.Pointer[bufferLimits]
 	percentiles                              atomic.Pointer[[]float64]
 }

@@ -16,6 +16,7 @@ type Context struct {
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
+	created []string       // keys of which nobody has been told yet
 	early   []byte         // what the command sent to its own client, in other words than its reply
 	unmuted bool           // its reply is one that cannot be turned off
 	tally   tally          // of the round
@@ -27,5 +28,7 @@ type Context struct {
 func (s *Server) NewContext(c *Client) *Context {
 	c.Authenticated = s.Config.Password() == ""
 	c.Proto.Store(2)
-	return &Context{Pipe: s.Engine.NewPipeline(), Out: Reply{Proto: 2}, Client: c, Server: s}
+	ctx := &Context{Pipe: s.Engine.NewPipeline(), Out: Reply{Proto: 2}, Client: c, Server: s}
+	ctx.Pipe.Observe(ctx.changed)
+	return ctx
 }

@@ -78,6 +78,9 @@ func (c *Context) dispatch(args [][]byte) {
 	}
 	c.Client.last.Store(cmd)
 	c.call(cmd, args)
+	if c.created != nil {
+		c.created = nil
+	}
 }
 
 func (c *Context) wrongArity(cmd *Command) { c.Out.Error(wrongArity(cmd)) }

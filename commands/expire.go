@@ -107,6 +107,9 @@ func (c *Context) expire(args [][]byte, e expiryOption, name string) {
 		c.fail(err)
 		return
 	}
+	if done {
+		c.notifyExpire(args[1], at)
+	}
 	c.Out.Bool(done)
 }
 
@@ -142,6 +145,9 @@ func persist(c *Context, args [][]byte) {
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if done {
+		c.notify(genericEvent, "persist", args[1])
 	}
 	c.Out.Bool(done)
 }

@@ -73,11 +73,16 @@ func parseSet(options [][]byte) (call setCall, ok bool) {
 // set is the shared body of SET, SETEX and PSETEX.
 func (c *Context) set(key, value []byte, o engine.SetOptions) {
 	r, err := c.Pipe.Put(key, engine.ParseValue(value), o)
+	if err == nil && o.Get {
+		c.looked(key, r.Old.OK)
+	}
+	if r.Done {
+		c.notifySet(key, o.ExpireAt)
+	}
 	switch {
 	case err != nil:
 		c.fail(err)
 	case o.Get:
-		c.looked(key, r.Old.OK)
 		c.value(r.Old)
 	case r.Done:
 		c.Out.OK()
@@ -91,6 +96,9 @@ func setNX(c *Context, args [][]byte) {
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if r.Done {
+		c.notifySet(args[1], 0)
 	}
 	c.Out.Bool(r.Done)
 }
@@ -113,6 +121,9 @@ func getSet(c *Context, args [][]byte) { c.set(args[1], args[2], engine.SetOptio
 func getDel(c *Context, args [][]byte) {
 	v, err := c.Pipe.GetDel(args[1])
 	c.looked(args[1], v.OK)
+	if v.OK {
+		c.notify(genericEvent, "del", args[1])
+	}
 	c.valueOr(v, err)
 }
 
@@ -132,8 +143,16 @@ func getEX(c *Context, args [][]byte) {
 			return
 		}
 	}
+	had := o.Persist && c.hasExpiry(args[1])
 	v, err := c.Pipe.GetEx(args[1], o)
 	c.looked(args[1], v.OK)
+	switch {
+	case !v.OK:
+	case o.At != 0:
+		c.notifyExpire(args[1], o.At)
+	case had:
+		c.notify(genericEvent, "persist", args[1])
+	}
 	c.valueOr(v, err)
 }
 
@@ -199,6 +218,9 @@ func (c *Context) setAll(args [][]byte, nx bool) (done, ok bool) {
 	done, err := c.Pipe.MSet(keys, values, nx)
 	if err != nil {
 		c.fail(err)
+	}
+	for i := 0; done && i < len(keys); i++ {
+		c.notifySet(keys[i], 0)
 	}
 	return done, err == nil
 }

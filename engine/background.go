@@ -130,7 +130,6 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	}
 	if en.due(now) && (p.e.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
 		p.cancel(en)
-		p.e.expired.Add(1)
 		return nil
 	}
 	if en.index == d.at {

@@ -193,12 +193,13 @@ type Engine struct {
 	history  history
 	seed     [2]uint64 // of the key hash; as long as the store lives
 
-	period  atomic.Int64  // ms
-	seconds atomic.Uint32 // the wall clock as usage has it, a little late
-	sync    atomic.Uint32
-	refuse  atomic.Uint32 // why writes are refused: refuse… bits
-	closed  atomic.Bool
-	fatal   atomic.Pointer[error]
+	period   atomic.Int64 // ms
+	observer atomic.Pointer[Observer]
+	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
+	sync     atomic.Uint32
+	refuse   atomic.Uint32 // why writes are refused: refuse… bits
+	closed   atomic.Bool
+	fatal    atomic.Pointer[error]
 
 	guards    [64]guard
 	guardNext atomic.Uint32

@@ -33,8 +33,10 @@ type Pipeline struct {
 	wrote  uint64   // generation of the last record appended; 0: none
 	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
 
-	turn  uint8         // of rounds, for usage
-	delay time.Duration // that commands were held up, since it was last asked for
+	observer Observer      // of what its commands do; nil: the engine's
+	quiet    bool          // nobody is told of each key
+	turn     uint8         // of rounds, for usage
+	delay    time.Duration // that commands were held up, since it was last asked for
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
@@ -314,11 +316,16 @@ func (p *Pipeline) cancel(e *entry) {
 	if !own && len(resets) == 0 {
 		return
 	}
+	expired := e.exists && e.due(p.now())
 	p.e.markDirty(e)
 	p.endRun()
 	p.buf = appendCancel(p.buf, e.key, own, resets)
 	e.cancel(own, resets)
 	p.e.show(e)
+	if expired {
+		p.e.expired.Add(1)
+		p.report(e, Expired)
+	}
 }
 
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
@@ -329,8 +336,12 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	}
 	p.endRun()
 	p.buf = appendAdd(p.buf, e.key, n, stamp, kind)
+	created := !e.exists
 	e.add(n, stamp, kind)
 	p.e.show(e)
+	if created {
+		p.report(e, Created)
+	}
 }
 
 func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
