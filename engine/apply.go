@@ -86,7 +86,7 @@ func (e *Engine) follows(b *tlv.Batch) error {
 // arrive works out what deltas make of the stored states of their keys: join is called for each with the state as it is
 // in all. The list is in the order of the store, which reads and takes them faster so.
 func (e *Engine) arrive(deltas []tlv.Delta, join func(*arrival)) ([]arrival, error) {
-	list := make([]arrival, len(deltas))
+	list := e.room(len(deltas))
 	for n, place := range e.inOrder(deltas) {
 		d := &deltas[place.index]
 		list[n] = arrival{hash: place.hash, key: string(d.Key), delta: &d.State}
@@ -98,6 +98,18 @@ func (e *Engine) arrive(deltas []tlv.Delta, join func(*arrival)) ([]arrival, err
 	}
 	return list, errors.Join(err, r.close())
 }
+
+// room gives memory for arrivals, used again by the next ones. The caller holds commitMu.
+func (e *Engine) room(n int) []arrival {
+	if cap(e.arrivals) < n || cap(e.arrivals) > maxArrivals && n <= maxArrivals {
+		e.arrivals = make([]arrival, n)
+	}
+	e.arrivals = e.arrivals[:n]
+	return e.arrivals
+}
+
+// maxArrivals bounds for how many keys memory is kept between batches.
+const maxArrivals = 128 << 10
 
 // place is where a delta's key stands in the store.
 type place struct {
@@ -214,6 +226,7 @@ const roomPerKey = 128
 // commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then told of what
 // it missed, because none runs between the commit and the telling.
 func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) error {
+	defer clear(list) // nothing of them is kept alive by their memory
 	batch := e.db.NewBatchWithSize(min(1<<10+len(list)*roomPerKey, maxBatchSize))
 	defer batch.Close()
 	var value []byte
@@ -299,7 +312,8 @@ func (e *Engine) tell(a *arrival) {
 	if en.foreign == nil {
 		en.foreign = &foreign{}
 	}
-	en.foreign.incoming = &a.all
+	all := a.all
+	en.foreign.incoming = &all // a copy: the arrivals' memory is used again
 	en.setBooks(a.after)
 	if a.whole {
 		en.foreign.other = tlv.State{}

@@ -215,6 +215,7 @@ type Engine struct {
 	commitMu   sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
 	batchSize  int                     // bytes of the last flush; under commitMu
 	logBuffer  []byte                  // of the last flush; under commitMu
+	arrivals   []arrival               // memory for those of the next batch; under commitMu
 	vector     tlv.Vector              // as the next commit says it; under commitMu
 	flags      uint64                  // meta…; under commitMu
 	awaiting   bool                    // the peers' word, and so not flushing; under commitMu
@@ -244,7 +245,7 @@ type Engine struct {
 	done       sync.WaitGroup
 
 	misses, expired, flushes, replayed atomic.Int64
-	lastKeys                           atomic.Int64 // that the last flush had
+	rest                               atomic.Int64 // until the next flush, in ns
 	lastFlush, lastTook                atomic.Int64 // ms since the epoch; ns
 }
 

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	flushSoon  = 5 * time.Millisecond
-	flushLate  = 2 * time.Second
-	flushSmall = 100 // keys: a flush of so few takes no processor to speak of, only the disk's time
-	flushShare = 9   // wait that many times as long as the last flush took: at most a tenth of one core
+	flushSoon    = 5 * time.Millisecond
+	flushLate    = 2 * time.Second
+	flushAwaited = time.Second // the same, where peers wait for it
+	flushSmall   = 100         // keys: a flush of so few takes no processor to speak of, only the disk's time
+	flushShare   = 9           // wait that many times as long as the last flush took: at most a tenth of one core
 )
 
 // flusher flushes as long as there is something to flush, paced.
@@ -26,15 +27,11 @@ func (e *Engine) flusher() {
 			return
 		case <-e.dirty:
 		}
-		wait := flushSoon
-		if e.lastKeys.Load() > flushSmall {
-			wait = min(max(flushSoon, flushShare*time.Duration(e.lastTook.Load())), flushLate)
-		}
 		select {
 		case <-e.stop:
 			return
 		case <-e.hurry:
-		case <-time.After(wait):
+		case <-time.After(max(flushSoon, time.Duration(e.rest.Load()))):
 		}
 		if err := e.Flush(); err != nil {
 			return // the engine has failed, and has said so
@@ -117,11 +114,23 @@ func (e *Engine) flush(step flushStep) error {
 	if err := e.journal.Release(e.mark); err != nil {
 		return e.fail(err)
 	}
-	e.lastKeys.Store(int64(n))
 	e.flushes.Add(1)
 	e.lastFlush.Store(e.Now())
-	e.lastTook.Store(int64(time.Since(begin)))
+	took := time.Since(begin)
+	e.lastTook.Store(int64(took))
+	e.rest.Store(int64(e.restAfter(n, took)))
 	return nil
+}
+
+// restAfter is how long the next flush has time after one of so many keys.
+func (e *Engine) restAfter(keys int, took time.Duration) time.Duration {
+	switch {
+	case keys <= flushSmall:
+		return 0
+	case e.flags&metaLogging != 0:
+		return min(flushShare*took, flushAwaited)
+	}
+	return min(flushShare*took, flushLate)
 }
 
 // insideCut adds to the batch, and notes the cut in the journal if peers will get what lies before it.

@@ -53,18 +53,19 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 		return landed, errors.Join(err, e.history.write(batch))
 	})
 	if err == nil {
-		e.takeInAll(arrived) // it is a write of this replica: it shows at once
+		e.takeInAll(b.Deltas) // it is a write of this replica: it shows at once
 	}
 	return err
 }
 
-// takeInAll makes what has arrived show, update period or not.
-func (e *Engine) takeInAll(list []arrival) {
+// takeInAll makes what has arrived of the keys show, update period or not.
+func (e *Engine) takeInAll(list []tlv.Delta) {
 	guard := e.nextGuard()
 	guard.RLock()
 	defer guard.RUnlock()
 	for i := range list {
-		if en := e.table.find(list[i].hash, list[i].key[0], []byte(list[i].key[1:])); en != nil {
+		key := list[i].Key
+		if en := e.table.find(e.hash(key[1:]), key[0], key[1:]); en != nil {
 			en.mu.Lock()
 			e.takeIn(en)
 			en.mu.Unlock()

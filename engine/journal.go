@@ -7,7 +7,6 @@ import (
 	"hash/crc32"
 	"log/slog"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,7 +105,6 @@ type journal struct {
 
 	waitMu  sync.Mutex
 	waiters []waiter // in order of position
-	told    int      // how many the last serve told; the syncer's own
 	spare   []waiter
 	ended   bool          // nobody serves any more; under waitMu
 	wake    chan struct{} // syncer: there are waiters
@@ -431,7 +429,6 @@ func (j *journal) Notify(pos Position, w Waiter) {
 
 // serve syncs and tells those who wait. Called by the syncer only.
 func (j *journal) serve() {
-	j.gather()
 	j.waitMu.Lock()
 	list := j.waiters
 	j.waiters, j.spare = j.spare[:0], nil
@@ -443,26 +440,8 @@ func (j *journal) serve() {
 		}
 		w.w.Durable(err)
 	}
-	j.told = len(list)
 	clear(list)
 	j.spare = list[:0]
-}
-
-// gatherTime is how long a sync may wait for more to sync.
-const gatherTime = 150 * time.Microsecond
-
-// gather lets others run until as many wait as were told last time: those are likely to be back at once with their next
-// write, and a sync takes as long for one as for all (group commit). It never waits where only one writes at a time.
-func (j *journal) gather() {
-	for begin := time.Now(); j.waitingNow() < j.told && time.Since(begin) < gatherTime; {
-		runtime.Gosched()
-	}
-}
-
-func (j *journal) waitingNow() int {
-	j.waitMu.Lock()
-	defer j.waitMu.Unlock()
-	return len(j.waiters)
 }
 
 // Release removes the segments before m: all they say is in the database, synced.
