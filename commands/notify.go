@@ -156,7 +156,7 @@ func (c *Context) changed(_ uint8, key string, ch engine.Change) {
 	switch ch {
 	case engine.Created:
 		if set&newEvent != 0 {
-			c.created = append(c.created, key)
+			c.created = append(c.created, strings.Clone(key))
 		}
 	case engine.Deleted:
 		c.notifyOf(set, genericEvent, "del", []byte(key))

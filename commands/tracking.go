@@ -1,9 +1,7 @@
 package commands
 
-import "sync"
-
-// tracking knows which clients cache which keys.
-type tracking struct{ mu sync.Mutex }
+// Stub until clients may cache keys.
+type tracking struct{}
 
 func (t *tracking) counts() (keys, items, prefixes int) { return 0, 0, 0 }
 

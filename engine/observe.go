@@ -12,7 +12,7 @@ const (
 )
 
 // Observer is told of changes of keys while they are locked, when they can be seen: it must neither wait nor use the
-// engine. The key is its own; db is the key's database.
+// engine. The key is valid during the call; db is its database.
 type Observer func(db uint8, key string, c Change)
 
 // Observe has o told what nobody's command did: expiries that are carried out in the background, and what arrives of
