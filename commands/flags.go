@@ -11,6 +11,7 @@ const (
 	ReadOnly                      // only reads keys
 	DenyOOM                       // may need more memory
 	Admin                         // for whoever runs the server
+	PubSub                        // of messages
 	NoScript                      // not in scripts
 	Loading                       // also while the server loads
 	Stale                         // also on a replica that is behind
@@ -21,11 +22,14 @@ const (
 	AllowBusy                     // also while a script runs for too long
 
 	// Those that COMMAND INFO does not show.
-	AtOnce // runs in a transaction though others are queued there
-	Wipes  // empties databases
+	AtOnce       // runs in a transaction though others are queued there
+	Wipes        // empties databases
+	mayWrite     // like a write, waits for the end of a pause of writes
+	protected    // has to be enabled by enable-debug-command
+	skipsMonitor // never shown to MONITOR
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth",
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth",
 	"no_multi", "allow_busy"}
 
 // Names are those that COMMAND INFO shows.
@@ -40,6 +44,7 @@ const (
 	read
 	write
 	String
+	pubsub
 	admin
 	fast
 	slow
@@ -48,7 +53,7 @@ const (
 	Transaction
 )
 
-var categoryNames = []string{"keyspace", "read", "write", "string", "admin", "fast", "slow", "dangerous", "connection", "transaction"}
+var categoryNames = []string{"keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection", "transaction"}
 
 // Names are those of the categories, without the @.
 func (c Categories) Names() []string { return pick(uint32(c), categoryNames) }
@@ -61,6 +66,9 @@ func (c *Command) AllCategories() Categories {
 	}
 	if c.Flags&ReadOnly != 0 {
 		all |= read
+	}
+	if c.Flags&PubSub != 0 {
+		all |= pubsub
 	}
 	if c.Flags&Admin != 0 {
 		all |= admin | Dangerous

@@ -130,7 +130,6 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	}
 	if en.due(now) && (p.e.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
 		p.cancel(en)
-		p.e.expired.Add(1)
 		return nil
 	}
 	if en.index == d.at {
@@ -213,7 +212,10 @@ func (e *Engine) Refresh() {
 
 // spaceWatcher refuses writes while there is less space than the reserve, so that the database never meets a full disk.
 func (e *Engine) spaceWatcher() {
-	e.every(spaceEvery, e.checkSpace)
+	e.every(spaceEvery, func() {
+		e.seconds.Store(inSeconds(e.Now()))
+		e.checkSpace()
+	})
 }
 
 func (e *Engine) checkSpace() {

@@ -198,11 +198,13 @@ type Engine struct {
 	history  history
 	seed     [2]uint64 // of the key hash; as long as the store lives
 
-	period atomic.Int64 // ms
-	sync   atomic.Uint32
-	refuse atomic.Uint32 // why writes are refused: refuse… bits
-	closed atomic.Bool
-	fatal  atomic.Pointer[error]
+	period   atomic.Int64 // ms
+	observer atomic.Pointer[Observer]
+	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
+	sync     atomic.Uint32
+	refuse   atomic.Uint32 // why writes are refused: refuse… bits
+	closed   atomic.Bool
+	fatal    atomic.Pointer[error]
 
 	guards    [64]guard
 	guardNext atomic.Uint32
@@ -477,12 +479,15 @@ type Stats struct {
 	Replayed                 int64 // journal records at the start
 }
 
+// LastFlush is when the database last got what was journaled.
+func (e *Engine) LastFlush() time.Time { return time.UnixMilli(e.lastFlush.Load()) }
+
 // Stats gives the present figures.
 func (e *Engine) Stats() Stats {
 	s := Stats{
 		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.misses.Load(),
 		Evicted: e.table.evicted.Load(), Expired: e.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
-		Flushes: e.flushes.Load(), LastFlush: time.UnixMilli(e.lastFlush.Load()), LastFlushTook: time.Duration(e.lastTook.Load()),
+		Flushes: e.flushes.Load(), LastFlush: e.LastFlush(), LastFlushTook: time.Duration(e.lastTook.Load()),
 		NoSpace: e.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.replayed.Load(),
 	}
 	if e.enterScan() == nil {

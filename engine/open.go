@@ -40,6 +40,7 @@ func newEngine(o Options) *Engine {
 	e.pendings.New = func() any { return new(pending) }
 	e.pipes.New = func() any { return e.NewPipeline() }
 	e.SetUpdatePeriod(o.UpdatePeriod)
+	e.seconds.Store(inSeconds(e.Now()))
 	e.sync.Store(uint32(o.Sync))
 	e.gen.Store(1)
 	return e

@@ -248,6 +248,9 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	}
 	keep := e.expire.Load()
 	p.assign(e, v, kind)
+	if !old.OK {
+		p.report(e, Created)
+	}
 	switch {
 	case o.ExpireAt != 0:
 		p.expireOrCancel(e, o.ExpireAt)
@@ -364,11 +367,14 @@ func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
 		return 0, err
 	}
 	p.saw = true
-	for _, e := range list {
-		if p.valueOf(e).OK {
-			n++
-		}
+	for _, key := range keys {
+		e := list[string(key)]
+		was := p.valueOf(e).OK
 		p.cancel(e)
+		if was {
+			n++
+			p.report(e, Deleted)
+		}
 	}
 	return n, nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -31,6 +32,11 @@ type Pipeline struct {
 	err    error    // of an append in mid-pipeline; Commit reports it
 	wrote  uint64   // generation of the last record appended; 0: none
 	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
+
+	observer Observer      // of what its commands do; nil: the engine's
+	quiet    bool          // nobody is told of each key
+	turn     uint8         // of rounds, for usage
+	delay    time.Duration // that commands were held up, since it was last asked for
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
@@ -66,7 +72,9 @@ func (e *Engine) NewPipeline() *Pipeline {
 
 func (p *Pipeline) begin() {
 	if !p.active {
-		p.guard.RLock()
+		if !p.guard.TryRLock() {
+			p.delayedBy(p.guard.RLock)
+		}
 		p.active = true
 	}
 }
@@ -86,7 +94,7 @@ func (p *Pipeline) writableSize(n int) error {
 		return p.e.refusal()
 	}
 	if p.e.table.over() {
-		p.e.relieve()
+		p.delayedBy(p.e.relieve)
 	}
 	p.begin()
 	return p.e.refusal()
@@ -95,6 +103,10 @@ func (p *Pipeline) writableSize(n int) error {
 // Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {
+	if p.hint != nil {
+		p.turn++
+		p.hint.use.touch(p.e.seconds.Load(), p.turn)
+	}
 	p.pause()
 	pos = p.pos
 	if p.saw {
@@ -206,9 +218,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		}
 		p.lockEntry(e, exclusive)
 		if !e.gone {
-			if !e.used.Load() {
-				e.used.Store(true)
-			}
+			e.use.note()
 			p.hint = e
 			return e, nil
 		}
@@ -228,10 +238,13 @@ func (p *Pipeline) lockEntry(e *entry, exclusive bool) {
 }
 
 func (p *Pipeline) wait(e *entry, exclusive bool) {
-	if exclusive {
-		e.mu.Lock()
-	} else {
-		e.mu.RLock()
+	switch {
+	case exclusive:
+		if !e.mu.TryLock() {
+			p.delayedBy(e.mu.Lock)
+		}
+	case !e.mu.TryRLock():
+		p.delayedBy(e.mu.RLock)
 	}
 	p.held = append(p.held, hold{e, exclusive})
 }
@@ -245,9 +258,10 @@ func (p *Pipeline) unlockLast() {
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
 func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
+	defer p.delayed(time.Now())
 	p.publish() // a read of the disk holds up nobody else's keys
 	e := newEntry(hash, p.DB, key)
-	e.used.Store(true)
+	e.use.begin(inSeconds(p.now()))
 	e.mu.Lock()
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
@@ -338,11 +352,16 @@ func (p *Pipeline) cancel(e *entry) {
 	if !own && len(resets) == 0 {
 		return
 	}
+	expired := e.exists && e.due(p.now())
 	p.e.markDirty(e)
 	p.endRun()
 	p.buf = appendCancel(p.buf, e.key, own, resets)
 	e.cancel(own, resets)
 	p.e.show(e)
+	if expired {
+		p.e.expired.Add(1)
+		p.report(e, Expired)
+	}
 }
 
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
@@ -353,8 +372,12 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	}
 	p.endRun()
 	p.buf = appendAdd(p.buf, e.key, n, stamp, kind)
+	created := !e.exists
 	e.add(n, stamp, kind)
 	p.e.show(e)
+	if created {
+		p.report(e, Created)
+	}
 }
 
 func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {

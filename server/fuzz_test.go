@@ -12,7 +12,7 @@ import (
 
 // unsteady are words in requests whose replies depend on the time, on the connection or on a random choice.
 var unsteady = []string{"info", "time", "client", "config", "command", "random", "scan", "keys", "ttl", "ex", "px",
-	"hello", "touch", "shutdown", "ctoken", "cdump", "role"}
+	"hello", "touch", "memory", "latency", "slowlog", "lastsave", "debug", "idletime", "freq", "shutdown", "ctoken", "cdump", "role"}
 
 // steady says that the same requests get the same replies from the same start.
 func steady(in []byte) bool {
@@ -42,6 +42,8 @@ func FuzzSession(f *testing.F) {
 		"*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$5\r\nt\x032\x05\x01\r\nGET k\r\n", "*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$7\r\ni\x052\x02\x01\x08\r\r\nGET k\r\n",
 		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 1 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",
 		"CFORGET 00000000000000aa\r\nROLE\r\n",
+		"HELLO 3\r\nSUBSCRIBE a b\r\nPUBLISH a 1\r\nPSUBSCRIBE *\r\nPUBLISH a 2\r\nUNSUBSCRIBE\r\nPING\r\n", "SUBSCRIBE a\r\nGET k\r\nPING\r\nRESET\r\n",
+		"MONITOR\r\nSLOWLOG GET\r\nLATENCY DOCTOR\r\n", "CLIENT PAUSE 1\r\nGET k\r\nCLIENT UNPAUSE\r\n",
 	} {
 		f.Add([]byte(in), uint16(7), uint16(11))
 	}

@@ -20,12 +20,13 @@ func (s *Server) reap(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			s.reapIdle(now)
+			s.shared.Stats.Sample(now)
 		}
 	}
 }
 
 // reapIdle disconnects the clients that have sent nothing for longer than the configured timeout. One that waits for the
-// reply to a command is not idle.
+// reply to a command, or listens to messages, is not idle.
 func (s *Server) reapIdle(now time.Time) {
 	timeout := s.shared.Config.Timeout()
 	if timeout == 0 {
@@ -33,7 +34,7 @@ func (s *Server) reapIdle(now time.Time) {
 	}
 	latest := now.Add(-timeout).UnixNano()
 	s.shared.Clients.Each(func(c *commands.Client) {
-		if c.Active.Load() < latest && !c.Blocked.Load() {
+		if c.Active.Load() < latest && !c.Waits() {
 			s.shared.Log.Debug("closing idle client", "client", c.ID, "addr", c.Addr)
 			c.Kill()
 		}
