@@ -121,7 +121,7 @@ func TestLatency(t *testing.T) {
 		strings.Repeat("-", 80)+"\n# \n# \n# \n#_\n\n11\nmm\n" {
 		t.Errorf("graph = %q", got)
 	}
-	if got := do(t, c, "LATENCY", "DOCTOR"); !strings.Contains(got, "1. command: 2 latency spikes (average 17ms). Worst all time event 30ms.") {
+	if got := do(t, c, "LATENCY", "DOCTOR"); !strings.Contains(got, "1. command: 2 times, 17 ms in the mean, 30 ms at most") {
 		t.Errorf("LATENCY DOCTOR = %q", got)
 	}
 	for i := range 2 * latencySamples {
