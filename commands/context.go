@@ -16,6 +16,9 @@ type Context struct {
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
+	track   trackMode      // of the client; tracking has it too
+	caching bool           // CLIENT CACHING was said before this command
+	ran     *Command       // last; nil: it was rejected
 	created []string       // keys of which nobody has been told yet
 	early   []byte         // what the command sent to its own client, in other words than its reply
 	unmuted bool           // its reply is one that cannot be turned off

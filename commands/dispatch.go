@@ -16,6 +16,9 @@ func (c *Context) Run(args [][]byte) {
 	}
 	before := len(c.Out.Buf)
 	c.dispatch(args)
+	if c.caching {
+		c.forgetCaching()
+	}
 	if c.early != nil {
 		c.sendEarly(before)
 	}
@@ -30,6 +33,7 @@ func (c *Context) runMuted(args [][]byte) {
 	before := len(c.Out.Buf)
 	c.unmuted = false
 	c.dispatch(args)
+	c.forgetCaching()
 	c.mute(before)
 	if c.early != nil {
 		c.sendEarly(before)
@@ -53,6 +57,7 @@ func (c *Context) mute(before int) {
 }
 
 func (c *Context) dispatch(args [][]byte) {
+	c.ran = nil
 	cmd := c.table.lookup(args[0])
 	if cmd == nil {
 		c.reject(nil, unknownCommand(args))
@@ -76,6 +81,7 @@ func (c *Context) dispatch(args [][]byte) {
 		c.reject(cmd, "ERR Can't execute '"+cmd.FullName+"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
 		return
 	}
+	c.ran = cmd
 	c.Client.last.Store(cmd)
 	c.call(cmd, args)
 	if c.created != nil {

@@ -29,7 +29,7 @@ func memoryUsage(c *Context, args [][]byte) {
 const small = 5 << 20
 
 func memoryDoctor(c *Context, _ [][]byte) {
-	if heap().used < small {
+	if heapNow().used < small {
 		c.Out.Verbatim("txt", "Hi Sam, this instance is empty or is using very little memory, my issues detector can't be used in these conditions. "+
 			"Please, leave for your mission on Earth and fill it with some data. The new Sam and I will be back to our programming as soon as I finished rebooting.\n")
 		return
@@ -56,7 +56,7 @@ func memoryMallocStats(c *Context, _ [][]byte) {
 
 // memoryStats has Redis's fields; what there is none of here is 0.
 func memoryStats(c *Context, _ [][]byte) {
-	h, e := heap(), c.Server.Engine.Stats()
+	h, e := heapNow(), c.Server.Engine.Stats()
 	keys := int64(0)
 	for _, n := range e.Keys {
 		keys += n
