@@ -170,31 +170,19 @@ func TestTrackingOfForeignData(t *testing.T) {
 	want(t, c, "GET cold", "_|")
 }
 
-// TestTrackingRacesWithWriters: a client reads, caches and is told, while others write: what it caches in the end is true.
-func TestTrackingRacesWithWriters(t *testing.T) {
+// TestTrackingBeginsWhileACommandRuns: the command saw that nobody tracked anything when it began.
+func TestTrackingBeginsWhileACommandRuns(t *testing.T) {
 	s := newServer(t)
-	s.Watch()
-	for round := range 200 {
-		c := connect(t, s)
-		do(t, c, "HELLO", "3")
-		written := make(chan struct{})
-		w := connect(t, s)
-		go func() {
-			defer close(written)
-			w.Run(words("INCR", "k"))
-			w.EndRound()
-		}()
-		do(t, c, "CLIENT", "TRACKING", "ON")
-		cached := do(t, c, "GET", "k")
-		<-written
-		if _, err := w.Pipe.Commit(); err != nil {
-			t.Fatal(err)
-		}
-		told := invalidated(c)
-		if now := do(t, w, "GET", "k"); told == "" && now != cached && cached != "_\r\n" {
-			t.Fatalf("round %d: the client caches %q and was not told; the key shows %q", round, cached, now)
-		}
-		s.Forget(c.Client)
-		s.Forget(w.Client)
+	w, c := connect(t, s), connect(t, s)
+	do(t, c, "HELLO", "3")
+	late := Command{Name: "late", FullName: "late", Flags: Write | Fast, Keys: updateKey, Run: func(w *Context, args [][]byte) {
+		want(t, c, "CLIENT TRACKING ON", "+OK|")
+		want(t, c, "GET k", "_|")
+		incr(w, args)
+	}}
+	w.call(&late, words("LATE", "k"))
+	if _, err := w.Pipe.Commit(); err != nil {
+		t.Fatal(err)
 	}
+	wantInvalidated(t, c, "k")
 }
