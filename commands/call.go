@@ -30,8 +30,11 @@ func (c *Context) call(cmd *Command, args [][]byte) {
 	if c.tally.n == 0 {
 		c.tally.began = c.now()
 	}
-	before, errors := len(c.Out.Buf), c.Out.Errors
+	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
 	cmd.Run(c, args)
+	if c.Pipe.Changes() != changes && c.Server.tracks() {
+		c.invalidate(cmd, args)
+	}
 	if !c.tally.count(cmd) {
 		c.Server.calls.rows[cmd.id].add(1, 0)
 	}
@@ -52,18 +55,21 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	if why&payTracking != 0 {
 		c.remember(cmd, args)
 	}
-	before, errors := len(c.Out.Buf), c.Out.Errors
+	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
 	begun := c.now()
 	cmd.Run(c, args)
 	took := c.now() - begun
+	if c.Pipe.Changes() != changes && c.Server.tracks() {
+		c.invalidate(cmd, args)
+	}
+	if why&payTracking != 0 {
+		c.rememberLapse(cmd, args)
+	}
 	c.Pipe.Delay()
 	c.tally.apart += took
 	c.Server.calls.rows[cmd.id].add(1, int64(took))
 	if c.Out.Errors != errors {
 		c.noteError(cmd, before)
-	}
-	if why&payTracking != 0 {
-		c.invalidate(cmd, args)
 	}
 	c.noteSlow(cmd, args, took)
 	if c.Server.attention.Load()&payMonitors != 0 {

@@ -35,6 +35,7 @@ type Client struct {
 	inbox    inbox
 	listens  [channelKinds]atomic.Int64 // to so many channels
 	monitors atomic.Bool                // it watches all commands
+	tracks   atomic.Bool                // it caches keys
 	unblock  atomic.Uint32              // how another client wants its wait to end; 0: it does not
 
 	subscribed subscribed
@@ -127,14 +128,18 @@ func (c *Client) Line(now time.Time) string {
 	if c.Active.Load() == 0 {
 		idle = age
 	}
+	redir := -1
+	if c.tracks.Load() {
+		redir = 0
+	}
 	waiting, pieces := c.inbox.waiting()
 	input := c.QueryBuffer.Load()
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
 		"multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=r "+
-		"cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
 		c.listens[plainChannel].Load(), c.listens[channelPattern].Load(), c.listens[shardChannel].Load(),
-		c.queued.Load()-1, input, c.queuedBytes.Load(), pieces, waiting, clientSize+input+waiting, c.LastCommand(), c.Proto.Load(), c.libName, c.libVer)
+		c.queued.Load()-1, input, c.queuedBytes.Load(), pieces, waiting, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
 }
 
 func (c *Client) flags() string {
@@ -153,6 +158,9 @@ func (c *Client) flags() string {
 	}
 	if c.touched != nil && c.touched() {
 		f += "d"
+	}
+	if c.tracks.Load() {
+		f += "t"
 	}
 	if c.Unix {
 		f += "U"

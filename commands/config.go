@@ -36,6 +36,7 @@ const (
 	defaultProtoMaxBulk = 512 << 20
 	defaultQueryBuffer  = 64 << 20
 	defaultBacklog      = 256 << 20
+	defaultTrackedKeys  = 1_000_000
 )
 
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
@@ -51,6 +52,7 @@ type Config struct {
 	queryBuffer  atomic.Int64
 
 	slowerThan, slowLogLen, latencyThreshold tunable       // µs; entries; ms
+	trackedKeys                              tunable       // tracking-table-max-keys
 	events                                   atomic.Uint32 // notify-keyspace-events
 	tracking                                 tunable       // 0: latency-tracking no
 	pushLimit                                atomic.Pointer[bufferLimits]

@@ -64,6 +64,7 @@ func reset(c *Context, _ [][]byte) {
 	c.discard()
 	c.Client.reset()
 	c.Server.letGo(c.Client)
+	c.untrack()
 	c.Client.Authenticated = c.Server.Config.Password() == ""
 	if c.Client.Reply != Skip { // as in Redis, a reply that is to be left out is left out
 		c.Client.Reply = ReplyOn

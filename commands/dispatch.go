@@ -16,6 +16,9 @@ func (c *Context) Run(args [][]byte) {
 	}
 	before := len(c.Out.Buf)
 	c.dispatch(args)
+	if c.caching {
+		c.forgetCaching()
+	}
 	if c.early != nil {
 		c.sendEarly(before)
 	}
@@ -30,6 +33,7 @@ func (c *Context) runMuted(args [][]byte) {
 	before := len(c.Out.Buf)
 	c.unmuted = false
 	c.dispatch(args)
+	c.forgetCaching()
 	c.mute(before)
 	if c.early != nil {
 		c.sendEarly(before)
@@ -53,11 +57,13 @@ func (c *Context) mute(before int) {
 }
 
 func (c *Context) dispatch(args [][]byte) {
+	c.ran = nil
 	cmd, refusal := c.find(args)
 	if refusal != "" {
 		c.refuse(cmd, refusal)
 		return
 	}
+	c.ran = cmd
 	c.Client.last.Store(cmd)
 	if c.multi.open && cmd.Flags&AtOnce == 0 {
 		c.enqueue(cmd, args)

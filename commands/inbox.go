@@ -44,6 +44,10 @@ func (cl *Client) push(resp2, resp3 []byte, l limit) bool {
 	if b.proto == 3 {
 		msg = resp3
 	}
+	if msg == nil { // what cannot be said in this protocol
+		b.mu.Unlock()
+		return true
+	}
 	b.append(msg)
 	b.closed = b.over(l, time.Now)
 	full := b.closed

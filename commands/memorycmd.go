@@ -29,7 +29,7 @@ func memoryUsage(c *Context, args [][]byte) {
 const small = 5 << 20
 
 func memoryDoctor(c *Context, _ [][]byte) {
-	if heap().used < small {
+	if heapNow().used < small {
 		c.Out.Verbatim("txt", "So little memory is in use that there is nothing to say of it.\n")
 		return
 	}
@@ -55,7 +55,7 @@ func memoryMallocStats(c *Context, _ [][]byte) {
 
 // memoryStats has Redis's fields; what there is none of here is 0.
 func memoryStats(c *Context, _ [][]byte) {
-	h, e := heap(), c.Server.Engine.Stats()
+	h, e := heapNow(), c.Server.Engine.Stats()
 	keys := int64(0)
 	for _, n := range e.Keys {
 		keys += n

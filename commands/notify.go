@@ -165,8 +165,9 @@ func (c *Context) changed(_ uint8, key string, ch engine.Change) {
 	}
 }
 
-// background tells of what no command did.
+// background tells of what no command did: listeners of an expiry, and those who cache the key of whatever it was.
 func (s *Server) background(db uint8, key string, ch engine.Change) {
+	s.invalidateOf(key, ch)
 	if set := s.Config.events.Load(); set != 0 && ch == engine.Expired {
 		nobody := Context{Server: s}
 		nobody.send(set, expiredEvent, db, "expired", []byte(key))

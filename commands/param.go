@@ -40,6 +40,8 @@ var params = []param{
 		takeInt(0, math.MaxInt64, func(s *Server, n int64) { s.Config.latencyThreshold.set(n) })},
 	{"latency-tracking", func(s *Server) string { return yesNo(s.Config.tracking.or(1) == 1) },
 		takeYesNo(func(s *Server, on int64) { s.Config.tracking.set(on) })},
+	{"tracking-table-max-keys", showInt(func(s *Server) int64 { return s.Config.trackedKeys.or(defaultTrackedKeys) }),
+		takeInt(0, math.MaxInt64, func(s *Server, n int64) { s.Config.trackedKeys.set(n) })},
 	{"notify-keyspace-events", func(s *Server) string { return eventNames(s.Config.events.Load()) }, takeEvents},
 	{"latency-tracking-info-percentiles", showPercentiles, takePercentiles},
 	{"client-output-buffer-limit", func(s *Server) string { return s.Config.limits().String() }, takeLimits},

@@ -99,3 +99,10 @@ func (r *ClientRegistry) largestInbox() (n int64) {
 	})
 	return n
 }
+
+// find gives the client with an ID; nil: there is none.
+func (r *ClientRegistry) find(id int64) *Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byID[id]
+}

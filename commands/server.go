@@ -2,6 +2,7 @@ package commands
 
 import (
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +34,8 @@ type Server struct {
 	pause     pause
 	channels  channels
 	tracking  tracking
+
+	trackingMu sync.Mutex // of the bit payTracking with what tracking knows
 }
 
 // Forget lets go of a client whose connection has ended.
@@ -48,6 +51,9 @@ func (s *Server) letGo(cl *Client) {
 	}
 	if cl.listensToAny() {
 		s.channels.removeAll(cl)
+	}
+	if cl.tracks.Load() {
+		s.endTracking(cl)
 	}
 }
 

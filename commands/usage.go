@@ -13,7 +13,7 @@ import (
 // heapFigures are what the Go runtime says of the heap, in bytes.
 type heapFigures struct{ used, mapped uint64 }
 
-func heap() heapFigures {
+func heapNow() heapFigures {
 	samples := []metrics.Sample{
 		{Name: "/memory/classes/heap/objects:bytes"},
 		{Name: "/memory/classes/total:bytes"},
@@ -25,7 +25,7 @@ func heap() heapFigures {
 
 // infoMemory shows the heap as Redis shows what it has allocated.
 func infoMemory(w *infoWriter, s *Server) {
-	h := heap()
+	h := heapNow()
 	rss, peak, total := resident(h.mapped), s.Stats.peak(h.used), totalMemory()
 	dataset := uint64(max(w.engine.CacheBytes, 0))
 	w.fields(

@@ -54,3 +54,6 @@ func (p *Pipeline) report(en *entry, c Change) {
 	}
 	p.e.report(en, c)
 }
+
+// Changes grows with every change that a command makes.
+func (p *Pipeline) Changes() uint64 { return p.changes }

@@ -34,6 +34,7 @@ type Pipeline struct {
 	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
 
 	observer Observer      // of what its commands do; nil: the engine's
+	changes  uint64        // counts what commands did, whatever it was
 	quiet    bool          // nobody is told of each key
 	turn     uint8         // of rounds, for usage
 	delay    time.Duration // that commands were held up, since it was last asked for
@@ -352,6 +353,7 @@ func (p *Pipeline) cancel(e *entry) {
 	if !own && len(resets) == 0 {
 		return
 	}
+	p.changes++
 	expired := e.exists && e.due(p.now())
 	p.e.markDirty(e)
 	p.endRun()
@@ -365,6 +367,7 @@ func (p *Pipeline) cancel(e *entry) {
 }
 
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
+	p.changes++
 	p.e.markDirty(e)
 	stamp := tlv.Stamp(0)
 	if !e.pend.add {
@@ -381,6 +384,7 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 }
 
 func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
+	p.changes++
 	p.cancel(e)
 	p.e.markDirty(e)
 	p.endRun()
@@ -399,6 +403,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
+	p.changes++
 	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())
@@ -409,6 +414,7 @@ func (p *Pipeline) expireAt(e *entry, at int64) {
 
 // note remembers an increment of the short way; those of one key in a row share one record.
 func (p *Pipeline) note(e *entry, n int64) {
+	p.changes++
 	if p.run == e && (n >= 0 && p.runN <= math.MaxInt64-n || n < 0 && p.runN >= math.MinInt64-n) {
 		p.runN += n
 		return

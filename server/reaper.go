@@ -11,6 +11,23 @@ import (
 // for every read, and a change of the timeout holds for those who are connected already.
 const reapInterval = time.Second
 
+// lapseInterval is how late those who cache a key may learn that it has expired.
+const lapseInterval = 100 * time.Millisecond
+
+// lapse tells those who cache keys of expiries, whoever carries them out.
+func (s *Server) lapse(ctx context.Context) {
+	ticker := time.NewTicker(lapseInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.shared.Lapse()
+		}
+	}
+}
+
 func (s *Server) reap(ctx context.Context) {
 	ticker := time.NewTicker(reapInterval)
 	defer ticker.Stop()

@@ -167,6 +167,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.handlers.Go(func() { s.accept(ctx, l) })
 	}
 	s.handlers.Go(func() { s.reap(ctx) })
+	s.handlers.Go(func() { s.lapse(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-s.asked:
