@@ -26,6 +26,7 @@ func hIncrBy(c *Context, args [][]byte) {
 	case err != nil:
 		c.fail(err)
 	default:
+		c.notify(hashEvent, "hincrby", args[1])
 		c.Out.Int(v)
 	}
 }
@@ -61,25 +62,33 @@ func hIncrByFloat(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	c.notify(hashEvent, "hincrbyfloat", args[1])
 	c.Out.BulkString(text)
 }
 
 func hSet(c *Context, args [][]byte) {
 	if n, ok := c.setFields(args, false); ok {
+		c.notify(hashEvent, "hset", args[1])
 		c.Out.Int(int64(n))
 	}
 }
 
 func hMSet(c *Context, args [][]byte) {
 	if _, ok := c.setFields(args, false); ok {
+		c.notify(hashEvent, "hset", args[1])
 		c.Out.OK()
 	}
 }
 
 func hSetNX(c *Context, args [][]byte) {
-	if n, ok := c.setFields(args, true); ok {
-		c.Out.Int(int64(n))
+	n, ok := c.setFields(args, true)
+	if !ok {
+		return
 	}
+	if n > 0 {
+		c.notify(hashEvent, "hset", args[1])
+	}
+	c.Out.Int(int64(n))
 }
 
 // setFields is the shared body of HSET, HMSET and HSETNX: how many fields there were not before. Unless ok it has replied.
@@ -100,44 +109,72 @@ func (c *Context) setFields(args [][]byte, nx bool) (created int, ok bool) {
 	return created, true
 }
 
-func hGet(c *Context, args [][]byte) {
-	v, err := c.Pipe.Field(args[1], args[2])
-	c.valueOr(v, err)
-}
-
-func hMGet(c *Context, args [][]byte) {
-	values, err := c.Pipe.Fields(args[1], args[2:], c.values[:0])
-	c.valuesOr(values, err)
-}
-
 func hDel(c *Context, args [][]byte) {
 	n, err := c.Pipe.DelFields(args[1], args[2:])
-	c.intOr(int64(n), err)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	if n > 0 && c.Server.Config.events.Load() != 0 {
+		c.notify(hashEvent, "hdel", args[1])
+		if left, err := c.Pipe.Len(args[1]); left == 0 && err == nil {
+			c.notify(genericEvent, "del", args[1])
+		}
+	}
+	c.Out.Int(int64(n))
 }
 
-func hLen(c *Context, args [][]byte) {
-	n, err := c.Pipe.Len(args[1])
-	c.intOr(n, err)
+// lookedHash is looked of a hash; a key of another type is there too.
+func (c *Context) lookedHash(key []byte, found bool, err error) {
+	c.looked(key, found || errors.Is(err, engine.ErrWrongType))
+}
+
+// field is the shared beginning of commands that read one field. Unless ok it has replied.
+func (c *Context) field(args [][]byte) (v engine.Value, ok bool) {
+	v, found, err := c.Pipe.Field(args[1], args[2])
+	c.lookedHash(args[1], found, err)
+	if err != nil {
+		c.fail(err)
+	}
+	return v, err == nil
+}
+
+func hGet(c *Context, args [][]byte) {
+	if v, ok := c.field(args); ok {
+		c.value(v)
+	}
 }
 
 func hExists(c *Context, args [][]byte) {
-	v, err := c.Pipe.Field(args[1], args[2])
-	if err != nil {
-		c.fail(err)
-		return
+	if v, ok := c.field(args); ok {
+		c.Out.Bool(v.OK)
 	}
-	c.Out.Bool(v.OK)
 }
 
 func hStrLen(c *Context, args [][]byte) {
-	v, err := c.Pipe.Field(args[1], args[2])
-	c.intOr(int64(v.Len()), err)
+	if v, ok := c.field(args); ok {
+		c.Out.Int(int64(v.Len()))
+	}
 }
 
-func (c *Context) intOr(n int64, err error) {
+func hMGet(c *Context, args [][]byte) {
+	values, found, err := c.Pipe.Fields(args[1], args[2:], c.values[:0])
+	c.lookedHash(args[1], found, err)
+	c.valuesOr(values, nil, err)
+}
+
+// size is the number of fields of a hash that is read. Unless ok it has replied.
+func (c *Context) size(key []byte) (n int64, ok bool) {
+	n, err := c.Pipe.Len(key)
+	c.lookedHash(key, n > 0, err)
 	if err != nil {
 		c.fail(err)
-		return
 	}
-	c.Out.Int(n)
+	return n, err == nil
+}
+
+func hLen(c *Context, args [][]byte) {
+	if n, ok := c.size(args[1]); ok {
+		c.Out.Int(n)
+	}
 }

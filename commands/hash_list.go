@@ -39,8 +39,10 @@ func (c *Context) eachField(key []byte, fields, values bool) {
 		l.drop()
 		c.fail(err)
 	case fields && values:
+		c.looked(key, l.n > 0)
 		l.endMap()
 	default:
+		c.looked(key, l.n > 0)
 		l.end()
 	}
 }
@@ -54,10 +56,9 @@ func hScan(c *Context, args [][]byte) {
 		c.Out.Error("ERR invalid cursor")
 		return
 	}
-	n, err := c.Pipe.Len(args[1])
+	n, ok := c.size(args[1])
 	switch {
-	case err != nil:
-		c.fail(err)
+	case !ok:
 		return
 	case n == 0: // in Redis a missing key comes before wrong options
 		c.Out.Buf = append(c.Out.Buf, scanHeader(0)...)
@@ -100,12 +101,18 @@ type pickedField struct {
 }
 
 func hRandField(c *Context, args [][]byte) {
-	if len(args) == 2 {
-		c.oneField(args[1])
+	count, withValues := int64(1), false
+	if len(args) > 2 {
+		var ok bool
+		if count, withValues, ok = c.parseHRandField(args); !ok {
+			return
+		}
+	}
+	if _, ok := c.size(args[1]); !ok {
 		return
 	}
-	count, withValues, ok := c.parseHRandField(args)
-	if !ok {
+	if len(args) == 2 {
+		c.oneField(args[1])
 		return
 	}
 	list, err := c.sample(args[1], count)
@@ -170,8 +177,7 @@ func (c *Context) sample(key []byte, count int64) ([]pickedField, error) {
 		return nil, errReplyTooLong
 	}
 	if count == 0 {
-		_, err := c.Pipe.Len(key) // of a counter it is an error
-		return nil, err
+		return nil, nil
 	}
 	var pool []pickedField
 	want := int(min(count, math.MaxInt32))

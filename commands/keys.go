@@ -24,6 +24,7 @@ func exists(c *Context, args [][]byte) {
 			c.fail(err)
 			return
 		}
+		c.looked(key, ok)
 		if ok {
 			n++
 		}
@@ -36,6 +37,7 @@ var typeNames = []string{engine.TypeNone: "none", engine.TypeString: "string", e
 
 func typeOf(c *Context, args [][]byte) {
 	t, err := c.Pipe.Type(args[1])
+	c.looked(args[1], t != engine.TypeNone)
 	if err != nil {
 		c.fail(err)
 		return

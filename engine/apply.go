@@ -243,14 +243,28 @@ func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) 
 	if err = errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil)); err != nil {
 		return e.fail(err)
 	}
-	guard := e.nextGuard() // taking in may make an entry dirty; no cut comes between, it needs commitMu
+	if err := e.showArrivals(batch, list, changes); err != nil {
+		return e.fail(fmt.Errorf("merge: %w", err))
+	}
+	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
+		return e.fail(fmt.Errorf("merge: %w", err))
+	}
+	landed()
+	e.proclaim()
+	return e.tendAll(list, changes)
+}
+
+// showArrivals commits a batch, not yet synced, and tells the cached keys. It holds a guard, for taking in may make an entry
+// dirty, and no longer than that: with two at once one could wait for a section that waits for the other.
+func (e *Engine) showArrivals(batch *pebble.Batch, list []arrival, changes hashChanges) error {
+	guard := e.nextGuard()
 	guard.RLock()
 	defer guard.RUnlock()
 	e.reveal()
 	e.loads.Lock()
+	defer e.loads.Unlock()
 	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
-		e.loads.Unlock()
-		return e.fail(fmt.Errorf("merge: %w", err))
+		return err
 	}
 	changes.hold(e)
 	for i := range list {
@@ -260,13 +274,7 @@ func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) 
 		}
 	}
 	changes.tell(e)
-	e.loads.Unlock()
-	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
-		return e.fail(fmt.Errorf("merge: %w", err))
-	}
-	landed()
-	e.proclaim()
-	return e.tendAll(list, changes)
+	return nil
 }
 
 // tendAll loads the keys of which this replica now has something to close, which is what loading does.
@@ -322,7 +330,9 @@ func (e *Engine) tell(a *arrival, changes hashChanges) {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 	}
+	e.touchArrival(a)
 	if en == nil || en.gone {
+		e.reportKey(a.key, Arrived)
 		e.tellUncached(a, changes)
 		return
 	}
@@ -372,6 +382,7 @@ func (e *Engine) takeIn(en *entry) {
 	en.take(e.id, all)
 	en.refreshed = e.Now()
 	e.show(en)
+	e.report(en, Arrived)
 	e.tend(en)
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -65,6 +66,9 @@ func (w *fieldWalk) cut(next uint64) ([]foundField, uint64, error) {
 
 // stored collects what the database has until the page is full at the end of a group, and gives the cursor after that.
 func (w *fieldWalk) stored(cursor uint64) (next uint64, err error) {
+	if w.p.isWiped(database(w.head.key)) {
+		return cursorEnd, nil
+	}
 	lower := binary.BigEndian.AppendUint64([]byte{statePrefix, tlv.FieldByte(database(w.head.key))}, w.head.hash)
 	upper := append(slices.Clone(lower), bytes.Repeat([]byte{0xff}, 9)...)
 	it, err := w.p.e.db.NewIter(&pebble.IterOptions{LowerBound: binary.BigEndian.AppendUint64(lower, cursor<<cursorShift), UpperBound: upper})
@@ -148,7 +152,7 @@ func valueIn(v *tlv.View) Value {
 func (f *foundField) field(prefix int) []byte { return []byte(f.name[prefix:]) }
 
 // EachField calls f with every field of a hash and its value; the field is only valid during the call. Up to 10,000 fields are as
-// they are at one moment; greater hashes are read as ScanFields reads them.
+// they are at one moment; greater hashes are read as ScanFields reads them, but in a section.
 func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
 	p.publish() // fields that this pipeline holds itself
 	head, err := p.headOf(key, toRead, true)
@@ -156,10 +160,10 @@ func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
 		return err
 	}
 	p.saw = true
-	if head.size() > maxWhole {
+	if head.size() > maxWhole && !p.section.open {
 		return p.eachPage(key, f)
 	}
-	page, _, err := p.fieldPage(head, 0, 2*maxWhole)
+	page, _, err := p.fieldPage(head, 0, math.MaxInt)
 	for i := range page {
 		f(page[i].field(fieldPrefix(key)), page[i].value)
 	}

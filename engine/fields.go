@@ -20,11 +20,12 @@ import (
 
 // fields is what a head and its cached fields share. It outlives neither: the head stays in the cache as long as any of them.
 type fields struct {
-	head   *entry
-	word   atomic.Int64 // what shows: the number of fields that exist, selfExists, selfExpires
-	cached atomic.Int32 // fields in the table
-	stored int64        // fields that exist in the database; under commitMu
-	change int64        // of stored, by the flush in progress; under commitMu
+	head    *entry
+	word    atomic.Int64 // what shows: the number of fields that exist, selfExists, selfExpires
+	cached  atomic.Int32 // fields in the table
+	watched atomic.Bool  // somebody may watch the key: no short way, and show tells
+	stored  int64        // fields that exist in the database; under commitMu
+	change  int64        // of stored, by the flush in progress; under commitMu
 
 	mu     sync.Mutex
 	gen    uint64   // in which the entries of dirty became so
@@ -86,6 +87,7 @@ func (e *Engine) makeHead(en *entry) {
 	}
 	f := &fields{head: en}
 	f.word.Store(change(false, en.counted)*selfExists + change(false, en.countedEx)*selfExpires)
+	f.watched.Store(en.watched)
 	en.fields = f
 	en.settle()
 	e.show(en) // its expiry, whether or not its own state exists

@@ -44,12 +44,15 @@ func (p *Pipeline) gatherAll(list []*entry, t takes) error {
 	for round := 0; ; round++ {
 		p.publish()
 		for _, e := range list {
+			if p.section.open { // which is one frame, whatever its size
+				break
+			}
 			if err := p.thin(e, t, maxWhole/int64(len(list))); err != nil {
 				return err
 			}
 		}
 		p.begin()
-		done, err := p.tryGather(list, t, round > 2)
+		done, err := p.tryGather(list, t, round > 2 || p.section.open)
 		if err != nil || done {
 			return err
 		}
@@ -78,7 +81,20 @@ func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, er
 			return false, err
 		}
 	}
+	if p.section.open {
+		return true, p.admit(p.gatheredSize())
+	}
 	return true, nil
+}
+
+// gatheredSize is what it takes to say that all that is gathered is cancelled, in bytes.
+func (p *Pipeline) gatheredSize() (n int) {
+	for _, list := range p.gathered {
+		for _, f := range list {
+			n += p.e.cancelSize() + len(f.key)
+		}
+	}
+	return n
 }
 
 // gather brings fields of a hash into the cache and pins them, most of them about, from cursor on. The caller holds the
@@ -92,7 +108,7 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 		p.gathered = make(map[*fields][]*entry)
 	}
 	for i := range page {
-		f, err := p.e.bringIn(head, page[i].hash, []byte(page[i].name))
+		f, err := p.bringIn(head, page[i].hash, []byte(page[i].name))
 		if err != nil {
 			return 0, err
 		}
@@ -161,8 +177,13 @@ func (p *Pipeline) cancelGathered(head *entry) {
 
 // cancelAll takes away all that is observed of the key, with the fields that toChange has gathered.
 func (p *Pipeline) cancelAll(e *entry) {
+	expired := !isField(e.key) && !e.exists && e.size() > 0 && e.due(p.now())
 	if len(p.gathered) > 0 && !isField(e.key) && e.fields != nil {
 		p.cancelGathered(e)
 	}
 	p.cancel(e)
+	if expired {
+		p.e.expired.Add(1)
+		p.report(e, Expired)
+	}
 }

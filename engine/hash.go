@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"atomiccounter/tlv"
 )
 
@@ -94,9 +96,7 @@ func (p *Pipeline) lockField(key, field []byte, want access, exclusive bool) (f 
 		p.unlockLast()
 	}
 	unpinOne(pinned)
-	if !f.used.Load() {
-		f.used.Store(true)
-	}
+	f.use.note()
 	return f, true, nil
 }
 
@@ -138,18 +138,19 @@ func (p *Pipeline) tryEntry(e *entry, exclusive bool) bool {
 
 // loadField brings the field that p.name names into the cache, pinned. It lets go of all locks.
 func (p *Pipeline) loadField(head *entry) (*entry, error) {
+	defer p.delayed(time.Now())
 	head.pins.Add(1)
 	defer head.pins.Add(-1)
 	p.publish()
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
-	return p.e.bringIn(head, p.e.hash(p.name), p.name)
+	return p.bringIn(head, p.e.hash(p.name), p.name)
 }
 
 // bringIn gives the entry of a field, loaded and pinned. Its head is pinned or locked, and the caller holds loads: foreign
 // data that arrives meanwhile marks the placeholder stale.
-func (e *Engine) bringIn(head *entry, hash uint64, name []byte) (*entry, error) {
-	first := tlv.FieldByte(database(head.key))
+func (p *Pipeline) bringIn(head *entry, hash uint64, name []byte) (*entry, error) {
+	e, first := p.e, tlv.FieldByte(database(head.key))
 	for {
 		if f := e.table.find(hash, first, name); f != nil {
 			if f.pin() {
@@ -159,14 +160,14 @@ func (e *Engine) bringIn(head *entry, hash uint64, name []byte) (*entry, error) 
 		}
 		f := newEntry(hash, first, name)
 		f.fields = head.fields
-		f.used.Store(true)
+		f.use.begin(inSeconds(p.now()))
 		f.mu.Lock()
 		if e.table.insert(f) != f {
 			f.mu.Unlock()
 			continue
 		}
 		e.misses.Add(1)
-		err := e.read(f)
+		err := p.fill(f)
 		if err != nil {
 			e.table.remove(f)
 		}
@@ -237,7 +238,7 @@ func (p *Pipeline) loadFields(head *entry, key []byte, names [][]byte) (list []*
 	defer p.e.loads.RUnlock()
 	for _, name := range names {
 		p.name = tlv.AppendFieldName(p.name[:0], key, name)
-		f, err := p.e.bringIn(head, p.e.hash(p.name), p.name)
+		f, err := p.bringIn(head, p.e.hash(p.name), p.name)
 		if err != nil {
 			unpinFields(list)
 			return nil, err

@@ -13,11 +13,12 @@ func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
 		return 0, err
 	}
 	p.saw = true
-	if f.fast.Load() == p.e.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) {
+	if f.fast.Load() == p.e.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) && !f.fields.watched.Load() {
 		v, ok := f.addFast(n)
 		if !ok {
 			return 0, ErrOverflow
 		}
+		p.changes++
 		p.note(f, n)
 		return v, nil
 	}
@@ -31,29 +32,29 @@ func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
 	return p.incr(f, n)
 }
 
-// Field gives the value of a field.
-func (p *Pipeline) Field(key, field []byte) (Value, error) {
+// Field gives the value of a field. ok is false if there is no such hash.
+func (p *Pipeline) Field(key, field []byte) (v Value, ok bool, err error) {
 	f, _, err := p.lockField(key, field, toRead, false)
 	if f == nil || err != nil {
-		return Value{}, err
+		return Value{}, false, err
 	}
 	if f.stale.Load() && p.periodOver(f) {
 		if f, _, err = p.lockField(key, field, toRead, true); f == nil || err != nil {
-			return Value{}, err
+			return Value{}, false, err
 		}
 		p.ready(f, true)
 	}
 	if f.gen != 0 || f.flight > p.e.flushed.Load() {
 		p.saw = true
 	}
-	return p.valueOf(f), nil
+	return p.valueOf(f), true, nil
 }
 
-// Fields appends the values of fields at one moment to out.
-func (p *Pipeline) Fields(key []byte, names [][]byte, out []Value) ([]Value, error) {
+// Fields appends the values of fields at one moment to out. ok is false if there is no such hash.
+func (p *Pipeline) Fields(key []byte, names [][]byte, out []Value) (values []Value, ok bool, err error) {
 	head, list, err := p.lockFields(key, names, toRead)
 	if err != nil {
-		return out, err
+		return out, false, err
 	}
 	defer unpinFields(list)
 	p.saw = true
@@ -64,7 +65,7 @@ func (p *Pipeline) Fields(key []byte, names [][]byte, out []Value) ([]Value, err
 		}
 		out = append(out, v)
 	}
-	return out, nil
+	return out, head != nil, nil
 }
 
 // peek gives what a field shows whose head the pipeline holds exclusively.
@@ -78,12 +79,14 @@ func (p *Pipeline) peek(f *entry) Value {
 // SetFields sets fields of a hash at once, the last value of a repeated field, and says how many there were not before;
 // with nx nothing happens if any of them exists.
 func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool) (created int, err error) {
-	for _, v := range values {
+	size := 0
+	for i, v := range values {
 		if len(v.Text) > MaxText {
 			return 0, ErrTextTooLong
 		}
+		size += p.e.cancelSize() + 64 + len(v.Text) + 2*(len(key)+len(names[i]))
 	}
-	if err := p.writableText(); err != nil {
+	if err := p.writableText(size); err != nil {
 		return 0, err
 	}
 	_, list, err := p.lockFields(key, names, toWrite)
@@ -110,14 +113,17 @@ func (p *Pipeline) setField(f *entry, v Value) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.ready(f, true)
-	created := !f.exists
+	created, first := !f.exists, f.fields.head.size() == 0
 	p.assign(f, v, tlv.ZCounter)
+	if created && first {
+		p.report(f, Created)
+	}
 	return created
 }
 
 // DelFields takes fields away and says how many there were. A hash without fields does not exist.
 func (p *Pipeline) DelFields(key []byte, names [][]byte) (n int, err error) {
-	if err := p.writable(); err != nil {
+	if err := p.writableSize(p.sizeOf(names) + len(names)*len(key)); err != nil {
 		return 0, err
 	}
 	head, list, err := p.lockFields(key, names, toRead)
@@ -149,7 +155,7 @@ func (p *Pipeline) delField(f *entry) bool {
 
 // EditField is Edit of a field.
 func (p *Pipeline) EditField(key, field []byte, edit func(old Value) (next Value, change bool, err error)) error {
-	if err := p.writableText(); err != nil {
+	if err := p.writableText(MaxText); err != nil {
 		return err
 	}
 	_, list, err := p.lockFields(key, [][]byte{field}, toWrite)

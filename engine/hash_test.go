@@ -335,7 +335,7 @@ func (w *hashWorld) checkKey(key string, found Type) {
 		w.t.Fatalf("EachField(%q) = %v, Len = %d, %v; want %v", key, all, n, err, h)
 	}
 	for _, f := range []string{"", "f", "g", strings.Repeat("h", 50)} {
-		if v, err := w.p.Field(k, []byte(f)); v != h[f] || err != nil {
+		if v, _, err := w.p.Field(k, []byte(f)); v != h[f] || err != nil {
 			w.t.Fatalf("Field(%q, %q) = %+v, %v; want %+v", key, f, v, err, h[f])
 		}
 	}

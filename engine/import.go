@@ -77,6 +77,9 @@ func (e *Engine) takeInAll(list []tlv.Delta) {
 // Merge is Engine.Merge, for a connection that may ask what it has Written. It lets go of the pipeline's locks first. A hash
 // cannot be merged into: ErrWrongType.
 func (p *Pipeline) Merge(list []tlv.Delta) error {
+	if p.section.open {
+		return ErrInSection
+	}
 	for i := range list {
 		if t, err := p.Type(list[i].Key[1:]); err != nil || t == TypeHash {
 			return cmp.Or(err, ErrWrongType)
@@ -139,6 +142,9 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 		if en.gen == 0 {
 			s := en.full()
 			return s, true, nil
+		}
+		if p.section.open {
+			return tlv.State{}, false, ErrInSection
 		}
 		p.pause()
 		if err := p.e.awaitPeers(); err != nil {

@@ -213,6 +213,9 @@ func (e *Engine) read(en *entry) error {
 // forget makes the visible counts say what is stored, for an entry that leaves the cache with something not taken in.
 func (e *Engine) forget(en *entry) {
 	e.tally(en, en.stored, en.index != 0)
+	if en.incoming() != nil { // whoever loads the key sees it
+		e.report(en, Arrived)
+	}
 }
 
 // pebbleLog passes Pebble's messages on. Its fatal ones, which Pebble would end the process with, fail the engine: from then
