@@ -121,7 +121,7 @@ func getSet(c *Context, args [][]byte) { c.set(args[1], args[2], engine.SetOptio
 func getDel(c *Context, args [][]byte) {
 	v, err := c.Pipe.GetDel(args[1])
 	c.looked(args[1], v.OK)
-	if v.OK {
+	if v.OK && err == nil {
 		c.notify(genericEvent, "del", args[1])
 	}
 	c.valueOr(v, err)
@@ -147,7 +147,7 @@ func getEX(c *Context, args [][]byte) {
 	v, err := c.Pipe.GetEx(args[1], o)
 	c.looked(args[1], v.OK)
 	switch {
-	case !v.OK:
+	case !v.OK || err != nil:
 	case o.At != 0:
 		c.notifyExpire(args[1], o.At)
 	case had:
@@ -194,7 +194,7 @@ func (c *Context) valuesOr(values []engine.Value, keys [][]byte, err error) {
 	c.Out.Array(len(values))
 	for i, v := range values {
 		if keys != nil {
-			c.looked(keys[i], v.OK)
+			c.looked(keys[i], v.OK || v.Hash)
 		}
 		c.value(v)
 	}

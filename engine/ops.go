@@ -60,7 +60,7 @@ func (p *Pipeline) typeOf(e *entry) Type {
 // exists says whether the key has anything to show now.
 func (p *Pipeline) exists(e *entry) bool { return p.typeOf(e) != TypeNone }
 
-// MGet appends the values of the keys at one moment to out.
+// MGet appends the values of the keys at one moment to out; a hash has none.
 func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
 	list, err := p.lockAll(keys, false)
 	if err == nil && p.anyLate(list) {
@@ -71,7 +71,10 @@ func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
 	}
 	p.saw = true
 	for _, key := range keys {
-		out = append(out, p.valueOf(list[string(key)]))
+		e := list[string(key)]
+		v := p.valueOf(e)
+		v.Hash = !v.OK && p.typeOf(e) == TypeHash
+		out = append(out, v)
 	}
 	return out, nil
 }

@@ -24,6 +24,7 @@ type Value struct {
 	Text   string
 	IsText bool // Text is meant
 	OK     bool
+	Hash   bool // of MGet: there is no value, but a hash
 }
 
 // IntValue is an integer.
