@@ -2,6 +2,7 @@ package tests
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,5 +122,42 @@ func TestImportFails(t *testing.T) {
 		if err == nil || !strings.Contains(string(out), "from: ") {
 			t.Errorf("import --from %s = %v, %q; want an error about it", from, err, out)
 		}
+	}
+}
+
+// TestImportHashes: with their fields, numbers and texts, and their expiry; also one that is larger than a page.
+func TestImportHashes(t *testing.T) {
+	if *self {
+		t.Skip("redis-server imports nothing")
+	}
+	from, to := start(t, redis(t)), start(t, ours)
+	source, target := clientOf(t, from, 0), clientOf(t, to, 0)
+	do(t, source, "hset", "h", "n", "5", "t", "text", "", "\x00")
+	do(t, source, "pexpire", "h", 3_600_000)
+	for i := range 3000 {
+		do(t, source, "hset", "large", i, -i)
+	}
+	do(t, source, "hset", "mine", "a", "1")
+	do(t, target, "hincrby", "mine", "b", 2)
+	if report, err := importer(t, from, to); err != nil || !strings.Contains(report, "0 strings, 2 hashes") {
+		t.Errorf("import = %v, %q; want two hashes", err, report)
+	}
+	ctx := context.Background()
+	for key, want := range map[string]map[string]string{"h": {"n": "5", "t": "text", "": "\x00"}, "mine": {"b": "2"}} {
+		if got := target.HGetAll(ctx, key).Val(); !maps.Equal(got, want) {
+			t.Errorf("%s = %q; want %q", key, got, want)
+		}
+	}
+	if got, want := target.HGetAll(ctx, "large").Val(), source.HGetAll(ctx, "large").Val(); len(got) != 3000 || !maps.Equal(got, want) {
+		t.Errorf("large has %d fields, which are not all the same; want %d", len(got), len(want))
+	}
+	if ttl := target.PTTL(ctx, "h").Val(); ttl <= 0 || ttl > time.Hour {
+		t.Errorf("PTTL h = %v; want what is left of an hour", ttl)
+	}
+	if _, err := importer(t, from, to, "--replace"); err != nil {
+		t.Error(err)
+	}
+	if got := target.HGetAll(ctx, "mine").Val(); !maps.Equal(got, map[string]string{"a": "1"}) {
+		t.Errorf("mine = %q after --replace; want a: 1", got)
 	}
 }
