@@ -94,7 +94,7 @@ func (c *Context) scanFields(key []byte, call scanCall) {
 	c.Out.Buf = slices.Insert(c.Out.Buf, l.begin, scanHeader(next)...)
 }
 
-// pick is a field and its value, copied.
+// pickedField is a field and its value, copied.
 type pickedField struct {
 	field []byte
 	value engine.Value
@@ -108,8 +108,12 @@ func hRandField(c *Context, args [][]byte) {
 			return
 		}
 	}
-	if _, ok := c.size(args[1]); !ok {
+	n, ok := c.size(args[1])
+	if !ok {
 		return
+	}
+	if n == 0 { // nothing to draw, however often
+		count = 0
 	}
 	if len(args) == 2 {
 		c.oneField(args[1])

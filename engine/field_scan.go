@@ -23,34 +23,51 @@ type foundField struct {
 
 // fieldWalk collects a page of the fields of one hash, in the order of their hash.
 type fieldWalk struct {
-	p       *Pipeline
-	head    *entry
-	prefix  []byte            // of the names of all fields
-	pending map[string]*entry // by name: what the database may not know
-	want    int
-	list    []foundField
+	p      *Pipeline
+	head   *entry
+	prefix []byte // of the names of all fields
+	want   int
+	list   []foundField
 }
 
-// fieldPage gives about count fields that exist, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields that share
-// a cursor are never split. No lock is held but the head's, or it is pinned.
+// fieldPage gives about count fields that exist, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields
+// that share a cursor are never split. No lock is held but the head's, or it is pinned.
 func (p *Pipeline) fieldPage(head *entry, cursor uint64, count int) ([]foundField, uint64, error) {
-	w := &fieldWalk{p: p, head: head, want: max(count, 1), pending: make(map[string]*entry),
-		prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
-	for _, f := range head.fields.pending() { // noted before the database is opened, or a flush in between would hide them
-		if f.hash>>cursorShift >= cursor {
-			w.pending[f.key[1:]] = f
-		}
-	}
+	w := &fieldWalk{p: p, head: head, want: max(count, 1), prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
+	pending := head.fields.pending() // noted before the database is opened, or a flush in between would hide them
 	next, err := w.stored(cursor)
 	if err != nil {
 		return nil, 0, err
 	}
-	for name, f := range w.pending {
-		if f.hash>>cursorShift < next {
-			w.add(f.hash, name, w.look(f))
+	w.update(pending, cursor, next)
+	return w.cut(next)
+}
+
+// update puts what the cache knows in place of what was stored, and adds what was not.
+func (w *fieldWalk) update(pending []*entry, cursor, next uint64) {
+	noted := make(map[string]*entry)
+	for _, f := range pending {
+		if at := f.hash >> cursorShift; at >= cursor && at < next {
+			noted[f.key[1:]] = f
 		}
 	}
-	return w.cut(next)
+	first := tlv.FieldByte(database(w.head.key))
+	for i := range w.list {
+		found := &w.list[i]
+		f := noted[found.name]
+		if f == nil {
+			f = w.p.e.table.find(found.hash, first, []byte(found.name))
+		} else {
+			delete(noted, found.name)
+		}
+		if f != nil {
+			found.value = w.look(f)
+		}
+	}
+	for name, f := range noted {
+		w.list = append(w.list, foundField{f.hash, name, w.look(f)})
+	}
+	w.list = slices.DeleteFunc(w.list, func(f foundField) bool { return !f.value.OK })
 }
 
 // cut sorts the page and ends it where it is full.
@@ -89,21 +106,11 @@ func (w *fieldWalk) stored(cursor uint64) (next uint64, err error) {
 	return next, it.Close()
 }
 
-// take adds a stored field: by its entry if there is one, which knows what is not flushed.
+// take adds a stored field, whether or not it exists.
 func (w *fieldWalk) take(hash uint64, it *pebble.Iterator) error {
 	name := it.Key()[fieldKeyHeader:]
 	if !bytes.HasPrefix(name, w.prefix) {
 		return nil // of another hash, whose key collides
-	}
-	f := w.pending[string(name)]
-	if f == nil {
-		f = w.p.e.table.find(hash, tlv.FieldByte(database(w.head.key)), name)
-	} else {
-		delete(w.pending, string(name))
-	}
-	if f != nil {
-		w.add(hash, string(name), w.look(f))
-		return nil
 	}
 	v, err := it.ValueAndErr()
 	if err != nil {
@@ -112,15 +119,9 @@ func (w *fieldWalk) take(hash uint64, it *pebble.Iterator) error {
 	s, err := tlv.ParseState(v)
 	if err == nil {
 		view := s.View()
-		w.add(hash, string(name), valueIn(&view))
+		w.list = append(w.list, foundField{hash, string(name), valueIn(&view)})
 	}
 	return err
-}
-
-func (w *fieldWalk) add(hash uint64, name string, v Value) {
-	if v.OK {
-		w.list = append(w.list, foundField{hash, name, v})
-	}
 }
 
 // look gives what a field shows, with all that has arrived if its period is over.

@@ -146,6 +146,7 @@ func (p *Pipeline) thin(e *entry, t takes, leave int64) error {
 		if err != nil {
 			return err
 		}
+		p.e.table.trim(p.e.flushed.Load(), p.e.forget)
 		cursor = next
 	}
 	return nil

@@ -82,7 +82,7 @@ func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool
 	size := 0
 	for i, v := range values {
 		if len(v.Text) > MaxText {
-			return 0, ErrTextTooLong
+			return 0, p.unlessType(key, TypeString, ErrTextTooLong)
 		}
 		size += p.e.cancelSize() + 64 + len(v.Text) + 2*(len(key)+len(names[i]))
 	}

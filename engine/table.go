@@ -217,6 +217,18 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 	}
 }
 
+// trim evicts from all shards about as many entries as a page of gathered fields has.
+func (t *table) trim(flushed uint64, forget func(*entry)) {
+	if t.bytes.Load() <= t.limit.Load() {
+		return
+	}
+	for i := range t.shards {
+		for range 4 {
+			t.evict(uint64(i)<<(64-shardBits), flushed, forget)
+		}
+	}
+}
+
 // all lists every entry.
 func (t *table) all() (list []*entry) {
 	for i := range t.shards {

@@ -92,6 +92,9 @@ func (p *Pipeline) read(key []byte, fresh bool) (Value, error) {
 // Put makes v the value, in place of all that is observed. While the key is a Natural, that is an integer and not negative.
 func (p *Pipeline) Put(key []byte, v Value, o SetOptions) (SetResult, error) {
 	if err := p.writableValue(v); err != nil {
+		if o.Get {
+			err = p.unlessType(key, TypeHash, err)
+		}
 		return SetResult{}, err
 	}
 	t := takesAll
@@ -143,6 +146,14 @@ func (p *Pipeline) kindFor(e *entry, v Value) (tlv.Kind, error) {
 		return kind, ErrNegative
 	}
 	return kind, nil
+}
+
+// unlessType is err, which says that a value is too long, but for a key of the wrong type: that comes first.
+func (p *Pipeline) unlessType(key []byte, wrong Type, err error) error {
+	if t, typeErr := p.Type(key); errors.Is(err, ErrTextTooLong) && typeErr == nil && t == wrong {
+		return ErrWrongType
+	}
+	return err
 }
 
 // writableValue begins a write of v, or says why there can be none.

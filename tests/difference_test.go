@@ -83,7 +83,7 @@ func valuesOf(args []string) []string {
 	at := 2
 	switch {
 	case oneOf(args[0], "set", "setnx", "getset", "append"):
-	case oneOf(args[0], "setex", "psetex"):
+	case oneOf(args[0], "setex", "psetex", "hset", "hsetnx"):
 		at = 3
 	case oneOf(args[0], "mset", "msetnx"):
 		var v []string

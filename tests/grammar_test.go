@@ -194,7 +194,9 @@ func tooLong(g generator) []string {
 		n = 10 // a client that is not authenticated must not send more than 16 KiB
 	}
 	long := strings.Repeat("v", n)
-	switch g.IntN(5) {
+	switch g.IntN(6) {
+	case 5:
+		return []string{g.pick("HSET", "HSETNX"), g.hash(), g.field(), long}
 	case 0:
 		return []string{"SETEX", g.key(), g.seconds(), long}
 	case 1:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -19,6 +20,9 @@ func newHot(number int) *hot { return &hot{newLedger(), number} }
 
 func (h *hot) key(i int) string { return fmt.Sprintf("hot:%d", i) }
 
+// isField says of every second key that it is a field of one hash.
+func isField(key string) bool { return strings.HasSuffix(key, "1") }
+
 // load sends pipelines of a go-redis client, without retries, which would count twice, until the server is gone.
 func (h *hot) load(client *goredis.Client, r *rand.Rand, answered *atomic.Int64) {
 	for {
@@ -28,7 +32,11 @@ func (h *hot) load(client *goredis.Client, r *rand.Rand, answered *atomic.Int64)
 		for i := range n {
 			keys[i], by[i] = h.key(r.IntN(h.number)), r.Int64N(21)-10
 			h.attempt(keys[i], by[i])
-			pipe.IncrBy(context.Background(), keys[i], by[i])
+			if isField(keys[i]) {
+				pipe.HIncrBy(context.Background(), "hots", keys[i], by[i])
+			} else {
+				pipe.IncrBy(context.Background(), keys[i], by[i])
+			}
 		}
 		commands, err := pipe.Exec(context.Background())
 		for i, c := range commands {
@@ -47,7 +55,11 @@ func (h *hot) load(client *goredis.Client, r *rand.Rand, answered *atomic.Int64)
 func (h *hot) check(c *conn) error {
 	for i := range h.number {
 		key := h.key(i)
-		r, err := c.do("GET", key)
+		get := []string{"GET", key}
+		if isField(key) {
+			get = []string{"HGET", "hots", key}
+		}
+		r, err := c.do(get...)
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (c counter) String() string {
 	return fmt.Sprintf("%.50q", c.value)
 }
 
-// operation is one command on one key.
+// operation is one command on one key, or on a field if there is a slash in key: hash/field.
 type operation struct {
 	name string
 	key  string
@@ -36,6 +36,9 @@ type operation struct {
 }
 
 func (o operation) args() []string {
+	if hash, field, ok := strings.Cut(o.key, "/"); ok {
+		return o.onField(hash, field)
+	}
 	switch o.name {
 	case "SET", "APPEND":
 		return []string{o.name, o.key, o.s}
@@ -48,11 +51,32 @@ func (o operation) args() []string {
 	}
 }
 
+// onField is the command on a field that does the same.
+func (o operation) onField(hash, field string) []string {
+	switch o.name {
+	case "SET":
+		return []string{"HSET", hash, field, o.s}
+	case "DEL":
+		return []string{"HDEL", hash, field}
+	}
+	return []string{"HINCRBY", hash, field, strconv.FormatInt(o.by(), 10)}
+}
+
+func (o operation) isField() bool { return strings.Contains(o.key, "/") }
+
+// by is what an increment adds.
+func (o operation) by() int64 {
+	return map[string]int64{"INCR": 1, "DECR": -1, "INCRBY": o.n, "DECRBY": -o.n}[o.name]
+}
+
 // apply gives the counter after o, which was sent and then answered (or is still under way) at these times, and the
 // reply that is due.
 func (o operation) apply(c counter, sent, answered time.Time) (counter, string) {
 	switch o.name {
 	case "SET":
+		if o.isField() {
+			return counter{exists: true, value: o.s}, integer(!c.exists)
+		}
 		return counter{exists: true, value: o.s}, "+OK\r\n"
 	case "APPEND":
 		c.exists = true
@@ -81,10 +105,13 @@ func (o operation) apply(c counter, sent, answered time.Time) (counter, string) 
 	if c.exists {
 		var err error
 		if n, err = strconv.ParseInt(c.value, 10, 64); err != nil || strconv.FormatInt(n, 10) != c.value {
+			if o.isField() {
+				return c, "-ERR hash value is not an integer\r\n"
+			}
 			return c, "-ERR value is not an integer or out of range\r\n"
 		}
 	}
-	n += map[string]int64{"INCR": 1, "DECR": -1, "INCRBY": o.n, "DECRBY": -o.n}[o.name]
+	n += o.by()
 	c.exists, c.value = true, strconv.FormatInt(n, 10)
 	return c, fmt.Sprintf(":%d\r\n", n)
 }
@@ -98,6 +125,14 @@ func integer(b bool) string {
 
 // randomOperation is mostly an increment. Lifetimes are an hour, or so short that the key must not be touched again.
 func randomOperation(r *rand.Rand, key string) operation {
+	o := operationOn(r, key)
+	for o.isField() && !oneOf(o.name, "set", "del", "incr", "decr", "incrby", "decrby") {
+		o = operationOn(r, key)
+	}
+	return o
+}
+
+func operationOn(r *rand.Rand, key string) operation {
 	switch r.IntN(22) {
 	case 0, 20:
 		return operation{name: "SET", key: key, s: strconv.FormatInt(r.Int64N(2000)-1000, 10)}

@@ -146,12 +146,13 @@ func (g generator) spoil(args []string) []string {
 	return args
 }
 
-// dangerous commands could end a server or a connection when changed, or leave a server with room for one client.
+// dangerous commands could end a server or a connection when changed, or leave a server with room for one client or reply for
+// ever (HRANDFIELD, of Redis).
 func dangerous(args []string) bool {
 	if len(args) < 2 {
 		return oneOf(args[0], "SHUTDOWN")
 	}
-	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
+	return oneOf(args[0], "SHUTDOWN", "HRANDFIELD") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
 		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
 }
 

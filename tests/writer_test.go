@@ -3,6 +3,7 @@ package tests
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -12,6 +13,9 @@ const restTime = 300 * time.Millisecond
 
 // keysPerWriter is few, so that operations meet on a key before it is flushed.
 const keysPerWriter = 12
+
+// fieldsPerWriter are those of a hash that each writer has too.
+const fieldsPerWriter = 5
 
 // writer is the only one to write its keys: it knows what each reply must be, and after a crash what each key may hold.
 type writer struct {
@@ -27,6 +31,9 @@ func newWriter(seed, id uint64) *writer {
 	w := &writer{Rand: rand.New(rand.NewPCG(seed, id)), counters: make(map[string]counter)}
 	for i := range keysPerWriter {
 		w.keys = append(w.keys, fmt.Sprintf("own:%d:%d", id, i))
+	}
+	for i := range fieldsPerWriter {
+		w.keys = append(w.keys, fmt.Sprintf("own:%d:hash/%d", id, i))
 	}
 	w.forget()
 	return w
@@ -80,7 +87,7 @@ func (w *writer) burst() []operation {
 			fallthrough
 		default:
 			ops = append(ops, randomOperation(w.Rand, key))
-		case key != w.keys[0] && w.IntN(100) == 0:
+		case key != w.keys[0] && !strings.Contains(key, "/") && w.IntN(100) == 0:
 			w.resting[key] = true
 			ops = append(ops, operation{name: "PEXPIRE", key: key, n: 1 + w.Int64N(restTime.Milliseconds())})
 		}
@@ -106,11 +113,16 @@ func (w *writer) check(c *conn) error {
 	time.Sleep(time.Until(w.ended.Add(restTime + 2*time.Millisecond)))
 	for _, key := range w.keys {
 		before := time.Now()
-		value, err := c.do("GET", key)
+		get := []string{"GET", key}
+		hash, field, isField := strings.Cut(key, "/")
+		if isField {
+			get = []string{"HGET", hash, field}
+		}
+		value, err := c.do(get...)
 		if err != nil {
 			return err
 		}
-		ttl, err := c.do("PTTL", key)
+		ttl, err := c.do("PTTL", hash)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,214 @@
+package engine
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"atomiccounter/tlv"
+)
+
+// fieldDelta is peer.delta for a field.
+func (p *peer) fieldDelta(hash, field string, n int64) tlv.Delta {
+	d := p.delta(hash+"/"+field, n)
+	d.Key = []byte(simKey(hash + "/" + field))
+	return d
+}
+
+// TestConcurrentHashes increments fields of two hashes from many goroutines, singly and several in a round, while others delete fields and
+// a hash of their own, read all of it, flush, evict and bring foreign data. What is counted in the end is what was acknowledged.
+func TestConcurrentHashes(t *testing.T) {
+	rounds := 300
+	if testing.Short() {
+		rounds = 100
+	}
+	o := disk()
+	o.UpdatePeriod, o.CacheSize = AlwaysFresh, 1
+	e := open(t, o)
+	var workers, others sync.WaitGroup
+	var done atomic.Bool
+	for i := range 6 {
+		workers.Go(func() { countFields(t, e, i, rounds) })
+	}
+	workers.Go(func() { arriveFields(t, e, rounds/10) })
+	for _, f := range []func(*Pipeline) error{churnHash, readHash, vanishHash} {
+		others.Go(func() {
+			p := e.NewPipeline()
+			for !done.Load() {
+				err := f(p)
+				if _, commitErr := p.Commit(); err != nil || commitErr != nil {
+					t.Errorf("%v, %v", err, commitErr)
+					return
+				}
+			}
+		})
+	}
+	workers.Wait()
+	done.Store(true)
+	others.Wait()
+	foreign := int64(rounds / 10)
+	checkFields(t, e, "h", map[string]int64{"hot": int64(6*rounds*2) + foreign, "f0": int64(rounds), "f5": int64(rounds), "far": foreign})
+	if err := checkStore(t, e, o); err != nil {
+		t.Fatal(err)
+	}
+	e = open(t, o)
+	checkFields(t, e, "h", map[string]int64{"hot": int64(6*rounds*2) + foreign, "f3": int64(rounds)})
+	checkSize(t, e)
+}
+
+func countFields(t *testing.T, e *Engine, i, rounds int) {
+	p := e.NewPipeline()
+	own := fmt.Appendf(nil, "f%d", i)
+	for round := range rounds {
+		for _, f := range [][]byte{[]byte("hot"), own, []byte("hot")} {
+			if _, err := p.IncrField([]byte("h"), f, 1); err != nil {
+				t.Errorf("IncrField = %v", err)
+			}
+		}
+		if round%3 != 0 {
+			continue
+		}
+		if _, err := p.SetFields([]byte("other"), [][]byte{own, []byte("last")}, []Value{IntValue(int64(round)), IntValue(int64(i))}, false); err != nil {
+			t.Errorf("SetFields = %v", err)
+		}
+		if _, err := p.Commit(); err != nil {
+			t.Errorf("Commit = %v", err)
+		}
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit = %v", err)
+	}
+}
+
+func arriveFields(t *testing.T, e *Engine, batches int) {
+	p := newPeer(0xfe)
+	for range batches {
+		if err := e.Apply(p.batch(p.fieldDelta("h", "hot", 1), p.fieldDelta("h", "far", 1), p.fieldDelta("gone", "x", 1))); err != nil {
+			t.Errorf("Apply = %v", err)
+			return
+		}
+		runtime.Gosched()
+	}
+}
+
+func churnHash(p *Pipeline) error {
+	p.pause()
+	err := p.e.Flush()
+	evictAll(p.e)
+	return err
+}
+
+// readHash reads all of a hash in every way.
+func readHash(p *Pipeline) error {
+	n, err := p.Len([]byte("h"))
+	all := int64(0)
+	eachErr := p.EachField([]byte("h"), func([]byte, Value) { all++ })
+	if all < n {
+		err = errors.Join(err, fmt.Errorf("%d fields; Len said %d before", all, n))
+	}
+	next, scanErr := p.ScanFields([]byte("h"), 0, 3, func([]byte, Value) {})
+	_, scanErr2 := p.ScanFields([]byte("h"), next, 3, func([]byte, Value) {})
+	_, _, getErr := p.Fields([]byte("h"), [][]byte{[]byte("hot"), []byte("none")}, nil)
+	_, _, oneErr := p.Field([]byte("h"), []byte("f1"))
+	return errors.Join(err, eachErr, scanErr, scanErr2, getErr, oneErr)
+}
+
+// vanishHash takes hashes away in every way.
+func vanishHash(p *Pipeline) error {
+	_, delErr := p.DelFields([]byte("other"), [][]byte{[]byte("f0"), []byte("f1"), []byte("last")})
+	_, allErr := p.Del([][]byte{[]byte("other"), []byte("gone"), []byte("none")})
+	_, setErr := p.Put([]byte("gone"), IntValue(1), SetOptions{})
+	_, del2Err := p.Del([][]byte{[]byte("gone")})
+	_, incrErr := p.IncrField([]byte("gone"), []byte("y"), 1)
+	if errors.Is(incrErr, ErrWrongType) {
+		incrErr = nil
+	}
+	_, expireErr := p.ExpireAt([]byte("gone"), p.Now()-1, 0)
+	return errors.Join(delErr, allErr, setErr, del2Err, incrErr, expireErr)
+}
+
+func checkFields(t *testing.T, e *Engine, hash string, want map[string]int64) {
+	t.Helper()
+	p := e.NewPipeline()
+	for f, n := range want {
+		if v, _, err := p.Field([]byte(hash), []byte(f)); v.Int != n || err != nil {
+			t.Errorf("%s %s = %d, %v; want %d", hash, f, v.Int, err, n)
+		}
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit = %v", err)
+	}
+}
+
+var hugeHash = flag.Int("hash.fields", 250_000, "fields of the huge hash")
+
+// TestHugeHash: a hash that does not fit into the cache is counted, incremented, scanned and deleted all the same.
+func TestHugeHash(t *testing.T) {
+	n := *hugeHash
+	if testing.Short() {
+		n = 50_000
+	}
+	o := Options{CacheSize: 8 << 20}
+	e := open(t, o)
+	p := e.NewPipeline()
+	name := func(i int) []byte { return fmt.Appendf(nil, "field:%07d", i) }
+	for i := 0; i < n; i += 1000 {
+		names, values := make([][]byte, 1000), slices.Repeat([]Value{IntValue(1)}, 1000)
+		for j := range names {
+			names[j] = name(i + j)
+		}
+		if created, err := p.SetFields([]byte("h"), names, values, false); created != 1000 || err != nil {
+			t.Fatalf("SetFields = %d, %v", created, err)
+		}
+		if _, err := p.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if i%20_000 == 0 {
+			if err := e.Flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got, err := p.Len([]byte("h")); got != int64(n) || err != nil {
+		t.Fatalf("Len = %d, %v; want %d", got, err, n)
+	}
+	for i := 0; i < n; i += n / 100 {
+		if v, err := p.IncrField([]byte("h"), name(i), 5); v != 6 || err != nil {
+			t.Fatalf("IncrField(%d) = %d, %v; want 6", i, v, err)
+		}
+	}
+	seen, sum := 0, int64(0)
+	for cursor := uint64(0); ; {
+		next, err := p.ScanFields([]byte("h"), cursor, 1000, func(_ []byte, v Value) { seen++; sum += v.Int })
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Pause()
+		if cursor = next; next == 0 {
+			break
+		}
+	}
+	if seen != n || sum != int64(n)+500 {
+		t.Errorf("a scan found %d fields of the sum %d; want %d, %d", seen, sum, n, n+500)
+	}
+	if s := e.Stats(); s.CacheBytes > 2*o.CacheSize+(40<<20) {
+		t.Errorf("%d bytes are cached", s.CacheBytes)
+	}
+	if got, err := p.Del([][]byte{[]byte("h")}); got != 1 || err != nil {
+		t.Errorf("Del = %d, %v; want 1", got, err)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if s := e.Stats(); s.Keys[0] != 0 || s.CacheBytes > 80<<20 {
+		t.Errorf("afterwards there are %d keys, %d bytes cached", s.Keys[0], s.CacheBytes)
+	}
+}
