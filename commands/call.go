@@ -21,9 +21,10 @@ func (s *Server) pay(reason uint32, on bool) {
 
 // call runs a command and takes note of it. Every command goes through here, those of transactions and scripts too.
 //
-// A fast command is counted and not timed, unless it was held up: it shares the time of its round.
+// A fast command is counted and not timed, unless it was held up: it shares the time of its round. One that another
+// command calls is timed.
 func (c *Context) call(cmd *Command, args [][]byte) {
-	if c.Server.attention.Load() != 0 || cmd.Flags&Fast == 0 {
+	if c.Server.attention.Load() != 0 || cmd.Flags&Fast == 0 || c.depth > 0 {
 		c.attend(cmd, args)
 		return
 	}
@@ -49,15 +50,20 @@ func (c *Context) call(cmd *Command, args [][]byte) {
 // attend runs a command that is timed, and that others may want to know of.
 func (c *Context) attend(cmd *Command, args [][]byte) {
 	why := c.Server.attention.Load()
-	if why&payPause != 0 && c.postpone(cmd, args) {
+	if why&payPause != 0 && c.depth == 0 && c.postpone(cmd, args) { // who calls others has waited for them
 		return
 	}
 	if why&payTracking != 0 {
 		c.remember(cmd, args)
 	}
+	if why&payMonitors != 0 && cmd.Flags&callsOthers != 0 {
+		c.Server.monitors.feed(c, cmd, args)
+	}
 	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
 	begun := c.now()
+	c.depth++
 	cmd.Run(c, args)
+	c.depth--
 	took := c.now() - begun
 	if c.Pipe.Changes() != changes && c.Server.tracks() {
 		c.invalidate(cmd, args)
@@ -66,13 +72,15 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 		c.rememberLapse(cmd, args)
 	}
 	c.Pipe.Delay()
-	c.tally.apart += took
+	if c.depth == 0 {
+		c.tally.apart += took
+	}
 	c.Server.calls.rows[cmd.id].add(1, int64(took))
 	if c.Out.Errors != errors {
 		c.noteError(cmd, before)
 	}
 	c.noteSlow(cmd, args, took)
-	if c.Server.attention.Load()&payMonitors != 0 {
+	if c.Server.attention.Load()&payMonitors != 0 && cmd.Flags&callsOthers == 0 {
 		c.Server.monitors.feed(c, cmd, args)
 	}
 }

@@ -19,6 +19,7 @@ type Context struct {
 	track   trackMode      // of the client; tracking has it too
 	caching bool           // CLIENT CACHING was said before this command
 	ran     *Command       // last; nil: it was rejected
+	depth   int            // of commands that call others
 	created []string       // keys of which nobody has been told yet
 	early   []byte         // what the command sent to its own client, in other words than its reply
 	unmuted bool           // its reply is one that cannot be turned off

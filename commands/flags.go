@@ -21,9 +21,9 @@ const (
 	AllowBusy                   // also while a script runs for too long
 
 	// Not shown.
-	mayWrite     // like a write, waits for the end of a pause of writes
-	skipsLog     // never in the log of slow commands
-	skipsMonitor // never shown to MONITOR
+	mayWrite    // like a write, waits for the end of a pause of writes
+	skipsLog    // never in the log of slow commands
+	callsOthers // MONITOR shows it before it runs, because those that it calls come after it
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "fast", "no_auth",

@@ -86,8 +86,14 @@ func (r *rates) now() rate {
 	return r.each
 }
 
-// Sample looks at the counters, for the rates that INFO shows. It is called about once a second.
-func (s *Stats) Sample(now time.Time) {
+// Sample looks at what is only known by looking: the rates that INFO shows, and flushes that took long. It is called about
+// once a second.
+func (s *Server) Sample(now time.Time) {
+	s.Stats.sample(now)
+	s.noteFlush(now)
+}
+
+func (s *Stats) sample(now time.Time) {
 	r := &s.rates
 	r.mu.Lock()
 	defer r.mu.Unlock()

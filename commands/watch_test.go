@@ -17,7 +17,7 @@ func sent(c *Context) string {
 func round(t *testing.T, c *Context, line string) {
 	t.Helper()
 	do(t, c, strings.Fields(line)...)
-	c.EndRound()
+	c.EndRound(time.Now())
 }
 
 func TestCommandStatsCountExactly(t *testing.T) {
