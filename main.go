@@ -47,6 +47,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve},
 			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check},
+			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys},
 			{Name: "version", Usage: "print the version", Action: printVersion},
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: main

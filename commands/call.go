@@ -24,7 +24,7 @@ func (s *Server) pay(reason uint32, on bool) {
 // A fast command is counted and not timed, unless it was held up: it shares the time of its round. One that another
 // command calls is timed.
 func (c *Context) call(cmd *Command, args [][]byte) {
-	if c.Server.attention.Load() != 0 || cmd.Flags&Fast == 0 || c.depth > 0 {
+	if c.Server.attention.Load() != 0 || cmd.Flags&Fast == 0 || c.inside {
 		c.attend(cmd, args)
 		return
 	}
@@ -50,7 +50,7 @@ func (c *Context) call(cmd *Command, args [][]byte) {
 // attend runs a command that is timed, and that others may want to know of.
 func (c *Context) attend(cmd *Command, args [][]byte) {
 	why := c.Server.attention.Load()
-	if why&payPause != 0 && c.depth == 0 && c.postpone(cmd, args) { // who calls others has waited for them
+	if why&payPause != 0 && c.postpone(cmd, args) {
 		return
 	}
 	if why&payTracking != 0 {
@@ -61,9 +61,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	}
 	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
 	begun := c.now()
-	c.depth++
 	cmd.Run(c, args)
-	c.depth--
 	took := c.now() - begun
 	if c.Pipe.Changes() != changes && c.Server.tracks() {
 		c.invalidate(cmd, args)
@@ -72,7 +70,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 		c.rememberLapse(cmd, args)
 	}
 	c.Pipe.Delay()
-	if c.depth == 0 {
+	if !c.inside {
 		c.tally.apart += took
 	}
 	c.Server.calls.rows[cmd.id].add(1, int64(took))
@@ -112,7 +110,7 @@ func (c *Context) reject(cmd *Command, line string) {
 // noteSlow logs a command that took long, and its event of LATENCY.
 func (c *Context) noteSlow(cmd *Command, args [][]byte, took time.Duration) {
 	config := &c.Server.Config
-	if at := config.SlowerThan(); at >= 0 && took >= at && cmd.Flags&skipsLog == 0 {
+	if at := config.SlowerThan(); at >= 0 && took >= at && cmd.Flags&SkipSlowlog == 0 {
 		c.Server.slow.add(c.Client, cmd, args, took, config.SlowLogLen())
 	}
 	if at := config.LatencyThreshold(); at > 0 && took >= at {

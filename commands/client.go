@@ -40,7 +40,11 @@ type Client struct {
 
 	subscribed subscribed
 
+	queued      atomic.Int32 // commands since MULTI, and one more; 0: there was no MULTI
+	queuedBytes atomic.Int64
+
 	mu               sync.Mutex
+	touched          func() bool // a key that it watches has changed
 	name             string
 	libName, libVer  string
 	noEvict, noTouch bool
@@ -81,6 +85,12 @@ func (c *Client) setLibrary(name, version *string) {
 	if version != nil {
 		c.libVer = *version
 	}
+}
+
+func (c *Client) setTouched(ask func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.touched = ask
 }
 
 func (c *Client) setNoEvict(on bool) {
@@ -125,11 +135,11 @@ func (c *Client) Line(now time.Time) string {
 	waiting, pieces := c.inbox.waiting()
 	input := c.QueryBuffer.Load()
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
-		"multi=-1 qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=r "+
+		"multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=r "+
 		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
 		c.listens[plainChannel].Load(), c.listens[channelPattern].Load(), c.listens[shardChannel].Load(),
-		input, pieces, waiting, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
+		c.queued.Load()-1, input, c.queuedBytes.Load(), pieces, waiting, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
 }
 
 func (c *Client) flags() string {
@@ -140,8 +150,14 @@ func (c *Client) flags() string {
 	if c.listensToAny() {
 		f += "P"
 	}
+	if c.queued.Load() > 0 {
+		f += "x"
+	}
 	if c.Blocked.Load() {
 		f += "b"
+	}
+	if c.touched != nil && c.touched() {
+		f += "d"
 	}
 	if c.tracks.Load() {
 		f += "t"

@@ -61,6 +61,7 @@ func (c *Context) speak(proto int) {
 
 // reset brings the connection back to how it was when it was opened.
 func reset(c *Context, _ [][]byte) {
+	c.discard()
 	c.Client.reset()
 	c.Server.letGo(c.Client)
 	c.untrack()

@@ -16,10 +16,11 @@ type Context struct {
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
+	multi   transaction
+	inside  bool           // a transaction or a script, which holds up all others
 	track   trackMode      // of the client; tracking has it too
 	caching bool           // CLIENT CACHING was said before this command
 	ran     *Command       // last; nil: it was rejected
-	depth   int            // of commands that call others
 	created []string       // keys of which nobody has been told yet
 	early   []byte         // what the command sent to its own client, in other words than its reply
 	unmuted bool           // its reply is one that cannot be turned off
@@ -32,7 +33,9 @@ type Context struct {
 func (s *Server) NewContext(c *Client) *Context {
 	c.Authenticated = s.Config.Password() == ""
 	c.Proto.Store(2)
-	ctx := &Context{Pipe: s.Engine.NewPipeline(), Out: Reply{Proto: 2}, Client: c, Server: s}
-	ctx.Pipe.Observe(ctx.changed)
+	pipe := s.Engine.NewPipeline()
+	c.setTouched(pipe.Touched)
+	ctx := &Context{Pipe: pipe, Out: Reply{Proto: 2}, Client: c, Server: s}
+	pipe.Observe(ctx.changed)
 	return ctx
 }

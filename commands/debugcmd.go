@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// debugCommand is DEBUG, of which there are SLEEP and HELP. Unless it is enabled it is refused.
+const errNoDebug = "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", " +
+	"you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server."
+
+// debugCommand is DEBUG, of which there are SLEEP and HELP. Unless it is enabled, find refuses it.
 func debugCommand(c *Context, args [][]byte) {
 	switch {
-	case !c.mayDebug():
-		c.Out.Error("ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", " +
-			"you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.")
 	case same(args[1], "sleep") && len(args) == 3:
 		c.sleep(args[2])
 	case same(args[1], "help") && len(args) == 2:

@@ -58,40 +58,60 @@ func (c *Context) mute(before int) {
 
 func (c *Context) dispatch(args [][]byte) {
 	c.ran = nil
-	cmd := c.table.lookup(args[0])
-	if cmd == nil {
-		c.reject(nil, unknownCommand(args))
-		return
-	}
-	if cmd.Sub != nil && len(args) > 1 {
-		if cmd = cmd.sub(args[1]); cmd == nil {
-			c.reject(nil, unknownSubcommand(args))
-			return
-		}
-	}
-	if !cmd.Fits(len(args)) {
-		c.reject(cmd, wrongArity(cmd))
-		return
-	}
-	if !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "" {
-		c.reject(cmd, "NOAUTH Authentication required.")
-		return
-	}
-	if c.listensOnly(cmd) {
-		c.reject(cmd, "ERR Can't execute '"+cmd.FullName+"': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context")
+	cmd, refusal := c.find(args)
+	if refusal != "" {
+		c.refuse(cmd, refusal)
 		return
 	}
 	c.ran = cmd
 	c.Client.last.Store(cmd)
-	c.call(cmd, args)
-	if c.created != nil {
-		c.created = nil
+	if c.multi.open && cmd.Flags&AtOnce == 0 {
+		c.enqueue(cmd, args)
+		return
 	}
+	c.call(cmd, args)
+	c.created = nil
 }
 
-func (c *Context) wrongArity(cmd *Command) { c.Out.Error(wrongArity(cmd)) }
+// find gives the command that a call means, or says why it may not be called. The command is nil if there is no such.
+func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
+	cmd = c.table.lookup(args[0])
+	if cmd == nil {
+		return nil, unknownCommand(args)
+	}
+	if cmd.Sub != nil && len(args) > 1 {
+		if cmd = cmd.sub(args[1]); cmd == nil {
+			return nil, unknownSubcommand(args)
+		}
+	}
+	switch {
+	case !cmd.Fits(len(args)):
+		return cmd, arityError(cmd)
+	case cmd.Flags&protected != 0 && !c.mayDebug():
+		return cmd, errNoDebug
+	case !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "":
+		return cmd, "NOAUTH Authentication required."
+	case c.multi.open && cmd.Flags&NoMulti != 0:
+		return cmd, errNoMulti
+	case c.listensOnly(cmd):
+		return cmd, "ERR Can't execute '" + cmd.FullName + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+	}
+	return cmd, ""
+}
 
-func wrongArity(cmd *Command) string {
+// refuse answers a call that find refuses. A transaction is spoilt by it.
+func (c *Context) refuse(cmd *Command, why string) {
+	if cmd != nil && cmd.Name == "exec" {
+		c.abort(why)
+		return
+	}
+	c.spoil()
+	c.reject(cmd, why)
+}
+
+func (c *Context) wrongArity(cmd *Command) { c.Out.Error(arityError(cmd)) }
+
+func arityError(cmd *Command) string {
 	return "ERR wrong number of arguments for '" + cmd.FullName + "' command"
 }
 

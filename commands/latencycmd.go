@@ -129,23 +129,20 @@ func latencyDoctor(c *Context, _ [][]byte) {
 	switch {
 	case len(names) > 0:
 	case c.Server.Config.LatencyThreshold() == 0:
-		c.Out.Verbatim("txt", "I'm sorry, Dave, I can't do that. Latency monitoring is disabled in this Redis instance. "+
-			"You may use \"CONFIG SET latency-monitor-threshold <milliseconds>.\" in order to enable it. "+
-			"If we weren't in a deep space mission I'd suggest to take a look at https://redis.io/topics/latency-monitor.\n")
+		c.Out.Verbatim("txt", "Latency is not monitored. CONFIG SET latency-monitor-threshold <milliseconds> has what takes as long noted.\n")
 		return
 	default:
-		c.Out.Verbatim("txt", "Dave, no latency spike was observed during the lifetime of this Redis instance, not in the slightest bit. "+
-			"I honestly think you ought to sit down calmly, take a stress pill, and think things over.\n")
+		c.Out.Verbatim("txt", "Nothing has taken as long as latency-monitor-threshold says.\n")
 		return
 	}
 	var b strings.Builder
-	b.WriteString("Dave, I have observed latency spikes in this Redis instance. You don't mind talking about it, do you Dave?\n\n")
+	b.WriteString("Since the start, or LATENCY RESET, took longer than latency-monitor-threshold:\n\n")
 	for i, name := range names {
 		if e := m.event(name); e != nil {
-			fmt.Fprintf(&b, "%d. %s: %d latency spikes (average %dms). Worst all time event %dms.\n", i+1, name, len(e.samples), e.mean(), e.max)
+			fmt.Fprintf(&b, "%d. %s: %d times, %d ms in the mean, %d ms at most\n", i+1, name, len(e.samples), e.mean(), e.max)
 		}
 	}
-	b.WriteString("\nCheck your slow log to see which commands take long (SLOWLOG GET), and whether the disk is slow or busy.\n")
+	b.WriteString("\nSLOWLOG GET shows which commands they were. A slow or busy disk shows in INFO persistence.\n")
 	c.Out.Verbatim("txt", b.String())
 }
 

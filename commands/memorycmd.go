@@ -30,11 +30,10 @@ const small = 5 << 20
 
 func memoryDoctor(c *Context, _ [][]byte) {
 	if heapNow().used < small {
-		c.Out.Verbatim("txt", "Hi Sam, this instance is empty or is using very little memory, my issues detector can't be used in these conditions. "+
-			"Please, leave for your mission on Earth and fill it with some data. The new Sam and I will be back to our programming as soon as I finished rebooting.\n")
+		c.Out.Verbatim("txt", "So little memory is in use that there is nothing to say of it.\n")
 		return
 	}
-	c.Out.Verbatim("txt", "Hi Sam, I can't find any memory issue in your instance. I can only account for what occurs on this base.\n")
+	c.Out.Verbatim("txt", "No trouble with memory was found. What is cached is bounded by cache-size.\n")
 }
 
 // memoryPurge gives memory that is free back to the system. That is work for the collector, which holds nobody up.

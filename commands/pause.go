@@ -69,24 +69,29 @@ func (p *pause) end() {
 	p.over, p.until, p.all = nil, time.Time{}, false
 }
 
-// holds says whether a pause concerns a command now, until when, and what is closed when it is lifted.
-func (p *pause) holds(cmd *Command, now time.Time) (over chan struct{}, until time.Time, held bool) {
+// holds says whether a pause concerns a command of such flags now, until when, and what is closed when it is lifted.
+func (p *pause) holds(flags Flags, now time.Time) (over chan struct{}, until time.Time, held bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	held = p.until.After(now) && (p.all || cmd.Flags&(Write|mayWrite) != 0)
+	held = p.until.After(now) && (p.all || flags&(Write|mayWrite) != 0)
 	return p.over, p.until, held
+}
+
+// flagsOf are those of a command, and of what it would run.
+func (c *Context) flagsOf(cmd *Command) Flags {
+	if cmd.Name == "exec" {
+		return cmd.Flags | c.multi.flags
+	}
+	return cmd.Flags
 }
 
 // postpone has a command wait for the end of a pause. It comes back here then: there may be a new one.
 func (c *Context) postpone(cmd *Command, args [][]byte) bool {
-	over, until, held := c.Server.pause.holds(cmd, time.Now())
-	if !held {
+	over, until, held := c.Server.pause.holds(c.flagsOf(cmd), time.Now())
+	if !held || c.inside {
 		return false
 	}
-	kept := make([][]byte, len(args)) // args are in a buffer that is gone when the pause is
-	for i, arg := range args {
-		kept[i] = append([]byte(nil), arg...)
-	}
+	kept := cloneArgs(args) // args are in a buffer that is gone when the pause is
 	c.wait(over, until, func(bool) { c.call(cmd, kept) })
 	return true
 }

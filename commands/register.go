@@ -14,8 +14,14 @@ var (
 	errNotFinite = errors.New("increment would produce NaN or Infinity")
 )
 
-// appendTo is APPEND.
+// appendTo is APPEND. To append nothing is a write, too, for those who watch the key.
 func appendTo(c *Context, args [][]byte) {
+	if len(args[2]) == 0 {
+		if err := c.Pipe.Touch(args[1]); err != nil {
+			c.fail(err)
+			return
+		}
+	}
 	c.edit(args[1], func(old engine.Value) (engine.Value, bool, error) {
 		if old.OK && len(args[2]) == 0 {
 			return old, false, nil

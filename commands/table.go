@@ -22,6 +22,8 @@ const (
 	always    = NoScript | Loading | Stale | Fast | NoAuth | AllowBusy // what a connection may do at any time
 	forAdmins = Admin | NoScript | Loading | Stale
 
+	inTransactions = NoScript | Loading | Stale | AtOnce
+
 	constant  = "O(1)"
 	ofLength  = "O(N) where N is the length of the value"
 	perKey    = "O(N) where N is the number of keys"
@@ -61,10 +63,10 @@ var table = []Command{
 	{Name: "cinfo", Arity: 2, Flags: ReadOnly, Categories: String, Keys: readKey, Run: cInfo,
 		Group: "counter", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas", Args: "key",
 		Summary: "Shows a counter's kind, value, expiry and what each replica contributed."},
-	{Name: "cmerge", Arity: -3, Flags: Write | DenyOOM, Categories: String, Keys: pairs("RW update"), Run: cMerge,
+	{Name: "cmerge", Arity: -3, Flags: Write | DenyOOM | NoScript | NoMulti, Categories: String, Keys: pairs("RW update"), Run: cMerge,
 		Group: "counter", Since: "1.0.0", Complexity: perKey, Args: "key_payload(key payload)...",
 		Summary: "Joins states of counters made elsewhere, all or none; to do it again changes nothing."},
-	{Name: "cdump", Arity: -2, Flags: ReadOnly, Categories: String, Keys: readKey, Run: cDump,
+	{Name: "cdump", Arity: -2, Flags: ReadOnly | NoScript | NoMulti, Categories: String, Keys: readKey, Run: cDump,
 		Group: "counter", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas", Args: "key [RDX]",
 		Summary: "Returns the state of a counter for CMERGE, or its plain value in the RDX format."},
 
@@ -168,10 +170,10 @@ var table = []Command{
 	{Name: "swapdb", Arity: 3, Flags: Write | Fast, Categories: Keyspace | Dangerous, Run: noMove,
 		Group: "server", Since: "4.0.0", Complexity: constant, Args: "index1 index2",
 		Summary: "Not supported: says why."},
-	{Name: "flushdb", Arity: -1, Flags: Write, Categories: Keyspace | Dangerous, Run: flushDB,
+	{Name: "flushdb", Arity: -1, Flags: Write | Wipes, Categories: Keyspace | Dangerous, Run: flushDB,
 		Group: "server", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the database",
 		Args: "[async=ASYNC|SYNC]", Tips: allShards, Summary: "Deletes every key of the database."},
-	{Name: "flushall", Arity: -1, Flags: Write, Categories: Keyspace | Dangerous, Run: flushAll,
+	{Name: "flushall", Arity: -1, Flags: Write | Wipes, Categories: Keyspace | Dangerous, Run: flushAll,
 		Group: "server", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in all databases",
 		Args: "[async=ASYNC|SYNC]", Tips: allShards, Summary: "Deletes every key of all databases."},
 	{Name: "dbsize", Arity: 1, Flags: ReadOnly | Fast, Categories: Keyspace, Run: dbSize,
@@ -225,10 +227,10 @@ var table = []Command{
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the size of the store, far less on the same file system",
 		Args:    "directory",
 		Summary: "Writes a copy of the store to a new directory; opened, it is a replica of its own."},
-	{Name: "ctoken", Arity: 1, Flags: NoScript | Loading | Stale, Categories: Connection, Run: cToken,
+	{Name: "ctoken", Arity: 1, Flags: NoScript | NoMulti | Loading | Stale, Categories: Connection, Run: cToken,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas",
 		Summary: "Returns a token of all that shows here now, for CWAIT at another replica."},
-	{Name: "cwait", Arity: 3, Flags: NoScript, Categories: Connection, Run: cWait,
+	{Name: "cwait", Arity: 3, Flags: NoScript | NoMulti, Categories: Connection, Run: cWait,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas", Args: "token timeout",
 		Summary: "Waits until this replica shows what another showed when it gave the token; replies 0 if that takes too long."},
 	{Name: "wait", Arity: 3, Flags: NoScript, Categories: Connection, Run: wait,
@@ -239,6 +241,23 @@ var table = []Command{
 		Group: "server", Since: "2.8.12", Complexity: constant,
 		Summary: "Says master, up to where this replica has published, and which peers pull from it."},
 
+	// Transactions.
+	{Name: "multi", Arity: 1, Flags: inTransactions | Fast | AllowBusy, Categories: Transaction, Run: multi,
+		Group: "transactions", Since: "1.2.0", Complexity: constant,
+		Summary: "Queues the commands that follow, up to EXEC."},
+	{Name: "exec", Arity: 1, Flags: inTransactions | SkipSlowlog, Categories: Transaction, Run: execute,
+		Group: "transactions", Since: "1.2.0", Complexity: "Depends on the commands in the transaction",
+		Summary: "Runs what is queued, alone and as one; nothing if a watched key has changed."},
+	{Name: "discard", Arity: 1, Flags: inTransactions | Fast | AllowBusy, Categories: Transaction, Run: discard,
+		Group: "transactions", Since: "2.0.0", Complexity: "O(N) where N is the number of queued commands",
+		Summary: "Forgets what is queued."},
+	{Name: "watch", Arity: -2, Flags: inTransactions | Fast | AllowBusy, Categories: Transaction, Keys: allKeys("RO"), Run: watch,
+		Group: "transactions", Since: "2.2.0", Complexity: perKey, Args: "key...",
+		Summary: "Makes the next EXEC do nothing if one of the keys changes before it."},
+	{Name: "unwatch", Arity: 1, Flags: NoScript | Loading | Stale | Fast | AllowBusy, Categories: Transaction, Run: unwatch,
+		Group: "transactions", Since: "2.2.0", Complexity: perKey,
+		Summary: "Ends all watches."},
+
 	// Connections.
 	{Name: "ping", Arity: -1, Flags: Fast, Categories: Connection, Run: ping,
 		Group: "connection", Since: "1.0.0", Complexity: constant, Args: "[message]", Tips: allShards,
@@ -246,10 +265,10 @@ var table = []Command{
 	{Name: "echo", Arity: 2, Flags: Loading | Stale | Fast, Categories: Connection, Run: echo,
 		Group: "connection", Since: "1.0.0", Complexity: constant, Args: "message",
 		Summary: "Returns the message."},
-	{Name: "quit", Arity: -1, Flags: always, Categories: Connection, Run: quit,
+	{Name: "quit", Arity: -1, Flags: always | AtOnce, Categories: Connection, Run: quit,
 		Group: "connection", Since: "1.0.0", Complexity: constant,
 		Summary: "Ends the connection once all replies are sent."},
-	{Name: "reset", Arity: 1, Flags: always, Categories: Connection, Run: reset,
+	{Name: "reset", Arity: 1, Flags: always | AtOnce, Categories: Connection, Run: reset,
 		Group: "connection", Since: "6.2.0", Complexity: constant,
 		Summary: "Brings the connection back to how it was when it was opened."},
 	{Name: "hello", Arity: -1, Flags: always, Categories: Connection, Run: hello,
@@ -305,10 +324,10 @@ var objectCommands = []Command{
 }
 
 var peerCommands = []Command{
-	{Name: "add", Arity: 3, Flags: forAdmins, Run: cPeerAdd,
+	{Name: "add", Arity: 3, Flags: forAdmins | NoMulti, Run: cPeerAdd,
 		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
 		Summary: "Pulls from a peer, host:port, from now on and after every start; replies 0 if it is known."},
-	{Name: "del", Arity: 3, Flags: forAdmins, Run: cPeerDel,
+	{Name: "del", Arity: 3, Flags: forAdmins | NoMulti, Run: cPeerDel,
 		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
 		Summary: "Ends that; replies 0 if there is no such peer."},
 	{Name: "list", Arity: 2, Flags: forAdmins, Run: cPeerList,

@@ -20,7 +20,7 @@ var toolTable = []Command{
 		Summary: "Returns the Unix time of the last flush to the database."},
 	{Name: "memory", Arity: -2, Group: "server", Since: "4.0.0", Complexity: "Depends on the subcommand.",
 		Summary: "Container of what concerns memory.", Sub: memoryCommands},
-	{Name: "debug", Arity: -2, Flags: forAdmins, Run: debugCommand,
+	{Name: "debug", Arity: -2, Flags: forAdmins | protected, Run: debugCommand,
 		Group: "server", Since: "1.0.0", Complexity: "Depends on the subcommand.",
 		Summary: "Has SLEEP, if enable-debug-command allows it."},
 	{Name: "slowlog", Arity: -2, Group: "server", Since: "2.2.12", Complexity: "Depends on the subcommand.",

@@ -327,9 +327,9 @@ func (s *Server) invalidateOf(key string, ch engine.Change) {
 	}
 }
 
-// forgetCaching ends what CLIENT CACHING has said of the command after it, unless that was one of CLIENT.
+// forgetCaching ends what CLIENT CACHING has said of the command after it, unless that was one of CLIENT. A transaction counts as one.
 func (c *Context) forgetCaching() {
-	if c.ran == nil || !strings.HasPrefix(c.ran.FullName, "client|") {
+	if !c.multi.open && (c.ran == nil || !strings.HasPrefix(c.ran.FullName, "client|")) {
 		c.caching = false
 	}
 }

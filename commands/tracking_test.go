@@ -105,6 +105,29 @@ func TestTrackingModes(t *testing.T) {
 	}
 }
 
+// TestTrackingInTransactions: CLIENT CACHING speaks of all of a transaction, and what that changes is told when it has replied.
+func TestTrackingInTransactions(t *testing.T) {
+	s := newServer(t)
+	s.Watch()
+	w, c := connect(t, s), cacher(t, s, "OPTIN")
+	want(t, c, "CLIENT CACHING YES", "+OK|")
+	want(t, c, "MULTI", "+OK|")
+	want(t, c, "GET a", "+QUEUED|")
+	want(t, c, "GET b", "+QUEUED|")
+	want(t, c, "EXEC", "*2|_|_|")
+	want(t, c, "GET d", "_|") // not this one
+	do(t, w, "MSET", "a", "1", "b", "1", "d", "1")
+	wantInvalidated(t, c, "a b")
+	want(t, c, "CLIENT CACHING YES", "+OK|")
+	want(t, c, "GET a", "$1|1|")
+	for _, line := range []string{"MULTI", "INCR a", "GET a"} {
+		do(t, w, strings.Fields(line)...)
+		wantInvalidated(t, c, "")
+	}
+	want(t, w, "EXEC", "*2|:2|$1|2|")
+	wantInvalidated(t, c, "a")
+}
+
 // TestTrackingIsBounded: beyond tracking-table-max-keys keys are forgotten, and who caches them is told.
 func TestTrackingIsBounded(t *testing.T) {
 	s := newServer(t)

@@ -121,7 +121,7 @@ func TestLatency(t *testing.T) {
 		strings.Repeat("-", 80)+"\n# \n# \n# \n#_\n\n11\nmm\n" {
 		t.Errorf("graph = %q", got)
 	}
-	if got := do(t, c, "LATENCY", "DOCTOR"); !strings.Contains(got, "1. command: 2 latency spikes (average 17ms). Worst all time event 30ms.") {
+	if got := do(t, c, "LATENCY", "DOCTOR"); !strings.Contains(got, "1. command: 2 times, 17 ms in the mean, 30 ms at most") {
 		t.Errorf("LATENCY DOCTOR = %q", got)
 	}
 	for i := range 2 * latencySamples {
@@ -207,5 +207,26 @@ func TestDebugSleep(t *testing.T) {
 	c.Client.Local = false
 	if got := do(t, c, "DEBUG", "SLEEP", "0"); !strings.HasPrefix(got, "-ERR DEBUG") {
 		t.Errorf("DEBUG from elsewhere = %q; want an error", got)
+	}
+}
+
+// TestMonitorOfTransactions: commands are shown when they run.
+func TestMonitorOfTransactions(t *testing.T) {
+	s := newServer(t)
+	c, m := connect(t, s), connect(t, s)
+	want(t, m, "MONITOR", "+OK|")
+	for _, line := range []string{"MULTI", "INCR a", "PING", "EXEC", "MULTI", "INCR b", "DISCARD"} {
+		do(t, c, strings.Fields(line)...)
+	}
+	got := regexp.MustCompile(`\+\d+\.\d{6} \[0 127\.0\.0\.1:1\] `).ReplaceAllString(sent(m), "")
+	if want := `"MULTI"|"INCR" "a"|"PING"|"EXEC"|"MULTI"|"DISCARD"|`; got != want {
+		t.Errorf("MONITOR shows %s; want %s", got, want)
+	}
+	c.EndRound(time.Now())
+	info := do(t, c, "INFO", "commandstats")
+	for _, part := range []string{"cmdstat_incr:calls=1,", "cmdstat_exec:calls=1,", "cmdstat_multi:calls=2,"} {
+		if !strings.Contains(info, part) {
+			t.Errorf("INFO commandstats = %q; want %q in it", info, part)
+		}
 	}
 }

@@ -168,14 +168,26 @@ func (e *Engine) refresher() {
 			return
 		case <-e.stale:
 		}
-		if period := e.UpdatePeriod(); period > 0 {
-			select {
-			case <-e.stop:
-				return
-			case <-time.After(period):
-			}
+		if !e.periodPasses() {
+			return
 		}
 		e.Refresh()
+	}
+}
+
+// periodPasses waits for the update period, which may change meanwhile. False: the engine stops.
+func (e *Engine) periodPasses() bool {
+	for begin := time.Now(); ; {
+		rest := e.UpdatePeriod() - time.Since(begin)
+		if rest <= 0 {
+			return true
+		}
+		select {
+		case <-e.stop:
+			return false
+		case <-e.repaced:
+		case <-time.After(rest):
+		}
 	}
 }
 

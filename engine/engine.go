@@ -29,6 +29,11 @@
 // counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
 // entries in the cache when their update period is over.
 //
+// # Sections
+//
+// From Pipeline.Begin to End a pipeline runs alone, for MULTI and EXEC and for scripts: all it does is one frame of the journal,
+// and part of one batch (section.go). Watch says whether a key has changed (watch.go).
+//
 // # Texts
 //
 // A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a
@@ -232,6 +237,7 @@ type Engine struct {
 	staleKeys  []*entry                // entries with something to take in
 	refreshing sync.Mutex              // one Refresh at a time
 	stale      chan struct{}           // there are such
+	repaced    chan struct{}           // the update period has changed
 	dirty      chan struct{}           // there is something to flush
 	dirtied    atomic.Bool             // dirty was signalled in this generation
 	hurry      chan struct{}           // somebody waits for a flush
@@ -241,6 +247,7 @@ type Engine struct {
 	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news       news
+	watches    watches
 	stop       chan struct{}
 	done       sync.WaitGroup
 
@@ -313,7 +320,10 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
+	if en.watched {
+		en.watched = e.watches.touch(en.key, v.Exists)
+	}
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add && !en.watched {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
@@ -421,7 +431,13 @@ func (e *Engine) UpdatePeriod() time.Duration {
 }
 
 // SetUpdatePeriod changes it, rounded up to ms; AlwaysFresh and 0 both mean 0.
-func (e *Engine) SetUpdatePeriod(d time.Duration) { e.period.Store(millis(d)) }
+func (e *Engine) SetUpdatePeriod(d time.Duration) {
+	e.period.Store(millis(d))
+	select {
+	case e.repaced <- struct{}{}:
+	default:
+	}
+}
 
 func millis(d time.Duration) int64 {
 	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)

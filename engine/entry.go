@@ -41,7 +41,8 @@ type entry struct {
 	flightOwn bool // the operand of generation flight has the own contribution
 	stored    bool // books, with storedEx and index
 	storedEx  bool
-	weight    uint32        // bytes of texts, as the table counts them; written under the shard's mu too
+	watched   bool          // somebody may watch it: no short way, and show tells
+	weight    uint32        // bytes of besides, as the table counts them; written under the shard's mu too
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled
 	refreshed int64         // ms; when the foreign part was last brought up to date

@@ -44,6 +44,9 @@ type Pipeline struct {
 	ahead  ahead
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
+
+	section  section
+	watching watching
 }
 
 type hold struct {
@@ -78,7 +81,13 @@ func (p *Pipeline) begin() {
 }
 
 // writable begins a write, or says why there can be none.
-func (p *Pipeline) writable() error {
+func (p *Pipeline) writable() error { return p.writableSize(0) }
+
+// writableSize is writable for a write of about n bytes beside a key and numbers.
+func (p *Pipeline) writableSize(n int) error {
+	if p.section.open {
+		return p.admit(n)
+	}
 	if p.active {
 		if len(p.buf) > maxGathered {
 			p.publish()
@@ -113,6 +122,10 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 
 // pause journals what is done so far and lets go of all locks, the guard included, in mid-pipeline.
 func (p *Pipeline) pause() {
+	if p.section.open {
+		p.publish() // only End lets others run
+		return
+	}
 	p.clock = 0
 	if p.active {
 		p.publish()
@@ -131,22 +144,33 @@ func (p *Pipeline) takeErr() error {
 	return err
 }
 
-// publish appends what is gathered and lets go of the keys, not of the guard.
+// publish appends what is gathered and lets go of the keys, not of the guard. In a section, where nobody else could lock
+// them, it leaves the first to End.
 func (p *Pipeline) publish() {
 	p.endRun()
-	if len(p.buf) > 0 {
-		pos, err := p.e.journal.Append(p.buf)
-		if err != nil {
-			// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
-			p.err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
-		}
-		p.pos, p.wrote = pos, p.e.gen.Load()
-		p.buf = p.buf[:0]
-		if cap(p.buf) > 1<<20 {
-			p.buf = nil
+	if len(p.buf) > 0 && !p.section.open {
+		if err := p.append(); err != nil {
+			p.err = err
 		}
 	}
 	p.release()
+}
+
+func (p *Pipeline) append() error {
+	if len(p.buf) == 0 {
+		return nil
+	}
+	pos, err := p.e.journal.Append(p.buf)
+	if err != nil {
+		// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
+		err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
+	}
+	p.pos, p.wrote = pos, p.e.gen.Load()
+	p.buf = p.buf[:0]
+	if cap(p.buf) > 1<<20 {
+		p.buf = nil
+	}
+	return err
 }
 
 func (p *Pipeline) release() {
@@ -174,7 +198,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		return nil, ErrKeyTooLong
 	}
 	p.begin()
-	if p.e.closed.Load() {
+	if p.e.closed.Load() && !p.section.open { // a section is waited for
 		return nil, ErrClosed
 	}
 	for {
@@ -247,7 +271,7 @@ func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
 		return nil, nil
 	}
 	p.e.misses.Add(1)
-	if err := p.e.read(e); err != nil {
+	if err := p.fill(e); err != nil {
 		p.e.table.remove(e)
 		e.mu.Unlock()
 		return nil, err
@@ -255,6 +279,18 @@ func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
 	p.held = append(p.held, hold{e, true})
 	p.e.table.evict(hash, p.e.flushed.Load(), p.e.forget)
 	return e, nil
+}
+
+// fill reads what is stored of a placeholder, which is nothing if a section has wiped its database.
+func (p *Pipeline) fill(e *entry) error {
+	if p.isWiped(e.key[0]) {
+		e.refreshed = p.e.Now()
+		p.e.show(e)
+	} else if err := p.e.read(e); err != nil {
+		return err
+	}
+	e.watched = p.e.watches.has(e.key)
+	return nil
 }
 
 // exclusive gives the key's entry locked exclusively, rolled into the present generation and settled, with all that has

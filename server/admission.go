@@ -93,6 +93,7 @@ func (s *Server) start(c *conn) {
 	s.shared.Stats.Connections.Add(1)
 	s.handlers.Go(func() {
 		c.serve()
+		c.session.Close()
 		s.remove(c)
 	})
 }

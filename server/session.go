@@ -56,6 +56,9 @@ func NewSession(s *commands.Server, c *commands.Client) *Session {
 	return &Session{ctx: s.NewContext(c)}
 }
 
+// Close ends the conversation for others, who may know what it watches.
+func (s *Session) Close() { s.ctx.Close() }
+
 // Replies is where Feed appends; the caller takes from it what it sends and may replace it.
 func (s *Session) Replies() *[]byte { return &s.ctx.Out.Buf }
 
@@ -210,7 +213,7 @@ func (s *Session) pause(r Round, rest int, lim limits) Round {
 	if lim.unauth {
 		most = min(most, maxUnauthBuffer)
 	}
-	if int64(max(rest, s.scan.wants())) > most {
+	if int64(max(rest, s.scan.wants())+s.ctx.Queued()) > most {
 		r.Close, r.Err = true, errQueryBuffer
 	}
 	return r

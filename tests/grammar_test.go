@@ -93,6 +93,8 @@ var grammar = []production{
 	}},
 	{1, func(generator) []string { return []string{"RESET"} }},
 	{1, func(generator) []string { return []string{"QUIT"} }},
+	{4, func(g generator) []string { return words("WATCH", g.keys()) }},
+	{1, func(g generator) []string { return []string{g.pick("UNWATCH", "EXEC", "DISCARD")} }},
 	{6, client},
 	{5, command},
 	{4, config},

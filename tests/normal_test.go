@@ -29,7 +29,7 @@ var forms = map[string]form{
 	"info":              {equal: sameFields(infoFields...)},
 	"hello":             {equal: sameHello},
 	"client|id":         {equal: sameShape},
-	"client|info":       {equal: sameFields("id=", "addr=", "laddr=", "name=", "age=", "idle=", "db=", "cmd=", "user=default", "resp=")},
+	"client|info":       {equal: sameFields("id=", "addr=", "laddr=", "name=", "age=", "idle=", "db=", "multi=", "cmd=", "user=default", "resp=")},
 	"client|list":       {equal: sameFields("id=", "addr=", "name=", "age=", "idle=", "flags=", "db=", "cmd=")},
 	"client|help":       {equal: sameShape},
 	"config|help":       {equal: sameShape},
@@ -37,7 +37,7 @@ var forms = map[string]form{
 	"object|help":       {equal: sameShape},
 	"object|idletime":   {equal: sameShape},
 	"object|refcount":   {equal: sameShape}, // Redis remembers how a value was made
-	"memory|usage":      {equal: sizes},
+	"memory|usage":      {equal: sizes, asks: true},
 	"memory|doctor":     {equal: sameShape},
 	"memory|stats":      {equal: sameShape},
 	"memory|help":       {equal: sameShape},
@@ -45,6 +45,7 @@ var forms = map[string]form{
 	"slowlog|get":       {equal: sameMark}, // there may be one that was slow on one of them
 	"slowlog|len":       {equal: sameShape},
 	"slowlog|help":      {equal: sameShape},
+	"latency|doctor":    {equal: sameMark},
 	"latency|help":      {equal: sameShape},
 	"latency|histogram": {equal: sameMark},
 	"pubsub|help":       {equal: sameShape},
