@@ -7,7 +7,7 @@ const (
 	payMonitors = 1 << iota // somebody watches all commands
 	payTime                 // each command is timed: what counts as slow is less than what fast commands always are
 	payTracking             // somebody caches keys
-	payPause                // clients are, or were, paused
+	payPause                // clients are paused
 )
 
 // pay sets or clears a reason.
