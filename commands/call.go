@@ -7,7 +7,7 @@ const (
 	payMonitors = 1 << iota // somebody watches all commands
 	payTime                 // each command is timed: what counts as slow is less than what fast commands always are
 	payTracking             // somebody caches keys
-	payPause                // clients are, or were, paused
+	payPause                // clients are paused
 )
 
 // pay sets or clears a reason.
@@ -21,9 +21,10 @@ func (s *Server) pay(reason uint32, on bool) {
 
 // call runs a command and takes note of it. Every command goes through here, those of transactions and scripts too.
 //
-// A fast command is counted and not timed, unless it was held up: it shares the time of its round.
+// A fast command is counted and not timed, unless it was held up: it shares the time of its round. One that another
+// command calls is timed.
 func (c *Context) call(cmd *Command, args [][]byte) {
-	if c.Server.attention.Load() != 0 || cmd.Flags&Fast == 0 {
+	if c.Server.attention.Load() != 0 || cmd.Flags&Fast == 0 || c.inside {
 		c.attend(cmd, args)
 		return
 	}
@@ -55,6 +56,9 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	if why&payTracking != 0 {
 		c.remember(cmd, args)
 	}
+	if why&payMonitors != 0 && cmd.Flags&callsOthers != 0 {
+		c.Server.monitors.feed(c, cmd, args)
+	}
 	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
 	begun := c.now()
 	cmd.Run(c, args)
@@ -66,13 +70,15 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 		c.rememberLapse(cmd, args)
 	}
 	c.Pipe.Delay()
-	c.tally.apart += took
+	if !c.inside {
+		c.tally.apart += took
+	}
 	c.Server.calls.rows[cmd.id].add(1, int64(took))
 	if c.Out.Errors != errors {
 		c.noteError(cmd, before)
 	}
 	c.noteSlow(cmd, args, took)
-	if c.Server.attention.Load()&payMonitors != 0 {
+	if c.Server.attention.Load()&payMonitors != 0 && cmd.Flags&callsOthers == 0 {
 		c.Server.monitors.feed(c, cmd, args)
 	}
 }

@@ -124,11 +124,11 @@ func (t *tally) settle(s *callStats, now time.Duration) {
 	t.used, t.n, t.apart = 0, 0, 0
 }
 
-// EndRound counts what the commands since it was last called took, together.
-func (c *Context) EndRound() {
+// EndRound counts what the commands since it was last called took, together, up to now.
+func (c *Context) EndRound(now time.Time) {
 	t := &c.tally
 	if t.n > 0 {
-		t.settle(&c.Server.calls, c.now())
+		t.settle(&c.Server.calls, now.Sub(c.Server.Started))
 	}
 	if t.hits+t.misses > 0 {
 		c.Server.Stats.Hits.Add(t.hits)

@@ -26,9 +26,16 @@ const (
 // subscribed are the channels that one client listens to. The mutex of channels guards it.
 type subscribed [channelKinds]map[string]struct{}
 
-func (ch *channels) add(cl *Client, kind channelKind, name string) {
+// add has a client listen to a channel. False: the names of its channels would take more than most bytes.
+func (ch *channels) add(cl *Client, kind channelKind, name string, most int64) bool {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
+	if _, have := cl.subscribed[kind][name]; !have {
+		if cl.subscribedBytes+nameSize(name) > most {
+			return false
+		}
+		cl.subscribedBytes += nameSize(name)
+	}
 	if ch.of[kind] == nil {
 		ch.of[kind] = make(map[string]map[*Client]struct{})
 	}
@@ -41,7 +48,11 @@ func (ch *channels) add(cl *Client, kind channelKind, name string) {
 	}
 	cl.subscribed[kind][name] = struct{}{}
 	cl.listens[kind].Store(int64(len(cl.subscribed[kind])))
+	return true
 }
+
+// nameSize is about what a channel takes in memory for each client that listens to it.
+func nameSize(name string) int64 { return int64(len(name)) + 128 }
 
 func (ch *channels) remove(cl *Client, kind channelKind, name string) {
 	ch.mu.Lock()
@@ -54,7 +65,10 @@ func (ch *channels) drop(cl *Client, kind channelKind, name string) {
 	if len(ch.of[kind][name]) == 0 {
 		delete(ch.of[kind], name)
 	}
-	delete(cl.subscribed[kind], name)
+	if _, had := cl.subscribed[kind][name]; had {
+		delete(cl.subscribed[kind], name)
+		cl.subscribedBytes -= nameSize(name)
+	}
 	cl.listens[kind].Store(int64(len(cl.subscribed[kind])))
 }
 

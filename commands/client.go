@@ -31,14 +31,16 @@ type Client struct {
 	QueryBuffer atomic.Int64 // bytes received that are no whole command yet
 	Blocked     atomic.Bool  // a command of it waits (Wait); whoever waits sets it
 
-	last     atomic.Pointer[Command]
-	inbox    inbox
-	listens  [channelKinds]atomic.Int64 // to so many channels
-	monitors atomic.Bool                // it watches all commands
-	tracks   atomic.Bool                // it caches keys
-	unblock  atomic.Uint32              // how another client wants its wait to end; 0: it does not
+	last       atomic.Pointer[Command]
+	inbox      inbox
+	listens    [channelKinds]atomic.Int64 // to so many channels
+	monitors   atomic.Bool                // it watches all commands
+	tracks     atomic.Bool                // it caches keys
+	broadcasts atomic.Bool                // it is told of keys that it has not read
+	unblock    atomic.Uint32              // how another client wants its wait to end; 0: it does not
 
-	subscribed subscribed
+	subscribed      subscribed
+	subscribedBytes int64 // of the names in subscribed, about
 
 	queued      atomic.Int32 // commands since MULTI, and one more; 0: there was no MULTI
 	queuedBytes atomic.Int64
@@ -156,11 +158,14 @@ func (c *Client) flags() string {
 	if c.Blocked.Load() {
 		f += "b"
 	}
-	if c.touched != nil && c.touched() {
-		f += "d"
-	}
 	if c.tracks.Load() {
 		f += "t"
+	}
+	if c.broadcasts.Load() {
+		f += "B"
+	}
+	if c.touched != nil && c.touched() {
+		f += "d"
 	}
 	if c.Unix {
 		f += "U"

@@ -59,26 +59,34 @@ func clientSetInfo(c *Context, args [][]byte) {
 
 func clientInfo(c *Context, _ [][]byte) { c.Out.Verbatim("txt", c.Client.Line(time.Now())+"\n") }
 
-// clientType is that of CLIENT LIST and CLIENT KILL. All clients are normal ones.
-func (c *Context) clientType(arg []byte) (normal, ok bool) {
+// clientType is that of CLIENT LIST and CLIENT KILL. False: there is no such, and the reply is written.
+func (c *Context) clientType(arg []byte) (string, bool) {
 	for _, name := range []string{"normal", "master", "slave", "replica", "pubsub"} {
 		if same(arg, name) {
-			return name == "normal", true
+			return name, true
 		}
 	}
 	c.Out.Error(fmt.Sprintf("ERR Unknown client type '%s'", cString(arg)))
-	return false, false
+	return "", false
+}
+
+// kind is the type of a client: who listens to channels, and all others. Peers are normal clients.
+func (cl *Client) kind() string {
+	if cl.listensToAny() {
+		return "pubsub"
+	}
+	return "normal"
 }
 
 func clientList(c *Context, args [][]byte) {
 	wanted := func(*Client) bool { return true }
 	switch options := args[2:]; {
 	case len(options) == 2 && same(options[0], "type"):
-		normal, ok := c.clientType(options[1])
+		kind, ok := c.clientType(options[1])
 		if !ok {
 			return
 		}
-		wanted = func(*Client) bool { return normal }
+		wanted = func(cl *Client) bool { return cl.kind() == kind }
 	case len(options) > 1 && same(options[0], "id"):
 		ids, ok := c.clientIDs(options[1:])
 		if !ok {
@@ -116,12 +124,12 @@ func (c *Context) clientIDs(args [][]byte) ([]int64, bool) {
 type killFilter struct {
 	id          int64
 	addr, laddr []byte
-	none        bool // a type that nobody has
+	kind        string
 	skipMe      bool
 }
 
 func (f *killFilter) matches(cl *Client) bool {
-	return !f.none && (f.id == 0 || f.id == cl.ID) && (f.addr == nil || string(f.addr) == cl.Addr) &&
+	return (f.kind == "" || f.kind == cl.kind()) && (f.id == 0 || f.id == cl.ID) && (f.addr == nil || string(f.addr) == cl.Addr) &&
 		(f.laddr == nil || string(f.laddr) == cl.LocalAddr)
 }
 
@@ -156,8 +164,7 @@ func (c *Context) killOption(f *killFilter, name, value []byte) (ok bool) {
 			return false
 		}
 	case same(name, "type"):
-		normal, ok := c.clientType(value)
-		f.none = f.none || !normal
+		f.kind, ok = c.clientType(value)
 		return ok
 	case same(name, "addr"):
 		f.addr = value

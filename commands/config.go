@@ -59,24 +59,6 @@ type Config struct {
 	percentiles                              atomic.Pointer[[]float64]
 }
 
-// tunable is a number whose default is not zero.
-type tunable struct {
-	changed atomic.Bool
-	n       atomic.Int64
-}
-
-func (t *tunable) or(usual int64) int64 {
-	if t.changed.Load() {
-		return t.n.Load()
-	}
-	return usual
-}
-
-func (t *tunable) set(n int64) {
-	t.n.Store(n)
-	t.changed.Store(true)
-}
-
 // SlowerThan is from which duration on a command is logged; negative: none.
 func (c *Config) SlowerThan() time.Duration {
 	return time.Duration(min(c.slowerThan.or(10_000), maxWaitMillis*1000)) * time.Microsecond

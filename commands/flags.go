@@ -22,11 +22,11 @@ const (
 	AllowBusy                     // also while a script runs for too long
 
 	// Those that COMMAND INFO does not show.
-	AtOnce       // runs in a transaction though others are queued there
-	Wipes        // empties databases
-	mayWrite     // like a write, waits for the end of a pause of writes
-	protected    // has to be enabled by enable-debug-command
-	skipsMonitor // never shown to MONITOR
+	AtOnce      // runs in a transaction though others are queued there
+	Wipes       // empties databases
+	mayWrite    // like a write, waits for the end of a pause of writes
+	protected   // has to be enabled by enable-debug-command
+	callsOthers // MONITOR shows it before it runs, because those that it calls come after it
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth",

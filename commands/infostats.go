@@ -86,8 +86,14 @@ func (r *rates) now() rate {
 	return r.each
 }
 
-// Sample looks at the counters, for the rates that INFO shows. It is called about once a second.
-func (s *Stats) Sample(now time.Time) {
+// Sample looks at what is only known by looking: the rates that INFO shows, and flushes that took long. It is called about
+// once a second.
+func (s *Server) Sample(now time.Time) {
+	s.Stats.sample(now)
+	s.noteFlush(now)
+}
+
+func (s *Stats) sample(now time.Time) {
 	r := &s.rates
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -127,4 +133,10 @@ func infoLatency(w *infoWriter, s *Server) {
 		}
 		w.field("latency_percentiles_usec_"+cmd.FullName, strings.Join(parts, ","))
 	}
+}
+
+// lastSave is when the database last got what was journaled. Nothing that is acknowledged waits for that.
+func lastSave(c *Context, _ [][]byte) {
+	last, _ := c.Server.Engine.LastFlush()
+	c.Out.Int(max(last.Unix(), c.Server.Started.Unix()))
 }

@@ -12,6 +12,8 @@ const latencySamples = 160
 type latencyMonitor struct {
 	mu     sync.Mutex
 	events map[string]*latencyEvent
+
+	flushed time.Time // that noteFlush has looked at
 }
 
 // latencyEvent has the worst sample of each second in which there was one, the newest last.
@@ -47,6 +49,19 @@ func (m *latencyMonitor) add(name string, took time.Duration, now time.Time) {
 		e.samples = append(e.samples[:0], e.samples[1:]...)
 	}
 	e.samples = append(e.samples, s)
+}
+
+// noteFlush adds the last flush of the store, if it took long. It is called about once a second.
+func (s *Server) noteFlush(now time.Time) {
+	threshold := s.Config.LatencyThreshold()
+	if threshold == 0 {
+		return
+	}
+	last, took := s.Engine.LastFlush()
+	if took >= threshold && last.After(s.latency.flushed) {
+		s.latency.add("flush", took, now)
+	}
+	s.latency.flushed = last
 }
 
 // event gives a copy of an event; nil: there was none.

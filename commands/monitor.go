@@ -37,7 +37,7 @@ func (s *Server) stopMonitor(cl *Client) {
 
 // feed shows a command to all who watch, in the format of Redis. Those of administrators are not shown.
 func (m *monitors) feed(c *Context, cmd *Command, args [][]byte) {
-	if cmd.Flags&(Admin|skipsMonitor) != 0 {
+	if cmd.Flags&Admin != 0 {
 		return
 	}
 	now := time.Now()

@@ -36,13 +36,13 @@ func clientPause(c *Context, args [][]byte) {
 		c.Out.Error("ERR timeout is negative")
 		return
 	}
-	c.Server.pause.begin(time.Now().Add(time.Duration(min(ms, maxWaitMillis))*time.Millisecond), all)
-	c.Server.pay(payPause, true)
+	c.Server.beginPause(time.Now().Add(time.Duration(min(ms, maxWaitMillis))*time.Millisecond), all)
 	c.Out.OK()
 }
 
-// begin pauses clients; a pause that is on already becomes the longer and the stricter of the two.
-func (p *pause) begin(until time.Time, all bool) {
+// beginPause pauses clients; a pause that is on already becomes the longer and the stricter of the two.
+func (s *Server) beginPause(until time.Time, all bool) {
+	p := &s.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over == nil {
@@ -52,27 +52,34 @@ func (p *pause) begin(until time.Time, all bool) {
 	if until.After(p.until) {
 		p.until = until
 	}
+	s.pay(payPause, true)
 }
 
 func clientUnpause(c *Context, _ [][]byte) {
-	c.Server.pause.end()
-	c.Server.pay(payPause, false)
+	c.Server.pause.mu.Lock()
+	defer c.Server.pause.mu.Unlock()
+	c.Server.endPause()
 	c.Out.OK()
 }
 
-func (p *pause) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// endPause lifts the pause, if there is one. The caller holds its mutex.
+func (s *Server) endPause() {
+	p := &s.pause
 	if p.over != nil {
 		close(p.over)
 	}
 	p.over, p.until, p.all = nil, time.Time{}, false
+	s.pay(payPause, false)
 }
 
-// holds says whether a pause concerns a command of such flags now, until when, and what is closed when it is lifted.
-func (p *pause) holds(flags Flags, now time.Time) (over chan struct{}, until time.Time, held bool) {
+// paused says whether a pause concerns a command of such flags now, until when, and what is closed when it is lifted.
+func (s *Server) paused(flags Flags, now time.Time) (over chan struct{}, until time.Time, held bool) {
+	p := &s.pause
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.until.After(now) {
+		s.endPause()
+	}
 	held = p.until.After(now) && (p.all || flags&(Write|mayWrite) != 0)
 	return p.over, p.until, held
 }
@@ -87,7 +94,7 @@ func (c *Context) flagsOf(cmd *Command) Flags {
 
 // postpone has a command wait for the end of a pause. It comes back here then: there may be a new one.
 func (c *Context) postpone(cmd *Command, args [][]byte) bool {
-	over, until, held := c.Server.pause.holds(c.flagsOf(cmd), time.Now())
+	over, until, held := c.Server.paused(c.flagsOf(cmd), time.Now())
 	if !held || c.inside {
 		return false
 	}

@@ -49,3 +49,47 @@ func TestMessagesAndRepliesAreInOrder(t *testing.T) {
 	want(t, a, "UNSUBSCRIBE", "*3|$7|message|$4|news|$1|2|*3|$11|unsubscribe|$4|news|:0|")
 	want(t, a, "UNSUBSCRIBE", "*3|$11|unsubscribe|$-1|:0|")
 }
+
+// TestSubscriptionsAreBounded: a client cannot make the server remember more names than it may send at once.
+func TestSubscriptionsAreBounded(t *testing.T) {
+	s := newServer(t)
+	c := connect(t, s)
+	do(t, c, "CONFIG", "SET", "client-query-buffer-limit", "1mb")
+	name := strings.Repeat("n", 600<<10)
+	for i, want := range []string{"*3\r\n", "-ERR the names", "*3\r\n"} {
+		if got := do(t, c, "SUBSCRIBE", name+strings.Repeat("m", i%2)); !strings.HasPrefix(got, want) {
+			t.Errorf("SUBSCRIBE %d = %.40q; want %q", i, got, want)
+		}
+	}
+	do(t, c, "UNSUBSCRIBE")
+	if got := do(t, c, "PSUBSCRIBE", name); !strings.HasPrefix(got, "*3\r\n") {
+		t.Errorf("PSUBSCRIBE after UNSUBSCRIBE = %.40q; want it to be confirmed", got)
+	}
+}
+
+func TestClientTypes(t *testing.T) {
+	s := newServer(t)
+	c, listener := connect(t, s), connect(t, s)
+	do(t, listener, "SUBSCRIBE", "news")
+	for kind, id := range map[string]string{"normal": "id=1 ", "pubsub": "id=2 ", "replica": ""} {
+		list := do(t, c, "CLIENT", "LIST", "TYPE", kind)
+		if n := strings.Count(list, "id="); !strings.Contains(list, id) || id != "" && strings.Count(list, " addr=") != 1 || id == "" && n != 0 {
+			t.Errorf("CLIENT LIST TYPE %s = %q; want %q alone", kind, list, id)
+		}
+	}
+	want(t, c, "CLIENT KILL TYPE pubsub", ":1|")
+	want(t, c, "CLIENT KILL TYPE replica", ":0|")
+}
+
+// TestPauseEnds by itself, and commands are no slower afterwards.
+func TestPauseEnds(t *testing.T) {
+	s := newServer(t)
+	c := connect(t, s)
+	want(t, c, "CLIENT PAUSE 20 WRITE", "+OK|")
+	began := time.Now()
+	want(t, c, "GET k", "$-1|")
+	want(t, c, "SET k 1", "+OK|")
+	if d := time.Since(began); d < 10*time.Millisecond || s.attention.Load() != 0 {
+		t.Errorf("SET in a pause took %v, attention is %d; want it to wait, and nothing left", d, s.attention.Load())
+	}
+}

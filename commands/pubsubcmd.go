@@ -14,7 +14,10 @@ func sUnsubscribe(c *Context, args [][]byte) { c.unsubscribe(shardChannel, "suns
 func (c *Context) subscribe(kind channelKind, word string, names [][]byte) {
 	c.unmuted = true
 	for _, name := range names {
-		c.Server.channels.add(c.Client, kind, string(name))
+		if !c.Server.channels.add(c.Client, kind, string(name), c.Server.Config.QueryBuffer()) {
+			c.Out.Error("ERR the names of the channels that this client listens to exceed client-query-buffer-limit")
+			continue
+		}
 		c.confirm(kind, word, name)
 	}
 }

@@ -10,7 +10,7 @@ import (
 type Reply struct {
 	Buf    []byte
 	Proto  int   // 2 or 3
-	Errors int64 // error replies; the owner counts them into Stats and sets it back to 0
+	Errors int64 // error replies so far
 }
 
 func (r *Reply) number(mark byte, n int64) {

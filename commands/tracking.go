@@ -5,7 +5,6 @@ import (
 	"container/heap"
 	"slices"
 	"sort"
-	"strings"
 	"sync"
 
 	"atomiccounter/engine"
@@ -21,6 +20,7 @@ type tracking struct {
 	clients  map[int64]*tracker
 	keys     map[string]*trackedKey
 	items    int // clients of all keys
+	bytes    int // of the names of all keys
 	prefixes map[string]map[int64]struct{}
 	lapses   lapses
 }
@@ -48,6 +48,9 @@ type trackedKey struct {
 	lapse   int64   // when it reads as absent, ms; 0: never
 	place   int     // in lapses, if it has a lapse
 }
+
+// maxTracked bounds the names of tracked keys, in bytes.
+const maxTracked = 256 << 20
 
 // begin has a client track keys, or changes how.
 func (t *tracking) begin(cl *Client, mode trackMode, prefixes []string) {
@@ -86,9 +89,13 @@ func (t *tracking) end(cl *Client) (others bool) {
 		delete(t.clients, cl.ID)
 	}
 	if len(t.clients) == 0 {
-		t.keys, t.items, t.lapses = make(map[string]*trackedKey), 0, nil
+		t.forgetKeys()
 	}
 	return len(t.clients) > 0
+}
+
+func (t *tracking) forgetKeys() {
+	t.keys, t.items, t.bytes, t.lapses = make(map[string]*trackedKey), 0, 0, nil
 }
 
 // describe gives the prefixes of a client.
@@ -121,17 +128,21 @@ func (t *tracking) note(cl *Client, keys [][]byte, most int64, l limit) {
 		return
 	}
 	for _, name := range keys {
+		if len(name) > engine.MaxKey { // there is none
+			continue
+		}
 		k := t.keys[string(name)]
 		if k == nil {
 			k = &trackedKey{name: string(name)}
 			t.keys[k.name] = k
+			t.bytes += len(name)
 		}
 		if at, have := slices.BinarySearch(k.clients, cl.ID); !have {
 			k.clients = slices.Insert(k.clients, at, cl.ID)
 			t.items++
 		}
 	}
-	for most > 0 && int64(len(t.keys)) > most {
+	for most > 0 && int64(len(t.keys)) > most || t.bytes > maxTracked {
 		for _, k := range t.keys {
 			t.tell(k, nil, l)
 			break
@@ -159,6 +170,7 @@ func (t *tracking) noteLapse(name []byte, at int64) {
 func (t *tracking) tell(k *trackedKey, by *Client, l limit) {
 	delete(t.keys, k.name)
 	t.items -= len(k.clients)
+	t.bytes -= len(k.name)
 	if k.lapse != 0 {
 		heap.Remove(&t.lapses, k.place)
 	}
@@ -230,7 +242,7 @@ func (t *tracking) everything(l limit) {
 	if len(t.clients) == 0 {
 		return
 	}
-	t.keys, t.items, t.lapses = make(map[string]*trackedKey), 0, nil
+	t.forgetKeys()
 	m := invalidation(nil)
 	for _, tr := range t.clients {
 		tr.push(m, nil, l)
@@ -243,93 +255,5 @@ func (t *tracking) lapsed(now int64, l limit) {
 	defer t.mu.Unlock()
 	for len(t.lapses) > 0 && t.lapses[0].lapse <= now {
 		t.tell(t.lapses[0], nil, l)
-	}
-}
-
-// lapses is a heap of keys with an expiry, the next first.
-type lapses []*trackedKey
-
-func (l lapses) Len() int           { return len(l) }
-func (l lapses) Less(i, j int) bool { return l[i].lapse < l[j].lapse }
-func (l lapses) Swap(i, j int) {
-	l[i], l[j] = l[j], l[i]
-	l[i].place, l[j].place = i, j
-}
-func (l *lapses) Push(x any) {
-	k := x.(*trackedKey)
-	k.place = len(*l)
-	*l = append(*l, k)
-}
-func (l *lapses) Pop() any {
-	old := *l
-	k := old[len(old)-1]
-	old[len(old)-1] = nil
-	*l = old[:len(old)-1]
-	return k
-}
-
-func (s *Server) trackingClients() int { return s.tracking.count() }
-
-// tracks says that somebody caches keys. It is asked after a change can be seen: who begins to track afterwards reads the
-// new value.
-func (s *Server) tracks() bool { return s.attention.Load()&payTracking != 0 }
-
-// Lapse tells those who cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
-func (s *Server) Lapse() {
-	if s.tracks() {
-		s.tracking.lapsed(s.Engine.Now(), s.Config.PushLimit())
-	}
-}
-
-// remember notes the keys that the command is about to read, if its client caches them.
-func (c *Context) remember(cmd *Command, args [][]byte) {
-	if !c.caches(cmd) {
-		return
-	}
-	if keys := cmd.Keys.Of(args); len(keys) > 0 {
-		c.Server.tracking.note(c.Client, keys, c.Server.Config.trackedKeys.or(defaultTrackedKeys), c.Server.Config.PushLimit())
-	}
-}
-
-// caches says whether the client caches what the command reads.
-func (c *Context) caches(cmd *Command) bool {
-	m := c.track
-	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
-}
-
-// rememberLapse notes when the keys that the command has read will expire.
-func (c *Context) rememberLapse(cmd *Command, args [][]byte) {
-	if !c.caches(cmd) {
-		return
-	}
-	for _, key := range cmd.Keys.Of(args) {
-		if at, ok, err := c.Pipe.ExpireTime(key); err == nil && ok && at != 0 {
-			c.Server.tracking.noteLapse(key, at)
-		}
-	}
-}
-
-// invalidate tells those who cache the keys of a command that has changed something.
-func (c *Context) invalidate(cmd *Command, args [][]byte) {
-	if keys := cmd.Keys.Of(args); len(keys) > 0 {
-		c.Server.tracking.changed(keys, c.Client, c.Server.Config.PushLimit())
-	}
-}
-
-// invalidateOf tells those who cache a key of what no command did.
-func (s *Server) invalidateOf(key string, ch engine.Change) {
-	switch {
-	case !s.tracks():
-	case ch == engine.Everything:
-		s.tracking.everything(s.Config.PushLimit())
-	default:
-		s.tracking.changed([][]byte{[]byte(key)}, nil, s.Config.PushLimit())
-	}
-}
-
-// forgetCaching ends what CLIENT CACHING has said of the command after it, unless that was one of CLIENT. A transaction counts as one.
-func (c *Context) forgetCaching() {
-	if !c.multi.open && (c.ran == nil || !strings.HasPrefix(c.ran.FullName, "client|")) {
-		c.caching = false
 	}
 }

@@ -127,6 +127,7 @@ func (c *Context) doTrack(call *trackingCall) {
 	}
 	c.track = call.mode
 	c.Client.tracks.Store(true)
+	c.Client.broadcasts.Store(call.mode.broadcast)
 	c.Server.beginTracking(c.Client, call.mode, call.prefixes)
 }
 
@@ -147,6 +148,7 @@ func (s *Server) endTracking(cl *Client) {
 	s.trackingMu.Lock()
 	defer s.trackingMu.Unlock()
 	cl.tracks.Store(false)
+	cl.broadcasts.Store(false)
 	s.pay(payTracking, s.tracking.end(cl))
 }
 

@@ -195,6 +195,7 @@ func (c *Context) runQueued(calls []call) {
 // within runs a command inside another, in a transaction or a script, in a section of the engine. It has its reply when this
 // returns: what would wait replies as at the end of its time.
 func (c *Context) within(cmd *Command, args [][]byte) {
+	was := c.inside
 	c.inside = true
 	c.call(cmd, args)
 	for c.Wait != nil {
@@ -202,7 +203,7 @@ func (c *Context) within(cmd *Command, args [][]byte) {
 		c.Wait = nil
 		w.again(true)
 	}
-	c.inside, c.created = false, nil
+	c.inside, c.created = was, nil
 }
 
 // cutMuted takes away what was written since before, a part of a reply, if CLIENT REPLY says so at this moment.

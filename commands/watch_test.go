@@ -17,7 +17,7 @@ func sent(c *Context) string {
 func round(t *testing.T, c *Context, line string) {
 	t.Helper()
 	do(t, c, strings.Fields(line)...)
-	c.EndRound()
+	c.EndRound(time.Now())
 }
 
 func TestCommandStatsCountExactly(t *testing.T) {
@@ -207,5 +207,26 @@ func TestDebugSleep(t *testing.T) {
 	c.Client.Local = false
 	if got := do(t, c, "DEBUG", "SLEEP", "0"); !strings.HasPrefix(got, "-ERR DEBUG") {
 		t.Errorf("DEBUG from elsewhere = %q; want an error", got)
+	}
+}
+
+// TestMonitorOfTransactions: commands are shown when they run.
+func TestMonitorOfTransactions(t *testing.T) {
+	s := newServer(t)
+	c, m := connect(t, s), connect(t, s)
+	want(t, m, "MONITOR", "+OK|")
+	for _, line := range []string{"MULTI", "INCR a", "PING", "EXEC", "MULTI", "INCR b", "DISCARD"} {
+		do(t, c, strings.Fields(line)...)
+	}
+	got := regexp.MustCompile(`\+\d+\.\d{6} \[0 127\.0\.0\.1:1\] `).ReplaceAllString(sent(m), "")
+	if want := `"MULTI"|"INCR" "a"|"PING"|"EXEC"|"MULTI"|"DISCARD"|`; got != want {
+		t.Errorf("MONITOR shows %s; want %s", got, want)
+	}
+	c.EndRound(time.Now())
+	info := do(t, c, "INFO", "commandstats")
+	for _, part := range []string{"cmdstat_incr:calls=1,", "cmdstat_exec:calls=1,", "cmdstat_multi:calls=2,"} {
+		if !strings.Contains(info, part) {
+			t.Errorf("INFO commandstats = %q; want %q in it", info, part)
+		}
 	}
 }

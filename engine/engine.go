@@ -493,17 +493,20 @@ type Stats struct {
 	Replayed                 int64 // journal records at the start
 }
 
-// LastFlush is when the database last got what was journaled.
-func (e *Engine) LastFlush() time.Time { return time.UnixMilli(e.lastFlush.Load()) }
+// LastFlush is when the database last got what was journaled, and how long that took.
+func (e *Engine) LastFlush() (time.Time, time.Duration) {
+	return time.UnixMilli(e.lastFlush.Load()), time.Duration(e.lastTook.Load())
+}
 
 // Stats gives the present figures.
 func (e *Engine) Stats() Stats {
 	s := Stats{
 		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.misses.Load(),
 		Evicted: e.table.evicted.Load(), Expired: e.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
-		Flushes: e.flushes.Load(), LastFlush: e.LastFlush(), LastFlushTook: time.Duration(e.lastTook.Load()),
+		Flushes: e.flushes.Load(),
 		NoSpace: e.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.replayed.Load(),
 	}
+	s.LastFlush, s.LastFlushTook = e.LastFlush()
 	if e.enterScan() == nil {
 		s.DiskBytes = int64(e.db.Metrics().DiskSpaceUsage())
 		e.scans.RUnlock()

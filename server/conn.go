@@ -75,17 +75,33 @@ func (c *conn) converse() error {
 		if err := c.out.waitRoom(); err != nil {
 			return err
 		}
-		if err := c.sock.fill(); err != nil {
-			if err = c.awake(err); err != nil {
-				return err
-			}
-			continue
+		if err := c.receive(); err != nil {
+			return err
 		}
 		if err := c.respond(); err != nil {
 			return err
 		}
 		c.client.QueryBuffer.Store(int64(len(c.sock.in)))
 	}
+}
+
+// receive waits for input, or to be woken. Who is woken all the time still reads what the client sends.
+func (c *conn) receive() error {
+	err := c.sock.fill()
+	if err == nil {
+		return nil
+	}
+	if err = c.awake(err); err != nil {
+		return err
+	}
+	if err := c.deliver(); err != nil {
+		return err
+	}
+	if err = c.sock.poll(); err == nil && c.ending.Load() { // perhaps before a deadline was taken back
+		err = os.ErrDeadlineExceeded
+	}
+	c.called.Store(false) // after the deadline, which a wake from now on sets again, and before the inbox is looked at
+	return err
 }
 
 // wake has the connection's goroutine look at what others have sent to its client. Any goroutine may call it; it does not
@@ -98,7 +114,8 @@ func (c *conn) wake() {
 	}
 }
 
-// awake is what follows when a read has ended with err: if wake did it, the next one may begin.
+// awake is what follows when a read has ended with err: if wake did it, the next one may begin. Until called is taken back
+// no wake disturbs it.
 func (c *conn) awake(err error) error {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
@@ -106,7 +123,6 @@ func (c *conn) awake(err error) error {
 	if e := c.sock.SetReadDeadline(time.Time{}); e != nil || c.ending.Load() {
 		return errors.Join(err, e)
 	}
-	c.called.Store(false) // after the deadline, which a wake from now on sets again, and before the inbox is looked at
 	return nil
 }
 

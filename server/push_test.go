@@ -1,9 +1,12 @@
 package server
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"atomiccounter/commands"
@@ -124,4 +127,99 @@ func TestListenersAreNotReaped(t *testing.T) {
 			t.Errorf("a client that listens counts as idle")
 		}
 	})
+}
+
+// Many publish at once, in both modes: every listener gets every message, those of one publisher in their order.
+func TestMessagesOfMany(t *testing.T) {
+	const publishers, listeners, messages = 4, 4, 300
+	for _, mode := range []engine.SyncMode{engine.EverySec, engine.Always} {
+		r := serve(t, Options{Engine: openEngine(t, mode)}, nil)
+		var all []*peer
+		for range listeners {
+			p := r.dial(t)
+			p.send("SUBSCRIBE news\r\n")
+			p.want("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n")
+			all = append(all, p)
+		}
+		var running sync.WaitGroup
+		for i := range publishers {
+			running.Go(func() {
+				p := r.dial(t)
+				for n := range messages {
+					fmt.Fprintf(p.Conn, "INCR k\r\nPUBLISH news %d:%04d\r\n", i, n)
+				}
+				p.send("QUIT\r\n")
+				if _, err := io.ReadAll(p.Reader); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for _, p := range all {
+			running.Go(func() {
+				var next [publishers]int
+				for range publishers * messages {
+					head := make([]byte, len("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$6\r\n0:0000\r\n"))
+					if _, err := io.ReadFull(p.Reader, head); err != nil {
+						t.Errorf("read = %v after %v", err, next)
+						return
+					}
+					var i, n int
+					if _, err := fmt.Sscanf(string(head[len(head)-8:]), "%d:%d", &i, &n); err != nil || n != next[i] {
+						t.Errorf("message %q, %v; want number %d of publisher %d", head, err, next[i], i)
+						return
+					}
+					next[i]++
+				}
+			})
+		}
+		running.Wait()
+	}
+}
+
+// Under TLS a read that a message interrupts goes on afterwards, in the middle of a record too.
+func TestMessagesOverTLS(t *testing.T) {
+	a := newAuthority(t)
+	r, addr := serveTLS(t, Options{}, a, tls.NoClientCert, nil)
+	listener, publisher := a.dial(t, addr), r.dial(t)
+	listener.send("SUBSCRIBE news\r\n")
+	listener.want("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n")
+	for i := range 200 {
+		publisher.send(fmt.Sprintf("PUBLISH news %03d\r\n", i))
+		publisher.want(":1\r\n")
+		if i%3 == 0 {
+			listener.send("PING\r\n")
+		}
+		listener.want(fmt.Sprintf("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\n%03d\r\n", i))
+		if i%3 == 0 {
+			listener.want("*2\r\n$4\r\npong\r\n$0\r\n\r\n")
+		}
+	}
+}
+
+// Who is woken all the time still reads what the client sends.
+func TestWokenAllTheTime(t *testing.T) {
+	a := newAuthority(t)
+	r, addr := serveTLS(t, Options{}, a, tls.NoClientCert, nil)
+	for _, dial := range []func() *peer{func() *peer { return r.dial(t) }, func() *peer { return a.dial(t, addr) }} {
+		p := dial()
+		p.send("PING\r\n")
+		p.want("+PONG\r\n")
+		var client *commands.Client
+		r.shared.Clients.Each(func(c *commands.Client) { client = c })
+		var stop atomic.Bool
+		var waking sync.WaitGroup
+		waking.Go(func() {
+			for !stop.Load() {
+				client.Wake()
+			}
+		})
+		for range 20 {
+			p.send("INCR k\r\nDEL k\r\n")
+			p.want(":1\r\n:1\r\n")
+		}
+		stop.Store(true)
+		waking.Wait()
+		p.Close()
+		await(t, "the end of the client", func() bool { return r.shared.Clients.Count() == 0 })
+	}
 }

@@ -37,7 +37,7 @@ func (s *Server) reap(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			s.reapIdle(now)
-			s.shared.Stats.Sample(now)
+			s.shared.Sample(now)
 		}
 	}
 }

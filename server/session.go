@@ -220,12 +220,13 @@ func (s *Session) pause(r Round, rest int, lim limits) Round {
 }
 
 func (s *Session) count(r Round) {
-	s.ctx.EndRound()
+	now := time.Now()
+	s.ctx.EndRound(now)
 	stats := &s.ctx.Server.Stats
 	stats.Commands.Add(int64(r.commands))
 	stats.Reads.Add(1)
 	stats.InputBytes.Add(int64(r.Consumed))
-	s.ctx.Client.Active.Store(time.Now().UnixNano())
+	s.ctx.Client.Active.Store(now.UnixNano())
 }
 
 // accuse names the command that panicked. The panic goes on: locks are held then that nobody would ever let go of, so a

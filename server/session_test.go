@@ -7,13 +7,14 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"atomiccounter/commands"
 	"atomiccounter/engine"
 )
 
 func newShared(t testing.TB, mode engine.SyncMode) *commands.Server {
-	return &commands.Server{Engine: openEngine(t, mode), Log: quiet(), Shutdown: func() {}}
+	return &commands.Server{Engine: openEngine(t, mode), Log: quiet(), Shutdown: func() {}, Started: time.Now()}
 }
 
 func newSession(s *commands.Server) *Session {

@@ -89,6 +89,21 @@ func (s *socket) fill() error {
 	return s.readErr
 }
 
+// poll takes what is there, if anything is, and does not wait.
+func (s *socket) poll() error {
+	if s.in != nil && len(s.in) == cap(s.in) {
+		s.grow()
+	}
+	if s.tls != nil {
+		return s.pollSecure()
+	}
+	received := false
+	if err := s.raw.Control(func(fd uintptr) { received = s.receive(fd) }); err != nil || !received {
+		return err
+	}
+	return s.readErr
+}
+
 // interrupt makes who waits in fill or idle return os.ErrDeadlineExceeded, now or when it is called next. Any goroutine may
 // call it.
 func (s *socket) interrupt() error { return s.SetReadDeadline(time.Unix(1, 0)) }

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"os"
 	"time"
 )
 
@@ -40,4 +42,18 @@ func (s *socket) farewell() {
 	if s.tls != nil {
 		_ = s.tls.CloseWrite() // the connection is closed next, whatever came of it
 	}
+}
+
+// pollTime is how long poll waits under TLS, where nobody can tell whether something is there.
+const pollTime = 100 * time.Microsecond
+
+func (s *socket) pollSecure() error {
+	if err := s.SetReadDeadline(time.Now().Add(pollTime)); err != nil {
+		return err
+	}
+	err := s.fillSecure()
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return errors.Join(err, s.SetReadDeadline(time.Time{}))
 }

@@ -57,6 +57,7 @@ func (c *conn) waitOnce(w *commands.Wait) (over bool, err error) {
 	if err := c.awake(err); err != nil {
 		return false, err
 	}
+	c.called.Store(false)
 	w.Expired = w.Over(time.Now())
 	return over || w.Expired || w.Unblock(c.client), nil
 }
