@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { args, check, eventually, finish, restart, server, workers } from './check.mjs';
 
-const { createClient, WatchError } = await import(args[0]);
+const { BasicClientSideCache, createClient, WatchError } = await import(args[0]);
 const connections = [];
 const connect = async (options) => {
   const c = createClient({ socket: server, ...options });
@@ -112,6 +112,20 @@ await check('publishes and subscribes', async () => {
   await listener.pUnsubscribe('new?');
   assert.equal(`${await listener.ping()}`, 'PONG'); // 5 gives bytes
 });
+
+if (BasicClientSideCache) // 4 has none
+  await check('has a cache that is true', async () => {
+    const clientSideCache = new BasicClientSideCache({ ttl: 0, maxEntries: 100 });
+    const caching = await connect({ RESP: 3, clientSideCache });
+    await redis.set('cached', 1);
+    assert.equal(await caching.get('cached'), '1');
+    assert.equal(await caching.get('cached'), '1');
+    assert.equal(clientSideCache.stats().hitCount, 1);
+    await redis.incr('cached');
+    await eventually(async () => assert.equal(await caching.get('cached'), '2'));
+    await redis.pExpire('cached', 50);
+    await eventually(async () => assert.equal(await caching.get('cached'), null));
+  });
 
 await check('counts exactly from eight connections', async () => {
   await workers(async () => {
