@@ -2,6 +2,7 @@ package clients
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,6 +107,24 @@ func TestUluleLimiter(t *testing.T) {
 	}
 	if r, err := l.Reset(ctx, "batch"); err != nil || r.Remaining != limit {
 		t.Errorf("Reset() = %+v, %v; want %d remaining", r, err, limit)
+	}
+}
+
+// TestUluleWindows: what a window refuses, the next one allows.
+func TestUluleWindows(t *testing.T) {
+	s := start(t)
+	ctx := background(t)
+	l := limiter.New(ululeStore(t, s.Addr), limiter.Rate{Period: time.Second, Limit: 2})
+	if r, err := l.Increment(ctx, "short", 2); err != nil || r.Remaining != 0 || r.Reached {
+		t.Fatalf("Increment(2) = %+v, %v; want the limit", r, err)
+	}
+	var r limiter.Context
+	eventually(t, func() (err error) {
+		r, err = l.Get(ctx, "short")
+		return errors.Join(err, unless(!r.Reached, "the limit is still reached"))
+	})
+	if r.Remaining != 1 {
+		t.Errorf("%d remain in the next window; want 1", r.Remaining)
 	}
 }
 

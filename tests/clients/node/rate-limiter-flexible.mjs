@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import Redis from 'ioredis';
 import { BurstyRateLimiter, RateLimiterQueue, RateLimiterRedis, RateLimiterRedisNonAtomic, RLWrapperBlackAndWhite } from 'rate-limiter-flexible';
 import { createClient } from 'redis';
-import { check, finish, server, workers } from './check.mjs';
+import { check, eventually, finish, server, workers } from './check.mjs';
 
 const stores = {
   ioredis: async () => ({ storeClient: new Redis(server) }),
@@ -41,6 +41,13 @@ for (const [name, open] of Object.entries(stores)) {
     assert.equal(await l.get('one'), null);
     await l.set('one', 10, 100);
     await assert.rejects(l.consume('one'), (refused) => refused.consumedPoints === 11);
+  });
+
+  await check(`${name}: allows again in the next window`, async () => {
+    const l = await limiter({ points: 2, duration: 1, keyPrefix: `${name}:short` });
+    await l.consume('one', 2);
+    const { remainingPoints } = await eventually(() => l.consume('one'));
+    assert.equal(remainingPoints, 1);
   });
 
   await check(`${name}: blocks for longer what goes beyond`, async () => {
