@@ -10,11 +10,18 @@ import (
 // Wait instead: no other runs before Resume has brought its reply.
 func (c *Context) Run(args [][]byte) {
 	c.table = byName
-	if c.Client.Reply == ReplyOn {
-		c.dispatch(args)
+	if c.Client.Reply != ReplyOn {
+		c.runMuted(args)
 		return
 	}
-	c.runMuted(args)
+	before := len(c.Out.Buf)
+	c.dispatch(args)
+	if c.caching {
+		c.forgetCaching()
+	}
+	if c.early != nil {
+		c.sendEarly(before)
+	}
 }
 
 // runMuted runs a command whose reply is perhaps not wanted. What counts is the mode after it, because CLIENT REPLY ON
@@ -24,14 +31,23 @@ func (c *Context) runMuted(args [][]byte) {
 		c.Client.Reply = Skip
 	}
 	before := len(c.Out.Buf)
+	c.unmuted = false
 	c.dispatch(args)
+	c.forgetCaching()
 	c.mute(before)
+	if c.early != nil {
+		c.sendEarly(before)
+	}
 }
 
 // mute takes a reply away that is not wanted. A command that waits has none yet.
 func (c *Context) mute(before int) {
 	switch {
 	case c.Wait != nil || c.Client.Reply == ReplyOn:
+	case c.unmuted:
+		if c.Client.Reply == Skip {
+			c.Client.Reply = ReplyOn
+		}
 	case c.Client.Reply == ReplyOff:
 		c.Out.Buf = c.Out.Buf[:before]
 	case c.Client.Reply == Skip:
@@ -41,31 +57,62 @@ func (c *Context) mute(before int) {
 }
 
 func (c *Context) dispatch(args [][]byte) {
-	cmd := c.table.lookup(args[0])
-	if cmd == nil {
-		c.Out.Error(unknownCommand(args))
+	c.ran = nil
+	cmd, refusal := c.find(args)
+	if refusal != "" {
+		c.refuse(cmd, refusal)
 		return
+	}
+	c.ran = cmd
+	c.Client.last.Store(cmd)
+	if c.multi.open && cmd.Flags&AtOnce == 0 {
+		c.enqueue(cmd, args)
+		return
+	}
+	c.call(cmd, args)
+	c.created = nil
+}
+
+// find gives the command that a call means, or says why it may not be called. The command is nil if there is no such.
+func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
+	cmd = c.table.lookup(args[0])
+	if cmd == nil {
+		return nil, unknownCommand(args)
 	}
 	if cmd.Sub != nil && len(args) > 1 {
 		if cmd = cmd.sub(args[1]); cmd == nil {
-			c.Out.Error(unknownSubcommand(args))
-			return
+			return nil, unknownSubcommand(args)
 		}
 	}
-	if !cmd.Fits(len(args)) {
-		c.wrongArity(cmd)
-		return
+	switch {
+	case !cmd.Fits(len(args)):
+		return cmd, arityError(cmd)
+	case cmd.Flags&protected != 0 && !c.mayDebug():
+		return cmd, errNoDebug
+	case !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "":
+		return cmd, "NOAUTH Authentication required."
+	case c.multi.open && cmd.Flags&NoMulti != 0:
+		return cmd, errNoMulti
+	case c.listensOnly(cmd):
+		return cmd, "ERR Can't execute '" + cmd.FullName + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
 	}
-	if !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "" {
-		c.Out.Error("NOAUTH Authentication required.")
-		return
-	}
-	c.Client.last.Store(cmd)
-	cmd.Run(c, args)
+	return cmd, ""
 }
 
-func (c *Context) wrongArity(cmd *Command) {
-	c.Out.Error("ERR wrong number of arguments for '" + cmd.FullName + "' command")
+// refuse answers a call that find refuses. A transaction is spoilt by it.
+func (c *Context) refuse(cmd *Command, why string) {
+	if cmd != nil && cmd.Name == "exec" {
+		c.abort(why)
+		return
+	}
+	c.spoil()
+	c.reject(cmd, why)
+}
+
+func (c *Context) wrongArity(cmd *Command) { c.Out.Error(arityError(cmd)) }
+
+func arityError(cmd *Command) string {
+	return "ERR wrong number of arguments for '" + cmd.FullName + "' command"
 }
 
 // shown bounds how much an error repeats of words that mean nothing here, in bytes.

@@ -7,20 +7,29 @@ type Flags uint32
 
 // The flags, in the order of COMMAND INFO.
 const (
-	Write     Flags = 1 << iota // may change a key
-	ReadOnly                    // only reads keys
-	DenyOOM                     // may need more memory
-	Admin                       // for whoever runs the server
-	NoScript                    // not in scripts
-	Loading                     // also while the server loads
-	Stale                       // also on a replica that is behind
-	Fast                        // takes constant or logarithmic time
-	NoAuth                      // also before AUTH
-	NoMulti                     // not in a transaction
-	AllowBusy                   // also while a script runs for too long
+	Write       Flags = 1 << iota // may change a key
+	ReadOnly                      // only reads keys
+	DenyOOM                       // may need more memory
+	Admin                         // for whoever runs the server
+	PubSub                        // of messages
+	NoScript                      // not in scripts
+	Loading                       // also while the server loads
+	Stale                         // also on a replica that is behind
+	SkipSlowlog                   // not in the slow log
+	Fast                          // takes constant or logarithmic time
+	NoAuth                        // also before AUTH
+	NoMulti                       // not in a transaction
+	AllowBusy                     // also while a script runs for too long
+
+	// Those that COMMAND INFO does not show.
+	AtOnce       // runs in a transaction though others are queued there
+	Wipes        // empties databases
+	mayWrite     // like a write, waits for the end of a pause of writes
+	protected    // has to be enabled by enable-debug-command
+	skipsMonitor // never shown to MONITOR
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "fast", "no_auth",
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth",
 	"no_multi", "allow_busy"}
 
 // Names are those that COMMAND INFO shows.
@@ -35,14 +44,16 @@ const (
 	read
 	write
 	String
+	pubsub
 	admin
 	fast
 	slow
 	Dangerous
 	Connection
+	Transaction
 )
 
-var categoryNames = []string{"keyspace", "read", "write", "string", "admin", "fast", "slow", "dangerous", "connection"}
+var categoryNames = []string{"keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection", "transaction"}
 
 // Names are those of the categories, without the @.
 func (c Categories) Names() []string { return pick(uint32(c), categoryNames) }
@@ -55,6 +66,9 @@ func (c *Command) AllCategories() Categories {
 	}
 	if c.Flags&ReadOnly != 0 {
 		all |= read
+	}
+	if c.Flags&PubSub != 0 {
+		all |= pubsub
 	}
 	if c.Flags&Admin != 0 {
 		all |= admin | Dangerous

@@ -240,14 +240,28 @@ func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) 
 	if err = errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil)); err != nil {
 		return e.fail(err)
 	}
-	guard := e.nextGuard() // taking in may make an entry dirty; no cut comes between, it needs commitMu
+	if err := e.showArrivals(batch, list); err != nil {
+		return e.fail(fmt.Errorf("merge: %w", err))
+	}
+	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
+		return e.fail(fmt.Errorf("merge: %w", err))
+	}
+	landed()
+	e.proclaim()
+	return e.tendAll(list)
+}
+
+// showArrivals commits a batch, not yet synced, and tells the cached keys. It holds a guard, for taking in may make an entry
+// dirty, and no longer than that: with two at once one could wait for a section that waits for the other.
+func (e *Engine) showArrivals(batch *pebble.Batch, list []arrival) error {
+	guard := e.nextGuard()
 	guard.RLock()
 	defer guard.RUnlock()
 	e.reveal()
 	e.loads.Lock()
+	defer e.loads.Unlock()
 	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
-		e.loads.Unlock()
-		return e.fail(fmt.Errorf("merge: %w", err))
+		return err
 	}
 	for i := range list {
 		e.tell(&list[i])
@@ -255,13 +269,7 @@ func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) 
 			e.shrink(list[i].hash)
 		}
 	}
-	e.loads.Unlock()
-	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
-		return e.fail(fmt.Errorf("merge: %w", err))
-	}
-	landed()
-	e.proclaim()
-	return e.tendAll(list)
+	return nil
 }
 
 // tendAll loads the keys of which this replica now has something to close, which is what loading does.
@@ -302,7 +310,9 @@ func (e *Engine) tell(a *arrival) {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 	}
+	e.watches.touch(a.key, a.after.exists)
 	if en == nil || en.gone {
+		e.reportKey(a.key, Arrived)
 		was, was2 := a.before.exists, a.before.expires
 		adjust(&e.keys[a.key[0]], &was, a.after.exists)
 		adjust(&e.expires[a.key[0]], &was2, a.after.expires)
@@ -354,6 +364,7 @@ func (e *Engine) takeIn(en *entry) {
 	en.take(e.id, all)
 	en.refreshed = e.Now()
 	e.show(en)
+	e.report(en, Arrived)
 	e.tend(en)
 }
 

@@ -29,6 +29,11 @@
 // counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
 // entries in the cache when their update period is over.
 //
+// # Sections
+//
+// From Pipeline.Begin to End a pipeline runs alone, for MULTI and EXEC and for scripts: all it does is one frame of the journal,
+// and part of one batch (section.go). Watch says whether a key has changed (watch.go).
+//
 // # Texts
 //
 // A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a
@@ -193,11 +198,13 @@ type Engine struct {
 	history  history
 	seed     [2]uint64 // of the key hash; as long as the store lives
 
-	period atomic.Int64 // ms
-	sync   atomic.Uint32
-	refuse atomic.Uint32 // why writes are refused: refuse… bits
-	closed atomic.Bool
-	fatal  atomic.Pointer[error]
+	period   atomic.Int64 // ms
+	observer atomic.Pointer[Observer]
+	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
+	sync     atomic.Uint32
+	refuse   atomic.Uint32 // why writes are refused: refuse… bits
+	closed   atomic.Bool
+	fatal    atomic.Pointer[error]
 
 	guards    [64]guard
 	guardNext atomic.Uint32
@@ -230,6 +237,7 @@ type Engine struct {
 	staleKeys  []*entry                // entries with something to take in
 	refreshing sync.Mutex              // one Refresh at a time
 	stale      chan struct{}           // there are such
+	repaced    chan struct{}           // the update period has changed
 	dirty      chan struct{}           // there is something to flush
 	dirtied    atomic.Bool             // dirty was signalled in this generation
 	hurry      chan struct{}           // somebody waits for a flush
@@ -239,6 +247,7 @@ type Engine struct {
 	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news       news
+	watches    watches
 	stop       chan struct{}
 	done       sync.WaitGroup
 
@@ -311,7 +320,10 @@ func (e *Engine) show(en *entry) {
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add {
+	if en.watched {
+		en.watched = e.watches.touch(en.key, v.Exists)
+	}
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add && !en.watched {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
@@ -419,7 +431,13 @@ func (e *Engine) UpdatePeriod() time.Duration {
 }
 
 // SetUpdatePeriod changes it, rounded up to ms; AlwaysFresh and 0 both mean 0.
-func (e *Engine) SetUpdatePeriod(d time.Duration) { e.period.Store(millis(d)) }
+func (e *Engine) SetUpdatePeriod(d time.Duration) {
+	e.period.Store(millis(d))
+	select {
+	case e.repaced <- struct{}{}:
+	default:
+	}
+}
 
 func millis(d time.Duration) int64 {
 	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
@@ -461,12 +479,15 @@ type Stats struct {
 	Replayed                 int64 // journal records at the start
 }
 
+// LastFlush is when the database last got what was journaled.
+func (e *Engine) LastFlush() time.Time { return time.UnixMilli(e.lastFlush.Load()) }
+
 // Stats gives the present figures.
 func (e *Engine) Stats() Stats {
 	s := Stats{
 		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.misses.Load(),
 		Evicted: e.table.evicted.Load(), Expired: e.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
-		Flushes: e.flushes.Load(), LastFlush: time.UnixMilli(e.lastFlush.Load()), LastFlushTook: time.Duration(e.lastTook.Load()),
+		Flushes: e.flushes.Load(), LastFlush: e.LastFlush(), LastFlushTook: time.Duration(e.lastTook.Load()),
 		NoSpace: e.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.replayed.Load(),
 	}
 	if e.enterScan() == nil {

@@ -24,7 +24,15 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 	if err := p.writable(); err != nil {
 		return err
 	}
+	if p.section.open {
+		return p.wipe(dbs)
+	}
 	p.pause()
+	p.quiet = true
+	defer func() {
+		p.quiet = false
+		p.e.reportAll()
+	}()
 	alone, err := p.e.wipeAlone(dbs)
 	if alone || err != nil {
 		return err
@@ -44,8 +52,7 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
-	if others || e.flags&metaLogging != 0 {
+	if !e.alone() {
 		return false, nil
 	}
 	if e.closed.Load() {
@@ -62,6 +69,12 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 		}
 		return nil
 	}})
+}
+
+// alone says that no other replica ever had a part in the store. The caller holds commitMu.
+func (e *Engine) alone() bool {
+	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
+	return !others && e.flags&metaLogging == 0
 }
 
 // wipe forgets a database: what is stored, by batch, and what is cached. No pipeline is active. Records that the expiry
@@ -82,6 +95,7 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 		e.show(en)
 		en.mu.Unlock()
 	}
+	e.watches.wipe(db)
 	e.count[db], e.countEx[db] = 0, 0
 	e.keys[db].Store(0)
 	e.expires[db].Store(0)

@@ -75,6 +75,9 @@ func (e *Engine) takeInAll(list []tlv.Delta) {
 
 // Merge is Engine.Merge, for a connection that may ask what it has Written. It lets go of the pipeline's locks first.
 func (p *Pipeline) Merge(list []tlv.Delta) error {
+	if p.section.open {
+		return ErrInSection
+	}
 	p.pause()
 	err := p.e.Merge(list)
 	p.wrote = p.e.gen.Load() - 1 // and so in the database
@@ -129,6 +132,9 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 		if en.gen == 0 {
 			s := en.full()
 			return s, true, nil
+		}
+		if p.section.open {
+			return tlv.State{}, false, ErrInSection
 		}
 		p.pause()
 		if err := p.e.awaitPeers(); err != nil {

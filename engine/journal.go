@@ -185,6 +185,23 @@ func (j *journal) Append(body []byte) (Position, error) {
 	return Position(j.end.Load()), nil
 }
 
+// Reserve makes room for a frame whose body has need bytes, and says how many the body may have as long as nobody else
+// appends. A frame greater than a segment gets one that is twice as large, for it may grow on.
+func (j *journal) Reserve(need int) (room int, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	const around = 2 * frameHeader // its own, and that of the end
+	if j.off+need+around > len(j.cur.mem) {
+		if need += around; need > j.size-segmentHeader {
+			need *= 2
+		}
+		if err := j.rotate(need); err != nil {
+			return 0, err
+		}
+	}
+	return len(j.cur.mem) - j.off - around, nil
+}
+
 func (j *journal) put(length uint32, body []byte) {
 	f := j.cur.mem[j.off : j.off+frameHeader+len(body)]
 	copy(f[frameHeader:], body)

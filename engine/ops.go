@@ -27,26 +27,28 @@ func (p *Pipeline) Exists(key []byte) (bool, error) {
 
 // MGet appends the values of the keys at one moment to out.
 func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
-	for {
-		list, err := p.lockAll(keys, false)
-		if err != nil {
-			return out, err
-		}
-		late := false
-		for _, e := range list {
-			late = late || e.stale.Load() && p.periodOver(e)
-		}
-		if !late {
-			p.saw = true
-			for _, key := range keys {
-				out = append(out, p.valueOf(list[string(key)]))
-			}
-			return out, nil
-		}
-		if _, err := p.all(keys); err != nil {
-			return out, err
+	list, err := p.lockAll(keys, false)
+	if err == nil && p.anyLate(list) {
+		list, err = p.all(keys)
+	}
+	if err != nil {
+		return out, err
+	}
+	p.saw = true
+	for _, key := range keys {
+		out = append(out, p.valueOf(list[string(key)]))
+	}
+	return out, nil
+}
+
+// anyLate says whether something has arrived for one of the entries that must show now.
+func (p *Pipeline) anyLate(list map[string]*entry) bool {
+	for _, e := range list {
+		if e.stale.Load() && p.periodOver(e) {
+			return true
 		}
 	}
+	return false
 }
 
 // lockAll locks the keys, loaded, all at the same time; what the pipeline held before it lets go of. Here alone a
@@ -246,6 +248,9 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	}
 	keep := e.expire.Load()
 	p.assign(e, v, kind)
+	if !old.OK {
+		p.report(e, Created)
+	}
 	switch {
 	case o.ExpireAt != 0:
 		p.expireOrCancel(e, o.ExpireAt)
@@ -267,12 +272,14 @@ func (p *Pipeline) expireOrCancel(e *entry, at int64) {
 
 // MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
 func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
+	size := p.sizeOf(keys)
 	for _, v := range values {
 		if len(v.Text) > MaxText {
 			return false, ErrTextTooLong
 		}
+		size += 64 + len(v.Text)
 	}
-	if err := p.writableText(); err != nil {
+	if err := p.writableText(size); err != nil {
 		return false, err
 	}
 	list, err := p.all(keys)
@@ -352,7 +359,7 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 
 // Del takes the keys away and says how many there were.
 func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
-	if err := p.writable(); err != nil {
+	if err := p.writableSize(p.sizeOf(keys)); err != nil {
 		return 0, err
 	}
 	list, err := p.all(keys)
@@ -360,11 +367,14 @@ func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
 		return 0, err
 	}
 	p.saw = true
-	for _, e := range list {
-		if p.valueOf(e).OK {
-			n++
-		}
+	for _, key := range keys {
+		e := list[string(key)]
+		was := p.valueOf(e).OK
 		p.cancel(e)
+		if was {
+			n++
+			p.report(e, Deleted)
+		}
 	}
 	return n, nil
 }

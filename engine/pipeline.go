@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -32,11 +33,20 @@ type Pipeline struct {
 	wrote  uint64   // generation of the last record appended; 0: none
 	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
 
+	observer Observer      // of what its commands do; nil: the engine's
+	changes  uint64        // counts what commands did, whatever it was
+	quiet    bool          // nobody is told of each key
+	turn     uint8         // of rounds, for usage
+	delay    time.Duration // that commands were held up, since it was last asked for
+
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
 	ahead  ahead
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
+
+	section  section
+	watching watching
 }
 
 type hold struct {
@@ -63,13 +73,21 @@ func (e *Engine) NewPipeline() *Pipeline {
 
 func (p *Pipeline) begin() {
 	if !p.active {
-		p.guard.RLock()
+		if !p.guard.TryRLock() {
+			p.delayedBy(p.guard.RLock)
+		}
 		p.active = true
 	}
 }
 
 // writable begins a write, or says why there can be none.
-func (p *Pipeline) writable() error {
+func (p *Pipeline) writable() error { return p.writableSize(0) }
+
+// writableSize is writable for a write of about n bytes beside a key and numbers.
+func (p *Pipeline) writableSize(n int) error {
+	if p.section.open {
+		return p.admit(n)
+	}
 	if p.active {
 		if len(p.buf) > maxGathered {
 			p.publish()
@@ -77,7 +95,7 @@ func (p *Pipeline) writable() error {
 		return p.e.refusal()
 	}
 	if p.e.table.over() {
-		p.e.relieve()
+		p.delayedBy(p.e.relieve)
 	}
 	p.begin()
 	return p.e.refusal()
@@ -86,6 +104,10 @@ func (p *Pipeline) writable() error {
 // Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {
+	if p.hint != nil {
+		p.turn++
+		p.hint.use.touch(p.e.seconds.Load(), p.turn)
+	}
 	p.pause()
 	pos = p.pos
 	if p.saw {
@@ -100,6 +122,10 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 
 // pause journals what is done so far and lets go of all locks, the guard included, in mid-pipeline.
 func (p *Pipeline) pause() {
+	if p.section.open {
+		p.publish() // only End lets others run
+		return
+	}
 	p.clock = 0
 	if p.active {
 		p.publish()
@@ -118,22 +144,33 @@ func (p *Pipeline) takeErr() error {
 	return err
 }
 
-// publish appends what is gathered and lets go of the keys, not of the guard.
+// publish appends what is gathered and lets go of the keys, not of the guard. In a section, where nobody else could lock
+// them, it leaves the first to End.
 func (p *Pipeline) publish() {
 	p.endRun()
-	if len(p.buf) > 0 {
-		pos, err := p.e.journal.Append(p.buf)
-		if err != nil {
-			// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
-			p.err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
-		}
-		p.pos, p.wrote = pos, p.e.gen.Load()
-		p.buf = p.buf[:0]
-		if cap(p.buf) > 1<<20 {
-			p.buf = nil
+	if len(p.buf) > 0 && !p.section.open {
+		if err := p.append(); err != nil {
+			p.err = err
 		}
 	}
 	p.release()
+}
+
+func (p *Pipeline) append() error {
+	if len(p.buf) == 0 {
+		return nil
+	}
+	pos, err := p.e.journal.Append(p.buf)
+	if err != nil {
+		// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
+		err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
+	}
+	p.pos, p.wrote = pos, p.e.gen.Load()
+	p.buf = p.buf[:0]
+	if cap(p.buf) > 1<<20 {
+		p.buf = nil
+	}
+	return err
 }
 
 func (p *Pipeline) release() {
@@ -161,7 +198,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		return nil, ErrKeyTooLong
 	}
 	p.begin()
-	if p.e.closed.Load() {
+	if p.e.closed.Load() && !p.section.open { // a section is waited for
 		return nil, ErrClosed
 	}
 	for {
@@ -182,9 +219,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		}
 		p.lockEntry(e, exclusive)
 		if !e.gone {
-			if !e.used.Load() {
-				e.used.Store(true)
-			}
+			e.use.note()
 			p.hint = e
 			return e, nil
 		}
@@ -204,10 +239,13 @@ func (p *Pipeline) lockEntry(e *entry, exclusive bool) {
 }
 
 func (p *Pipeline) wait(e *entry, exclusive bool) {
-	if exclusive {
-		e.mu.Lock()
-	} else {
-		e.mu.RLock()
+	switch {
+	case exclusive:
+		if !e.mu.TryLock() {
+			p.delayedBy(e.mu.Lock)
+		}
+	case !e.mu.TryRLock():
+		p.delayedBy(e.mu.RLock)
 	}
 	p.held = append(p.held, hold{e, exclusive})
 }
@@ -221,9 +259,10 @@ func (p *Pipeline) unlockLast() {
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
 func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
+	defer p.delayed(time.Now())
 	p.publish() // a read of the disk holds up nobody else's keys
 	e := newEntry(hash, p.DB, key)
-	e.used.Store(true)
+	e.use.begin(inSeconds(p.now()))
 	e.mu.Lock()
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
@@ -232,7 +271,7 @@ func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
 		return nil, nil
 	}
 	p.e.misses.Add(1)
-	if err := p.e.read(e); err != nil {
+	if err := p.fill(e); err != nil {
 		p.e.table.remove(e)
 		e.mu.Unlock()
 		return nil, err
@@ -240,6 +279,18 @@ func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
 	p.held = append(p.held, hold{e, true})
 	p.e.table.evict(hash, p.e.flushed.Load(), p.e.forget)
 	return e, nil
+}
+
+// fill reads what is stored of a placeholder, which is nothing if a section has wiped its database.
+func (p *Pipeline) fill(e *entry) error {
+	if p.isWiped(e.key[0]) {
+		e.refreshed = p.e.Now()
+		p.e.show(e)
+	} else if err := p.e.read(e); err != nil {
+		return err
+	}
+	e.watched = p.e.watches.has(e.key)
+	return nil
 }
 
 // exclusive gives the key's entry locked exclusively, rolled into the present generation and settled, with all that has
@@ -302,14 +353,21 @@ func (p *Pipeline) cancel(e *entry) {
 	if !own && len(resets) == 0 {
 		return
 	}
+	p.changes++
+	expired := e.exists && e.due(p.now())
 	p.e.markDirty(e)
 	p.endRun()
 	p.buf = appendCancel(p.buf, e.key, own, resets)
 	e.cancel(own, resets)
 	p.e.show(e)
+	if expired {
+		p.e.expired.Add(1)
+		p.report(e, Expired)
+	}
 }
 
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
+	p.changes++
 	p.e.markDirty(e)
 	stamp := tlv.Stamp(0)
 	if !e.pend.add {
@@ -317,11 +375,16 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	}
 	p.endRun()
 	p.buf = appendAdd(p.buf, e.key, n, stamp, kind)
+	created := !e.exists
 	e.add(n, stamp, kind)
 	p.e.show(e)
+	if created {
+		p.report(e, Created)
+	}
 }
 
 func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
+	p.changes++
 	p.cancel(e)
 	p.e.markDirty(e)
 	p.endRun()
@@ -340,6 +403,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
+	p.changes++
 	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())
@@ -350,6 +414,7 @@ func (p *Pipeline) expireAt(e *entry, at int64) {
 
 // note remembers an increment of the short way; those of one key in a row share one record.
 func (p *Pipeline) note(e *entry, n int64) {
+	p.changes++
 	if p.run == e && (n >= 0 && p.runN <= math.MaxInt64-n || n < 0 && p.runN >= math.MinInt64-n) {
 		p.runN += n
 		return

@@ -27,6 +27,7 @@ type powerWorld struct {
 	now     int64
 	history map[string][]Value     // what the key shows after each of its operations; the first is before any
 	order   []string               // the key of each operation
+	inside  []bool                 // for each: others of the same section follow, and no loss may come between
 	safe    int                    // operations that are synced
 	strike  atomic.Pointer[func()] // called at the next write to the database
 }
@@ -71,11 +72,38 @@ func (w *powerWorld) shows(key string) Value {
 	return h[len(h)-1]
 }
 
+// act does one operation, or some in a section, and commits.
+func (w *powerWorld) act() {
+	p := w.e.NewPipeline()
+	if w.rng.IntN(4) == 0 {
+		if err := p.Begin(false); err != nil {
+			w.t.Fatalf("Begin = %v", err)
+		}
+		for range 1 + w.rng.IntN(3) {
+			w.op(p)
+			w.inside[len(w.inside)-1] = true
+		}
+		w.inside[len(w.inside)-1] = false
+		p.End()
+	} else {
+		w.op(p)
+	}
+	pos, err := p.Commit()
+	if err != nil {
+		w.t.Fatalf("Commit of operation %d = %v", len(w.order), err)
+	}
+	if w.e.Sync() == Always {
+		w.sync()
+		if w.e.Durable() < pos {
+			w.t.Fatalf("Durable = %d after a sync; want %d", w.e.Durable(), pos)
+		}
+	}
+}
+
 // op does one operation and notes what the key shows after it.
-func (w *powerWorld) op() {
+func (w *powerWorld) op(p *Pipeline) {
 	key := fmt.Sprintf("k%d", w.rng.IntN(4))
 	k := []byte(key)
-	p := w.e.NewPipeline()
 	v := w.shows(key)
 	var err error
 	switch n := w.rng.Int64N(1000); w.rng.IntN(9) {
@@ -101,21 +129,14 @@ func (w *powerWorld) op() {
 		v.Int, err = p.Incr(k, n)
 		v.OK = true
 	}
-	pos, commitErr := p.Commit()
-	if err = errors.Join(err, commitErr); err != nil {
+	if err != nil {
 		w.t.Fatalf("operation %d = %v", len(w.order), err)
 	}
 	if len(w.history[key]) == 0 {
 		w.history[key] = []Value{{}}
 	}
 	w.history[key] = append(w.history[key], v)
-	w.order = append(w.order, key)
-	if w.e.Sync() == Always {
-		w.sync()
-		if w.e.Durable() < pos {
-			w.t.Fatalf("Durable = %d after a sync; want %d", w.e.Durable(), pos)
-		}
-	}
+	w.order, w.inside = append(w.order, key), append(w.inside, false)
 }
 
 func (w *powerWorld) sync() {
@@ -136,7 +157,7 @@ func (w *powerWorld) step() {
 	case 2:
 		evictAll(w.e)
 	default:
-		w.op()
+		w.act()
 	}
 }
 
@@ -213,7 +234,7 @@ func (w *powerWorld) compare(safe int) {
 		got[key] = v
 	}
 	for n := len(w.order); n >= safe; n-- {
-		if w.matches(n, got) {
+		if (n == 0 || !w.inside[n-1]) && w.matches(n, got) {
 			w.forget(n)
 			return
 		}
@@ -250,7 +271,7 @@ func (w *powerWorld) counts(n int) map[string]int {
 // forget drops the operations that were lost.
 func (w *powerWorld) forget(n int) {
 	count := w.counts(n)
-	w.order = w.order[:n]
+	w.order, w.inside = w.order[:n], w.inside[:n]
 	for key, h := range w.history {
 		w.history[key] = h[:count[key]+1]
 	}

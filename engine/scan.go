@@ -27,15 +27,15 @@ type found struct {
 
 // Scan calls f with about count keys of the selected database from cursor on (0: the start); the key is only valid during
 // the call. next is the cursor to go on with, below 2^53; 0: that was all. Every key that exists all the while is met at
-// least once over the pages. No lock is held: the pipeline lets go of its own first.
+// least once over the pages. No lock is held: the pipeline lets go of its own first, but for those of a section.
 func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte)) (next uint64, err error) {
 	p.pause()
 	p.saw = true
-	if err := p.e.enterScan(); err != nil {
+	if err := p.enterScan(); err != nil {
 		return 0, err
 	}
 	defer p.e.scans.RUnlock()
-	w := &walk{e: p.e, db: p.DB, now: p.e.Now(), want: max(count, 1)}
+	w := &walk{e: p.e, db: p.DB, now: p.now(), want: max(count, 1), wiped: p.isWiped(p.DB)}
 	for shards := uint64(1); cursor < cursorEnd && len(w.list) < w.want; shards *= 2 {
 		if cursor, err = w.some(cursor, shards); err != nil {
 			return 0, err
@@ -93,6 +93,8 @@ type walk struct {
 	now  int64
 	want int
 	list []found
+
+	wiped bool // what is stored does not count
 }
 
 // some collects from a number of shards, or until the page is full, and gives the cursor after that. What is pending in
@@ -129,6 +131,9 @@ func (w *walk) sorted(start int) []found {
 
 // stored collects what the database has from cursor up to limit, or until the page is full at the end of a group.
 func (w *walk) stored(cursor, limit uint64) (next uint64, err error) {
+	if w.wiped {
+		return limit, nil
+	}
 	lower := []byte{statePrefix, w.db}
 	o := &pebble.IterOptions{
 		LowerBound: binary.BigEndian.AppendUint64(lower, cursor<<cursorShift),

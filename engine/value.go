@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"strconv"
+	"unsafe"
 
 	"atomiccounter/tlv"
 )
@@ -99,7 +100,7 @@ func (p *Pipeline) Put(key []byte, v Value, o SetOptions) (SetResult, error) {
 // It is a read and a SET at one moment of this replica: of concurrent ones on several replicas the last wins, and what
 // the others made is lost. Edit is called while the key is locked, and must not call the pipeline.
 func (p *Pipeline) Edit(key []byte, edit func(old Value) (next Value, change bool, err error)) error {
-	if err := p.writableText(); err != nil {
+	if err := p.writableText(MaxText); err != nil {
 		return err
 	}
 	e, err := p.exclusive(key, true)
@@ -140,20 +141,20 @@ func (p *Pipeline) writableValue(v Value) error {
 	case len(v.Text) > MaxText:
 		return ErrTextTooLong
 	}
-	return p.writableText()
+	return p.writableText(len(v.Text))
 }
 
 // maxTexts bounds the texts that one flush writes, in bytes; those of commands in flight come on top. So batches stay far
 // below what a peer takes, and what the disk needs is looked at before the next that many.
 const maxTexts = 32 << 20
 
-// writableText begins a write that may be of a text: a flush comes first if there is much to flush.
-func (p *Pipeline) writableText() error {
-	if p.e.texts.Load() >= maxTexts {
+// writableText begins a write that may be of n bytes of text: a flush comes first if there is much to flush.
+func (p *Pipeline) writableText(n int) error {
+	if p.e.texts.Load() >= maxTexts && !p.section.open {
 		p.pause()
 		p.e.relieveTexts()
 	}
-	return p.writable()
+	return p.writableSize(n)
 }
 
 func (e *Engine) relieveTexts() {
@@ -171,24 +172,30 @@ func (e *Engine) relieveTexts() {
 	}
 }
 
-// texts is how many bytes of texts the entry holds.
-func (e *entry) texts() int {
+// besides is how many bytes of memory the entry holds beside itself: texts, and what is known of other replicas.
+func (e *entry) besides() int {
 	n := len(e.own.Text)
 	if e.pend != nil {
 		n += len(e.pend.text)
 	}
 	if f := e.foreign; f != nil {
-		n += f.other.Texts()
+		n += foreignSize + stateSize(&f.other)
 		if f.incoming != nil {
-			n += f.incoming.Texts()
+			n += stateSize(f.incoming)
 		}
 	}
 	return n
 }
 
-// weigh counts what the texts of e take in memory. The caller holds e exclusively.
+const foreignSize = int(unsafe.Sizeof(foreign{}))
+
+func stateSize(s *tlv.State) int {
+	return len(s.Contributions)*int(unsafe.Sizeof(tlv.Contribution{})) + len(s.Resets)*int(unsafe.Sizeof(tlv.Reset{})) + s.Texts()
+}
+
+// weigh counts what e holds in memory beside itself. The caller holds e exclusively.
 func (t *table) weigh(e *entry) {
-	n := uint32(min(e.texts(), 1<<32-1))
+	n := uint32(min(e.besides(), 1<<32-1))
 	if n == e.weight || e.gone {
 		return
 	}

@@ -82,15 +82,22 @@ func (e *Engine) Seen() tlv.Vector {
 
 // Written is a stamp that this replica's entry of Vector reaches when all that this pipeline has committed is in the
 // database and on its way to peers. 0: it has written nothing. It waits as Seen does, and lets go of the pipeline's locks.
+// In a section it does neither.
 func (p *Pipeline) Written() tlv.Stamp {
 	p.pause()
-	if p.wrote == 0 {
+	wrote := p.wrote
+	if len(p.buf) > 0 { // of a section
+		wrote = p.e.gen.Load()
+	}
+	if wrote == 0 {
 		return 0
 	}
-	_ = p.e.awaitPeers()
+	if !p.section.open {
+		_ = p.e.awaitPeers()
+	}
 	p.begin() // no cut
 	defer p.pause()
-	if p.wrote == p.e.gen.Load() {
+	if wrote == p.e.gen.Load() {
 		return p.e.clock.next(p.e.Now())
 	}
 	return tlv.Stamp(p.e.lastCut.Load())

@@ -322,6 +322,14 @@ func TestQueryBufferLimit(t *testing.T) {
 	p.wantEnd(fmt.Sprintf("$%d\r\n%s\r\n", len(long), long))
 }
 
+// What waits for EXEC counts, too.
+func TestQueryBufferLimitOfTransactions(t *testing.T) {
+	p := serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
+	long := strings.Repeat("x", 700<<10)
+	go fmt.Fprintf(p.Conn, "MULTI\r\n*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n*2\r\n$4\r\nECHO\r\n$%d\r\n", len(long), long, 400<<10)
+	p.wantEnd("+OK\r\n+QUEUED\r\n")
+}
+
 func TestUnauthenticatedLimits(t *testing.T) {
 	r := serve(t, Options{Settings: commands.Settings{Password: "secret"}}, nil)
 	bulk := "$9000\r\n" + strings.Repeat("x", 9000) + "\r\n"

@@ -55,6 +55,15 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// What is queued outlives the buffer that it came in.
+func TestFeedQueues(t *testing.T) {
+	s := newSession(newShared(t, engine.EverySec))
+	got, closed := converse(s, []byte("MULTI\r\nSET k some"), []byte("thing\r\nAPPEND k "), []byte("else\r\nGET k\r\n"), []byte("EXEC\r\n"))
+	if want := "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+OK\r\n:13\r\n$13\r\nsomethingelse\r\n"; got != want || closed {
+		t.Errorf("replies %q, closed %v; want %q, false", got, closed, want)
+	}
+}
+
 // A round ends after so many commands, and after so many bytes of replies.
 func TestFeedIsBounded(t *testing.T) {
 	s := newSession(newShared(t, engine.EverySec))

@@ -37,6 +37,20 @@ var fixedStreams = map[string][]step{
 		{commands: [][]string{{"CLIENT", "REPLY", "SKIP"}, {"CLIENT", "REPLY", "OFF"}, {"RESET"}, {"PING", "3"}}},
 		{commands: [][]string{{"CLIENT", "REPLY", "SKIP"}, {"CLIENT", "REPLY", "SKIP"}, {"RESET"}, {"PING", "4"}}},
 	},
+	"a transaction that turns replies off and on": {
+		{commands: [][]string{{"MULTI"}, {"PING", "1"}, {"CLIENT", "REPLY", "SKIP"}, {"PING", "2"}, {"EXEC"}, {"PING", "3"}, {"PING", "4"}}},
+		{commands: [][]string{{"CLIENT", "REPLY", "OFF"}, {"MULTI"}, {"PING", "1"}, {"CLIENT", "REPLY", "ON"}, {"PING", "2"}, {"EXEC"}}},
+		{commands: [][]string{{"CLIENT", "REPLY", "SKIP"}, {"MULTI"}, {"PING", "1"}, {"CLIENT", "REPLY", "SKIP"}, {"EXEC"}, {"PING", "2"}}},
+	},
+	"what ends a transaction": {
+		{commands: [][]string{{"MULTI"}, {"INCR", "a"}, {"RESET"}, {"EXEC"}, {"GET", "a"}}},
+		{commands: [][]string{{"WATCH", "a"}, {"INCR", "a"}, {"RESET"}, {"MULTI"}, {"EXEC"}}},
+		{commands: [][]string{{"WATCH", "a"}, {"INCR", "a"}, {"UNWATCH"}, {"MULTI"}, {"EXEC"}}},
+		{commands: [][]string{{"WATCH", "a"}, {"INCR", "a"}, {"MULTI"}, {"DISCARD"}, {"MULTI"}, {"EXEC"}}},
+		{commands: [][]string{{"WATCH", "a"}, {"INCR", "a"}, {"MULTI"}, {"INCR"}, {"EXEC"}, {"MULTI"}, {"EXEC"}}},
+		{commands: [][]string{{"HELLO", "3"}, {"WATCH", "a"}, {"INCR", "a"}, {"MULTI"}, {"EXEC"}, {"MULTI"}, {"HELLO", "2"}, {"GET", "no"}, {"EXEC"}}},
+		{commands: [][]string{{"MULTI"}, {"WAIT", "0", "100"}, {"WAIT", "1", "0"}, {"SELECT", "5"}, {"INCR", "a"}, {"SELECT", "0"}, {"EXEC"}, {"QUIT"}}},
+	},
 	"a refused value that is also a key, under a key that is too long": {
 		{commands: [][]string{{"SET", "a", "5"}}},
 		{commands: [][]string{{"GETSET", strings.Repeat("k", 65537), "a"}}},

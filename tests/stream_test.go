@@ -65,6 +65,10 @@ func (g generator) step() step {
 		s.commands, s.lapse = [][]string{g.expiring()}, true
 		return s
 	}
+	if g.IntN(8) == 0 {
+		s.commands = g.transaction()
+		return s
+	}
 	n := 1
 	if g.IntN(3) == 0 {
 		n = 1 + g.IntN(40)

@@ -17,6 +17,7 @@ type twins struct {
 	servers  [2]*process.Server
 	password string
 	conns    [clients][2]*conn
+	queues   [clients]queue
 	sent     int // numbers what ends a burst
 }
 
@@ -47,6 +48,7 @@ func (w *twins) run(steps []step) error {
 }
 
 func (w *twins) reset() error {
+	w.queues = [clients]queue{}
 	for i, s := range w.servers {
 		c, err := dial(s.Addr)
 		if err != nil {
@@ -144,8 +146,20 @@ func (w *twins) exchangeAlone(client int, args []string) error {
 	if d.repair == nil {
 		return nil
 	}
-	_, _, err = w.both(client, d.repair(args), false)
-	return err
+	if _, _, err = w.both(client, d.repair(args), false); err != nil {
+		return err
+	}
+	return w.unwatch()
+}
+
+// unwatch makes what the connections watch equal again.
+func (w *twins) unwatch() error {
+	for client := range w.conns {
+		if _, _, err := w.both(client, [][]string{{"UNWATCH"}}, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // quit expects the end of the connection, and makes a new one.
@@ -205,8 +219,13 @@ func (w *twins) compareCut(client int, burst [][]string, redis, ours []reply) er
 }
 
 func (w *twins) compare(client int, args []string, redis, ours reply) error {
+	queued := w.queues[client]
+	w.queues[client].see(args, redis)
 	if sameBytes(redis, ours) {
 		return nil
+	}
+	if oneOf(args[0], "exec") {
+		return w.compareExec(client, queued, redis, ours)
 	}
 	f, ok := formOf(args)
 	if ok && !redis.isError() && !ours.isError() && f.equal(w, client, args, redis, ours) {

@@ -1,0 +1,213 @@
+package commands
+
+import (
+	"errors"
+	"strings"
+
+	"atomiccounter/engine"
+)
+
+// transaction is what a connection has queued since MULTI.
+type transaction struct {
+	open  bool
+	dirty bool // a command was refused: EXEC does nothing
+	calls []call
+	flags Flags // of all of them
+	size  int   // bytes that they take, about
+}
+
+// call is a command with its arguments, a copy.
+type call struct {
+	cmd  *Command
+	args [][]byte
+}
+
+const (
+	errNoMulti   = "ERR Command not allowed inside a transaction"
+	abortedBy    = "EXECABORT Transaction discarded because of: "
+	abortedAtAll = "EXECABORT Transaction discarded because of previous errors."
+)
+
+var errTransactionSize = errors.New("its commands take more than 64 MiB")
+
+func multi(c *Context, _ [][]byte) {
+	if c.multi.open {
+		c.Out.Error("ERR MULTI calls can not be nested")
+		return
+	}
+	c.multi.open = true
+	c.Client.queued.Store(1)
+	c.Out.OK()
+}
+
+func discard(c *Context, _ [][]byte) {
+	if !c.multi.open {
+		c.Out.Error("ERR DISCARD without MULTI")
+		return
+	}
+	c.discard()
+	c.Out.OK()
+}
+
+func watch(c *Context, args [][]byte) {
+	if c.multi.open {
+		c.Out.Error("ERR WATCH inside MULTI is not allowed")
+		return
+	}
+	if err := c.Pipe.Watch(args[1:]); err != nil {
+		c.fail(err)
+		return
+	}
+	c.Out.OK()
+}
+
+func unwatch(c *Context, _ [][]byte) {
+	c.Pipe.Unwatch()
+	c.Out.OK()
+}
+
+// discard ends the transaction, if there is one, and the watches.
+func (c *Context) discard() {
+	c.multi = transaction{}
+	c.Client.queued.Store(0)
+	c.Client.queuedBytes.Store(0)
+	c.Pipe.Unwatch()
+}
+
+// Close lets go of what others know of the connection.
+func (c *Context) Close() { c.discard() }
+
+// Queued is how many bytes are kept until EXEC, about, watches included.
+func (c *Context) Queued() int { return c.multi.size + c.Pipe.WatchSize() }
+
+// spoil has EXEC do nothing, because a command was refused.
+func (c *Context) spoil() {
+	if c.multi.open {
+		c.multi.dirty = true
+	}
+}
+
+// enqueue keeps a call for EXEC.
+func (c *Context) enqueue(cmd *Command, args [][]byte) {
+	if cmd.Flags&Write != 0 {
+		if err := c.Pipe.Writable(); err != nil {
+			c.spoil()
+			c.fail(err)
+			return
+		}
+	}
+	m := &c.multi
+	if !m.dirty { // otherwise nobody asks for it any more
+		m.calls = append(m.calls, call{cmd, cloneArgs(args)})
+		m.flags |= cmd.Flags
+		m.size += callSize + sizeOf(args)
+	}
+	c.Client.queued.Store(int32(len(m.calls)) + 1)
+	c.Client.queuedBytes.Store(int64(m.size))
+	c.Out.Status("QUEUED")
+}
+
+// callSize and argSize are what a queued call and each of its arguments take beside the arguments themselves.
+const (
+	callSize = 64
+	argSize  = 24
+)
+
+func sizeOf(args [][]byte) (n int) {
+	for _, arg := range args {
+		n += argSize + len(arg)
+	}
+	return n
+}
+
+// cloneArgs copies arguments into memory of their own, all in one piece.
+func cloneArgs(args [][]byte) [][]byte {
+	buf := make([]byte, 0, sizeOf(args))
+	list := make([][]byte, len(args))
+	for i, arg := range args {
+		at := len(buf)
+		buf = append(buf, arg...)
+		list[i] = buf[at:len(buf):len(buf)]
+	}
+	return list
+}
+
+// execute runs what is queued in a section of the engine, unless a watched key has changed.
+func execute(c *Context, _ [][]byte) {
+	m := c.multi
+	if !m.open {
+		c.Out.Error("ERR EXEC without MULTI")
+		return
+	}
+	if m.dirty {
+		c.discard()
+		c.Out.Error(abortedAtAll)
+		return
+	}
+	if err := c.beginExec(&m); err != nil {
+		c.abort(ErrorLine(err))
+		return
+	}
+	defer c.Pipe.End()
+	broken := c.Pipe.Broken()
+	c.discard()
+	if broken {
+		c.Out.NullArray()
+		return
+	}
+	c.runQueued(m.calls)
+}
+
+// beginExec begins the section, if all of the transaction may run.
+func (c *Context) beginExec(m *transaction) error {
+	if m.flags&Write != 0 {
+		if m.size > engine.MaxSection {
+			return errTransactionSize
+		}
+		if err := c.Pipe.Writable(); err != nil {
+			return err
+		}
+	}
+	wipes := false
+	for i := range m.calls {
+		wipes = wipes || m.calls[i].cmd.Flags&Wipes != 0
+	}
+	return c.Pipe.Begin(wipes)
+}
+
+// abort answers an EXEC that cannot run.
+func (c *Context) abort(why string) {
+	c.discard()
+	c.Out.Error(abortedBy + strings.TrimPrefix(why, "ERR "))
+}
+
+func (c *Context) runQueued(calls []call) {
+	before := len(c.Out.Buf)
+	c.Out.Array(len(calls))
+	c.cutMuted(before)
+	for i := range calls {
+		before := len(c.Out.Buf)
+		c.within(calls[i].cmd, calls[i].args)
+		c.cutMuted(before)
+	}
+}
+
+// within runs a command inside another, in a transaction or a script, in a section of the engine. It has its reply when this
+// returns: what would wait replies as at the end of its time.
+func (c *Context) within(cmd *Command, args [][]byte) {
+	c.inside = true
+	c.call(cmd, args)
+	for c.Wait != nil {
+		w := c.Wait
+		c.Wait = nil
+		w.again(true)
+	}
+	c.inside, c.created = false, nil
+}
+
+// cutMuted takes away what was written since before, a part of a reply, if CLIENT REPLY says so at this moment.
+func (c *Context) cutMuted(before int) {
+	if c.Client.Reply == ReplyOff || c.Client.Reply == Skip {
+		c.Out.Buf = c.Out.Buf[:before]
+	}
+}

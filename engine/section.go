@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A section is what MULTI and EXEC, or a script, do: from Begin to End this pipeline is the only one that runs, and what it
+// did becomes one frame of the journal, which holds whole or not at all, and part of one batch.
+//
+// Locks. A section holds every guard, as a cut does; whoever is in the middle of something is done before. What runs on are
+// the parts of the engine that need no guard: a flush that writes, a scan, a sync. They lock an entry for a moment and wait for
+// nothing meanwhile, so a section may wait for them. Whoever holds commitMu may wait for the guards: a section must not
+// wait for commitMu, but only take it before the guards, or try. Nothing in a section lets go of the guards, or waits for a peer.
+//
+// A command of a section that is refused or fails leaves the others as they are: that is what Redis does.
+
+// Errors of sections.
+var (
+	ErrInSection   = errors.New("not possible in a transaction or a script")
+	ErrSectionFull = errors.New("the transaction or script writes more than 64 MiB")
+)
+
+// MaxSection is what a section may write, in bytes of the journal.
+const MaxSection = 64 << 20
+
+// section is a pipeline's own; the zero value: none.
+type section struct {
+	open    bool
+	commits bool          // commitMu is held
+	refused error         // why there are no writes; the same for all of the section
+	room    int           // bytes that the journal has for the frame
+	wiped   uint16        // databases of which nothing that is stored shows
+	batch   *pebble.Batch // takes that away
+}
+
+// Begin begins a section: it journals what the commands so far did, waits until nobody else is in the middle of anything, and
+// keeps all others waiting until End, which must follow soon. wipes says that FlushDB or FlushAll will be called; without that they
+// take the keys away one by one, and may find that too much. After an error there is no section.
+func (p *Pipeline) Begin(wipes bool) error {
+	p.pause()
+	e := p.e
+	if e.table.over() {
+		e.relieve()
+	}
+	if e.texts.Load() >= maxTexts {
+		e.relieveTexts()
+	}
+	if wipes {
+		e.commitMu.Lock()
+	}
+	e.halt()
+	p.section = section{open: true, commits: wipes, refused: e.refusal()}
+	p.active = true
+	if e.closed.Load() {
+		p.leave()
+		return ErrClosed
+	}
+	return nil
+}
+
+// End ends the section and lets all others go on. What Commit gives later includes it: the replies may not be sent before.
+func (p *Pipeline) End() {
+	s := &p.section
+	p.publish() // the locks of keys
+	s.open = false
+	err := p.append()
+	if s.batch != nil {
+		err = errors.Join(err, p.landWipe())
+	}
+	wiped := s.batch != nil
+	p.resume()
+	if wiped && err == nil {
+		// What arrives from now on must not be taken away by a replay: the mark has to be behind the wipe first.
+		err = p.e.flush(flushStep{always: true})
+	}
+	p.leaveCommit()
+	p.err = errors.Join(p.err, err)
+}
+
+// leave ends a section in which nothing was done.
+func (p *Pipeline) leave() {
+	p.section.open = false
+	p.resume()
+	p.leaveCommit()
+}
+
+func (p *Pipeline) resume() {
+	p.clock, p.active = 0, false
+	p.e.resume()
+}
+
+func (p *Pipeline) leaveCommit() {
+	commits := p.section.commits
+	p.section = section{}
+	if commits {
+		p.e.commitMu.Unlock()
+	}
+}
+
+// Writable says why there can be no writes at present, or nil. In a section it holds for all of it.
+func (p *Pipeline) Writable() error {
+	if p.section.open {
+		return p.section.refused
+	}
+	return p.e.refusal()
+}
+
+// admit says whether a command of a section may write about n bytes beside keys and numbers. What does not fit into the
+// journal is refused before it acts: at End that would fail the engine.
+func (p *Pipeline) admit(n int) error {
+	if p.section.refused != nil {
+		return p.section.refused
+	}
+	need := len(p.buf) + n + p.e.options.segment/64 // what one command writes of keys and numbers, about
+	switch {
+	case need > MaxSection:
+		return ErrSectionFull
+	case need <= p.section.room:
+		return nil
+	}
+	room, err := p.e.journal.Reserve(need)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	p.section.room = room
+	return nil
+}
+
+// wipe is FlushDB and FlushAll in a section.
+func (p *Pipeline) wipe(dbs []byte) error {
+	p.pause() // the locks of keys
+	s := &p.section
+	if !s.commits {
+		s.commits = p.e.commitMu.TryLock()
+	}
+	if !s.commits || !p.e.alone() {
+		return p.cancelDBs(dbs)
+	}
+	if s.batch == nil {
+		s.batch = p.e.db.NewBatch()
+	}
+	for _, db := range dbs {
+		p.buf = appendFlush(p.buf, db)
+		s.wiped |= 1 << db
+		if err := p.e.wipe(s.batch, db); err != nil {
+			return p.e.fail(err)
+		}
+	}
+	return nil
+}
+
+// landWipe makes the database forget what is wiped, once the journal says so for good: a crash between the two does it again.
+func (p *Pipeline) landWipe() error {
+	batch := p.section.batch
+	defer batch.Close()
+	if err := p.e.journal.Sync(); err != nil {
+		return p.e.fail(err)
+	}
+	if err := errors.Join(batch.Commit(pebble.NoSync), p.e.Failed()); err != nil {
+		return p.e.fail(fmt.Errorf("flush of a database: %w", err))
+	}
+	return nil
+}
+
+func (p *Pipeline) isWiped(db byte) bool { return p.section.wiped&(1<<db) != 0 }
+
+// cancelDBs cancels all keys of the databases in one frame, if they fit there.
+func (p *Pipeline) cancelDBs(dbs []byte) error {
+	selected := p.DB
+	defer func() { p.DB = selected }()
+	size, each := 0, p.e.cancelSize()
+	for _, db := range dbs {
+		p.DB = db
+		if err := p.Keys(func(key []byte) { size += len(key) + each }); err != nil {
+			return err
+		}
+	}
+	if err := p.admit(size); err != nil {
+		return err
+	}
+	for _, db := range dbs {
+		p.DB = db
+		if err := p.cancelAll(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelSize is what it takes at most to say that a key is cancelled, beside the key: a reset for each replica.
+func (e *Engine) cancelSize() int { return 40 + 32*len(e.Vector()) }
+
+// sizeOf is what a command on many keys writes of them, about.
+func (p *Pipeline) sizeOf(keys [][]byte) int {
+	n := len(keys) * p.e.cancelSize()
+	for _, key := range keys {
+		n += 2 * len(key)
+	}
+	return n
+}
+
+// enterScan is Engine.enterScan; Close waits for a section.
+func (p *Pipeline) enterScan() error {
+	if p.section.open {
+		p.e.scans.RLock()
+		return nil
+	}
+	return p.e.enterScan()
+}

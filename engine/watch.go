@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// A pipeline that watches a key learns whether anybody has changed it since: another pipeline, itself, the sweeper, a batch of
+// another replica as soon as it is here (though it may show later), FlushDB. A change and one back count as changes. That a key is
+// still absent, or gone that had expired before it was watched, is none.
+//
+// A watched key has no short way for increments, so that every change of it passes by show. What is watched is kept by key, not
+// in the entry, which may be evicted meanwhile: a load asks here.
+
+// watches says who watches which key, by database byte and key.
+type watches struct {
+	keys atomic.Int64 // of how many keys; where nobody watches, nobody asks further
+	mu   sync.Mutex   // a leaf: whoever has it waits for nothing
+	of   map[string][]*watch
+}
+
+// watch is one key that a pipeline watches.
+type watch struct {
+	by      *watching
+	existed bool  // when it began
+	expire  int64 // ms: when the key expires by itself; 0: never, or it had expired already
+}
+
+// watching is what a pipeline watches.
+type watching struct {
+	broken atomic.Bool // something has changed; written under mu of watches, or when nothing is watched
+	keys   map[string]*watch
+	size   int // bytes that keys takes, about
+}
+
+const watchSize = 150 // bytes of a watch beside its key, with its places in both maps
+
+// Watch watches keys of the selected database until Unwatch. After the first change more are not watched: it is too late.
+func (p *Pipeline) Watch(keys [][]byte) error {
+	p.saw = true
+	for _, key := range keys {
+		if p.watching.broken.Load() {
+			return nil
+		}
+		e, err := p.exclusive(key, true) // with all that has arrived, or the first to read it would change it
+		if err != nil {
+			return err
+		}
+		p.watch(e)
+	}
+	return nil
+}
+
+func (p *Pipeline) watch(e *entry) {
+	if p.watching.keys[e.key] != nil {
+		return
+	}
+	w := &watch{by: &p.watching, existed: e.exists && !e.due(p.now())}
+	if w.existed {
+		w.expire = e.expire.Load()
+	}
+	if p.watching.keys == nil {
+		p.watching.keys = make(map[string]*watch)
+	}
+	p.watching.keys[e.key] = w
+	p.watching.size += watchSize + len(e.key)
+	p.e.watches.add(e.key, w)
+	e.watched = true
+	e.fast.Store(0)
+}
+
+// Touch breaks the watches of a key though nothing changes: what is done to it counts as a write.
+func (p *Pipeline) Touch(key []byte) error {
+	if p.e.watches.keys.Load() == 0 {
+		return nil
+	}
+	e, err := p.exclusive(key, true)
+	if err != nil {
+		return err
+	}
+	e.watched = p.e.watches.touch(e.key, e.exists && !e.due(p.now()))
+	return nil
+}
+
+// Unwatch ends all watches. Whoever drops a pipeline calls it.
+func (p *Pipeline) Unwatch() {
+	if p.watching.keys != nil {
+		p.e.watches.remove(p.watching.keys)
+		p.watching.keys, p.watching.size = nil, 0
+	}
+	p.watching.broken.Store(false)
+}
+
+// Broken says whether a watched key has changed, or expired. In a section nothing changes between the answer and what is done.
+func (p *Pipeline) Broken() bool {
+	if p.watching.broken.Load() {
+		return true
+	}
+	for _, w := range p.watching.keys {
+		if w.expire != 0 && w.expire <= p.now() {
+			return true
+		}
+	}
+	return false
+}
+
+// WatchSize is the memory that what this pipeline watches takes, in bytes, about.
+func (p *Pipeline) WatchSize() int { return p.watching.size }
+
+// Touched says whether a watched key is known to have changed. Any goroutine may ask.
+func (p *Pipeline) Touched() bool { return p.watching.broken.Load() }
+
+func (s *watches) add(key string, w *watch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of == nil {
+		s.of = make(map[string][]*watch)
+	}
+	s.of[key] = append(s.of[key], w)
+	s.keys.Store(int64(len(s.of)))
+}
+
+func (s *watches) remove(keys map[string]*watch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, w := range keys {
+		s.keep(key, func(o *watch) bool { return o != w })
+	}
+}
+
+// has says whether somebody watches the key.
+func (s *watches) has(key string) bool {
+	if s.keys.Load() == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.of[key]) > 0
+}
+
+// touch breaks the watches of a key that has changed; exists says whether it is there now. It returns whether somebody watches
+// on: whom it breaks needs to hear no more.
+func (s *watches) touch(key string, exists bool) bool {
+	if s.keys.Load() == 0 {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.change(key, exists)
+}
+
+func (s *watches) change(key string, exists bool) bool {
+	s.keep(key, func(w *watch) bool {
+		if !exists && !w.existed {
+			return true
+		}
+		w.by.broken.Store(true)
+		return false
+	})
+	return len(s.of[key]) > 0
+}
+
+// wipe says that no key of a database exists any more.
+func (s *watches) wipe(db byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key := range s.of {
+		if key[0] == db {
+			s.change(key, false)
+		}
+	}
+}
+
+// keep keeps those watches of a key that wanted says.
+func (s *watches) keep(key string, wanted func(*watch) bool) {
+	list, ok := s.of[key]
+	if !ok {
+		return
+	}
+	kept := list[:0]
+	for _, w := range list {
+		if wanted(w) {
+			kept = append(kept, w)
+		}
+	}
+	clear(list[len(kept):])
+	if s.of[key] = kept; len(kept) == 0 {
+		delete(s.of, key)
+		s.keys.Store(int64(len(s.of)))
+	}
+}
