@@ -199,6 +199,8 @@ func TestRedisBenchmark(t *testing.T) {
 		{"SET", "key:__rand_int__", "1"},
 		{"MSET", "key:__rand_int__", "1", "key:__rand_int__", "2"},
 		{"-t", "get"},
+		{"-t", "get,incr", "-3", "--enable-tracking"},
+		{"-t", "ping,set,incr", "--threads", "2", "-k", "0", "-n", "2000"},
 	} {
 		out := runClient(t, "", "redis-benchmark", append(base, rest...)...)
 		if !strings.Contains(out, "requests per second") || strings.Contains(out, "Error") || strings.Contains(out, "ERR") {

@@ -61,17 +61,13 @@ func Build(dir string) (Program, error) {
 	return Program{"atomiccounter", path, args}, nil
 }
 
-// ModuleRoot is the directory of go.mod.
+// ModuleRoot is the directory of the server's go.mod, also for a module that is nested in its own.
 func ModuleRoot() (string, error) {
-	out, err := exec.Command("go", "env", "GOMOD").Output()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "atomiccounter").Output()
 	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w", err)
+		return "", fmt.Errorf("go list -m atomiccounter: %w", err)
 	}
-	root, ok := strings.CutSuffix(strings.TrimSpace(string(out)), "/go.mod")
-	if !ok {
-		return "", errors.New("not inside a module")
-	}
-	return root, nil
+	return strings.TrimSpace(string(out)), nil
 }
 
 // Server is a running process.
@@ -81,6 +77,7 @@ type Server struct {
 	Port    string
 	Dir     string // data
 
+	args  []string // all that it was started with
 	cmd   *exec.Cmd
 	log   *tail
 	ended chan struct{} // closed when the process has ended
@@ -105,20 +102,39 @@ func (p Program) Launch(dir string, args ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := &tail{limit: 64 << 10}
-	cmd := exec.Command(p.Path, append(p.args(port, dir), args...)...)
-	cmd.Stdout, cmd.Stderr = log, log
+	s := &Server{Program: p, Port: strconv.Itoa(port), Dir: dir, log: &tail{limit: 64 << 10}}
+	s.Addr = net.JoinHostPort("127.0.0.1", s.Port)
+	s.args = append(p.args(port, dir), args...)
+	if err := s.launch(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) launch() error {
+	cmd := exec.Command(s.Program.Path, s.args...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
 	cmd.SysProcAttr = leash()
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", p.Name, err)
+		return fmt.Errorf("start %s: %w", s.Program.Name, err)
 	}
-	s := &Server{Program: p, Port: strconv.Itoa(port), Dir: dir, cmd: cmd, log: log, ended: make(chan struct{})}
-	s.Addr = net.JoinHostPort("127.0.0.1", s.Port)
+	s.cmd, s.ended = cmd, make(chan struct{})
 	go func() { // ends with the process; Kill and Stop wait for it
 		s.exit = cmd.Wait()
 		close(s.ended)
 	}()
-	return s, nil
+	return nil
+}
+
+// Restart kills the process and starts it again: the same port, data and arguments, as its clients expect.
+func (s *Server) Restart() error {
+	if err := s.Kill(); err != nil {
+		return err
+	}
+	if err := s.launch(); err != nil {
+		return err
+	}
+	return s.Ready()
 }
 
 // FreePort is a TCP port that nobody listens on now.
