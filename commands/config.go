@@ -16,11 +16,12 @@ type Settings struct {
 	Password     string   // requirepass
 	TLS          TLSSettings
 	Timeout      time.Duration
-	MaxClients   int   // default 10000
-	ProtoMaxBulk int64 // longest argument in bytes, default 512 MiB
-	QueryBuffer  int64 // most that a client may have us buffer in bytes, default 64 MiB
-	Backlog      int64 // repl-backlog-size in bytes, default 256 MiB
-	Unprotected  bool  // protected-mode no
+	BusyReply    time.Duration // for which others wait for a script, in whole ms, default 5 s; negative: for ever
+	MaxClients   int           // default 10000
+	ProtoMaxBulk int64         // longest argument in bytes, default 512 MiB
+	QueryBuffer  int64         // most that a client may have us buffer in bytes, default 64 MiB
+	Backlog      int64         // repl-backlog-size in bytes, default 256 MiB
+	Unprotected  bool          // protected-mode no
 }
 
 // TLSSettings are those of listening with TLS, by their names in Redis (tls-port …).
@@ -35,6 +36,7 @@ const (
 	defaultProtoMaxBulk = 512 << 20
 	defaultQueryBuffer  = 64 << 20
 	defaultBacklog      = 256 << 20
+	defaultBusyReply    = 5000 // ms
 )
 
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
@@ -48,6 +50,7 @@ type Config struct {
 	maxClients   atomic.Int64 // 0: the default; also those below
 	protoMaxBulk atomic.Int64
 	queryBuffer  atomic.Int64
+	busyReply    atomic.Int64 // ms + 1
 }
 
 // Start takes the settings over. It is called before anything else is.
@@ -58,6 +61,9 @@ func (c *Config) Start(s Settings) {
 	c.maxClients.Store(int64(s.MaxClients))
 	c.protoMaxBulk.Store(s.ProtoMaxBulk)
 	c.queryBuffer.Store(s.QueryBuffer)
+	if s.BusyReply != 0 {
+		c.busyReply.Store(max(s.BusyReply.Milliseconds(), 0) + 1)
+	}
 }
 
 // Password is requirepass; empty: everybody is authenticated.
@@ -79,6 +85,11 @@ func (c *Config) ProtoMaxBulk() int64 { return orDefault(&c.protoMaxBulk, defaul
 
 // QueryBuffer is how many bytes of commands not yet run a client may send before it is disconnected.
 func (c *Config) QueryBuffer() int64 { return orDefault(&c.queryBuffer, defaultQueryBuffer) }
+
+// BusyReply is for how long others wait for a script before they are told that the server is busy; 0: for ever.
+func (c *Config) BusyReply() time.Duration { return busyReply(c.busyMillis()) }
+
+func (c *Config) busyMillis() int64 { return orDefault(&c.busyReply, defaultBusyReply+1) - 1 }
 
 // Backlog is how many bytes the replication log may have.
 func (c *Config) Backlog() int64 {

@@ -24,6 +24,7 @@ type Server struct {
 	Clients ClientRegistry // every open connection
 	Config  Config         // what CONFIG GET shows and CONFIG SET changes
 	Stats   Stats          // what INFO shows
+	Scripts Scripts        // of EVAL
 }
 
 // Stats are counters since the start, or since CONFIG RESETSTAT. Sessions add to them in bulk, once per read, not per command.
