@@ -47,6 +47,7 @@ func newApp() *cli.App {
 		Commands: []*cli.Command{
 			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve},
 			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check},
+			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys},
 			{Name: "version", Usage: "print the version", Action: printVersion},
 		},
 		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: main
@@ -96,6 +97,7 @@ func serveFlags() []cli.Flag {
 		text(networkFlags, "unixsocketperm", "", "its permissions, octal"),
 		text(networkFlags, "requirepass", "", "password that clients must give"),
 		text(networkFlags, "protected-mode", "yes", "no: let everybody in even without a password or --bind"),
+		text(networkFlags, "enable-debug-command", "no", "who may use DEBUG: yes, local or no"),
 		number(networkFlags, "maxclients", 10000, "most clients at the same time"),
 		number(networkFlags, "busy-reply-threshold", 5000, "milliseconds for which others wait for a script before they get BUSY; 0: for ever"),
 		number(networkFlags, "timeout", 0, "seconds after which an idle client is disconnected; 0: never"),
@@ -292,6 +294,11 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 		o.Settings.Unprotected = true
 	default:
 		return o, fmt.Errorf("protected-mode: %q is neither yes nor no", mode)
+	}
+	switch o.Settings.Debug = c.String("enable-debug-command"); o.Settings.Debug {
+	case "yes", "local", "no":
+	default:
+		return o, fmt.Errorf("enable-debug-command: %q is none of yes, local and no", o.Settings.Debug)
 	}
 	if err := tlsOptions(c, &o); err != nil {
 		return o, err

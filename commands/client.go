@@ -15,6 +15,8 @@ type Client struct {
 	Unix            bool   // connected through a Unix socket
 	Created         time.Time
 	Kill            func() // ends the connection; any goroutine may call it, it does not block
+	Wake            func() // has the connection look at its inbox soon, likewise; nil: nobody waits
+	Local           bool   // from this machine
 
 	// Only the session's goroutine uses these. A session starts with Authenticated set if there is no password then, as
 	// Redis does: a password that is set later asks only those who come later.
@@ -26,9 +28,17 @@ type Client struct {
 	DB     atomic.Int32 // copies for CLIENT LIST of what the context has; the commands set them
 	Proto  atomic.Int32
 
-	Blocked atomic.Bool // a command of it waits (Wait); whoever waits sets it
+	QueryBuffer atomic.Int64 // bytes received that are no whole command yet
+	Blocked     atomic.Bool  // a command of it waits (Wait); whoever waits sets it
 
-	last atomic.Pointer[Command]
+	last     atomic.Pointer[Command]
+	inbox    inbox
+	listens  [channelKinds]atomic.Int64 // to so many channels
+	monitors atomic.Bool                // it watches all commands
+	tracks   atomic.Bool                // it caches keys
+	unblock  atomic.Uint32              // how another client wants its wait to end; 0: it does not
+
+	subscribed subscribed
 
 	queued      atomic.Int32 // commands since MULTI, and one more; 0: there was no MULTI
 	queuedBytes atomic.Int64
@@ -118,15 +128,28 @@ func (c *Client) Line(now time.Time) string {
 	if c.Active.Load() == 0 {
 		idle = age
 	}
-	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=0 psub=0 ssub=0 "+
-		"multi=%d qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=0 omem=0 tot-mem=0 events=r "+
-		"cmd=%s user=default redir=-1 resp=%d lib-name=%s lib-ver=%s",
+	redir := -1
+	if c.tracks.Load() {
+		redir = 0
+	}
+	waiting, pieces := c.inbox.waiting()
+	input := c.QueryBuffer.Load()
+	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
+		"multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=r "+
+		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
-		c.queued.Load()-1, c.queuedBytes.Load(), c.LastCommand(), c.Proto.Load(), c.libName, c.libVer)
+		c.listens[plainChannel].Load(), c.listens[channelPattern].Load(), c.listens[shardChannel].Load(),
+		c.queued.Load()-1, input, c.queuedBytes.Load(), pieces, waiting, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
 }
 
 func (c *Client) flags() string {
 	f := ""
+	if c.monitors.Load() {
+		f += "O"
+	}
+	if c.listensToAny() {
+		f += "P"
+	}
 	if c.queued.Load() > 0 {
 		f += "x"
 	}
@@ -135,6 +158,9 @@ func (c *Client) flags() string {
 	}
 	if c.touched != nil && c.touched() {
 		f += "d"
+	}
+	if c.tracks.Load() {
+		f += "t"
 	}
 	if c.Unix {
 		f += "U"
@@ -152,3 +178,6 @@ func (c *Client) flags() string {
 }
 
 func seconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
+
+// Waits says that the client waits for a reply, or for what others send.
+func (c *Client) Waits() bool { return c.Blocked.Load() || c.listensToAny() || c.monitors.Load() }

@@ -19,7 +19,6 @@ func TestClientList(t *testing.T) {
 		t.Errorf("CLIENT SETINFO lib-ver %q = %q; want an error", "a b", got)
 	}
 	want(t, b, "CLIENT MAINT_NOTIFICATIONS on", "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.|")
-	want(t, b, "CLIENT TRACKING on", "-ERR unknown subcommand 'TRACKING'. Try CLIENT HELP.|")
 	want(t, b, "CLIENT NO-TOUCH on", "+OK|")
 	want(t, b, "SELECT 7", "+OK|")
 	do(t, b, "HELLO", "3")

@@ -8,6 +8,7 @@ package commands
 // Command is one row of the table, or one subcommand of a row.
 type Command struct {
 	Name       string     // lower case
+	id         int        // place among all, for figures; the index fills it in
 	FullName   string     // with the container's, as in "config|get"; the index fills it in
 	Arity      int        // number of arguments, the name included; negative: at least
 	Flags      Flags      // as COMMAND INFO shows them

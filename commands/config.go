@@ -22,6 +22,7 @@ type Settings struct {
 	QueryBuffer  int64         // most that a client may have us buffer in bytes, default 64 MiB
 	Backlog      int64         // repl-backlog-size in bytes, default 256 MiB
 	Unprotected  bool          // protected-mode no
+	Debug        string        // enable-debug-command: yes, local, or no and empty
 }
 
 // TLSSettings are those of listening with TLS, by their names in Redis (tls-port …).
@@ -37,6 +38,7 @@ const (
 	defaultQueryBuffer  = 64 << 20
 	defaultBacklog      = 256 << 20
 	defaultBusyReply    = 5000 // ms
+	defaultTrackedKeys  = 1_000_000
 )
 
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
@@ -45,12 +47,59 @@ type Config struct {
 	mu       sync.Mutex // one CONFIG SET at a time
 	settings Settings   // as started; those that can change are below
 
-	password     atomic.Pointer[string]
-	timeout      atomic.Int64 // s
-	maxClients   atomic.Int64 // 0: the default; also those below
-	protoMaxBulk atomic.Int64
-	queryBuffer  atomic.Int64
-	busyReply    atomic.Int64 // ms + 1
+	password                                 atomic.Pointer[string]
+	timeout                                  atomic.Int64 // s
+	maxClients                               atomic.Int64 // 0: the default; also those below
+	protoMaxBulk                             atomic.Int64
+	queryBuffer                              atomic.Int64
+	busyReply                                atomic.Int64  // ms + 1
+	slowerThan, slowLogLen, latencyThreshold tunable       // µs; entries; ms
+	trackedKeys                              tunable       // tracking-table-max-keys
+	events                                   atomic.Uint32 // notify-keyspace-events
+	tracking                                 tunable       // 0: latency-tracking no
+	pushLimit                                atomic.Pointer[bufferLimits]
+	percentiles                              atomic.Pointer[[]float64]
+}
+
+// tunable is a number whose default is not zero.
+type tunable struct {
+	changed atomic.Bool
+	n       atomic.Int64
+}
+
+func (t *tunable) or(usual int64) int64 {
+	if t.changed.Load() {
+		return t.n.Load()
+	}
+	return usual
+}
+
+func (t *tunable) set(n int64) {
+	t.n.Store(n)
+	t.changed.Store(true)
+}
+
+// SlowerThan is from which duration on a command is logged; negative: none.
+func (c *Config) SlowerThan() time.Duration {
+	return time.Duration(min(c.slowerThan.or(10_000), maxWaitMillis*1000)) * time.Microsecond
+}
+
+// SlowLogLen is how many entries that log has.
+func (c *Config) SlowLogLen() int64 { return c.slowLogLen.or(128) }
+
+// LatencyThreshold is from which duration on LATENCY has an event; 0: never.
+func (c *Config) LatencyThreshold() time.Duration {
+	return time.Duration(min(c.latencyThreshold.or(0), maxWaitMillis)) * time.Millisecond
+}
+
+// PushLimit bounds what may wait for a client that others send to.
+func (c *Config) PushLimit() limit { return c.limits().pubsub }
+
+func (c *Config) limits() bufferLimits {
+	if l := c.pushLimit.Load(); l != nil {
+		return *l
+	}
+	return bufferLimits{slave: limit{256 << 20, 64 << 20, 60}, pubsub: limit{32 << 20, 8 << 20, 60}}
 }
 
 // Start takes the settings over. It is called before anything else is.

@@ -91,5 +91,6 @@ func setFailed(name string, err error) error {
 
 func configResetStat(c *Context, _ [][]byte) {
 	c.Server.Stats.reset()
+	c.Server.calls.reset()
 	c.Out.OK()
 }

@@ -16,10 +16,12 @@ const compatible = "7.4.0"
 const program = "atomiccounter"
 
 func ping(c *Context, args [][]byte) {
-	switch len(args) {
-	case 1:
+	switch {
+	case len(args) <= 2 && c.Out.Proto == 2 && c.Client.listensToAny():
+		c.pong(args)
+	case len(args) == 1:
 		c.Out.Status("PONG")
-	case 2:
+	case len(args) == 2:
 		c.Out.Bulk(args[1])
 	default:
 		c.wrongArity(c.table.lookup(args[0]))
@@ -52,6 +54,7 @@ func (c *Context) use(db int) {
 }
 
 func (c *Context) speak(proto int) {
+	c.Out.Buf = c.Client.inbox.speak(proto, c.Out.Buf)
 	c.Out.Proto = proto
 	c.Client.Proto.Store(int32(proto))
 }
@@ -60,6 +63,8 @@ func (c *Context) speak(proto int) {
 func reset(c *Context, _ [][]byte) {
 	c.discard()
 	c.Client.reset()
+	c.Server.letGo(c.Client)
+	c.untrack()
 	c.Client.Authenticated = c.Server.Config.Password() == ""
 	if c.Client.Reply != Skip { // as in Redis, a reply that is to be left out is left out
 		c.Client.Reply = ReplyOn

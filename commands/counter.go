@@ -33,6 +33,7 @@ func (c *Context) add(key []byte, n int64) {
 		c.fail(err)
 		return
 	}
+	c.notify(stringEvent, "incrby", key)
 	c.Out.Int(v)
 }
 
@@ -67,6 +68,12 @@ func incrEx(c *Context, args [][]byte) {
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if applied != 0 || call.By == 0 { // otherwise nothing has changed
+		c.notify(stringEvent, "incrby", args[1])
+		if call.ExpireAt != 0 {
+			c.notify(genericEvent, "expire", args[1])
+		}
 	}
 	c.Out.Array(2)
 	c.Out.Int(value)
@@ -129,6 +136,9 @@ func cNew(c *Context, args [][]byte) {
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if created {
+		c.notify(stringEvent, "set", args[1])
 	}
 	c.Out.Bool(created)
 }

@@ -10,11 +10,18 @@ import (
 // Wait instead: no other runs before Resume has brought its reply.
 func (c *Context) Run(args [][]byte) {
 	c.table = byName
-	if c.Client.Reply == ReplyOn {
-		c.dispatch(args)
+	if c.Client.Reply != ReplyOn {
+		c.runMuted(args)
 		return
 	}
-	c.runMuted(args)
+	before := len(c.Out.Buf)
+	c.dispatch(args)
+	if c.caching {
+		c.forgetCaching()
+	}
+	if c.early != nil {
+		c.sendEarly(before)
+	}
 }
 
 // runMuted runs a command whose reply is perhaps not wanted. What counts is the mode after it, because CLIENT REPLY ON
@@ -24,14 +31,23 @@ func (c *Context) runMuted(args [][]byte) {
 		c.Client.Reply = Skip
 	}
 	before := len(c.Out.Buf)
+	c.unmuted = false
 	c.dispatch(args)
+	c.forgetCaching()
 	c.mute(before)
+	if c.early != nil {
+		c.sendEarly(before)
+	}
 }
 
 // mute takes a reply away that is not wanted. A command that waits has none yet.
 func (c *Context) mute(before int) {
 	switch {
 	case c.Wait != nil || c.Client.Reply == ReplyOn:
+	case c.unmuted:
+		if c.Client.Reply == Skip {
+			c.Client.Reply = ReplyOn
+		}
 	case c.Client.Reply == ReplyOff:
 		c.Out.Buf = c.Out.Buf[:before]
 	case c.Client.Reply == Skip:
@@ -41,6 +57,7 @@ func (c *Context) mute(before int) {
 }
 
 func (c *Context) dispatch(args [][]byte) {
+	c.ran = nil
 	cmd, refusal := c.find(args)
 	if refusal != "" {
 		c.refuse(cmd, refusal)
@@ -50,12 +67,14 @@ func (c *Context) dispatch(args [][]byte) {
 		c.refuse(cmd, errBusyScript)
 		return
 	}
+	c.ran = cmd
 	c.Client.last.Store(cmd)
 	if c.multi.open && cmd.Flags&AtOnce == 0 {
 		c.enqueue(cmd, args)
 		return
 	}
-	cmd.Run(c, args)
+	c.call(cmd, args)
+	c.created = nil
 }
 
 // find gives the command that a call means, or says why it may not be called. The command is nil if there is no such.
@@ -72,10 +91,14 @@ func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
 	switch {
 	case !cmd.Fits(len(args)):
 		return cmd, arityError(cmd)
+	case cmd.Flags&protected != 0 && !c.mayDebug():
+		return cmd, errNoDebug
 	case !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "":
 		return cmd, "NOAUTH Authentication required."
 	case c.multi.open && cmd.Flags&NoMulti != 0:
 		return cmd, errNoMulti
+	case c.listensOnly(cmd):
+		return cmd, "ERR Can't execute '" + cmd.FullName + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
 	}
 	return cmd, ""
 }
@@ -87,7 +110,7 @@ func (c *Context) refuse(cmd *Command, why string) {
 		return
 	}
 	c.spoil()
-	c.Out.Error(why)
+	c.reject(cmd, why)
 }
 
 func (c *Context) wrongArity(cmd *Command) { c.Out.Error(arityError(cmd)) }

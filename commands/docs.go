@@ -69,6 +69,9 @@ func (r *Reply) arg(a *Arg) {
 	if a.Multiple {
 		flags = append(flags, "multiple")
 	}
+	if a.MultipleToken {
+		flags = append(flags, "multiple_token")
+	}
 	r.Map(2 + count(a.Key >= 0, a.Token != "", len(flags) > 0, len(a.Args) > 0))
 	r.BulkString("name")
 	r.BulkString(a.Name)

@@ -47,8 +47,8 @@ func brief(args []Arg) (list []string) {
 func TestCommandDocsKnowsEveryCommand(t *testing.T) {
 	c := newContext(t)
 	docs := reparse(t, do(t, c, "COMMAND", "DOCS")).([]any)
-	if len(docs) != 2*len(table) {
-		t.Fatalf("COMMAND DOCS = %d commands; want %d", len(docs)/2, len(table))
+	if len(docs) != 2*len(byName.all) {
+		t.Fatalf("COMMAND DOCS = %d commands; want %d", len(docs)/2, len(byName.all))
 	}
 	for i := 0; i < len(docs); i += 2 {
 		fields := docs[i+1].([]any)

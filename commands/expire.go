@@ -107,6 +107,9 @@ func (c *Context) expire(args [][]byte, e expiryOption, name string) {
 		c.fail(err)
 		return
 	}
+	if done {
+		c.notifyExpire(args[1], at)
+	}
 	c.Out.Bool(done)
 }
 
@@ -143,6 +146,9 @@ func persist(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	if done {
+		c.notify(genericEvent, "persist", args[1])
+	}
 	c.Out.Bool(done)
 }
 
@@ -168,6 +174,7 @@ const (
 
 func (c *Context) expiry(key []byte, show func(at int64) int64) {
 	at, ok, err := c.Pipe.ExpireTime(key)
+	c.looked(key, ok)
 	switch {
 	case err != nil:
 		c.fail(err)

@@ -11,6 +11,7 @@ const (
 	ReadOnly                          // only reads keys
 	DenyOOM                           // may need more memory
 	Admin                             // for whoever runs the server
+	PubSub                            // of messages
 	NoScript                          // not in scripts
 	Loading                           // also while the server loads
 	Stale                             // also on a replica that is behind
@@ -24,11 +25,14 @@ const (
 	MovableKeys                       // an argument says how many keys there are
 
 	// Those that COMMAND INFO does not show.
-	AtOnce // runs in a transaction though others are queued there
-	Wipes  // empties databases
+	AtOnce       // runs in a transaction though others are queued there
+	Wipes        // empties databases
+	mayWrite     // like a write, waits for the end of a pause of writes
+	protected    // has to be enabled by enable-debug-command
+	skipsMonitor // never shown to MONITOR
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast",
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast",
 	"no_auth", "no_mandatory_keys", "no_multi", "allow_busy", "movablekeys"}
 
 // Names are those that COMMAND INFO shows.
@@ -43,6 +47,7 @@ const (
 	read
 	write
 	String
+	pubsub
 	admin
 	fast
 	slow
@@ -52,7 +57,7 @@ const (
 	scripting
 )
 
-var categoryNames = []string{"keyspace", "read", "write", "string", "admin", "fast", "slow", "dangerous", "connection", "transaction",
+var categoryNames = []string{"keyspace", "read", "write", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection", "transaction",
 	"scripting"}
 
 // Names are those of the categories, without the @.
@@ -66,6 +71,9 @@ func (c *Command) AllCategories() Categories {
 	}
 	if c.Flags&ReadOnly != 0 && all&scripting == 0 {
 		all |= read
+	}
+	if c.Flags&PubSub != 0 {
+		all |= pubsub
 	}
 	if c.Flags&Admin != 0 {
 		all |= admin | Dangerous

@@ -1,5 +1,7 @@
 package commands
 
+import "slices"
+
 // index finds commands by name. Names that agree in length, first and last letter share a slot.
 type index struct {
 	all   []Command
@@ -7,7 +9,7 @@ type index struct {
 }
 
 // byName is the table as Run and Lookup use it. Handlers take it from their Context.
-var byName = newIndex(table)
+var byName = newIndex(slices.Concat(table, toolTable, pubsubTable))
 
 func newIndex(rows []Command) *index {
 	x := &index{all: rows}
@@ -20,7 +22,25 @@ func newIndex(rows []Command) *index {
 		h := slotOf([]byte(c.Name))
 		x.slots[h] = append(x.slots[h], c)
 	}
+	id := 0
+	x.each(func(c *Command) {
+		c.id = id
+		id++
+	})
+	if id > maxCommands {
+		panic("bug: more commands than maxCommands")
+	}
 	return x
+}
+
+// each calls f with all rows and their subcommands.
+func (x *index) each(f func(*Command)) {
+	for i := range x.all {
+		f(&x.all[i])
+		for j := range x.all[i].Sub {
+			f(&x.all[i].Sub[j])
+		}
+	}
 }
 
 func slotOf(name []byte) uint8 {

@@ -14,25 +14,31 @@ import (
 type infoSection struct {
 	name  string
 	write func(w *infoWriter, s *Server)
+	asked bool // shown only to who asks for it, or for all
 }
 
 var infoSections = []infoSection{
-	{"Server", infoServer},
-	{"Clients", infoClients},
-	{"Memory", infoMemory},
-	{"Persistence", infoPersistence},
-	{"Stats", infoStats},
-	{"Replication", infoReplication},
-	{"CPU", infoCPU},
-	{"Cluster", infoCluster},
-	{"Keyspace", infoKeyspace},
-	{"Atomiccounter", infoEngine},
+	{name: "Server", write: infoServer},
+	{name: "Clients", write: infoClients},
+	{name: "Memory", write: infoMemory},
+	{name: "Persistence", write: infoPersistence},
+	{name: "Stats", write: infoStats},
+	{name: "Replication", write: infoReplication},
+	{name: "CPU", write: infoCPU},
+	{name: "Modules", write: func(*infoWriter, *Server) {}},
+	{name: "Commandstats", write: infoCommands, asked: true},
+	{name: "Errorstats", write: infoErrors},
+	{name: "Latencystats", write: infoLatency, asked: true},
+	{name: "Cluster", write: infoCluster},
+	{name: "Keyspace", write: infoKeyspace},
+	{name: "Atomiccounter", write: infoEngine},
 }
 
 // infoWriter collects the lines of INFO. Engine is read once for all sections.
 type infoWriter struct {
 	strings.Builder
 	engine engine.Stats
+	table  *index
 }
 
 func (w *infoWriter) field(name string, value any) { fmt.Fprintf(w, "%s:%v\r\n", name, value) }
@@ -45,9 +51,9 @@ func (w *infoWriter) fields(list ...any) {
 }
 
 func info(c *Context, args [][]byte) {
-	w := &infoWriter{engine: c.Server.Engine.Stats()}
+	w := &infoWriter{engine: c.Server.Engine.Stats(), table: c.table}
 	for _, section := range infoSections {
-		if !wantsSection(args[1:], strings.ToLower(section.name)) {
+		if !section.wanted(args[1:]) {
 			continue
 		}
 		if w.Len() > 0 {
@@ -59,13 +65,13 @@ func info(c *Context, args [][]byte) {
 	c.Out.Verbatim("txt", w.String())
 }
 
-func wantsSection(names [][]byte, section string) bool {
+func (s *infoSection) wanted(names [][]byte) bool {
 	for _, name := range names {
-		if same(name, section) || same(name, "all") || same(name, "everything") || same(name, "default") {
+		if same(name, strings.ToLower(s.name)) || same(name, "all") || same(name, "everything") || same(name, "default") && !s.asked {
 			return true
 		}
 	}
-	return len(names) == 0
+	return len(names) == 0 && !s.asked
 }
 
 func infoServer(w *infoWriter, s *Server) {
@@ -83,9 +89,11 @@ func infoServer(w *infoWriter, s *Server) {
 		program+"_version", s.Version,
 		"os", runtime.GOOS+" "+runtime.GOARCH,
 		"arch_bits", 64,
+		"monotonic_clock", "Go runtime",
 		"multiplexing_api", "goroutines",
 		"go_version", runtime.Version(),
 		"process_id", os.Getpid(),
+		"process_supervised", "no",
 		"run_id", s.RunID,
 		"tcp_port", s.Port,
 		"server_time_usec", time.Now().UnixMicro(),
@@ -93,6 +101,7 @@ func infoServer(w *infoWriter, s *Server) {
 		"uptime_in_days", up/86400,
 		"hz", 10,
 		"configured_hz", 10,
+		"lru_clock", time.Now().Unix()&(1<<24-1),
 		"executable", executable,
 		"config_file", s.Config.settings.ConfigFile,
 		"io_threads_active", 0)
@@ -103,8 +112,10 @@ func infoClients(w *infoWriter, s *Server) {
 		"connected_clients", s.Clients.Count(),
 		"cluster_connections", 0,
 		"maxclients", s.Config.MaxClients(),
+		"client_recent_max_input_buffer", s.Clients.largestInput(),
+		"client_recent_max_output_buffer", s.Clients.largestInbox(),
 		"blocked_clients", s.Clients.Blocked(),
-		"tracking_clients", 0,
+		"tracking_clients", s.trackingClients(),
 		"clients_in_timeout_table", 0)
 }
 
@@ -117,6 +128,12 @@ func infoPersistence(w *infoWriter, _ *Server) {
 	w.fields(
 		"loading", 0,
 		"async_loading", 0,
+		"current_cow_peak", 0,
+		"current_cow_size", 0,
+		"current_cow_size_age", 0,
+		"current_fork_perc", "0.00",
+		"current_save_keys_processed", 0,
+		"current_save_keys_total", 0,
 		"rdb_changes_since_last_save", 0,
 		"rdb_bgsave_in_progress", 0,
 		"rdb_last_save_time", w.engine.LastFlush.Unix(),
@@ -124,26 +141,21 @@ func infoPersistence(w *infoWriter, _ *Server) {
 		"rdb_last_bgsave_time_sec", int64(w.engine.LastFlushTook/time.Second),
 		"rdb_current_bgsave_time_sec", -1,
 		"rdb_saves", w.engine.Flushes,
+		"rdb_last_cow_size", 0,
+		"rdb_last_load_keys_expired", 0,
+		"rdb_last_load_keys_loaded", 0,
 		"aof_enabled", 1,
 		"aof_rewrite_in_progress", 0,
 		"aof_rewrite_scheduled", 0,
+		"aof_last_rewrite_time_sec", -1,
+		"aof_current_rewrite_time_sec", -1,
 		"aof_last_bgrewrite_status", "ok",
-		"aof_last_write_status", status)
-}
-
-func infoStats(w *infoWriter, s *Server) {
-	w.fields(
-		"total_connections_received", s.Stats.Connections.Load(),
-		"total_commands_processed", s.Stats.Commands.Load(),
-		"total_net_input_bytes", s.Stats.InputBytes.Load(),
-		"total_net_output_bytes", s.Stats.OutputBytes.Load(),
-		"rejected_connections", s.Stats.Rejected.Load(),
-		"expired_keys", w.engine.Expired,
-		"evicted_keys", 0,
-		"evicted_clients", 0,
-		"pubsub_channels", 0,
-		"pubsub_patterns", 0,
-		"total_error_replies", s.Stats.Errors.Load())
+		"aof_rewrites", 0,
+		"aof_rewrites_consecutive_failures", 0,
+		"aof_last_write_status", status,
+		"aof_last_cow_size", 0,
+		"module_fork_in_progress", 0,
+		"module_fork_last_cow_size", 0)
 }
 
 // infoReplication speaks of the peers that pull from here as Redis does of its replicas, and then of all peers in our own
@@ -225,6 +237,7 @@ func infoEngine(w *infoWriter, s *Server) {
 		"flushes", e.Flushes,
 		"last_flush_usec", e.LastFlushTook.Microseconds(),
 		"disk_bytes", e.DiskBytes,
+		"slow_clients_disconnected", s.Stats.TooSlow.Load(),
 		"no_space", yesNo(e.NoSpace),
 		"failed", failed)
 }

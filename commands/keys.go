@@ -18,6 +18,7 @@ func exists(c *Context, args [][]byte) {
 			c.fail(err)
 			return
 		}
+		c.looked(key, ok)
 		if ok {
 			n++
 		}
@@ -27,6 +28,7 @@ func exists(c *Context, args [][]byte) {
 
 func typeOf(c *Context, args [][]byte) {
 	ok, err := c.Pipe.Exists(args[1])
+	c.looked(args[1], ok)
 	switch {
 	case err != nil:
 		c.fail(err)

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,6 +32,20 @@ var params = []param{
 		takeBytes(1<<20, func(s *Server, n int64) { s.Config.protoMaxBulk.Store(n) })},
 	{"client-query-buffer-limit", showInt(func(s *Server) int64 { return s.Config.QueryBuffer() }),
 		takeBytes(1<<20, func(s *Server, n int64) { s.Config.queryBuffer.Store(n) })},
+	{"slowlog-log-slower-than", showInt(func(s *Server) int64 { return s.Config.slowerThan.or(10_000) }),
+		takeInt(-1, math.MaxInt64, setSlowerThan)},
+	{"slowlog-max-len", showInt(func(s *Server) int64 { return s.Config.SlowLogLen() }),
+		takeInt(0, math.MaxInt64, func(s *Server, n int64) { s.Config.slowLogLen.set(n) })},
+	{"latency-monitor-threshold", showInt(func(s *Server) int64 { return s.Config.latencyThreshold.or(0) }),
+		takeInt(0, math.MaxInt64, func(s *Server, n int64) { s.Config.latencyThreshold.set(n) })},
+	{"latency-tracking", func(s *Server) string { return yesNo(s.Config.tracking.or(1) == 1) },
+		takeYesNo(func(s *Server, on int64) { s.Config.tracking.set(on) })},
+	{"tracking-table-max-keys", showInt(func(s *Server) int64 { return s.Config.trackedKeys.or(defaultTrackedKeys) }),
+		takeInt(0, math.MaxInt64, func(s *Server, n int64) { s.Config.trackedKeys.set(n) })},
+	{"notify-keyspace-events", func(s *Server) string { return eventNames(s.Config.events.Load()) }, takeEvents},
+	{"latency-tracking-info-percentiles", showPercentiles, takePercentiles},
+	{"client-output-buffer-limit", func(s *Server) string { return s.Config.limits().String() }, takeLimits},
+	{"enable-debug-command", func(s *Server) string { return cmp.Or(s.Config.settings.Debug, "no") }, nil},
 	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.Engine.Sync())) },
 		syncModes.take(func(s *Server, mode int) { s.Engine.SetSync(engine.SyncMode(mode)) })},
 	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},
@@ -49,7 +64,6 @@ var params = []param{
 	kept("slave-read-only", "yes"),
 	kept("replica-priority", "100"),
 	kept("stop-writes-on-bgsave-error", "yes"),
-	kept("notify-keyspace-events", ""),
 	kept("tcp-keepalive", "300"),
 	kept("hz", "10"),
 	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
@@ -216,4 +230,56 @@ func setPeriod(s *Server, value string) (func(), error) {
 		return nil, errors.New("argument must be a duration, as in 1s or 250ms")
 	}
 	return func() { s.Engine.SetUpdatePeriod(d) }, nil
+}
+
+// fastEnough is what a fast command never takes by itself: only one that is to be logged sooner needs a clock of its own.
+const fastEnough = 1000 // µs
+
+func setSlowerThan(s *Server, us int64) {
+	s.Config.slowerThan.set(us)
+	s.pay(payTime, us >= 0 && us < fastEnough)
+}
+
+func takeYesNo(put func(*Server, int64)) setter {
+	return func(s *Server, value string) (func(), error) {
+		switch strings.ToLower(value) {
+		case "yes":
+			return func() { put(s, 1) }, nil
+		case "no":
+			return func() { put(s, 0) }, nil
+		}
+		return nil, errors.New("argument must be 'yes' or 'no'")
+	}
+}
+
+// Percentiles are those that INFO latencystats shows.
+func (c *Config) Percentiles() []float64 {
+	if p := c.percentiles.Load(); p != nil {
+		return *p
+	}
+	return []float64{50, 99, 99.9}
+}
+
+func showPercentiles(s *Server) string {
+	var words []string
+	for _, p := range s.Config.Percentiles() {
+		words = append(words, strconv.FormatFloat(p, 'g', -1, 64))
+	}
+	return strings.Join(words, " ")
+}
+
+func takePercentiles(s *Server, value string) (func(), error) {
+	list := []float64{}
+	for _, word := range strings.Fields(value) {
+		p, err := strconv.ParseFloat(word, 64)
+		switch {
+		case err != nil:
+			//lint:ignore ST1005 Redis's words
+			return nil, errors.New("Invalid latency-tracking-info-percentiles parameters")
+		case p < 0 || p > 100:
+			return nil, errors.New("latency-tracking-info-percentiles parameters should sit between [0.0,100.0]")
+		}
+		list = append(list, p)
+	}
+	return func() { s.Config.percentiles.Store(&list) }, nil
 }

@@ -30,7 +30,7 @@ func appendTo(c *Context, args [][]byte) {
 			return old, false, err
 		}
 		return engine.ParseValue(append(old.Append(nil), args[2]...)), true, nil
-	})
+	}, "append")
 }
 
 func setRange(c *Context, args [][]byte) {
@@ -53,20 +53,23 @@ func setRange(c *Context, args [][]byte) {
 		s = s[:max(len(s), int(offset)+len(args[3]))] // what lies between is zero
 		copy(s[offset:], args[3])
 		return engine.ParseValue(s), true, nil
-	})
+	}, "setrange")
 }
 
-// edit replaces a value by what change makes of it, and replies its length.
-func (c *Context) edit(key []byte, change func(engine.Value) (engine.Value, bool, error)) {
-	n := 0
+// edit replaces a value by what change makes of it, and replies its length. As in Redis an APPEND of nothing is an event.
+func (c *Context) edit(key []byte, change func(engine.Value) (engine.Value, bool, error), event string) {
+	n, changed := 0, false
 	err := c.Pipe.Edit(key, func(old engine.Value) (engine.Value, bool, error) {
 		next, changes, err := change(old)
-		n = next.Len()
+		n, changed = next.Len(), changes
 		return next, changes, err
 	})
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if changed || event == "append" {
+		c.notify(stringEvent, event, key)
 	}
 	c.Out.Int(int64(n))
 }
@@ -97,6 +100,7 @@ func getRange(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	c.looked(args[1], v.OK)
 	if v.IsText {
 		at, end := cut(from, to, len(v.Text))
 		c.Out.BulkString(v.Text[at:end])
@@ -152,5 +156,6 @@ func incrByFloat(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	c.notify(stringEvent, "incrbyfloat", args[1])
 	c.Out.BulkString(text)
 }

@@ -74,3 +74,35 @@ func (r *ClientRegistry) all() []*Client {
 	slices.SortFunc(list, func(a, b *Client) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
+
+// memory is about how many bytes connections hold, beyond those lent to them while they are busy.
+func (r *ClientRegistry) memory() (n int64) {
+	r.Each(func(c *Client) {
+		size, _ := c.inbox.waiting()
+		n += clientSize + size + c.QueryBuffer.Load()
+	})
+	return n
+}
+
+// clientSize is about what a connection that is idle takes in memory, its goroutine's stack included.
+const clientSize = 8 << 10
+
+func (r *ClientRegistry) largestInput() (n int64) {
+	r.Each(func(c *Client) { n = max(n, c.QueryBuffer.Load()) })
+	return n
+}
+
+func (r *ClientRegistry) largestInbox() (n int64) {
+	r.Each(func(c *Client) {
+		size, _ := c.inbox.waiting()
+		n = max(n, size)
+	})
+	return n
+}
+
+// find gives the client with an ID; nil: there is none.
+func (r *ClientRegistry) find(id int64) *Client {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byID[id]
+}

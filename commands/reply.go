@@ -98,6 +98,15 @@ func (r *Reply) NullArray() {
 // Array announces n replies.
 func (r *Reply) Array(n int) { r.number('*', int64(n)) }
 
+// Push announces n parts of what is no reply; in RESP2 they are an array.
+func (r *Reply) Push(n int) {
+	if r.Proto == 3 {
+		r.number('>', int64(n))
+	} else {
+		r.number('*', int64(n))
+	}
+}
+
 // Map announces n pairs of replies; in RESP2 they are an array.
 func (r *Reply) Map(n int) {
 	if r.Proto == 3 {

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,15 +26,66 @@ type Server struct {
 	Config  Config         // what CONFIG GET shows and CONFIG SET changes
 	Stats   Stats          // what INFO shows
 	Scripts Scripts        // of EVAL
+
+	attention atomic.Uint32 // why calls need more than to be counted (call.go)
+	calls     callStats
+	slow      slowLog
+	latency   latencyMonitor
+	monitors  monitors
+	pause     pause
+	channels  channels
+	tracking  tracking
+
+	trackingMu sync.Mutex // of the bit payTracking with what tracking knows
+}
+
+// Forget lets go of a client whose connection has ended.
+func (s *Server) Forget(cl *Client) {
+	s.Clients.Remove(cl)
+	s.letGo(cl)
+}
+
+// letGo ends all that others send to a client.
+func (s *Server) letGo(cl *Client) {
+	if cl.monitors.Load() {
+		s.stopMonitor(cl)
+	}
+	if cl.listensToAny() {
+		s.channels.removeAll(cl)
+	}
+	if cl.tracks.Load() {
+		s.endTracking(cl)
+	}
 }
 
 // Stats are counters since the start, or since CONFIG RESETSTAT. Sessions add to them in bulk, once per read, not per command.
 type Stats struct {
 	Connections, Rejected, Commands, InputBytes, OutputBytes, Errors atomic.Int64
+	TooSlow                                                          atomic.Int64 // clients that did not read what others sent them
+
+	Hits, Misses  atomic.Int64 // reads of keys
+	Reads, Writes atomic.Int64 // of sockets
+
+	rates rates
+	most  atomic.Uint64 // bytes of heap in use, when somebody asked
+}
+
+// peak is the most memory that was seen in use, used included.
+func (s *Stats) peak(used uint64) uint64 {
+	for {
+		most := s.most.Load()
+		if used <= most {
+			return most
+		}
+		if s.most.CompareAndSwap(most, used) {
+			return used
+		}
+	}
 }
 
 func (s *Stats) reset() {
-	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.Commands, &s.InputBytes, &s.OutputBytes, &s.Errors} {
+	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.Commands, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.TooSlow,
+		&s.Hits, &s.Misses, &s.Reads, &s.Writes} {
 		n.Store(0)
 	}
 }

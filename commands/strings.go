@@ -4,6 +4,7 @@ import "atomiccounter/engine"
 
 func get(c *Context, args [][]byte) {
 	v, err := c.Pipe.Value(args[1])
+	c.looked(args[1], v.OK)
 	c.valueOr(v, err)
 }
 
@@ -72,6 +73,12 @@ func parseSet(options [][]byte) (call setCall, ok bool) {
 // set is the shared body of SET, SETEX and PSETEX.
 func (c *Context) set(key, value []byte, o engine.SetOptions) {
 	r, err := c.Pipe.Put(key, engine.ParseValue(value), o)
+	if err == nil && o.Get {
+		c.looked(key, r.Old.OK)
+	}
+	if r.Done {
+		c.notifySet(key, o.ExpireAt)
+	}
 	switch {
 	case err != nil:
 		c.fail(err)
@@ -89,6 +96,9 @@ func setNX(c *Context, args [][]byte) {
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if r.Done {
+		c.notifySet(args[1], 0)
 	}
 	c.Out.Bool(r.Done)
 }
@@ -110,6 +120,10 @@ func getSet(c *Context, args [][]byte) { c.set(args[1], args[2], engine.SetOptio
 
 func getDel(c *Context, args [][]byte) {
 	v, err := c.Pipe.GetDel(args[1])
+	c.looked(args[1], v.OK)
+	if v.OK {
+		c.notify(genericEvent, "del", args[1])
+	}
 	c.valueOr(v, err)
 }
 
@@ -121,6 +135,7 @@ func getEX(c *Context, args [][]byte) {
 	}
 	if e.given() {
 		if v, err := c.Pipe.Value(args[1]); err != nil || !v.OK { // in Redis a missing key comes before a wrong time
+			c.looked(args[1], false)
 			c.valueOr(engine.Value{}, err)
 			return
 		}
@@ -128,7 +143,16 @@ func getEX(c *Context, args [][]byte) {
 			return
 		}
 	}
+	had := o.Persist && c.hasExpiry(args[1])
 	v, err := c.Pipe.GetEx(args[1], o)
+	c.looked(args[1], v.OK)
+	switch {
+	case !v.OK:
+	case o.At != 0:
+		c.notifyExpire(args[1], o.At)
+	case had:
+		c.notify(genericEvent, "persist", args[1])
+	}
 	c.valueOr(v, err)
 }
 
@@ -163,7 +187,8 @@ func mGet(c *Context, args [][]byte) {
 		return
 	}
 	c.Out.Array(len(values))
-	for _, v := range values {
+	for i, v := range values {
+		c.looked(args[1+i], v.OK)
 		c.value(v)
 	}
 }
@@ -194,6 +219,9 @@ func (c *Context) setAll(args [][]byte, nx bool) (done, ok bool) {
 	if err != nil {
 		c.fail(err)
 	}
+	for i := 0; done && i < len(keys); i++ {
+		c.notifySet(keys[i], 0)
+	}
 	return done, err == nil
 }
 
@@ -203,5 +231,6 @@ func strLen(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	c.looked(args[1], v.OK)
 	c.Out.Int(int64(v.Len()))
 }

@@ -13,7 +13,8 @@ import "strings"
 type Arg struct {
 	Name, Type, Token  string
 	Optional, Multiple bool
-	Key                int // which of the command's keys, from 0; -1: none
+	MultipleToken      bool // each has the token before it
+	Key                int  // which of the command's keys, from 0; -1: none
 	Args               []Arg
 }
 
@@ -70,7 +71,9 @@ func (p *syntaxParser) item() Arg {
 	a := p.value()
 	p.take("]")
 	a.Optional = true
-	a.Multiple = p.take("...") || a.Multiple
+	if p.take("...") {
+		a.Multiple, a.MultipleToken = true, a.Token != ""
+	}
 	return a
 }
 

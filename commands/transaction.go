@@ -195,12 +195,15 @@ func (c *Context) runQueued(calls []call) {
 // within runs a command inside another, in a transaction or a script, in a section of the engine. It has its reply when this
 // returns: what would wait replies as at the end of its time.
 func (c *Context) within(cmd *Command, args [][]byte) {
-	cmd.Run(c, args)
+	inside := c.inside // a script may be in a transaction
+	c.inside = true
+	c.call(cmd, args)
 	for c.Wait != nil {
 		w := c.Wait
 		c.Wait = nil
 		w.again(true)
 	}
+	c.inside, c.created = inside, nil
 }
 
 // cutMuted takes away what was written since before, a part of a reply, if CLIENT REPLY says so at this moment.

@@ -13,7 +13,8 @@ type Wait struct {
 	Until   time.Time       // zero: never
 	Expired bool            // Until has come; set by who waits
 
-	again func(expired bool) // keeps nothing of the arguments, which are in a buffer that is gone by then
+	refused bool               // by another client: CLIENT UNBLOCK … ERROR
+	again   func(expired bool) // keeps nothing of the arguments, which are in a buffer that is gone by then
 }
 
 // Over says whether at a time the command has waited long enough.
@@ -63,8 +64,16 @@ func (c *Context) Resume() {
 	w := c.Wait
 	c.Wait = nil
 	before := len(c.Out.Buf)
-	w.again(w.Expired)
+	if w.refused {
+		c.Out.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+		c.countError(before)
+	} else {
+		w.again(w.Expired)
+	}
 	c.mute(before)
+	if c.early != nil {
+		c.sendEarly(before)
+	}
 }
 
 // deadline is when a command that waits for ms milliseconds gives up; 0: never.

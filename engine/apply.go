@@ -312,6 +312,7 @@ func (e *Engine) tell(a *arrival) {
 	}
 	e.watches.touch(a.key, a.after.exists)
 	if en == nil || en.gone {
+		e.reportKey(a.key, Arrived)
 		was, was2 := a.before.exists, a.before.expires
 		adjust(&e.keys[a.key[0]], &was, a.after.exists)
 		adjust(&e.expires[a.key[0]], &was2, a.after.expires)
@@ -363,6 +364,7 @@ func (e *Engine) takeIn(en *entry) {
 	en.take(e.id, all)
 	en.refreshed = e.Now()
 	e.show(en)
+	e.report(en, Arrived)
 	e.tend(en)
 }
 

@@ -130,7 +130,6 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	}
 	if en.due(now) && (p.e.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
 		p.cancel(en)
-		p.e.expired.Add(1)
 		return nil
 	}
 	if en.index == d.at {
@@ -169,14 +168,26 @@ func (e *Engine) refresher() {
 			return
 		case <-e.stale:
 		}
-		if period := e.UpdatePeriod(); period > 0 {
-			select {
-			case <-e.stop:
-				return
-			case <-time.After(period):
-			}
+		if !e.periodPasses() {
+			return
 		}
 		e.Refresh()
+	}
+}
+
+// periodPasses waits for the update period, which may change meanwhile. False: the engine stops.
+func (e *Engine) periodPasses() bool {
+	for begin := time.Now(); ; {
+		rest := e.UpdatePeriod() - time.Since(begin)
+		if rest <= 0 {
+			return true
+		}
+		select {
+		case <-e.stop:
+			return false
+		case <-e.repaced:
+		case <-time.After(rest):
+		}
 	}
 }
 
@@ -201,7 +212,10 @@ func (e *Engine) Refresh() {
 
 // spaceWatcher refuses writes while there is less space than the reserve, so that the database never meets a full disk.
 func (e *Engine) spaceWatcher() {
-	e.every(spaceEvery, e.checkSpace)
+	e.every(spaceEvery, func() {
+		e.seconds.Store(inSeconds(e.Now()))
+		e.checkSpace()
+	})
 }
 
 func (e *Engine) checkSpace() {

@@ -198,11 +198,13 @@ type Engine struct {
 	history  history
 	seed     [2]uint64 // of the key hash; as long as the store lives
 
-	period atomic.Int64 // ms
-	sync   atomic.Uint32
-	refuse atomic.Uint32 // why writes are refused: refuse… bits
-	closed atomic.Bool
-	fatal  atomic.Pointer[error]
+	period   atomic.Int64 // ms
+	observer atomic.Pointer[Observer]
+	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
+	sync     atomic.Uint32
+	refuse   atomic.Uint32 // why writes are refused: refuse… bits
+	closed   atomic.Bool
+	fatal    atomic.Pointer[error]
 
 	guards    [64]guard
 	guardNext atomic.Uint32
@@ -235,6 +237,7 @@ type Engine struct {
 	staleKeys  []*entry                // entries with something to take in
 	refreshing sync.Mutex              // one Refresh at a time
 	stale      chan struct{}           // there are such
+	repaced    chan struct{}           // the update period has changed
 	dirty      chan struct{}           // there is something to flush
 	dirtied    atomic.Bool             // dirty was signalled in this generation
 	hurry      chan struct{}           // somebody waits for a flush
@@ -429,7 +432,13 @@ func (e *Engine) UpdatePeriod() time.Duration {
 }
 
 // SetUpdatePeriod changes it, rounded up to ms; AlwaysFresh and 0 both mean 0.
-func (e *Engine) SetUpdatePeriod(d time.Duration) { e.period.Store(millis(d)) }
+func (e *Engine) SetUpdatePeriod(d time.Duration) {
+	e.period.Store(millis(d))
+	select {
+	case e.repaced <- struct{}{}:
+	default:
+	}
+}
 
 func millis(d time.Duration) int64 {
 	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
@@ -471,12 +480,15 @@ type Stats struct {
 	Replayed                 int64 // journal records at the start
 }
 
+// LastFlush is when the database last got what was journaled.
+func (e *Engine) LastFlush() time.Time { return time.UnixMilli(e.lastFlush.Load()) }
+
 // Stats gives the present figures.
 func (e *Engine) Stats() Stats {
 	s := Stats{
 		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.misses.Load(),
 		Evicted: e.table.evicted.Load(), Expired: e.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
-		Flushes: e.flushes.Load(), LastFlush: time.UnixMilli(e.lastFlush.Load()), LastFlushTook: time.Duration(e.lastTook.Load()),
+		Flushes: e.flushes.Load(), LastFlush: e.LastFlush(), LastFlushTook: time.Duration(e.lastTook.Load()),
 		NoSpace: e.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.replayed.Load(),
 	}
 	if e.enterScan() == nil {

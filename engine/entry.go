@@ -21,7 +21,7 @@ type entry struct {
 	value  atomic.Int64  // what the key shows, clamped to int64; pending increments included
 	fast   atomic.Uint64 // the generation in which increments may go the short way; 0: never
 	expire atomic.Int64  // when the key reads as absent, in ms; 0: never
-	used   atomic.Bool   // since the clock's hand passed
+	use    usage         // when and how often it was asked for, about
 	stale  atomic.Bool   // something has arrived that is not taken in
 	pins   atomic.Int32  // commands that are about to lock it; until then it stays cached
 	ring   int32         // index in the shard's ring
@@ -42,7 +42,7 @@ type entry struct {
 	stored    bool // books, with storedEx and index
 	storedEx  bool
 	watched   bool          // somebody may watch it: no short way, and show tells
-	weight    uint32        // bytes of texts, as the table counts them; written under the shard's mu too
+	weight    uint32        // bytes of besides, as the table counts them; written under the shard's mu too
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled
 	refreshed int64         // ms; when the foreign part was last brought up to date

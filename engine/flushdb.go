@@ -28,6 +28,11 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 		return p.wipe(dbs)
 	}
 	p.pause()
+	p.quiet = true
+	defer func() {
+		p.quiet = false
+		p.e.reportAll()
+	}()
 	alone, err := p.e.wipeAlone(dbs)
 	if alone || err != nil {
 		return err

@@ -27,26 +27,28 @@ func (p *Pipeline) Exists(key []byte) (bool, error) {
 
 // MGet appends the values of the keys at one moment to out.
 func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
-	for {
-		list, err := p.lockAll(keys, false)
-		if err != nil {
-			return out, err
-		}
-		late := false
-		for _, e := range list {
-			late = late || e.stale.Load() && p.periodOver(e)
-		}
-		if !late {
-			p.saw = true
-			for _, key := range keys {
-				out = append(out, p.valueOf(list[string(key)]))
-			}
-			return out, nil
-		}
-		if _, err := p.all(keys); err != nil {
-			return out, err
+	list, err := p.lockAll(keys, false)
+	if err == nil && p.anyLate(list) {
+		list, err = p.all(keys)
+	}
+	if err != nil {
+		return out, err
+	}
+	p.saw = true
+	for _, key := range keys {
+		out = append(out, p.valueOf(list[string(key)]))
+	}
+	return out, nil
+}
+
+// anyLate says whether something has arrived for one of the entries that must show now.
+func (p *Pipeline) anyLate(list map[string]*entry) bool {
+	for _, e := range list {
+		if e.stale.Load() && p.periodOver(e) {
+			return true
 		}
 	}
+	return false
 }
 
 // lockAll locks the keys, loaded, all at the same time; what the pipeline held before it lets go of. Here alone a
@@ -246,6 +248,9 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	}
 	keep := e.expire.Load()
 	p.assign(e, v, kind)
+	if !old.OK {
+		p.report(e, Created)
+	}
 	switch {
 	case o.ExpireAt != 0:
 		p.expireOrCancel(e, o.ExpireAt)
@@ -362,11 +367,14 @@ func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
 		return 0, err
 	}
 	p.saw = true
-	for _, e := range list {
-		if p.valueOf(e).OK {
-			n++
-		}
+	for _, key := range keys {
+		e := list[string(key)]
+		was := p.valueOf(e).OK
 		p.cancel(e)
+		if was {
+			n++
+			p.report(e, Deleted)
+		}
 	}
 	return n, nil
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -31,6 +32,12 @@ type Pipeline struct {
 	err    error    // of an append in mid-pipeline; Commit reports it
 	wrote  uint64   // generation of the last record appended; 0: none
 	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
+
+	observer Observer      // of what its commands do; nil: the engine's
+	changes  uint64        // counts what commands did, whatever it was
+	quiet    bool          // nobody is told of each key
+	turn     uint8         // of rounds, for usage
+	delay    time.Duration // that commands were held up, since it was last asked for
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
@@ -66,7 +73,9 @@ func (e *Engine) NewPipeline() *Pipeline {
 
 func (p *Pipeline) begin() {
 	if !p.active {
-		p.guard.RLock()
+		if !p.guard.TryRLock() {
+			p.delayedBy(p.guard.RLock)
+		}
 		p.active = true
 	}
 }
@@ -86,7 +95,7 @@ func (p *Pipeline) writableSize(n int) error {
 		return p.e.refusal()
 	}
 	if p.e.table.over() {
-		p.e.relieve()
+		p.delayedBy(p.e.relieve)
 	}
 	if err := p.enter(); err != nil {
 		return err
@@ -97,6 +106,10 @@ func (p *Pipeline) writableSize(n int) error {
 // Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {
+	if p.hint != nil {
+		p.turn++
+		p.hint.use.touch(p.e.seconds.Load(), p.turn)
+	}
 	p.pause()
 	pos = p.pos
 	if p.saw {
@@ -210,9 +223,7 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		}
 		p.lockEntry(e, exclusive)
 		if !e.gone {
-			if !e.used.Load() {
-				e.used.Store(true)
-			}
+			e.use.note()
 			p.hint = e
 			return e, nil
 		}
@@ -232,10 +243,13 @@ func (p *Pipeline) lockEntry(e *entry, exclusive bool) {
 }
 
 func (p *Pipeline) wait(e *entry, exclusive bool) {
-	if exclusive {
-		e.mu.Lock()
-	} else {
-		e.mu.RLock()
+	switch {
+	case exclusive:
+		if !e.mu.TryLock() {
+			p.delayedBy(e.mu.Lock)
+		}
+	case !e.mu.TryRLock():
+		p.delayedBy(e.mu.RLock)
 	}
 	p.held = append(p.held, hold{e, exclusive})
 }
@@ -249,9 +263,10 @@ func (p *Pipeline) unlockLast() {
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
 func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
+	defer p.delayed(time.Now())
 	p.publish() // a read of the disk holds up nobody else's keys
 	e := newEntry(hash, p.DB, key)
-	e.used.Store(true)
+	e.use.begin(inSeconds(p.now()))
 	e.mu.Lock()
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
@@ -342,14 +357,21 @@ func (p *Pipeline) cancel(e *entry) {
 	if !own && len(resets) == 0 {
 		return
 	}
+	p.changes++
+	expired := e.exists && e.due(p.now())
 	p.e.markDirty(e)
 	p.endRun()
 	p.buf = appendCancel(p.buf, e.key, own, resets)
 	e.cancel(own, resets)
 	p.e.show(e)
+	if expired {
+		p.e.expired.Add(1)
+		p.report(e, Expired)
+	}
 }
 
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
+	p.changes++
 	p.e.markDirty(e)
 	stamp := tlv.Stamp(0)
 	if !e.pend.add {
@@ -357,11 +379,16 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	}
 	p.endRun()
 	p.buf = appendAdd(p.buf, e.key, n, stamp, kind)
+	created := !e.exists
 	e.add(n, stamp, kind)
 	p.e.show(e)
+	if created {
+		p.report(e, Created)
+	}
 }
 
 func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
+	p.changes++
 	p.cancel(e)
 	p.e.markDirty(e)
 	p.endRun()
@@ -380,6 +407,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
+	p.changes++
 	p.e.markDirty(e)
 	p.endRun()
 	stamp := p.e.clock.next(p.now())
@@ -390,6 +418,7 @@ func (p *Pipeline) expireAt(e *entry, at int64) {
 
 // note remembers an increment of the short way; those of one key in a row share one record.
 func (p *Pipeline) note(e *entry, n int64) {
+	p.changes++
 	if p.run == e && (n >= 0 && p.runN <= math.MaxInt64-n || n < 0 && p.runN >= math.MinInt64-n) {
 		p.runN += n
 		return

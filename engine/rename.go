@@ -98,6 +98,7 @@ func (e *Engine) rename(id tlv.ReplicaID, theirs map[*entry]disowned) {
 		e.show(en)
 		en.mu.Unlock()
 	}
+	e.reportAll()
 }
 
 // disowned is what an entry was before what the original has published too.

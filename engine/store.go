@@ -181,6 +181,9 @@ func (e *Engine) read(en *entry) error {
 func (e *Engine) forget(en *entry) {
 	adjust(&e.keys[en.key[0]], &en.counted, en.stored)
 	adjust(&e.expires[en.key[0]], &en.countedEx, en.storedEx)
+	if en.incoming() != nil { // whoever loads the key sees it
+		e.report(en, Arrived)
+	}
 }
 
 // pebbleLog passes Pebble's messages on. Its fatal ones, which Pebble would end the process with, fail the engine: from then

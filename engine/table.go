@@ -181,8 +181,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 			s.hand = 0
 		}
 		e := s.ring[s.hand]
-		if e.used.Load() {
-			e.used.Store(false)
+		if e.use.spare() {
 			s.hand++
 			continue
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"strconv"
+	"unsafe"
 
 	"atomiccounter/tlv"
 )
@@ -171,24 +172,30 @@ func (e *Engine) relieveTexts() {
 	}
 }
 
-// texts is how many bytes of texts the entry holds.
-func (e *entry) texts() int {
+// besides is how many bytes of memory the entry holds beside itself: texts, and what is known of other replicas.
+func (e *entry) besides() int {
 	n := len(e.own.Text)
 	if e.pend != nil {
 		n += len(e.pend.text)
 	}
 	if f := e.foreign; f != nil {
-		n += f.other.Texts()
+		n += foreignSize + stateSize(&f.other)
 		if f.incoming != nil {
-			n += f.incoming.Texts()
+			n += stateSize(f.incoming)
 		}
 	}
 	return n
 }
 
-// weigh counts what the texts of e take in memory. The caller holds e exclusively.
+const foreignSize = int(unsafe.Sizeof(foreign{}))
+
+func stateSize(s *tlv.State) int {
+	return len(s.Contributions)*int(unsafe.Sizeof(tlv.Contribution{})) + len(s.Resets)*int(unsafe.Sizeof(tlv.Reset{})) + s.Texts()
+}
+
+// weigh counts what e holds in memory beside itself. The caller holds e exclusively.
 func (t *table) weigh(e *entry) {
-	n := uint32(min(e.texts(), 1<<32-1))
+	n := uint32(min(e.besides(), 1<<32-1))
 	if n == e.weight || e.gone {
 		return
 	}

@@ -72,7 +72,7 @@ func (s *Server) admit(nc net.Conn, secure *tls.Config) {
 		s.turnAway(nc, secure, "")
 		return
 	}
-	client.Kill = c.kill
+	client.Kill, client.Wake = c.kill, c.wake
 	if !s.shared.Clients.Add(client, s.shared.Config.MaxClients()) {
 		s.turnAway(nc, secure, tooManyClients)
 		return
@@ -85,7 +85,7 @@ func (s *Server) start(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conns == nil {
-		s.shared.Clients.Remove(c.client)
+		s.shared.Forget(c.client)
 		c.kill()
 		return
 	}
@@ -100,7 +100,7 @@ func (s *Server) start(c *conn) {
 
 // remove ends what start began. Who sees the connection end can count on there being room for another.
 func (s *Server) remove(c *conn) {
-	s.shared.Clients.Remove(c.client)
+	s.shared.Forget(c.client)
 	c.kill()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +134,7 @@ func local(a net.Addr) bool {
 // describe is what CLIENT LIST shows of a connection.
 func describe(nc net.Conn) *commands.Client {
 	now := time.Now()
-	c := &commands.Client{Addr: nc.RemoteAddr().String(), LocalAddr: nc.LocalAddr().String(), Created: now}
+	c := &commands.Client{Addr: nc.RemoteAddr().String(), LocalAddr: nc.LocalAddr().String(), Created: now, Local: local(nc.RemoteAddr())}
 	if u, ok := nc.LocalAddr().(*net.UnixAddr); ok {
 		c.Unix = true
 		c.Addr = fmt.Sprintf("%s:0", u.Name)

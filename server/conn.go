@@ -10,6 +10,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"atomiccounter/commands"
 )
@@ -23,6 +24,7 @@ type conn struct {
 	out     *outbox
 	log     *slog.Logger
 	ending  atomic.Bool // hangUp was called
+	called  atomic.Bool // wake was, and the read that it interrupts has not ended yet
 }
 
 func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*conn, error) {
@@ -67,13 +69,57 @@ func (c *conn) begin() error {
 
 func (c *conn) converse() error {
 	for {
+		if err := c.deliver(); err != nil {
+			return err
+		}
 		if err := c.out.waitRoom(); err != nil {
 			return err
 		}
 		if err := c.sock.fill(); err != nil {
-			return err
+			if err = c.awake(err); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := c.respond(); err != nil {
+			return err
+		}
+		c.client.QueryBuffer.Store(int64(len(c.sock.in)))
+	}
+}
+
+// wake has the connection's goroutine look at what others have sent to its client. Any goroutine may call it; it does not
+// wait.
+func (c *conn) wake() {
+	if c.called.CompareAndSwap(false, true) {
+		if err := c.sock.interrupt(); err != nil {
+			c.log.Debug("cannot wake a connection", "client", c.client.ID, "err", err)
+		}
+	}
+}
+
+// awake is what follows when a read has ended with err: if wake did it, the next one may begin.
+func (c *conn) awake(err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	if e := c.sock.SetReadDeadline(time.Time{}); e != nil || c.ending.Load() {
+		return errors.Join(err, e)
+	}
+	c.called.Store(false) // after the deadline, which a wake from now on sets again, and before the inbox is looked at
+	return nil
+}
+
+// deliver sends what others have sent to the client.
+func (c *conn) deliver() error {
+	for {
+		replies := c.session.Replies()
+		if !c.session.Deliver() {
+			return nil
+		}
+		b := *replies
+		*replies = nil
+		if err := c.out.send(b, 0); err != nil {
 			return err
 		}
 	}

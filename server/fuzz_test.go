@@ -13,7 +13,7 @@ import (
 
 // unsteady are words in requests whose replies depend on the time, on the connection or on a random choice.
 var unsteady = []string{"info", "time", "client", "config", "command", "random", "scan", "keys", "ttl", "ex", "px",
-	"hello", "touch", "shutdown", "ctoken", "cdump", "role",
+	"hello", "touch", "memory", "latency", "slowlog", "lastsave", "debug", "idletime", "freq", "shutdown", "ctoken", "cdump", "role",
 	"while", "repeat", "for", "goto", "function", "tostring", "collectgarbage", "gcinfo"} // the latter in scripts
 
 // steady says that the same requests get the same replies from the same start.
@@ -45,6 +45,8 @@ func FuzzSession(f *testing.F) {
 		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 1 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",
 		"EVAL \"return redis.call('incr',KEYS[1])\" 1 k\r\nSCRIPT LOAD \"return {1,'x',{err='e'}}\"\r\nEVALSHA 0 0\r\nSCRIPT FLUSH\r\n",
 		"MULTI\r\nEVAL \"return cjson.encode(cmsgpack.unpack(cmsgpack.pack(ARGV)))\" 0 a b\r\nEXEC\r\nSCRIPT EXISTS x\r\nEVAL_RO \"error({})\" 0\r\n",
+		"HELLO 3\r\nSUBSCRIBE a b\r\nPUBLISH a 1\r\nPSUBSCRIBE *\r\nPUBLISH a 2\r\nUNSUBSCRIBE\r\nPING\r\n", "SUBSCRIBE a\r\nGET k\r\nPING\r\nRESET\r\n",
+		"MONITOR\r\nSLOWLOG GET\r\nLATENCY DOCTOR\r\n", "CLIENT PAUSE 1\r\nGET k\r\nCLIENT UNPAUSE\r\n",
 		"CFORGET 00000000000000aa\r\nROLE\r\n", "MULTI\r\nINCR k\r\nFLUSHALL\r\nKEYS *\r\nSET k x\r\nWAIT 1 1\r\nEXEC\r\n",
 		"WATCH k\r\nINCR k\r\nMULTI\r\nGET k\r\nEXEC\r\n", "MULTI\r\nCTOKEN\r\nEXEC x\r\nMULTI\r\nRESET\r\nDISCARD\r\n",
 		"MULTI\r\nCLIENT REPLY OFF\r\nHELLO 3\r\nCLIENT REPLY ON\r\nCONFIG SET appendfsync always\r\nDBSIZE\r\nEXEC\r\n",

@@ -53,6 +53,7 @@ func (o *outbox) send(b []byte, pos engine.Position) error {
 	if len(b) == 0 {
 		return nil
 	}
+	o.stats.Writes.Add(1)
 	o.stats.OutputBytes.Add(int64(len(b)))
 	if o.journal.Sync() != engine.Always || pos <= o.journal.Durable() {
 		pos = 0

@@ -11,6 +11,23 @@ import (
 // for every read, and a change of the timeout holds for those who are connected already.
 const reapInterval = time.Second
 
+// lapseInterval is how late those who cache a key may learn that it has expired.
+const lapseInterval = 100 * time.Millisecond
+
+// lapse tells those who cache keys of expiries, whoever carries them out.
+func (s *Server) lapse(ctx context.Context) {
+	ticker := time.NewTicker(lapseInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.shared.Lapse()
+		}
+	}
+}
+
 func (s *Server) reap(ctx context.Context) {
 	ticker := time.NewTicker(reapInterval)
 	defer ticker.Stop()
@@ -20,12 +37,13 @@ func (s *Server) reap(ctx context.Context) {
 			return
 		case now := <-ticker.C:
 			s.reapIdle(now)
+			s.shared.Stats.Sample(now)
 		}
 	}
 }
 
 // reapIdle disconnects the clients that have sent nothing for longer than the configured timeout. One that waits for the
-// reply to a command is not idle.
+// reply to a command, or listens to messages, is not idle.
 func (s *Server) reapIdle(now time.Time) {
 	timeout := s.shared.Config.Timeout()
 	if timeout == 0 {
@@ -33,7 +51,7 @@ func (s *Server) reapIdle(now time.Time) {
 	}
 	latest := now.Add(-timeout).UnixNano()
 	s.shared.Clients.Each(func(c *commands.Client) {
-		if c.Active.Load() < latest && !c.Blocked.Load() {
+		if c.Active.Load() < latest && !c.Waits() {
 			s.shared.Log.Debug("closing idle client", "client", c.ID, "addr", c.Addr)
 			c.Kill()
 		}

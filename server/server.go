@@ -129,6 +129,7 @@ func New(o Options) (*Server, error) {
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
 		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication}
 	s.shared.Config.Start(o.Settings)
+	s.shared.Watch()
 	return s, nil
 }
 
@@ -166,6 +167,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.handlers.Go(func() { s.accept(ctx, l) })
 	}
 	s.handlers.Go(func() { s.reap(ctx) })
+	s.handlers.Go(func() { s.lapse(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-s.asked:

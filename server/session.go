@@ -62,9 +62,22 @@ func (s *Session) Close() { s.ctx.Close() }
 // Replies is where Feed appends; the caller takes from it what it sends and may replace it.
 func (s *Session) Replies() *[]byte { return &s.ctx.Out.Buf }
 
+// Deliver appends to the replies what others have sent to the client: it is called between two rounds, also while a command
+// waits. False: there was nothing.
+func (s *Session) Deliver() bool {
+	if !s.ctx.Mail() {
+		return false
+	}
+	s.ctx.Deliver()
+	return true
+}
+
 // Feed goes on with the command that waits, if one does, then runs the complete commands that in begins with, appends their
 // replies, and commits. It keeps nothing of in, but if in ends within a command it remembers how far it has read, so the next input must begin with those bytes.
 func (s *Session) Feed(in []byte) Round {
+	if s.ctx.Mail() { // it came before these commands ran
+		s.ctx.Deliver()
+	}
 	mark := len(s.ctx.Out.Buf)
 	r := s.run(in, mark)
 	s.count(r)
@@ -112,6 +125,9 @@ func (s *Session) run(in []byte, mark int) (r Round) {
 		s.ctx.Run(s.scan.args)
 		s.running = nil
 		r.commands++
+		if s.ctx.Mail() {
+			s.ctx.Deliver()
+		}
 		if s.ctx.Client.Close {
 			r.Close = true
 			return r
@@ -204,8 +220,10 @@ func (s *Session) pause(r Round, rest int, lim limits) Round {
 }
 
 func (s *Session) count(r Round) {
+	s.ctx.EndRound()
 	stats := &s.ctx.Server.Stats
 	stats.Commands.Add(int64(r.commands))
+	stats.Reads.Add(1)
 	stats.InputBytes.Add(int64(r.Consumed))
 	s.ctx.Client.Active.Store(time.Now().UnixNano())
 }

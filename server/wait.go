@@ -12,7 +12,8 @@ import (
 const maxAhead = 64 << 10
 
 // wait waits until the session's command can go on. No lock is held then, and no buffer but for what the client sends
-// meanwhile, which is kept for later: only who reads notices that the client has gone. An error ends the conversation.
+// meanwhile, which is kept for later: only who reads notices that the client has gone. What others send to the client goes
+// out meanwhile. An error ends the conversation.
 func (c *conn) wait(w *commands.Wait) error {
 	select {
 	case <-w.News:
@@ -22,45 +23,62 @@ func (c *conn) wait(w *commands.Wait) error {
 	if w.Expired = w.Over(time.Now()); w.Expired {
 		return nil
 	}
-	c.client.Blocked.Store(true)
+	c.client.BeginWait()
 	defer func() {
 		c.client.Active.Store(time.Now().UnixNano()) // the wait was no idleness
 		c.client.Blocked.Store(false)
 	}()
-	if err := c.sock.SetReadDeadline(w.Until); err != nil {
-		return err
+	for {
+		if err := c.deliver(); err != nil {
+			return err
+		}
+		if over, err := c.waitOnce(w); over || err != nil {
+			return err
+		}
 	}
-	if c.ending.Load() { // perhaps before the deadline was set
-		return os.ErrDeadlineExceeded
-	}
-	err := c.interruptedBy(w.News, c.readAhead)
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return err
-	}
-	if err := c.sock.SetReadDeadline(time.Time{}); err != nil || c.ending.Load() {
-		return errors.Join(os.ErrDeadlineExceeded, err)
-	}
-	w.Expired = w.Over(time.Now())
-	return nil
 }
 
-// interruptedBy runs a read that ends early when there is news.
-func (c *conn) interruptedBy(news <-chan struct{}, read func() error) error {
+// waitOnce waits for news, for the end of the time, or to be woken.
+func (c *conn) waitOnce(w *commands.Wait) (over bool, err error) {
+	if err := c.sock.SetReadDeadline(w.Until); err != nil {
+		return false, err
+	}
+	// Perhaps before the deadline was set.
+	if c.ending.Load() {
+		return false, os.ErrDeadlineExceeded
+	}
+	if !c.called.Load() {
+		if over, err = c.interruptedBy(w.News, c.readAhead); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, err
+		}
+	} else {
+		over, err = false, os.ErrDeadlineExceeded
+	}
+	if err := c.awake(err); err != nil {
+		return false, err
+	}
+	w.Expired = w.Over(time.Now())
+	return over || w.Expired || w.Unblock(c.client), nil
+}
+
+// interruptedBy runs a read that ends early when there is news, and says whether there was.
+func (c *conn) interruptedBy(news <-chan struct{}, read func() error) (came bool, err error) {
 	over, stopped := make(chan struct{}), make(chan error, 1)
 	go func() {
 		select {
 		case <-news:
+			came = true
 			stopped <- c.sock.interrupt()
 		case <-over:
 			stopped <- nil
 		}
 	}()
-	err := read()
+	err = read()
 	close(over)
 	if e := <-stopped; e != nil {
-		return e
+		return came, e
 	}
-	return err
+	return came, err
 }
 
 // readAhead reads until the client goes or the read is interrupted.

@@ -27,6 +27,7 @@ var below = map[string][]string{
 	"commands": {"engine", "script", "tlv"},
 	"replica":  {"engine", "tlv"},
 	"server":   {"commands", "engine", "tlv"},
+	"migrate":  {},
 }
 
 // banned are imports that belong elsewhere: the formats and the engine know no RESP, socket or peer; only main reads flags.
@@ -36,6 +37,7 @@ var banned = map[string][]string{
 	"commands": {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"server":   {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"replica":  {"flag", "github.com/urfave/cli/v2"},
+	"migrate":  {"flag", "github.com/urfave/cli/v2"},
 }
 
 type goPackage struct {

@@ -71,7 +71,12 @@ var grammar = []production{
 	}},
 	{3, func(g generator) []string { return []string{"OBJECT", g.pick("ENCODING", "encoding"), g.key()} }},
 	{1, func(g generator) []string {
-		return []string{"OBJECT", g.pick("FREQ", "REFCOUNT", "NONE"), g.key()}
+		return []string{"OBJECT", g.pick("FREQ", "IDLETIME", "REFCOUNT", "NONE"), g.key()}
+	}},
+	{5, tools},
+	{1, func(g generator) []string { return []string{"PUBLISH", g.key(), g.word()} }},
+	{1, func(g generator) []string {
+		return words("MEMORY", []string{"USAGE", g.key()}, g.maybe("SAMPLES", g.word()))
 	}},
 	{2, func(g generator) []string { return []string{g.pick("OBJECT", "CLIENT", "CONFIG", "COMMAND"), "HELP"} }},
 	{1, func(g generator) []string { return []string{g.pick("RENAME", "RENAMENX", "COPY"), g.key(), g.key()} }},
@@ -277,6 +282,22 @@ func client(g generator) []string {
 		"CLIENT KILL SKIPME perhaps ID 99999999", "CLIENT KILL ADDR", "CLIENT NO-EVICT on", "CLIENT NO-EVICT off", "CLIENT NO-EVICT x",
 		"CLIENT REPLY OFF", "CLIENT REPLY SKIP", "CLIENT REPLY ON", "CLIENT REPLY x", "CLIENT", "CLIENT NOTHING", "CLIENT NOTHING a b",
 		"CLIENT ID x", "CLIENT SETNAME", "CLIENT MAINT_NOTIFICATIONS on")
+}
+
+// tools are commands that only tools send.
+func tools(g generator) []string {
+	return g.oneLine(
+		"LASTSAVE", "LASTSAVE x", "MEMORY DOCTOR", "MEMORY STATS", "MEMORY PURGE", "MEMORY HELP", "MEMORY NOTHING", "MEMORY", "MEMORY USAGE",
+		"SLOWLOG GET", "SLOWLOG GET 0", "SLOWLOG GET -1", "SLOWLOG GET -2", "SLOWLOG GET 1 2", "SLOWLOG LEN", "SLOWLOG RESET", "SLOWLOG HELP", "SLOWLOG NOTHING",
+		"LATENCY LATEST", "LATENCY HISTORY command", "LATENCY GRAPH command", "LATENCY RESET", "LATENCY RESET a b", "LATENCY DOCTOR", "LATENCY HELP",
+		"LATENCY HISTOGRAM", "LATENCY HISTOGRAM nothing", "LATENCY HISTOGRAM incr get", "LATENCY NOTHING", "CLUSTER INFO", "CLUSTER MYID", "CLUSTER SLOTS", "CLUSTER SHARDS",
+		"CLUSTER NODES", "CLUSTER KEYSLOT a", "CLUSTER HELP", "CLUSTER NOTHING", "CLUSTER", "READONLY", "READWRITE", "ASKING", "SENTINEL MASTERS",
+		"DEBUG SLEEP 0", "DEBUG", "CLIENT PAUSE 0", "CLIENT PAUSE 1 WRITE", "CLIENT PAUSE 1 READ", "CLIENT PAUSE x", "CLIENT PAUSE -1", "CLIENT UNPAUSE",
+		"CLIENT UNBLOCK 99999999", "CLIENT UNBLOCK 99999999 ERROR", "CLIENT UNBLOCK 99999999 x", "CLIENT UNBLOCK x",
+		"PUBSUB CHANNELS", "PUBSUB CHANNELS a*", "PUBSUB NUMSUB", "PUBSUB NUMSUB a b", "PUBSUB NUMPAT", "PUBSUB SHARDCHANNELS", "PUBSUB SHARDNUMSUB a", "PUBSUB HELP", "PUBSUB NOTHING",
+		"SPUBLISH a b", "SPUBLISH a", "UNSUBSCRIBE a", "PUNSUBSCRIBE a", "SUNSUBSCRIBE a", "CONFIG GET slowlog-max-len", "CONFIG SET slowlog-max-len 128", "CONFIG SET slowlog-max-len x",
+		"CONFIG SET latency-monitor-threshold 0", "CONFIG GET client-output-buffer-limit", "CONFIG GET latency-tracking",
+		"INFO commandstats", "INFO latencystats", "INFO errorstats", "INFO modules", "INFO cluster keyspace", "INFO everything")
 }
 
 func command(g generator) []string {

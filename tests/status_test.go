@@ -90,19 +90,21 @@ func TestREADMEFlags(t *testing.T) {
 	if *self {
 		t.Skip("redis-server has flags of its own")
 	}
-	help, err := exec.Command(ours.Path, "serve", "--help").CombinedOutput()
-	if err != nil {
-		t.Fatal(err)
+	known := []string{"--help"}
+	for _, command := range []string{"serve", "import"} {
+		help, err := exec.Command(ours.Path, command, "--help").CombinedOutput()
+		if err != nil {
+			t.Fatal(err)
+		}
+		known = append(known, regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(string(help), -1)...)
 	}
-	known := regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(string(help), -1)
-	known = append(known, "--help")
 	for _, code := range regexp.MustCompile("(?m)`[^`\n]+`|^    .*$").FindAllString(readme(t), -1) {
 		if strings.Contains(code, "redis-cli") {
 			continue
 		}
 		for _, flag := range regexp.MustCompile(`(?:^|[^-\w])(--[a-z][a-z-]+)`).FindAllStringSubmatch(code, -1) {
 			if !slices.Contains(known, flag[1]) {
-				t.Errorf("README.md names the flag %s in %q, which serve does not have", flag[1], code)
+				t.Errorf("README.md names the flag %s in %q, which there is not", flag[1], code)
 			}
 		}
 	}

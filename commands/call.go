@@ -1,0 +1,117 @@
+package commands
+
+import "time"
+
+// Reasons why calls need more attention than to be counted: bits of Server.attention, which the short way reads once.
+const (
+	payMonitors = 1 << iota // somebody watches all commands
+	payTime                 // each command is timed: what counts as slow is less than what fast commands always are
+	payTracking             // somebody caches keys
+	payPause                // clients are, or were, paused
+)
+
+// pay sets or clears a reason.
+func (s *Server) pay(reason uint32, on bool) {
+	if on {
+		s.attention.Or(reason)
+	} else {
+		s.attention.And(^reason)
+	}
+}
+
+// call runs a command and takes note of it. Every command goes through here, those of transactions and scripts too.
+//
+// A fast command is counted and not timed, unless it was held up: it shares the time of its round.
+func (c *Context) call(cmd *Command, args [][]byte) {
+	if c.Server.attention.Load() != 0 || cmd.Flags&Fast == 0 {
+		c.attend(cmd, args)
+		return
+	}
+	if c.tally.n == 0 {
+		c.tally.began = c.now()
+	}
+	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
+	cmd.Run(c, args)
+	if c.Pipe.Changes() != changes && c.Server.tracks() {
+		c.invalidate(cmd, args)
+	}
+	if !c.tally.count(cmd) {
+		c.Server.calls.rows[cmd.id].add(1, 0)
+	}
+	if c.Out.Errors != errors {
+		c.noteError(cmd, before)
+	}
+	if d := c.Pipe.Delay(); d != 0 {
+		c.noteSlow(cmd, args, d)
+	}
+}
+
+// attend runs a command that is timed, and that others may want to know of.
+func (c *Context) attend(cmd *Command, args [][]byte) {
+	why := c.Server.attention.Load()
+	if why&payPause != 0 && c.postpone(cmd, args) {
+		return
+	}
+	if why&payTracking != 0 {
+		c.remember(cmd, args)
+	}
+	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
+	begun := c.now()
+	cmd.Run(c, args)
+	took := c.now() - begun
+	if c.Pipe.Changes() != changes && c.Server.tracks() {
+		c.invalidate(cmd, args)
+	}
+	if why&payTracking != 0 {
+		c.rememberLapse(cmd, args)
+	}
+	c.Pipe.Delay()
+	c.tally.apart += took
+	c.Server.calls.rows[cmd.id].add(1, int64(took))
+	if c.Out.Errors != errors {
+		c.noteError(cmd, before)
+	}
+	c.noteSlow(cmd, args, took)
+	if c.Server.attention.Load()&payMonitors != 0 {
+		c.Server.monitors.feed(c, cmd, args)
+	}
+}
+
+// noteError counts a call that replied an error.
+func (c *Context) noteError(cmd *Command, before int) {
+	c.Server.calls.rows[cmd.id].failed.Add(1)
+	c.countError(before)
+}
+
+// countError counts the error that stands in Out from before on.
+func (c *Context) countError(before int) {
+	c.Server.Stats.Errors.Add(1)
+	if before < len(c.Out.Buf) && c.Out.Buf[before] == '-' {
+		c.Server.calls.failed(c.Out.Buf[before:])
+	}
+}
+
+// reject replies an error instead of running the command, if it is known.
+func (c *Context) reject(cmd *Command, line string) {
+	before := len(c.Out.Buf)
+	c.Out.Error(line)
+	c.countError(before)
+	if cmd != nil {
+		c.Server.calls.rows[cmd.id].rejected.Add(1)
+	}
+}
+
+// noteSlow logs a command that took long, and its event of LATENCY.
+func (c *Context) noteSlow(cmd *Command, args [][]byte, took time.Duration) {
+	config := &c.Server.Config
+	if at := config.SlowerThan(); at >= 0 && took >= at && cmd.Flags&SkipSlowlog == 0 {
+		c.Server.slow.add(c.Client, cmd, args, took, config.SlowLogLen())
+	}
+	if at := config.LatencyThreshold(); at > 0 && took >= at {
+		event := "command"
+		if cmd.Flags&Fast != 0 {
+			event = "fast-command"
+		}
+		c.Server.latency.add(event, took, time.Now())
+	}
+}

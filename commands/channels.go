@@ -1,0 +1,168 @@
+package commands
+
+import (
+	"maps"
+	"slices"
+	"sync"
+)
+
+// channels knows who listens to which channel. Messages go to those who listen at that moment, in the same order to all. The
+// zero value is empty.
+type channels struct {
+	mu sync.Mutex
+	of [channelKinds]map[string]map[*Client]struct{}
+}
+
+// channelKind is one of the three ways to listen.
+type channelKind uint8
+
+const (
+	plainChannel channelKind = iota
+	channelPattern
+	shardChannel
+	channelKinds
+)
+
+// subscribed are the channels that one client listens to. The mutex of channels guards it.
+type subscribed [channelKinds]map[string]struct{}
+
+func (ch *channels) add(cl *Client, kind channelKind, name string) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if ch.of[kind] == nil {
+		ch.of[kind] = make(map[string]map[*Client]struct{})
+	}
+	if ch.of[kind][name] == nil {
+		ch.of[kind][name] = make(map[*Client]struct{})
+	}
+	ch.of[kind][name][cl] = struct{}{}
+	if cl.subscribed[kind] == nil {
+		cl.subscribed[kind] = make(map[string]struct{})
+	}
+	cl.subscribed[kind][name] = struct{}{}
+	cl.listens[kind].Store(int64(len(cl.subscribed[kind])))
+}
+
+func (ch *channels) remove(cl *Client, kind channelKind, name string) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	ch.drop(cl, kind, name)
+}
+
+func (ch *channels) drop(cl *Client, kind channelKind, name string) {
+	delete(ch.of[kind][name], cl)
+	if len(ch.of[kind][name]) == 0 {
+		delete(ch.of[kind], name)
+	}
+	delete(cl.subscribed[kind], name)
+	cl.listens[kind].Store(int64(len(cl.subscribed[kind])))
+}
+
+// removeAll has a client listen to nothing any more.
+func (ch *channels) removeAll(cl *Client) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	for kind := range channelKinds {
+		for name := range cl.subscribed[kind] {
+			ch.drop(cl, kind, name)
+		}
+	}
+}
+
+// listing gives what a client listens to.
+func (ch *channels) listing(cl *Client, kind channelKind) []string {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return slices.Sorted(maps.Keys(cl.subscribed[kind]))
+}
+
+// listens says whether the client waits for messages.
+func (cl *Client) listensToAny() bool {
+	return cl.listens[plainChannel].Load()+cl.listens[channelPattern].Load()+cl.listens[shardChannel].Load() > 0
+}
+
+// counts are the numbers of channels, of patterns and of shard channels that somebody listens to.
+func (ch *channels) counts() (plain, patterns, shards int) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return len(ch.of[plainChannel]), len(ch.of[channelPattern]), len(ch.of[shardChannel])
+}
+
+// active lists the channels of a kind that a pattern matches.
+func (ch *channels) active(kind channelKind, pattern glob) (list []string) {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	for name := range ch.of[kind] {
+		if pattern.match([]byte(name)) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+func (ch *channels) listeners(kind channelKind, name string) int {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	return len(ch.of[kind][name])
+}
+
+// message is a push in both protocols.
+type message struct{ resp2, resp3 []byte }
+
+// newMessage makes a push of strings.
+func newMessage(parts ...[]byte) message {
+	var r Reply
+	for _, part := range parts {
+		r.Bulk(part)
+	}
+	head2, head3 := Reply{Proto: 2}, Reply{Proto: 3}
+	head2.Push(len(parts))
+	head3.Push(len(parts))
+	return message{append(head2.Buf, r.Buf...), append(head3.Buf, r.Buf...)}
+}
+
+// publish sends a message to all who listen to a channel, and says to how many. What the publisher listens to himself is
+// in his own hands, before the reply to his command.
+func (c *Context) publish(kind channelKind, channel, payload []byte) (n int64) {
+	ch := &c.Server.channels
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if list := ch.of[kind][string(channel)]; len(list) > 0 {
+		word := "message"
+		if kind == shardChannel {
+			word = "smessage"
+		}
+		n += c.post(list, newMessage([]byte(word), channel, payload))
+	}
+	if kind != plainChannel {
+		return n
+	}
+	for pattern, list := range ch.of[channelPattern] {
+		g := glob{pattern: []byte(pattern)}
+		if g.match(channel) {
+			n += c.post(list, newMessage([]byte("pmessage"), g.pattern, channel, payload))
+		}
+	}
+	return n
+}
+
+func (c *Context) post(list map[*Client]struct{}, m message) int64 {
+	limit := c.Server.Config.PushLimit()
+	for cl := range list {
+		switch {
+		case cl == c.Client && c.Out.Proto == 3:
+			c.early = append(c.early, m.resp3...)
+		case cl == c.Client:
+			c.early = append(c.early, m.resp2...)
+		case !cl.push(m.resp2, m.resp3, limit):
+			c.Server.Stats.TooSlow.Add(1)
+		}
+	}
+	return int64(len(list))
+}
+
+// sendEarly puts what the command itself sent to its client before its reply.
+func (c *Context) sendEarly(before int) {
+	c.Out.Buf = slices.Insert(c.Out.Buf, min(before, len(c.Out.Buf)), c.early...)
+	c.early = nil
+}

@@ -1,0 +1,130 @@
+package commands
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+func infoStats(w *infoWriter, s *Server) {
+	now := s.Stats.rates.now()
+	st := &s.Stats
+	channels, patterns, shards := s.channels.counts()
+	keys, items, prefixes := s.tracking.counts()
+	w.fields(
+		"total_connections_received", st.Connections.Load(),
+		"total_commands_processed", st.Commands.Load(),
+		"instantaneous_ops_per_sec", int64(now.commands),
+		"total_net_input_bytes", st.InputBytes.Load(),
+		"total_net_output_bytes", st.OutputBytes.Load(),
+		"total_net_repl_input_bytes", 0,
+		"total_net_repl_output_bytes", 0,
+		"instantaneous_input_kbps", fmt.Sprintf("%.2f", now.input/1024),
+		"instantaneous_output_kbps", fmt.Sprintf("%.2f", now.output/1024),
+		"instantaneous_input_repl_kbps", "0.00",
+		"instantaneous_output_repl_kbps", "0.00",
+		"rejected_connections", st.Rejected.Load(),
+		"sync_full", 0,
+		"sync_partial_ok", 0,
+		"sync_partial_err", 0,
+		"expired_keys", w.engine.Expired,
+		"expired_stale_perc", "0.00",
+		"expired_time_cap_reached_count", 0,
+		"expire_cycle_cpu_milliseconds", 0,
+		"evicted_keys", 0,
+		"evicted_clients", 0,
+		"total_eviction_exceeded_time", 0,
+		"current_eviction_exceeded_time", 0,
+		"keyspace_hits", st.Hits.Load(),
+		"keyspace_misses", st.Misses.Load(),
+		"pubsub_channels", channels,
+		"pubsub_patterns", patterns,
+		"pubsubshard_channels", shards,
+		"latest_fork_usec", 0,
+		"total_forks", 0,
+		"migrate_cached_sockets", 0,
+		"slave_expires_tracked_keys", 0,
+		"active_defrag_hits", 0,
+		"active_defrag_misses", 0,
+		"active_defrag_key_hits", 0,
+		"active_defrag_key_misses", 0,
+		"total_active_defrag_time", 0,
+		"current_active_defrag_time", 0,
+		"tracking_total_keys", keys,
+		"tracking_total_items", items,
+		"tracking_total_prefixes", prefixes,
+		"unexpected_error_replies", 0,
+		"total_error_replies", st.Errors.Load(),
+		"dump_payload_sanitizations", 0,
+		"total_reads_processed", st.Reads.Load(),
+		"total_writes_processed", st.Writes.Load(),
+		"io_threaded_reads_processed", 0,
+		"io_threaded_writes_processed", 0,
+		"reply_buffer_shrinks", 0,
+		"reply_buffer_expands", 0)
+}
+
+// rates are how much there was a second, of late.
+type rates struct {
+	mu   sync.Mutex
+	last sample // when it was last looked
+	each rate
+}
+
+type sample struct {
+	at                      time.Time
+	commands, input, output int64
+}
+
+type rate struct{ commands, input, output float64 }
+
+func (r *rates) now() rate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.each
+}
+
+// Sample looks at the counters, for the rates that INFO shows. It is called about once a second.
+func (s *Stats) Sample(now time.Time) {
+	r := &s.rates
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := sample{now, s.Commands.Load(), s.InputBytes.Load(), s.OutputBytes.Load()}
+	if d := now.Sub(r.last.at).Seconds(); d > 0 && !r.last.at.IsZero() {
+		per := func(was, is int64) float64 { return max(float64(is-was)/d, 0) }
+		r.each = rate{per(r.last.commands, next.commands), per(r.last.input, next.input), per(r.last.output, next.output)}
+	}
+	r.last = next
+}
+
+func infoCommands(w *infoWriter, s *Server) {
+	for _, cmd := range w.table.called(&s.calls) {
+		w.field("cmdstat_"+cmd.FullName, s.calls.rows[cmd.id].line())
+	}
+}
+
+func infoErrors(w *infoWriter, s *Server) {
+	codes, counts := s.calls.errorCounts()
+	for _, code := range codes {
+		w.field("errorstat_"+code, fmt.Sprintf("count=%d", counts[code]))
+	}
+}
+
+func infoLatency(w *infoWriter, s *Server) {
+	wanted := s.Config.Percentiles()
+	for _, cmd := range w.table.called(&s.calls) {
+		h := s.calls.rows[cmd.id].histogram.Load()
+		if h == nil || s.Config.tracking.or(1) == 0 {
+			continue
+		}
+		counts, sum := h.read()
+		var parts []string
+		for _, p := range wanted {
+			us := float64(percentile(&counts, sum, p)) / 1000
+			parts = append(parts, fmt.Sprintf("p%s=%.3f", strconv.FormatFloat(p, 'g', -1, 64), us))
+		}
+		w.field("latency_percentiles_usec_"+cmd.FullName, strings.Join(parts, ","))
+	}
+}

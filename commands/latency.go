@@ -1,0 +1,86 @@
+package commands
+
+import (
+	"sync"
+	"time"
+)
+
+// latencySamples is how many seconds of an event are remembered, as in Redis.
+const latencySamples = 160
+
+// latencyMonitor remembers what took longer than latency-monitor-threshold. The zero value is empty.
+type latencyMonitor struct {
+	mu     sync.Mutex
+	events map[string]*latencyEvent
+}
+
+// latencyEvent has the worst sample of each second in which there was one, the newest last.
+type latencyEvent struct {
+	samples []latencySample
+	max     int64 // ms, ever
+}
+
+type latencySample struct {
+	at int64 // s since the Unix epoch
+	ms int64
+}
+
+// add notes that an event took some time. What Redis calls a millisecond is one here: fractions are cut.
+func (m *latencyMonitor) add(name string, took time.Duration, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.events == nil {
+		m.events = make(map[string]*latencyEvent)
+	}
+	e := m.events[name]
+	if e == nil {
+		e = new(latencyEvent)
+		m.events[name] = e
+	}
+	s := latencySample{now.Unix(), took.Milliseconds()}
+	e.max = max(e.max, s.ms)
+	if n := len(e.samples); n > 0 && e.samples[n-1].at == s.at {
+		e.samples[n-1].ms = max(e.samples[n-1].ms, s.ms)
+		return
+	}
+	if len(e.samples) == latencySamples {
+		e.samples = append(e.samples[:0], e.samples[1:]...)
+	}
+	e.samples = append(e.samples, s)
+}
+
+// event gives a copy of an event; nil: there was none.
+func (m *latencyMonitor) event(name string) *latencyEvent {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.events[name]
+	if e == nil {
+		return nil
+	}
+	return &latencyEvent{append([]latencySample(nil), e.samples...), e.max}
+}
+
+// names are those of all events, sorted.
+func (m *latencyMonitor) names() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return sortedKeys(m.events)
+}
+
+// reset forgets the named events, or all, and says how many there were.
+func (m *latencyMonitor) reset(names [][]byte) (n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(names) == 0 {
+		n = int64(len(m.events))
+		m.events = nil
+		return n
+	}
+	for _, name := range names {
+		if _, ok := m.events[string(name)]; ok {
+			delete(m.events, string(name))
+			n++
+		}
+	}
+	return n
+}

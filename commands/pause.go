@@ -1,0 +1,148 @@
+package commands
+
+import (
+	"sync"
+	"time"
+)
+
+// pause is that of CLIENT PAUSE. The zero value is none.
+type pause struct {
+	mu    sync.Mutex
+	until time.Time
+	all   bool          // reads too
+	over  chan struct{} // closed when it is lifted; nil: there is none
+}
+
+func clientPause(c *Context, args [][]byte) {
+	all := true
+	switch {
+	case len(args) == 3:
+	case len(args) > 4 || !same(args[3], "write") && !same(args[3], "all"):
+		if len(args) > 4 {
+			c.Out.Error(wrongSubcommand(args))
+		} else {
+			c.Out.Error("ERR CLIENT PAUSE mode must be WRITE or ALL")
+		}
+		return
+	default:
+		all = same(args[3], "all")
+	}
+	ms, ok := ParseInt(args[2])
+	switch {
+	case !ok:
+		c.Out.Error("ERR timeout is not an integer or out of range")
+		return
+	case ms < 0:
+		c.Out.Error("ERR timeout is negative")
+		return
+	}
+	c.Server.pause.begin(time.Now().Add(time.Duration(min(ms, maxWaitMillis))*time.Millisecond), all)
+	c.Server.pay(payPause, true)
+	c.Out.OK()
+}
+
+// begin pauses clients; a pause that is on already becomes the longer and the stricter of the two.
+func (p *pause) begin(until time.Time, all bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over == nil {
+		p.over = make(chan struct{})
+	}
+	p.all = all || p.all && p.until.After(time.Now())
+	if until.After(p.until) {
+		p.until = until
+	}
+}
+
+func clientUnpause(c *Context, _ [][]byte) {
+	c.Server.pause.end()
+	c.Server.pay(payPause, false)
+	c.Out.OK()
+}
+
+func (p *pause) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over != nil {
+		close(p.over)
+	}
+	p.over, p.until, p.all = nil, time.Time{}, false
+}
+
+// holds says whether a pause concerns a command of such flags now, until when, and what is closed when it is lifted.
+func (p *pause) holds(flags Flags, now time.Time) (over chan struct{}, until time.Time, held bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held = p.until.After(now) && (p.all || flags&(Write|mayWrite) != 0)
+	return p.over, p.until, held
+}
+
+// flagsOf are those of a command, and of what it would run.
+func (c *Context) flagsOf(cmd *Command) Flags {
+	if cmd.Name == "exec" {
+		return cmd.Flags | c.multi.flags
+	}
+	return cmd.Flags
+}
+
+// postpone has a command wait for the end of a pause. It comes back here then: there may be a new one.
+func (c *Context) postpone(cmd *Command, args [][]byte) bool {
+	over, until, held := c.Server.pause.holds(c.flagsOf(cmd), time.Now())
+	if !held || c.inside {
+		return false
+	}
+	kept := cloneArgs(args) // args are in a buffer that is gone when the pause is
+	c.wait(over, until, func(bool) { c.call(cmd, kept) })
+	return true
+}
+
+// clientUnblock ends the wait of another client's command.
+func clientUnblock(c *Context, args [][]byte) {
+	how := unblockTimeout
+	switch {
+	case len(args) > 4:
+		c.Out.Error(wrongSubcommand(args))
+		return
+	case len(args) == 3, same(args[3], "timeout"):
+	case same(args[3], "error"):
+		how = unblockError
+	default:
+		c.Out.Error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")
+		return
+	}
+	id, ok := c.integer(args[2])
+	if !ok {
+		return
+	}
+	done := false
+	c.Server.Clients.Each(func(cl *Client) {
+		if cl.ID == id && cl.Blocked.Load() && cl.Wake != nil {
+			cl.unblock.Store(how)
+			cl.Wake()
+			done = true
+		}
+	})
+	c.Out.Bool(done)
+}
+
+// How a wait was ended by another client.
+const (
+	unblockTimeout uint32 = 1 + iota
+	unblockError
+)
+
+// BeginWait is called when a command of the client begins to wait; whoever calls it clears Blocked afterwards.
+func (cl *Client) BeginWait() {
+	cl.unblock.Store(0)
+	cl.Blocked.Store(true)
+}
+
+// Unblock takes the wish of another client to end this one's wait into account, and says whether there was one.
+func (w *Wait) Unblock(cl *Client) bool {
+	how := cl.unblock.Swap(0)
+	if how == 0 {
+		return false
+	}
+	w.Expired, w.refused = true, how == unblockError
+	return true
+}

@@ -1,0 +1,335 @@
+package commands
+
+import (
+	"bytes"
+	"container/heap"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	"atomiccounter/engine"
+)
+
+// tracking knows which clients cache which keys, and tells them when what a key shows may be another value. The zero value
+// is empty.
+//
+// What makes that true: a client is noted before it reads, and told after the change can be seen. So it either read the new
+// value, or is told. A key is forgotten when those who cache it are told: they read it again if they want it.
+type tracking struct {
+	mu       sync.Mutex
+	clients  map[int64]*tracker
+	keys     map[string]*trackedKey
+	items    int // clients of all keys
+	prefixes map[string]map[int64]struct{}
+	lapses   lapses
+}
+
+// tracker is a client that caches keys.
+type tracker struct {
+	client   *Client
+	mode     trackMode
+	prefixes []string // of mode.broadcast, sorted
+}
+
+// trackMode is how a client wants to be told.
+type trackMode struct {
+	on        bool
+	broadcast bool // of all keys with its prefixes, read or not
+	optIn     bool // only of keys that it asked for with CLIENT CACHING YES
+	optOut    bool // but not of those with CLIENT CACHING NO
+	noLoop    bool // not of its own changes
+}
+
+// trackedKey is a key that clients cache. The database is left out, as in Redis.
+type trackedKey struct {
+	name    string
+	clients []int64 // sorted
+	lapse   int64   // when it reads as absent, ms; 0: never
+	place   int     // in lapses, if it has a lapse
+}
+
+// begin has a client track keys, or changes how.
+func (t *tracking) begin(cl *Client, mode trackMode, prefixes []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.clients == nil {
+		t.clients, t.keys, t.prefixes = make(map[int64]*tracker), make(map[string]*trackedKey), make(map[string]map[int64]struct{})
+	}
+	tr := t.clients[cl.ID]
+	if tr == nil {
+		tr = &tracker{client: cl}
+		t.clients[cl.ID] = tr
+	}
+	tr.mode = mode
+	for _, p := range prefixes {
+		if at, have := slices.BinarySearch(tr.prefixes, p); !have {
+			tr.prefixes = slices.Insert(tr.prefixes, at, p)
+		}
+		if t.prefixes[p] == nil {
+			t.prefixes[p] = make(map[int64]struct{})
+		}
+		t.prefixes[p][cl.ID] = struct{}{}
+	}
+}
+
+// end forgets a client, and says whether there are others. Keys that it cached are forgotten when they change.
+func (t *tracking) end(cl *Client) (others bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tr := t.clients[cl.ID]; tr != nil {
+		for _, p := range tr.prefixes {
+			if delete(t.prefixes[p], cl.ID); len(t.prefixes[p]) == 0 {
+				delete(t.prefixes, p)
+			}
+		}
+		delete(t.clients, cl.ID)
+	}
+	if len(t.clients) == 0 {
+		t.keys, t.items, t.lapses = make(map[string]*trackedKey), 0, nil
+	}
+	return len(t.clients) > 0
+}
+
+// describe gives the prefixes of a client.
+func (t *tracking) describe(cl *Client) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if tr := t.clients[cl.ID]; tr != nil {
+		return slices.Clone(tr.prefixes)
+	}
+	return nil
+}
+
+func (t *tracking) counts() (keys, items, prefixes int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.keys), t.items, len(t.prefixes)
+}
+
+func (t *tracking) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.clients)
+}
+
+// note remembers that a client is about to read keys. Of more than most keys some are forgotten, and those who cache them told.
+func (t *tracking) note(cl *Client, keys [][]byte, most int64, l limit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.clients[cl.ID] == nil {
+		return
+	}
+	for _, name := range keys {
+		k := t.keys[string(name)]
+		if k == nil {
+			k = &trackedKey{name: string(name)}
+			t.keys[k.name] = k
+		}
+		if at, have := slices.BinarySearch(k.clients, cl.ID); !have {
+			k.clients = slices.Insert(k.clients, at, cl.ID)
+			t.items++
+		}
+	}
+	for most > 0 && int64(len(t.keys)) > most {
+		for _, k := range t.keys {
+			t.tell(k, nil, l)
+			break
+		}
+	}
+}
+
+// noteLapse remembers when a key that is tracked will read as absent.
+func (t *tracking) noteLapse(name []byte, at int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	k := t.keys[string(name)]
+	switch {
+	case k == nil:
+	case k.lapse == 0:
+		k.lapse = at
+		heap.Push(&t.lapses, k)
+	case at < k.lapse:
+		k.lapse = at
+		heap.Fix(&t.lapses, k.place)
+	}
+}
+
+// tell forgets a key, and tells those who cache it; by is the client that changed it, or nil.
+func (t *tracking) tell(k *trackedKey, by *Client, l limit) {
+	delete(t.keys, k.name)
+	t.items -= len(k.clients)
+	if k.lapse != 0 {
+		heap.Remove(&t.lapses, k.place)
+	}
+	m := invalidation([]string{k.name})
+	for _, id := range k.clients {
+		if tr := t.clients[id]; tr != nil && !tr.mode.broadcast {
+			tr.push(m, by, l)
+		}
+	}
+}
+
+// push tells a client, if its protocol can. In RESP2 a push would look like a reply: as in Redis nothing is sent.
+func (tr *tracker) push(m message, by *Client, l limit) {
+	if tr.client == by && tr.mode.noLoop {
+		return
+	}
+	tr.client.push(nil, m.resp3, l)
+}
+
+func invalidation(names []string) message {
+	r := Reply{Proto: 3}
+	r.Push(2)
+	r.BulkString("invalidate")
+	if names == nil {
+		r.Null()
+		return message{resp3: r.Buf}
+	}
+	r.Array(len(names))
+	for _, name := range names {
+		r.BulkString(name)
+	}
+	return message{resp3: r.Buf}
+}
+
+// changed tells of keys that have changed.
+func (t *tracking) changed(names [][]byte, by *Client, l limit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, name := range names {
+		if k := t.keys[string(name)]; k != nil {
+			t.tell(k, by, l)
+		}
+	}
+	for prefix, ids := range t.prefixes {
+		if found := withPrefix(names, prefix); len(found) > 0 {
+			m := invalidation(found)
+			for id := range ids {
+				t.clients[id].push(m, by, l)
+			}
+		}
+	}
+}
+
+// withPrefix gives those that begin so, each once, sorted.
+func withPrefix(names [][]byte, prefix string) (found []string) {
+	for _, name := range names {
+		if bytes.HasPrefix(name, []byte(prefix)) {
+			found = append(found, string(name))
+		}
+	}
+	sort.Strings(found)
+	return slices.Compact(found)
+}
+
+// everything tells all that nothing they cache is known to be true.
+func (t *tracking) everything(l limit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.clients) == 0 {
+		return
+	}
+	t.keys, t.items, t.lapses = make(map[string]*trackedKey), 0, nil
+	m := invalidation(nil)
+	for _, tr := range t.clients {
+		tr.push(m, nil, l)
+	}
+}
+
+// lapsed tells of the keys whose time has come.
+func (t *tracking) lapsed(now int64, l limit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.lapses) > 0 && t.lapses[0].lapse <= now {
+		t.tell(t.lapses[0], nil, l)
+	}
+}
+
+// lapses is a heap of keys with an expiry, the next first.
+type lapses []*trackedKey
+
+func (l lapses) Len() int           { return len(l) }
+func (l lapses) Less(i, j int) bool { return l[i].lapse < l[j].lapse }
+func (l lapses) Swap(i, j int) {
+	l[i], l[j] = l[j], l[i]
+	l[i].place, l[j].place = i, j
+}
+func (l *lapses) Push(x any) {
+	k := x.(*trackedKey)
+	k.place = len(*l)
+	*l = append(*l, k)
+}
+func (l *lapses) Pop() any {
+	old := *l
+	k := old[len(old)-1]
+	old[len(old)-1] = nil
+	*l = old[:len(old)-1]
+	return k
+}
+
+func (s *Server) trackingClients() int { return s.tracking.count() }
+
+// tracks says that somebody caches keys. It is asked after a change can be seen: who begins to track afterwards reads the
+// new value.
+func (s *Server) tracks() bool { return s.attention.Load()&payTracking != 0 }
+
+// Lapse tells those who cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
+func (s *Server) Lapse() {
+	if s.tracks() {
+		s.tracking.lapsed(s.Engine.Now(), s.Config.PushLimit())
+	}
+}
+
+// remember notes the keys that the command is about to read, if its client caches them.
+func (c *Context) remember(cmd *Command, args [][]byte) {
+	if !c.caches(cmd) {
+		return
+	}
+	if keys := cmd.Keys.Of(args); len(keys) > 0 {
+		c.Server.tracking.note(c.Client, keys, c.Server.Config.trackedKeys.or(defaultTrackedKeys), c.Server.Config.PushLimit())
+	}
+}
+
+// caches says whether the client caches what the command reads.
+func (c *Context) caches(cmd *Command) bool {
+	m := c.track
+	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
+}
+
+// rememberLapse notes when the keys that the command has read will expire.
+func (c *Context) rememberLapse(cmd *Command, args [][]byte) {
+	if !c.caches(cmd) {
+		return
+	}
+	for _, key := range cmd.Keys.Of(args) {
+		if at, ok, err := c.Pipe.ExpireTime(key); err == nil && ok && at != 0 {
+			c.Server.tracking.noteLapse(key, at)
+		}
+	}
+}
+
+// invalidate tells those who cache the keys of a command that has changed something.
+func (c *Context) invalidate(cmd *Command, args [][]byte) {
+	if keys := cmd.Keys.Of(args); len(keys) > 0 {
+		c.Server.tracking.changed(keys, c.Client, c.Server.Config.PushLimit())
+	}
+}
+
+// invalidateOf tells those who cache a key of what no command did.
+func (s *Server) invalidateOf(key string, ch engine.Change) {
+	switch {
+	case !s.tracks():
+	case ch == engine.Everything:
+		s.tracking.everything(s.Config.PushLimit())
+	default:
+		s.tracking.changed([][]byte{[]byte(key)}, nil, s.Config.PushLimit())
+	}
+}
+
+// forgetCaching ends what CLIENT CACHING has said of the command after it, unless that was one of CLIENT. A transaction counts as one.
+func (c *Context) forgetCaching() {
+	if !c.multi.open && (c.ran == nil || !strings.HasPrefix(c.ran.FullName, "client|")) {
+		c.caching = false
+	}
+}

@@ -1,0 +1,211 @@
+package commands
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sent takes all that others have sent to a client.
+func sent(c *Context) string {
+	return strings.ReplaceAll(string(c.Client.inbox.drain(nil)), "\r\n", "|")
+}
+
+// round runs a line as the last of a round, and counts it.
+func round(t *testing.T, c *Context, line string) {
+	t.Helper()
+	do(t, c, strings.Fields(line)...)
+	c.EndRound()
+}
+
+func TestCommandStatsCountExactly(t *testing.T) {
+	c := newContext(t)
+	for range 5 {
+		do(t, c, "INCR", "k")
+	}
+	do(t, c, "INCR", "k", "l")
+	do(t, c, "SET", "k", "text")
+	do(t, c, "INCR", "k")
+	do(t, c, "GET", "k")
+	do(t, c, "GET", "none")
+	round(t, c, "NOSUCH")
+	info := reparse(t, do(t, c, "INFO", "commandstats", "errorstats", "stats")).(string)
+	for _, pattern := range []string{`cmdstat_incr:calls=6,usec=\d+,usec_per_call=[\d.]+,rejected_calls=1,failed_calls=1\r\n`,
+		`cmdstat_get:calls=2,`, `cmdstat_set:calls=1,usec=\d+,usec_per_call=[\d.]+,rejected_calls=0,failed_calls=0\r\n`,
+		`errorstat_ERR:count=3\r\n`, `total_error_replies:3\r\n`, `keyspace_hits:1\r\nkeyspace_misses:1\r\n`} {
+		if !regexp.MustCompile(pattern).MatchString(info) {
+			t.Errorf("INFO = %q; want %s in it", info, pattern)
+		}
+	}
+	if got := do(t, c, "LATENCY", "HISTOGRAM", "incr", "none"); !strings.HasPrefix(got, "*2\r\n$4\r\nincr\r\n*4\r\n$5\r\ncalls\r\n:6\r\n$14\r\nhistogram_usec\r\n*") {
+		t.Errorf("LATENCY HISTOGRAM incr = %q; want 6 calls", got)
+	}
+	if got := do(t, c, "INFO", "latencystats"); !strings.Contains(got, "latency_percentiles_usec_incr:p50=") {
+		t.Errorf("INFO latencystats = %q; want incr", got)
+	}
+	if got := do(t, c, "INFO"); strings.Contains(got, "cmdstat_") || !strings.Contains(got, "# Errorstats") {
+		t.Errorf("INFO = %q; want errorstats and no commandstats", got)
+	}
+	do(t, c, "CONFIG", "RESETSTAT")
+	if got := do(t, c, "INFO", "commandstats", "errorstats"); strings.Contains(got, "incr") || strings.Contains(got, "errorstat_") {
+		t.Errorf("INFO after RESETSTAT = %q; want nothing", got)
+	}
+}
+
+func TestSlowLog(t *testing.T) {
+	c := newContext(t)
+	c.Client.SetName("me")
+	for _, line := range []string{"CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET", "CONFIG SET slowlog-max-len 3", "INCR a", "AUTH default secret",
+		"CONFIG SET requirepass secret", "ECHO " + strings.Repeat("x", 200)} {
+		do(t, c, strings.Fields(line)...)
+	}
+	got := do(t, c, "SLOWLOG", "GET", "-1")
+	got = regexp.MustCompile(`:\d+\r\n:\d+\r\n:\d+\r\n`).ReplaceAllString(got, "")
+	address := "$11\r\n127.0.0.1:1\r\n$2\r\nme\r\n"
+	want := "*3\r\n*6\r\n*2\r\n$4\r\nECHO\r\n$150\r\n" + strings.Repeat("x", 128) + "... (72 more bytes)\r\n" + address +
+		"*6\r\n*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$11\r\nrequirepass\r\n$10\r\n(redacted)\r\n" + address +
+		"*6\r\n*3\r\n$4\r\nAUTH\r\n$10\r\n(redacted)\r\n$10\r\n(redacted)\r\n" + address
+	if want = strings.Replace(want, "$150", fmt.Sprintf("$%d", 128+len("... (72 more bytes)")), 1); got != want {
+		t.Errorf("SLOWLOG GET = %q; want %q", got, want)
+	}
+	do(t, c, "CONFIG", "SET", "slowlog-log-slower-than", "-1")
+	do(t, c, "SLOWLOG", "RESET")
+	do(t, c, "INCR", "a")
+	if got := do(t, c, "SLOWLOG", "LEN"); got != ":0\r\n" {
+		t.Errorf("SLOWLOG LEN = %q; want 0: it is off", got)
+	}
+}
+
+// A command that waits for another one's lock is slow though it is a fast one, and no clock was read for it.
+func TestSlowLogOfWhoWaits(t *testing.T) {
+	s := newServer(t)
+	c, other := connect(t, s), connect(t, s)
+	do(t, c, "CONFIG", "SET", "latency-monitor-threshold", "1")
+	c.Run(words("SET", "k", "1")) // holds the key until Commit
+	done := make(chan struct{})
+	go func() {
+		other.Run(words("INCR", "k"))
+		close(done)
+	}()
+	began := time.Now()
+	for time.Since(began) < 20*time.Millisecond {
+		time.Sleep(time.Millisecond) // what is to be slow takes time
+	}
+	if _, err := c.Pipe.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if _, err := other.Pipe.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.slow.newest(-1)); n != 1 || s.slow.newest(1)[0].args[0] != "INCR" {
+		t.Errorf("%d slow commands: %v; want the INCR that waited", n, s.slow.newest(-1))
+	}
+	if got := do(t, c, "LATENCY", "LATEST"); !strings.Contains(got, "fast-command") {
+		t.Errorf("LATENCY LATEST = %q; want fast-command", got)
+	}
+}
+
+func TestLatency(t *testing.T) {
+	c := newContext(t)
+	m := &c.Server.latency
+	at := time.Unix(1000, 0)
+	m.add("command", 30*time.Millisecond, at)
+	m.add("command", 10*time.Millisecond, at)
+	m.add("command", 5*time.Millisecond, at.Add(2*time.Second))
+	want(t, c, "LATENCY HISTORY command", "*2|*2|:1000|:30|*2|:1002|:5|")
+	want(t, c, "LATENCY LATEST", "*1|*4|$7|command|:1002|:5|:30|")
+	if got := m.event("command").graph("command", 1062); got != "command - high 30 ms, low 5 ms (all time high 30 ms)\n"+
+		strings.Repeat("-", 80)+"\n# \n# \n# \n#_\n\n11\nmm\n" {
+		t.Errorf("graph = %q", got)
+	}
+	if got := do(t, c, "LATENCY", "DOCTOR"); !strings.Contains(got, "1. command: 2 times, 17 ms in the mean, 30 ms at most") {
+		t.Errorf("LATENCY DOCTOR = %q", got)
+	}
+	for i := range 2 * latencySamples {
+		m.add("command", time.Millisecond, at.Add(time.Duration(i)*time.Hour))
+	}
+	if n := len(m.event("command").samples); n != latencySamples {
+		t.Errorf("%d samples; want %d", n, latencySamples)
+	}
+	want(t, c, "LATENCY RESET none command", ":1|")
+	want(t, c, "LATENCY LATEST", "*0|")
+}
+
+func TestMonitor(t *testing.T) {
+	s := newServer(t)
+	c, m := connect(t, s), connect(t, s)
+	c.Client.Addr, c.Client.Unix = "/tmp/s:0", true
+	want(t, m, "MONITOR", "+OK|")
+	do(t, c, "SELECT", "3")
+	do(t, c, "SET", "a\"\\\n\x00", "1")
+	do(t, c, "AUTH", "secret")
+	do(t, c, "CONFIG", "GET", "dir") // an administrator's
+	do(t, m, "PING")
+	got := regexp.MustCompile(`\+\d+\.\d{6} `).ReplaceAllString(sent(m), "")
+	if want := `[3 unix:/tmp/s] "SELECT" "3"|[3 unix:/tmp/s] "SET" "a\"\\\n\x00" "1"|[3 unix:/tmp/s] "AUTH" "(redacted)"|[0 127.0.0.1:1] "PING"|`; got != want {
+		t.Errorf("MONITOR shows %q; want %q", got, want)
+	}
+	if !strings.Contains(m.Client.Line(time.Now()), "flags=O ") {
+		t.Errorf("CLIENT LIST = %q; want flag O", m.Client.Line(time.Now()))
+	}
+	want(t, m, "RESET", "+RESET|")
+	do(t, c, "PING")
+	if got := sent(m); got != "" || s.attention.Load() != 0 {
+		t.Errorf("after RESET MONITOR shows %q, attention %d; want nothing", got, s.attention.Load())
+	}
+}
+
+// Who does not read what others send it is disconnected, and no memory is kept for it.
+func TestInboxIsBounded(t *testing.T) {
+	s := newServer(t)
+	c, m := connect(t, s), connect(t, s)
+	killed := 0
+	m.Client.Kill = func() { killed++ }
+	do(t, c, "CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 0 0")
+	do(t, m, "MONITOR")
+	for range 200 {
+		do(t, c, "ECHO", strings.Repeat("x", 1000))
+	}
+	size, _ := m.Client.inbox.waiting()
+	if killed != 1 || size > 101<<10 || s.Stats.TooSlow.Load() != 1 {
+		t.Errorf("killed %d times, %d bytes kept, %d too slow; want once, at most 101 KiB, 1", killed, size, s.Stats.TooSlow.Load())
+	}
+}
+
+func TestInboxSoftLimit(t *testing.T) {
+	b, now := new(inbox), time.Unix(1000, 0)
+	clock := func() time.Time { return now }
+	b.size = 10
+	for _, step := range []struct {
+		after time.Duration
+		size  int64
+		over  bool
+	}{{0, 10, false}, {60 * time.Second, 10, false}, {time.Second, 9, false}, {time.Second, 10, false}, {61 * time.Second, 10, true}, {0, 100, true}} {
+		now, b.size = now.Add(step.after), step.size
+		if got := b.over(limit{100, 10, 60}, clock); got != step.over {
+			t.Errorf("over with %d bytes after %v = %v; want %v", step.size, step.after, got, step.over)
+		}
+	}
+}
+
+func TestDebugSleep(t *testing.T) {
+	c := newContext(t)
+	if got := do(t, c, "DEBUG", "SLEEP", "0"); !strings.HasPrefix(got, "-ERR DEBUG command not allowed.") {
+		t.Errorf("DEBUG = %q; want an error", got)
+	}
+	for _, mode := range []string{"yes", "local"} {
+		c.Server.Config.settings.Debug = mode
+		c.Client.Local = mode == "local"
+		began := time.Now()
+		if got := do(t, c, "DEBUG", "SLEEP", "0.01"); got != "+OK\r\n" || time.Since(began) < 10*time.Millisecond {
+			t.Errorf("DEBUG SLEEP = %q after %v; want OK after 10 ms", got, time.Since(began))
+		}
+	}
+	c.Client.Local = false
+	if got := do(t, c, "DEBUG", "SLEEP", "0"); !strings.HasPrefix(got, "-ERR DEBUG") {
+		t.Errorf("DEBUG from elsewhere = %q; want an error", got)
+	}
+}
