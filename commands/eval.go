@@ -144,10 +144,10 @@ func (e *evaluation) allowed(args [][]byte) (cmd *Command, refusal string) {
 		return nil, "ERR Wrong number of args calling Redis command from script"
 	case cmd.Flags&(NoScript|NoMulti) != 0:
 		return nil, "ERR This Redis command is not allowed from script"
+	case e.readOnly && cmd.Flags&(Write|mayWrite) != 0:
+		return nil, "ERR Write commands are not allowed from read-only scripts."
 	case cmd.Flags&Write == 0:
 		return cmd, ""
-	case e.readOnly:
-		return nil, "ERR Write commands are not allowed from read-only scripts."
 	case !e.run.fate.CompareAndSwap(undecided, hasWritten) && e.run.fate.Load() == isKilled:
 		return nil, "ERR Script killed by user with SCRIPT KILL."
 	}
