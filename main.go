@@ -99,6 +99,7 @@ func serveFlags() []cli.Flag {
 		text(networkFlags, "protected-mode", "yes", "no: let everybody in even without a password or --bind"),
 		text(networkFlags, "enable-debug-command", "no", "who may use DEBUG: yes, local or no"),
 		number(networkFlags, "maxclients", 10000, "most clients at the same time"),
+		number(networkFlags, "busy-reply-threshold", 5000, "milliseconds for which others wait for a script before they get BUSY; 0: for ever"),
 		number(networkFlags, "timeout", 0, "seconds after which an idle client is disconnected; 0: never"),
 		number(networkFlags, "tcp-keepalive", 300, "seconds of silence after which a peer is probed; 0: never"),
 		number(tlsFlags, "tls-port", 0, "TCP port for clients that speak TLS; 0: none"),
@@ -285,7 +286,7 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	o.Settings = commands.Settings{
 		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: c.String("config"),
 		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
-		Timeout: time.Duration(c.Int("timeout")) * time.Second,
+		Timeout: time.Duration(c.Int("timeout")) * time.Second, BusyReply: busyReply(c.Int("busy-reply-threshold")),
 	}
 	switch mode := c.String("protected-mode"); mode {
 	case "yes":
@@ -301,6 +302,9 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	}
 	if err := tlsOptions(c, &o); err != nil {
 		return o, err
+	}
+	if c.Int("busy-reply-threshold") < 0 {
+		return o, errors.New("busy-reply-threshold must not be negative")
 	}
 	if o.Settings.MaxClients < 1 || o.Settings.Timeout < 0 || c.Int("tcp-keepalive") < 0 {
 		return o, errors.New("maxclients must be at least 1; timeout and tcp-keepalive must not be negative")
@@ -374,4 +378,12 @@ func setFlag(c *cli.Context, given map[string]bool, flag, value string) error {
 		return nil
 	}
 	return c.Set(flag, value)
+}
+
+// busyReply gives the setting for a number of milliseconds, of which 0 means for ever.
+func busyReply(ms int) time.Duration {
+	if ms == 0 {
+		return -1
+	}
+	return time.Duration(ms) * time.Millisecond
 }

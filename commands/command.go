@@ -41,11 +41,15 @@ func (c *Command) sub(name []byte) *Command {
 // The zero KeySpec means none.
 type KeySpec struct {
 	First, Last, Step int
+	Count             int    // which argument says how many keys come right behind it; First, Last and Step are 0 then
 	Access            string // what is done with them, in the words of COMMAND INFO; two separated by "; " if they differ
 }
 
 // Of gives the keys of a call, the arguments themselves.
 func (k KeySpec) Of(args [][]byte) [][]byte {
+	if k.Count != 0 {
+		return k.counted(args)
+	}
 	if k.First == 0 {
 		return nil
 	}
@@ -59,3 +63,18 @@ func (k KeySpec) Of(args [][]byte) [][]byte {
 	}
 	return keys
 }
+
+// counted gives keys of which an argument says how many there are; nil if they are not that many.
+func (k KeySpec) counted(args [][]byte) [][]byte {
+	if k.Count >= len(args) {
+		return nil
+	}
+	n, ok := ParseInt(args[k.Count])
+	if !ok || n < 1 || n > int64(len(args)-1-k.Count) {
+		return nil
+	}
+	return args[k.Count+1:][:n]
+}
+
+// Any says whether the command has keys at all.
+func (k KeySpec) Any() bool { return k.First != 0 || k.Count != 0 }

@@ -63,6 +63,11 @@ func (r *Reply) statuses(prefix string, names []string) {
 
 // keySpecs writes one specification for all keys, or one each if they are used in different ways.
 func (r *Reply) keySpecs(k KeySpec) {
+	if k.Count != 0 {
+		r.Set(1)
+		r.keyNumber(k)
+		return
+	}
 	if k.First == 0 {
 		r.Set(0)
 		return
@@ -90,6 +95,17 @@ func (r *Reply) keySpec(access string, first, last, step int) {
 	r.typed("index", [][2]any{{"index", first}})
 	r.BulkString("find_keys")
 	r.typed("range", [][2]any{{"lastkey", last}, {"keystep", step}, {"limit", 0}})
+}
+
+// keyNumber writes the specification of keys that an argument counts.
+func (r *Reply) keyNumber(k KeySpec) {
+	r.Map(3)
+	r.BulkString("flags")
+	r.statuses("", strings.Fields(k.Access))
+	r.BulkString("begin_search")
+	r.typed("index", [][2]any{{"index", k.Count}})
+	r.BulkString("find_keys")
+	r.typed("keynum", [][2]any{{"keynumidx", 0}, {"firstkey", 1}, {"keystep", 1}})
 }
 
 func (r *Reply) typed(kind string, spec [][2]any) {
@@ -150,7 +166,7 @@ func commandGetKeys(c *Context, args [][]byte) {
 	case cmd == nil:
 		c.Out.Error("ERR Invalid command specified")
 		return
-	case cmd.Keys.First == 0:
+	case !cmd.Keys.Any():
 		c.Out.Error("ERR The command has no key arguments")
 		return
 	case !cmd.Fits(len(call)):

@@ -16,12 +16,13 @@ type Settings struct {
 	Password     string   // requirepass
 	TLS          TLSSettings
 	Timeout      time.Duration
-	MaxClients   int    // default 10000
-	ProtoMaxBulk int64  // longest argument in bytes, default 512 MiB
-	QueryBuffer  int64  // most that a client may have us buffer in bytes, default 64 MiB
-	Backlog      int64  // repl-backlog-size in bytes, default 256 MiB
-	Unprotected  bool   // protected-mode no
-	Debug        string // enable-debug-command: yes, local, or no and empty
+	BusyReply    time.Duration // for which others wait for a script, in whole ms, default 5 s; negative: for ever
+	MaxClients   int           // default 10000
+	ProtoMaxBulk int64         // longest argument in bytes, default 512 MiB
+	QueryBuffer  int64         // most that a client may have us buffer in bytes, default 64 MiB
+	Backlog      int64         // repl-backlog-size in bytes, default 256 MiB
+	Unprotected  bool          // protected-mode no
+	Debug        string        // enable-debug-command: yes, local, or no and empty
 }
 
 // TLSSettings are those of listening with TLS, by their names in Redis (tls-port …).
@@ -36,6 +37,7 @@ const (
 	defaultProtoMaxBulk = 512 << 20
 	defaultQueryBuffer  = 64 << 20
 	defaultBacklog      = 256 << 20
+	defaultBusyReply    = 5000 // ms
 	defaultTrackedKeys  = 1_000_000
 )
 
@@ -45,12 +47,12 @@ type Config struct {
 	mu       sync.Mutex // one CONFIG SET at a time
 	settings Settings   // as started; those that can change are below
 
-	password     atomic.Pointer[string]
-	timeout      atomic.Int64 // s
-	maxClients   atomic.Int64 // 0: the default; also those below
-	protoMaxBulk atomic.Int64
-	queryBuffer  atomic.Int64
-
+	password                                 atomic.Pointer[string]
+	timeout                                  atomic.Int64 // s
+	maxClients                               atomic.Int64 // 0: the default; also those below
+	protoMaxBulk                             atomic.Int64
+	queryBuffer                              atomic.Int64
+	busyReply                                atomic.Int64  // ms + 1
 	slowerThan, slowLogLen, latencyThreshold tunable       // µs; entries; ms
 	trackedKeys                              tunable       // tracking-table-max-keys
 	events                                   atomic.Uint32 // notify-keyspace-events
@@ -90,6 +92,9 @@ func (c *Config) Start(s Settings) {
 	c.maxClients.Store(int64(s.MaxClients))
 	c.protoMaxBulk.Store(s.ProtoMaxBulk)
 	c.queryBuffer.Store(s.QueryBuffer)
+	if s.BusyReply != 0 {
+		c.busyReply.Store(max(s.BusyReply.Milliseconds(), 0) + 1)
+	}
 }
 
 // Password is requirepass; empty: everybody is authenticated.
@@ -111,6 +116,11 @@ func (c *Config) ProtoMaxBulk() int64 { return orDefault(&c.protoMaxBulk, defaul
 
 // QueryBuffer is how many bytes of commands not yet run a client may send before it is disconnected.
 func (c *Config) QueryBuffer() int64 { return orDefault(&c.queryBuffer, defaultQueryBuffer) }
+
+// BusyReply is for how long others wait for a script before they are told that the server is busy; 0: for ever.
+func (c *Config) BusyReply() time.Duration { return busyReply(c.busyMillis()) }
+
+func (c *Config) busyMillis() int64 { return orDefault(&c.busyReply, defaultBusyReply+1) - 1 }
 
 // Backlog is how many bytes the replication log may have.
 func (c *Config) Backlog() int64 {

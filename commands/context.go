@@ -16,17 +16,18 @@ type Context struct {
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
-	multi   transaction
-	inside  bool           // a transaction or a script, which holds up all others
-	track   trackMode      // of the client; tracking has it too
-	caching bool           // CLIENT CACHING was said before this command
-	ran     *Command       // last; nil: it was rejected
-	created []string       // keys of which nobody has been told yet
-	early   []byte         // what the command sent to its own client, in other words than its reply
-	unmuted bool           // its reply is one that cannot be turned off
-	tally   tally          // of the round
-	values  []engine.Value // of MGET, for the next one
-	table   *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle
+	multi    transaction
+	inside   bool           // a transaction or a script, which holds up all others
+	scripted bool           // a script
+	track    trackMode      // of the client; tracking has it too
+	caching  bool           // CLIENT CACHING was said before this command
+	ran      *Command       // last; nil: it was rejected
+	created  []string       // keys of which nobody has been told yet
+	early    []byte         // what the command sent to its own client, in other words than its reply
+	unmuted  bool           // its reply is one that cannot be turned off
+	tally    tally          // of the round
+	values   []engine.Value // of MGET, for the next one
+	table    *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle
 }
 
 // NewContext gives a connection its context, in RESP2 and database 0. The client is authenticated if there is no password.

@@ -63,6 +63,10 @@ func (c *Context) dispatch(args [][]byte) {
 		c.refuse(cmd, refusal)
 		return
 	}
+	if run := c.Server.Scripts.slow.Load(); run != nil && !c.giveWay(cmd, run) {
+		c.refuse(cmd, errBusyScript)
+		return
+	}
 	c.ran = cmd
 	c.Client.last.Store(cmd)
 	if c.multi.open && cmd.Flags&AtOnce == 0 {

@@ -31,6 +31,8 @@ func ErrorLine(err error) string {
 		return "MISCONF no space left on device: writes are refused until there is room"
 	case errors.Is(err, engine.ErrFailed):
 		return "MISCONF the store has failed, writes are refused until the server is restarted: " + err.Error()
+	case errors.Is(err, engine.ErrBusy):
+		return errBusyScript
 	case errors.Is(err, engine.ErrClosed):
 		return "ERR server is shutting down"
 	}

@@ -7,19 +7,22 @@ type Flags uint32
 
 // The flags, in the order of COMMAND INFO.
 const (
-	Write       Flags = 1 << iota // may change a key
-	ReadOnly                      // only reads keys
-	DenyOOM                       // may need more memory
-	Admin                         // for whoever runs the server
-	PubSub                        // of messages
-	NoScript                      // not in scripts
-	Loading                       // also while the server loads
-	Stale                         // also on a replica that is behind
-	SkipSlowlog                   // not in the slow log
-	Fast                          // takes constant or logarithmic time
-	NoAuth                        // also before AUTH
-	NoMulti                       // not in a transaction
-	AllowBusy                     // also while a script runs for too long
+	Write           Flags = 1 << iota // may change a key
+	ReadOnly                          // only reads keys
+	DenyOOM                           // may need more memory
+	Admin                             // for whoever runs the server
+	PubSub                            // of messages
+	NoScript                          // not in scripts
+	Loading                           // also while the server loads
+	Stale                             // also on a replica that is behind
+	SkipMonitor                       // MONITOR shows its parts instead
+	SkipSlowlog                       // not in the slow log
+	Fast                              // takes constant or logarithmic time
+	NoAuth                            // also before AUTH
+	NoMandatoryKeys                   // it may be called without keys
+	NoMulti                           // not in a transaction
+	AllowBusy                         // also while a script runs for too long
+	MovableKeys                       // an argument says how many keys there are
 
 	// Those that COMMAND INFO does not show.
 	AtOnce      // runs in a transaction though others are queued there
@@ -29,8 +32,8 @@ const (
 	callsOthers // MONITOR shows it before it runs, because those that it calls come after it
 )
 
-var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_slowlog", "fast", "no_auth",
-	"no_multi", "allow_busy"}
+var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast",
+	"no_auth", "no_mandatory_keys", "no_multi", "allow_busy", "movablekeys"}
 
 // Names are those that COMMAND INFO shows.
 func (f Flags) Names() []string { return pick(uint32(f), flagNames) }
@@ -52,9 +55,10 @@ const (
 	Dangerous
 	Connection
 	Transaction
+	scripting
 )
 
-var categoryNames = []string{"keyspace", "read", "write", "hash", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection", "transaction"}
+var categoryNames = []string{"keyspace", "read", "write", "hash", "string", "pubsub", "admin", "fast", "slow", "dangerous", "connection", "transaction", "scripting"}
 
 // Names are those of the categories, without the @.
 func (c Categories) Names() []string { return pick(uint32(c), categoryNames) }
@@ -65,7 +69,7 @@ func (c *Command) AllCategories() Categories {
 	if c.Flags&Write != 0 {
 		all |= write
 	}
-	if c.Flags&ReadOnly != 0 {
+	if c.Flags&ReadOnly != 0 && all&scripting == 0 {
 		all |= read
 	}
 	if c.Flags&PubSub != 0 {

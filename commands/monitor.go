@@ -42,7 +42,10 @@ func (m *monitors) feed(c *Context, cmd *Command, args [][]byte) {
 	}
 	now := time.Now()
 	addr := c.Client.Addr
-	if c.Client.Unix {
+	switch {
+	case c.scripted:
+		addr = "lua"
+	case c.Client.Unix:
 		addr = "unix:" + c.Client.Addr[:max(len(c.Client.Addr)-len(":0"), 0)]
 	}
 	line := fmt.Appendf(nil, "+%d.%06d [%d %s]", now.Unix(), now.Nanosecond()/1000, c.Pipe.DB, addr)

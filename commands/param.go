@@ -52,6 +52,8 @@ var params = []param{
 	{"update-period", func(s *Server) string { return s.Engine.UpdatePeriod().String() }, setPeriod},
 	{"cache-size", showInt(func(s *Server) int64 { return s.Engine.CacheSize() }),
 		takeBytes(1<<20, func(s *Server, n int64) { s.Engine.SetCacheSize(n) })},
+	{"busy-reply-threshold", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply},
+	{"lua-time-limit", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply}, // its old name
 
 	kept("save", ""),
 	kept("appendonly", "yes"),
@@ -189,6 +191,10 @@ func (ch choice) take(put func(*Server, int)) setter {
 		n, err := ch.parse(value)
 		return func() { put(s, n) }, err
 	}
+}
+
+func setBusyReply(s *Server, value string) (func(), error) {
+	return takeInt(0, math.MaxInt64-1, func(s *Server, n int64) { s.Config.busyReply.Store(n + 1) })(s, value)
 }
 
 func setPassword(s *Server, value string) (func(), error) {

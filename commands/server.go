@@ -25,6 +25,7 @@ type Server struct {
 	Clients ClientRegistry // every open connection
 	Config  Config         // what CONFIG GET shows and CONFIG SET changes
 	Stats   Stats          // what INFO shows
+	Scripts Scripts        // of EVAL
 
 	attention atomic.Uint32 // why calls need more than to be counted (call.go)
 	calls     callStats

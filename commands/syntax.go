@@ -25,7 +25,7 @@ var argTypes = map[string]string{
 	"upper": "integer", "count": "integer", "cursor": "integer", "index": "integer", "index1": "integer", "index2": "integer",
 	"offset": "integer", "start": "integer", "end": "integer", "key1": "key", "key2": "key",
 	"db": "integer", "destination-db": "integer", "protover": "integer", "client-id": "integer",
-	"numreplicas": "integer", "timeout": "integer", "version": "integer", "bytes": "integer",
+	"numreplicas": "integer", "numkeys": "integer", "timeout": "integer", "version": "integer", "bytes": "integer",
 }
 
 // syntaxParser reads the notation of Arg, which only the table writes: it is trusted to be well-formed.

@@ -15,12 +15,19 @@ var (
 	twoKeys   = KeySpec{First: 1, Last: 2, Step: 1, Access: "RW access delete; OW update"}
 )
 
+// What a script does with its keys nobody knows.
+var (
+	scriptKeys     = KeySpec{Count: 2, Access: "RW access update"}
+	readScriptKeys = KeySpec{Count: 2, Access: "RO access"}
+)
+
 func allKeys(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 1, Access: access} }
 
 func pairs(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 2, Access: access} }
 
 const (
 	always    = NoScript | Loading | Stale | Fast | NoAuth | AllowBusy // what a connection may do at any time
+	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys | callsOthers
 	forAdmins = Admin | NoScript | Loading | Stale
 
 	inTransactions = NoScript | Loading | Stale | AtOnce
@@ -31,6 +38,7 @@ const (
 	perField  = "O(N) where N is the number of fields named"
 	ofFields  = "O(N) where N is the number of fields of the hash"
 	perClient = "O(N) where N is the number of clients"
+	ofScript  = "Depends on the script."
 	perRow    = "O(N) where N is the number of commands"
 
 	shards    = "request_policy:multi_shard"
@@ -295,6 +303,22 @@ var table = []Command{
 		Group: "server", Since: "2.8.12", Complexity: constant,
 		Summary: "Says master, up to where this replica has published, and which peers pull from it."},
 
+	// Scripts.
+	{Name: "eval", Arity: -3, Flags: scripted | mayWrite, Categories: scripting, Keys: scriptKeys, Run: eval,
+		Group: "scripting", Since: "2.6.0", Complexity: ofScript, Args: "script numkeys [key...] [arg...]",
+		Summary: "Runs a script in Lua, with nobody else running."},
+	{Name: "evalsha", Arity: -3, Flags: scripted | mayWrite, Categories: scripting, Keys: scriptKeys, Run: evalSHA,
+		Group: "scripting", Since: "2.6.0", Complexity: ofScript, Args: "sha1 numkeys [key...] [arg...]",
+		Summary: "Runs a script that is known by its SHA-1."},
+	{Name: "eval_ro", Arity: -3, Flags: ReadOnly | scripted, Categories: scripting, Keys: readScriptKeys, Run: evalRO,
+		Group: "scripting", Since: "7.0.0", Complexity: ofScript, Args: "script numkeys [key...] [arg...]",
+		Summary: "Runs a script that only reads."},
+	{Name: "evalsha_ro", Arity: -3, Flags: ReadOnly | scripted, Categories: scripting, Keys: readScriptKeys, Run: evalSHARO,
+		Group: "scripting", Since: "7.0.0", Complexity: ofScript, Args: "sha1 numkeys [key...] [arg...]",
+		Summary: "Runs a script that only reads and is known by its SHA-1."},
+	{Name: "script", Arity: -2, Group: "scripting", Since: "2.6.0", Complexity: "Depends on the subcommand.",
+		Summary: "Container of what concerns scripts.", Sub: scriptCommands},
+
 	// Transactions.
 	{Name: "multi", Arity: 1, Flags: inTransactions | Fast | AllowBusy, Categories: Transaction, Run: multi,
 		Group: "transactions", Since: "1.2.0", Complexity: constant,
@@ -392,6 +416,26 @@ var peerCommands = []Command{
 }
 
 const helpSummary = "Describes the subcommands."
+
+var scriptCommands = []Command{
+	{Name: "load", Arity: 3, Flags: NoScript | Stale, Categories: scripting, Run: scriptLoad,
+		Group: "scripting", Since: "2.6.0", Complexity: "O(N) where N is the length of the script", Args: "script",
+		Tips: "request_policy:all_nodes response_policy:all_succeeded", Summary: "Keeps a script and replies its SHA-1."},
+	{Name: "exists", Arity: -3, Flags: NoScript, Categories: scripting, Run: scriptExists,
+		Group: "scripting", Since: "2.6.0", Complexity: "O(N) where N is the number of scripts", Args: "sha1...",
+		Tips: "request_policy:all_shards response_policy:agg_logical_and", Summary: "Says which scripts are known."},
+	{Name: "flush", Arity: -2, Flags: NoScript, Categories: scripting, Run: scriptFlush,
+		Group: "scripting", Since: "2.6.0", Complexity: "O(N) where N is the number of scripts", Args: "[async=ASYNC|SYNC]",
+		Tips: "request_policy:all_nodes response_policy:all_succeeded", Summary: "Forgets all scripts."},
+	{Name: "kill", Arity: 2, Flags: NoScript | AllowBusy, Categories: scripting, Run: scriptKill,
+		Group: "scripting", Since: "2.6.0", Complexity: constant,
+		Tips: "request_policy:all_shards response_policy:one_succeeded", Summary: "Stops the script that runs, if it has not written."},
+	{Name: "debug", Arity: 3, Flags: NoScript, Categories: scripting, Run: scriptDebug,
+		Group: "scripting", Since: "3.2.0", Complexity: constant, Args: "mode=YES|SYNC|NO",
+		Summary: "Refused: there is no debugger."},
+	{Name: "help", Arity: 2, Flags: Loading | Stale, Categories: scripting, Run: help,
+		Group: "scripting", Since: "5.0.0", Complexity: constant, Summary: helpSummary},
+}
 
 var clientCommands = []Command{
 	{Name: "id", Arity: 2, Flags: NoScript | Loading | Stale, Categories: Connection, Run: clientID,

@@ -58,7 +58,7 @@ func TestRowsAreWhole(t *testing.T) {
 		if !version.MatchString(cmd.Since) || cmd.Group == "" || cmd.Complexity == "" || !strings.HasSuffix(cmd.Summary, ".") {
 			t.Errorf("%s: since, group, complexity or summary is missing", cmd.FullName)
 		}
-		if (cmd.Keys.First == 0) != (cmd.Keys.Access == "") {
+		if cmd.Keys.Any() == (cmd.Keys.Access == "") {
 			t.Errorf("%s: keys %+v without what is done with them, or the other way round", cmd.FullName, cmd.Keys)
 		}
 		if cmd.Flags&(Write|ReadOnly) == Write|ReadOnly {

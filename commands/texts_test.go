@@ -83,7 +83,7 @@ var notCompared = map[string]bool{
 	"hello": true, "info": true, "time": true, "role": true, "shutdown": true, "quit": true, "command": true,
 	"client|id": true, "client|info": true, "client|list": true, "client|reply": true, "client|help": true,
 	"command|info": true, "command|docs": true, "command|list": true, "command|count": true, "command|help": true,
-	"config|get": true, "config|help": true, "object|help": true,
+	"config|get": true, "config|help": true, "object|help": true, "script|help": true,
 	"lastsave": true, "memory|stats": true, "memory|malloc-stats": true, "memory|help": true, "monitor": true, "debug": true,
 	"slowlog|help": true, "slowlog|get": true, "slowlog|len": true, "latency|help": true, "latency|doctor": true, "memory|doctor": true, "latency|histogram": true, "pubsub|help": true, "subscribe": true, "psubscribe": true,
 	"ssubscribe": true, "unsubscribe": true, "punsubscribe": true, "sunsubscribe": true,

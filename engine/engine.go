@@ -250,6 +250,7 @@ type Engine struct {
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news       news
 	watches    watches
+	turnstile  turnstile
 	stop       chan struct{}
 	done       sync.WaitGroup
 

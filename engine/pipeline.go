@@ -100,7 +100,9 @@ func (p *Pipeline) writableSize(n int) error {
 	if p.e.table.over() {
 		p.delayedBy(p.e.relieve)
 	}
-	p.begin()
+	if err := p.enter(); err != nil {
+		return err
+	}
 	return p.e.refusal()
 }
 
@@ -201,7 +203,9 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 	if len(key) > MaxKey {
 		return nil, ErrKeyTooLong
 	}
-	p.begin()
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
 	if p.e.closed.Load() && !p.section.open { // a section is waited for
 		return nil, ErrClosed
 	}

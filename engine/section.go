@@ -49,10 +49,14 @@ func (p *Pipeline) Begin(wipes bool) error {
 	if e.texts.Load() >= maxTexts {
 		e.relieveTexts()
 	}
+	if err := e.turnstile.enter(); err != nil {
+		return err
+	}
 	if wipes {
 		e.commitMu.Lock()
 	}
 	e.halt()
+	e.turnstile.open()
 	p.section = section{open: true, commits: wipes, refused: e.refusal()}
 	p.active = true
 	if e.closed.Load() {
@@ -90,6 +94,7 @@ func (p *Pipeline) leave() {
 
 func (p *Pipeline) resume() {
 	p.clock, p.active = 0, false
+	p.e.turnstile.close()
 	p.e.resume()
 }
 
@@ -99,6 +104,7 @@ func (p *Pipeline) leaveCommit() {
 	if commits {
 		p.e.commitMu.Unlock()
 	}
+	p.e.turnstile.leave()
 }
 
 // Writable says why there can be no writes at present, or nil. In a section it holds for all of it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"atomiccounter/commands"
 	"atomiccounter/engine"
@@ -12,7 +13,8 @@ import (
 
 // unsteady are words in requests whose replies depend on the time, on the connection or on a random choice.
 var unsteady = []string{"info", "time", "client", "config", "command", "random", "scan", "keys", "ttl", "ex", "px",
-	"hello", "touch", "memory", "latency", "slowlog", "lastsave", "debug", "idletime", "freq", "shutdown", "ctoken", "cdump", "role"}
+	"hello", "touch", "memory", "latency", "slowlog", "lastsave", "debug", "idletime", "freq", "shutdown", "ctoken", "cdump", "role",
+	"while", "repeat", "for", "goto", "function", "tostring", "collectgarbage", "gcinfo"} // the latter in scripts
 
 // steady says that the same requests get the same replies from the same start.
 func steady(in []byte) bool {
@@ -41,6 +43,8 @@ func FuzzSession(f *testing.F) {
 		"INCR k\r\nWAIT 1 0\r\nINCR k\r\nWAIT 0 0\r\n", "CLIENT REPLY SKIP\r\nWAIT 1 1\r\nPING\r\n",
 		"*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$5\r\nt\x032\x05\x01\r\nGET k\r\n", "*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$7\r\ni\x052\x02\x01\x08\r\r\nGET k\r\n",
 		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 2 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",
+		"EVAL \"return redis.call('incr',KEYS[1])\" 1 k\r\nSCRIPT LOAD \"return {1,'x',{err='e'}}\"\r\nEVALSHA 0 0\r\nSCRIPT FLUSH\r\n",
+		"MULTI\r\nEVAL \"return cjson.encode(cmsgpack.unpack(cmsgpack.pack(ARGV)))\" 0 a b\r\nEXEC\r\nSCRIPT EXISTS x\r\nEVAL_RO \"error({})\" 0\r\n",
 		"HELLO 3\r\nSUBSCRIBE a b\r\nPUBLISH a 1\r\nPSUBSCRIBE *\r\nPUBLISH a 2\r\nUNSUBSCRIBE\r\nPING\r\n", "SUBSCRIBE a\r\nGET k\r\nPING\r\nRESET\r\n",
 		"MONITOR\r\nSLOWLOG GET\r\nLATENCY DOCTOR\r\n", "CLIENT PAUSE 1\r\nGET k\r\nCLIENT UNPAUSE\r\n",
 		"CFORGET 00000000000000aa\r\nROLE\r\n", "MULTI\r\nINCR k\r\nFLUSHALL\r\nKEYS *\r\nSET k x\r\nWAIT 1 1\r\nEXEC\r\n",
@@ -88,7 +92,10 @@ func FuzzScanner(f *testing.F) {
 
 // anew gives a session of a server that has just been started on an empty store.
 func anew(t *testing.T, e *engine.Engine) *Session {
-	s := newSession(&commands.Server{Engine: e, Log: quiet(), Shutdown: func() {}})
+	server := &commands.Server{Engine: e, Log: quiet(), Shutdown: func() {}}
+	stop := time.AfterFunc(time.Second, server.Scripts.Stop) // a script that would go on for ever
+	t.Cleanup(func() { stop.Stop() })
+	s := newSession(server)
 	t.Cleanup(s.Close)
 	if got, _ := converse(s, []byte("FLUSHALL\r\n")); got != "+OK\r\n" {
 		t.Fatalf("FLUSHALL = %q; want OK", got)

@@ -181,6 +181,9 @@ func (s *Server) askShutdown() { s.askOnce.Do(func() { close(s.asked) }) }
 // close ends all that Serve began.
 func (s *Server) close() error {
 	err := errors.Join(closeAll(s.listeners), s.hangUp())
+	if s.shared.Scripts.Busy() {
+		s.shared.Scripts.Stop()
+	}
 	ended := make(chan struct{})
 	go func() {
 		s.handlers.Wait()
@@ -193,6 +196,7 @@ func (s *Server) close() error {
 	case <-grace.C:
 		s.shared.Log.Warn("some clients did not take their replies in time and are disconnected")
 		s.shared.Clients.Each(func(c *commands.Client) { c.Kill() })
+		s.shared.Scripts.Stop()
 		<-ended
 	}
 	return err

@@ -23,7 +23,8 @@ const module = "atomiccounter"
 var below = map[string][]string{
 	"tlv":      {},
 	"engine":   {"tlv"},
-	"commands": {"engine", "tlv"},
+	"script":   {},
+	"commands": {"engine", "script", "tlv"},
 	"replica":  {"engine", "tlv"},
 	"server":   {"commands", "engine", "tlv"},
 	"migrate":  {},
@@ -151,7 +152,7 @@ func TestREADMECommands(t *testing.T) {
 // `CLIENT ID` is "client|id".
 func readmeCommands(doc string) []string {
 	var names []string
-	name := regexp.MustCompile("`([A-Z-]+(?: [A-Z-]+)*)[^`]*`")
+	name := regexp.MustCompile("`([A-Z_-]+(?: [A-Z-]+)*)[^`]*`")
 	column := regexp.MustCompile(`^\|((?:\\.|[^|\\])*)\|`) // \| is a character, not the end
 	inside := false
 	for line := range strings.Lines(doc) {

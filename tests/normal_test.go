@@ -41,6 +41,7 @@ var forms = map[string]form{
 	"config|help":       {equal: sameShape},
 	"config|get":        {equal: sameSettings},
 	"object|help":       {equal: sameShape},
+	"script|help":       {equal: sameShape},
 	"object|idletime":   {equal: sameShape},
 	"object|refcount":   {equal: sameShape}, // Redis remembers how a value was made
 	"memory|usage":      {equal: sizes, asks: true},
@@ -72,14 +73,17 @@ var infoFields = strings.Fields(`redis_version: redis_mode: os: process_id: run_
 
 func formOf(args []string) (form, bool) {
 	name := strings.ToLower(args[0])
-	if len(args) > 1 && oneOf(name, "client", "config", "object", "command", "memory", "slowlog", "latency", "pubsub") {
+	if len(args) > 1 && oneOf(name, "client", "config", "object", "command", "script", "memory", "slowlog", "latency", "pubsub") {
 		name += "|" + strings.ToLower(args[1])
 	}
 	f, ok := forms[name]
 	return f, ok
 }
 
-func sameBytes(redis, ours reply) bool { return string(redis.raw) == string(ours.raw) }
+// sameBytes allows for the one thing that errors of scripts say less of here.
+func sameBytes(redis, ours reply) bool {
+	return string(redis.raw) == string(ours.raw) || redis.isError() && nameless(string(redis.raw)) == nameless(string(ours.raw))
+}
 
 // sameEncoding allows for what Redis remembers of a value's past: a string that was changed in place is raw, and one that
 // was written by INCRBYFLOAT no int.

@@ -111,6 +111,9 @@ func (g generator) expiring() []string {
 // command makes one of the grammar, in nine of ten cases a valid one.
 func (g generator) command() []string {
 	args := pickWeighted(g)(g)
+	if g.IntN(10) == 0 {
+		args = g.script()
+	}
 	if g.IntN(12) == 0 {
 		args = g.spoil(args)
 	}

@@ -125,7 +125,7 @@ func (y *replay) command(name, command string, want []string) {
 		y.sync()
 	}
 	later() // than all that was done before, by any clock
-	args := strings.Fields(command)
+	args := typed(command)
 	for i, a := range args {
 		if w, ok := y.words[a]; ok {
 			args[i] = w
@@ -194,4 +194,16 @@ func TestPrint(t *testing.T) {
 	if got := r.print(""); got != want {
 		t.Errorf("print = %q; want %q", got, want)
 	}
+}
+
+// typed are the words of a line, some of them in double quotes.
+func typed(line string) (args []string) {
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			args = append(args, part)
+		} else {
+			args = append(args, strings.Fields(part)...)
+		}
+	}
+	return args
 }

@@ -1,0 +1,167 @@
+package commands
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"math"
+	"time"
+
+	"atomiccounter/script"
+)
+
+func eval(c *Context, args [][]byte) { c.eval(args, false) }
+
+func evalRO(c *Context, args [][]byte) { c.eval(args, true) }
+
+func evalSHA(c *Context, args [][]byte) { c.evalSHA(args, false) }
+
+func evalSHARO(c *Context, args [][]byte) { c.evalSHA(args, true) }
+
+func (c *Context) eval(args [][]byte, readOnly bool) {
+	keys, rest, ok := c.scriptKeys(args)
+	if !ok {
+		return
+	}
+	s, err := c.Server.Scripts.machine().Eval(args[1])
+	if err != nil {
+		c.Out.Error("ERR " + err.Error())
+		return
+	}
+	c.runScript(s, keys, rest, readOnly)
+}
+
+const errNoScript = "NOSCRIPT No matching script. Please use EVAL."
+
+func (c *Context) evalSHA(args [][]byte, readOnly bool) {
+	if len(args[1]) != 40 {
+		c.Out.Error(errNoScript)
+		return
+	}
+	keys, rest, ok := c.scriptKeys(args)
+	if !ok {
+		return
+	}
+	s := c.Server.Scripts.machine().Find(bytes.ToLower(args[1]))
+	if s == nil {
+		c.Out.Error(errNoScript)
+		return
+	}
+	c.runScript(s, keys, rest, readOnly)
+}
+
+// scriptKeys parts the keys from the other arguments.
+func (c *Context) scriptKeys(args [][]byte) (keys, rest [][]byte, ok bool) {
+	n, ok := ParseInt(args[2])
+	switch {
+	case !ok:
+		c.notInteger()
+	case n > int64(len(args)-3):
+		c.Out.Error("ERR Number of keys can't be greater than number of args")
+	case n < 0:
+		c.Out.Error("ERR Number of keys can't be negative")
+	default:
+		return args[3 : 3+n], args[3+n:], true
+	}
+	return nil, nil, false
+}
+
+// evaluation is a script that runs for a client.
+type evaluation struct {
+	c        *Context
+	run      *scriptRun
+	readOnly bool
+	buf      []byte // replies of its commands
+}
+
+// runScript runs a script with nobody else running, and replies what it returns. All it does is one record of the journal.
+func (c *Context) runScript(s *script.Script, keys, args [][]byte, readOnly bool) {
+	if !c.Pipe.InSection() {
+		if err := c.Pipe.Begin(s.Flushes && !readOnly); err != nil {
+			c.fail(err)
+			return
+		}
+		defer c.Pipe.End()
+	}
+	e := &evaluation{c: c, run: &scriptRun{over: make(chan struct{}), busy: make(chan struct{})}, readOnly: readOnly || s.ReadOnly}
+	call := &script.Call{Keys: keys, Args: args, RESP: c.Out.Proto, Do: e.do, Known: e.known, Log: e.log,
+		Slow: func() { c.Server.Scripts.slow.Store(e.run) }}
+	e.run.call = call
+	if ms := c.Server.Config.BusyReply(); ms > 0 {
+		alarm := c.Pipe.Alarm()
+		call.Busy = ms
+		call.Alarm = func() {
+			close(e.run.busy)
+			alarm()
+		}
+	}
+	c.Out = e.borrow(func() []byte { return c.Server.Scripts.machine().Run(s, call, c.Out.Buf) })
+}
+
+// borrow runs a script, and gives the client's reply with what the script has replied. The context is the script's
+// meanwhile.
+func (e *evaluation) borrow(run func() []byte) Reply {
+	c := e.c
+	out, mode, db := c.Out, c.Client.Reply, c.Pipe.DB
+	c.Client.Reply, c.scripted = ReplyOn, true
+	mark := len(out.Buf)
+	out.Buf = run()
+	if len(out.Buf) > mark && out.Buf[mark] == '-' {
+		out.Errors++
+	}
+	c.Client.Reply, c.Pipe.DB, c.scripted = mode, db, false
+	c.Client.DB.Store(int32(db))
+	c.Server.Scripts.slow.Store(nil)
+	close(e.run.over)
+	return out
+}
+
+// do runs a command of the script, if it may run there, and gives its reply.
+func (e *evaluation) do(args [][]byte, proto int) []byte {
+	c := e.c
+	c.Out = Reply{Buf: e.buf[:0], Proto: proto}
+	if cmd, refusal := e.allowed(args); refusal != "" {
+		c.Out.Error(refusal)
+	} else {
+		c.within(cmd, args)
+	}
+	if e.buf = c.Out.Buf; cap(e.buf) > maxScriptReply {
+		e.buf = nil
+	}
+	return c.Out.Buf
+}
+
+// maxScriptReply is how large a buffer is kept for the next command.
+const maxScriptReply = 64 << 10
+
+// allowed says which command is meant, or why it does not run.
+func (e *evaluation) allowed(args [][]byte) (cmd *Command, refusal string) {
+	cmd = e.c.table.find(args)
+	switch {
+	case cmd == nil:
+		return nil, "ERR Unknown Redis command called from script"
+	case !cmd.Fits(len(args)):
+		return nil, "ERR Wrong number of args calling Redis command from script"
+	case cmd.Flags&(NoScript|NoMulti) != 0:
+		return nil, "ERR This Redis command is not allowed from script"
+	case e.readOnly && cmd.Flags&(Write|mayWrite) != 0:
+		return nil, "ERR Write commands are not allowed from read-only scripts."
+	case cmd.Flags&Write == 0:
+		return cmd, ""
+	case !e.run.fate.CompareAndSwap(undecided, hasWritten) && e.run.fate.Load() == isKilled:
+		return nil, "ERR Script killed by user with SCRIPT KILL."
+	}
+	return cmd, ""
+}
+
+func (e *evaluation) known(args [][]byte) bool { return e.c.table.find(args) != nil }
+
+// log writes a message of the script, at Redis's levels.
+func (e *evaluation) log(level int, msg string) {
+	e.c.Server.Log.Log(context.Background(), slog.Level(levels[level].value), msg, "from", "script", "client", e.c.Client.ID)
+}
+
+// busyReply gives a stored number of milliseconds as a duration.
+func busyReply(ms int64) time.Duration {
+	return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}

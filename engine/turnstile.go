@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"errors"
+	"sync"
+)
+
+// ErrBusy says that a section takes so long that nobody should wait for it any more; nothing was done.
+var ErrBusy = errors.New("a section takes too long")
+
+// turnstile lets one section in at a time, and has those who come meanwhile wait where they can be called away: whoever waits
+// for a guard cannot. Only a section and, for a moment, one that has found its guard taken are in it; a cut is not.
+type turnstile struct {
+	inside chan struct{} // full: somebody is
+
+	mu    sync.Mutex
+	away  chan struct{} // closed: do not wait
+	count uint64        // of sections, the present one included
+}
+
+func newTurnstile() turnstile {
+	return turnstile{inside: make(chan struct{}, 1), away: make(chan struct{})}
+}
+
+// enter waits until nobody is inside.
+func (t *turnstile) enter() error {
+	select {
+	case t.inside <- struct{}{}:
+		return nil
+	default:
+	}
+	t.mu.Lock()
+	away := t.away
+	t.mu.Unlock()
+	select {
+	case t.inside <- struct{}{}:
+		return nil
+	case <-away:
+		return ErrBusy
+	}
+}
+
+func (t *turnstile) leave() { <-t.inside }
+
+// open counts a section that has entered.
+func (t *turnstile) open() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count++
+}
+
+// close ends the section: whoever comes from now on may wait.
+func (t *turnstile) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count++
+	select {
+	case <-t.away:
+		t.away = make(chan struct{})
+	default:
+	}
+}
+
+// callAway has those who wait for a section go away, if it is still that one.
+func (t *turnstile) callAway(section uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if section != t.count {
+		return
+	}
+	select {
+	case <-t.away:
+	default:
+		close(t.away)
+	}
+}
+
+// Alarm is for a section that takes too long: called from any goroutine, the function that it gives has others who wait for
+// the section, and those who come until its end, get ErrBusy instead.
+func (p *Pipeline) Alarm() func() {
+	t := &p.e.turnstile
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	section := t.count
+	return func() { t.callAway(section) }
+}
+
+// InSection says whether the pipeline is in a section.
+func (p *Pipeline) InSection() bool { return p.section.open }
+
+// enter takes the guard for a command. It holds nothing else then, so it may wait, but not for ever.
+func (p *Pipeline) enter() error {
+	if p.active {
+		return nil
+	}
+	if !p.guard.TryRLock() {
+		if err := p.e.turnstile.enter(); err != nil {
+			return err
+		}
+		p.guard.RLock() // only a cut can have it now, which is short
+		p.e.turnstile.leave()
+	}
+	p.active = true
+	return nil
+}

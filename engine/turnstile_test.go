@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"errors"
+	"testing"
+)
+
+// Those who wait for a section that takes too long are told, and those who come later; after it all is as before.
+func TestAlarmOfASection(t *testing.T) {
+	e := open(t, Options{})
+	long := e.NewPipeline()
+	if err := long.Begin(false); err != nil {
+		t.Fatal(err)
+	}
+	errs := make(chan error)
+	go func() {
+		_, _, err := e.NewPipeline().Get([]byte("k"))
+		errs <- err
+	}()
+	go func() {
+		_, err := e.NewPipeline().Incr([]byte("k"), 1)
+		errs <- err
+	}()
+	go func() { errs <- e.NewPipeline().Begin(false) }()
+	if _, err := long.Incr([]byte("k"), 5); err != nil {
+		t.Fatal(err)
+	}
+	alarm := long.Alarm()
+	alarm()
+	for range 3 {
+		if err := <-errs; !errors.Is(err, ErrBusy) {
+			t.Errorf("who waited for the section got %v; want ErrBusy", err)
+		}
+	}
+	if _, _, err := e.NewPipeline().Get([]byte("k")); !errors.Is(err, ErrBusy) {
+		t.Errorf("who came later got %v; want ErrBusy", err)
+	}
+	long.End()
+	if _, err := long.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	alarm() // too late: it concerns nobody
+	p := e.NewPipeline()
+	if err := p.Begin(false); err != nil {
+		t.Fatalf("Begin after the section = %v", err)
+	}
+	alarm()
+	go func() {
+		waits := e.NewPipeline()
+		_, _, err := waits.Get([]byte("k"))
+		_, failed := waits.Commit()
+		errs <- errors.Join(err, failed)
+	}()
+	p.End()
+	if err := <-errs; err != nil {
+		t.Errorf("Get beside another section = %v; want that it waits", err)
+	}
+	if v, _, err := p.Get([]byte("k")); v != 5 || err != nil {
+		t.Errorf("Get = %d, %v; want 5", v, err)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}

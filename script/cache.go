@@ -1,0 +1,104 @@
+package script
+
+import (
+	"container/list"
+	"crypto/sha1"
+	"encoding/hex"
+	"sync"
+)
+
+// cache keeps compiled scripts by the SHA-1 of their texts: those that were loaded until Flush, those that were only
+// evaluated until there are too many that were used later.
+type cache struct {
+	most int // evaluated ones
+
+	mu    sync.Mutex
+	bySHA map[string]*cached
+	used  list.List // of those evaluated, the last first
+}
+
+type cached struct {
+	script *Script
+	at     *list.Element // nil: it was loaded
+}
+
+// Load compiles a script and keeps it.
+func (vm *VM) Load(body []byte) (*Script, error) { return vm.cache.compile(body, true) }
+
+// Eval compiles a script, or finds it.
+func (vm *VM) Eval(body []byte) (*Script, error) { return vm.cache.compile(body, false) }
+
+// Find gives a script by its SHA-1 in lower case; nil: there is none.
+func (vm *VM) Find(sha []byte) *Script { return vm.cache.find(sha) }
+
+// Flush forgets all scripts.
+func (vm *VM) Flush() { vm.cache.flush() }
+
+// Count is the number of scripts that are kept.
+func (vm *VM) Count() int {
+	vm.cache.mu.Lock()
+	defer vm.cache.mu.Unlock()
+	return len(vm.cache.bySHA)
+}
+
+func (c *cache) compile(body []byte, load bool) (*Script, error) {
+	sum := sha1.Sum(body)
+	var sha [2 * sha1.Size]byte
+	hex.Encode(sha[:], sum[:])
+	if s := c.touch(sha[:], load); s != nil {
+		return s, nil
+	}
+	s, err := compile(string(sha[:]), body)
+	if err == nil {
+		c.add(s, load)
+	}
+	return s, err
+}
+
+func (c *cache) find(sha []byte) *Script { return c.touch(sha, false) }
+
+// touch finds a script, and notes that it was used, or loaded.
+func (c *cache) touch(sha []byte, load bool) *Script {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found := c.bySHA[string(sha)]
+	switch {
+	case found == nil:
+		return nil
+	case found.at != nil && load:
+		c.used.Remove(found.at)
+		found.at = nil
+	case found.at != nil:
+		c.used.MoveToFront(found.at)
+	}
+	return found.script
+}
+
+func (c *cache) add(s *Script, load bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bySHA == nil {
+		c.bySHA = make(map[string]*cached)
+	}
+	if c.bySHA[s.SHA] != nil {
+		return // another was faster
+	}
+	entry := &cached{script: s}
+	c.bySHA[s.SHA] = entry
+	if load {
+		return
+	}
+	entry.at = c.used.PushFront(s)
+	if c.used.Len() > c.most {
+		last := c.used.Back()
+		c.used.Remove(last)
+		delete(c.bySHA, last.Value.(*Script).SHA)
+	}
+}
+
+func (c *cache) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bySHA = nil
+	c.used.Init()
+}

@@ -1,0 +1,135 @@
+package script
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"github.com/yuin/gopher-lua/parse"
+)
+
+const sourceName = "user_script"
+
+// maxText bounds the text of a script in bytes: its syntax tree takes a hundred times as much.
+const maxText = 1 << 20
+
+var errTextLong = errors.New("a script must not be longer than 1 MiB")
+
+// Script is a compiled script. It does not change, and any number of states may run it.
+type Script struct {
+	SHA      string // of the text, in lower-case hexadecimal digits
+	ReadOnly bool   // flags=no-writes
+	Flushes  bool   // it may call FLUSHALL or FLUSHDB, as far as its text tells
+	proto    *lua.FunctionProto
+}
+
+// compile makes a script of a text. Errors are in Redis's words, without the code.
+func compile(sha string, body []byte) (*Script, error) {
+	if len(body) > maxText {
+		return nil, errTextLong
+	}
+	s := &Script{SHA: sha, Flushes: bytes.Contains(bytes.ToLower(body), []byte("flush"))}
+	text := string(body)
+	if strings.HasPrefix(text, "#!") {
+		line, _, found := strings.Cut(text, "\n")
+		if !found {
+			//lint:ignore ST1005 Redis's words
+			return nil, errors.New("Invalid script shebang")
+		}
+		flags, err := shebang(line)
+		if err != nil {
+			return nil, err
+		}
+		s.ReadOnly = slices.Contains(flags, "no-writes")
+		text = text[len(line):] // the line end stays: lines are counted from the shebang
+	}
+	var err error
+	if s.proto, err = compileText(text, sourceName); err != nil {
+		//lint:ignore ST1005 Redis's words
+		return nil, fmt.Errorf("Error compiling script (new function): %w", err)
+	}
+	return s, nil
+}
+
+// shebang gives the flags of a first line.
+func shebang(line string) (flags []string, err error) {
+	words := strings.Fields(line)
+	if words[0] != "#!lua" {
+		//lint:ignore ST1005 Redis's words
+		return nil, fmt.Errorf("Unexpected engine in script shebang: %s", words[0])
+	}
+	for _, word := range words[1:] {
+		list, ok := strings.CutPrefix(word, "flags=")
+		if !ok {
+			//lint:ignore ST1005 Redis's words
+			return nil, fmt.Errorf("Unknown lua shebang option: %s", word)
+		}
+		for flag := range strings.SplitSeq(list, ",") {
+			switch flag {
+			case "no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys":
+				flags = append(flags, flag)
+			case "":
+				if list == "" {
+					continue
+				}
+				fallthrough
+			default:
+				//lint:ignore ST1005 Redis's words
+				return nil, fmt.Errorf("Unexpected flag in script shebang: %s", flag)
+			}
+		}
+	}
+	return flags, nil
+}
+
+// compileText parses, repairs what the interpreter takes otherwise than Lua 5.1 (rewrite.go), and compiles. The interpreter
+// panics at some texts, which are then no scripts.
+func compileText(text, source string) (proto *lua.FunctionProto, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			proto, err = nil, fmt.Errorf("%s:1: %v", source, r)
+		}
+	}()
+	chunk, err := parse.Parse(strings.NewReader(text), source)
+	if err != nil {
+		return nil, parseError(text, source, err)
+	}
+	if err := rewrite(chunk); err != nil {
+		return nil, fmt.Errorf("%s:1: %w", source, err)
+	}
+	if proto, err = lua.Compile(chunk, source); err != nil {
+		var c *lua.CompileError
+		if errors.As(err, &c) {
+			return nil, fmt.Errorf("%s:%d: %s", source, c.Line, c.Message)
+		}
+		return nil, err
+	}
+	return proto, nil
+}
+
+// syntaxWords are Lua's for what the parser calls otherwise.
+var syntaxWords = map[string]string{"unterminated string": "unfinished string", "unterminated multiline string": "unfinished long string",
+	"syntax error": "unexpected symbol", "parse error": "'=' expected", "Invalid token": "unexpected symbol"}
+
+// parseError says it in Lua's form.
+func parseError(text, source string, err error) error {
+	var p *parse.Error
+	if !errors.As(err, &p) {
+		return err
+	}
+	line, near := p.Pos.Line, p.Token
+	if line == parse.EOF {
+		line, near = 1+strings.Count(strings.TrimRight(text, "\n"), "\n"), "<eof>"
+	}
+	if near == "" {
+		near = "<eof>"
+	}
+	msg := p.Message
+	if better, ok := syntaxWords[msg]; ok {
+		msg = better
+	}
+	return fmt.Errorf("%s:%d: %s near '%s'", source, line, msg, near)
+}
