@@ -30,7 +30,7 @@ type fieldWalk struct {
 	list   []foundField
 }
 
-// fieldPage gives about count fields that exist, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields
+// fieldPage gives those that exist of about count fields, what is left of dead ones included, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields
 // that share a cursor are never split. No lock is held but the head's, or it is pinned.
 func (p *Pipeline) fieldPage(head *entry, cursor uint64, count int) ([]foundField, uint64, error) {
 	w := &fieldWalk{p: p, head: head, want: max(count, 1), prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
