@@ -81,6 +81,11 @@ func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, er
 			if cursor, err = p.gather(e, cursor, maxWhole); err != nil {
 				return false, err
 			}
+			if p.gatheredBytes > pageBytes && !p.section.open { // these go first
+				p.cancelGathered(e)
+				p.publish()
+				return false, nil
+			}
 		}
 	}
 	if p.section.open {
@@ -115,6 +120,10 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 			return 0, err
 		}
 		p.gathered[head.fields] = append(p.gathered[head.fields], f)
+		p.gatheredBytes += int(f.memory())
+		if i+1 < len(page) && p.gatheredBytes > pageBytes && page[i+1].hash>>cursorShift != page[i].hash>>cursorShift {
+			return page[i+1].hash >> cursorShift, nil
+		}
 	}
 	return next, nil
 }
@@ -128,6 +137,7 @@ func (p *Pipeline) letGo() {
 		unpinFields(list)
 	}
 	clear(p.gathered)
+	p.gatheredBytes = 0
 }
 
 func unpinFields(list []*entry) {
