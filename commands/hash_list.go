@@ -71,7 +71,7 @@ func hScan(c *Context, args [][]byte) {
 	}
 	call.cursor = cursor
 	if n <= wholeHash {
-		call.cursor, call.count = 0, wholeHash
+		call.cursor, call.count = 0, scanCountMax
 	}
 	c.scanFields(args[1], call)
 }

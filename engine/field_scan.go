@@ -28,9 +28,13 @@ type fieldWalk struct {
 	prefix []byte // of the names of all fields
 	want   int
 	list   []foundField
+	bytes  int // of names and texts in list
 }
 
-// fieldPage gives about count fields that exist, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields
+// pageBytes ends a page of fields, whatever their number.
+const pageBytes = 16 << 20
+
+// fieldPage gives those that exist of about count fields, what is left of dead ones included, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields
 // that share a cursor are never split. No lock is held but the head's, or it is pinned.
 func (p *Pipeline) fieldPage(head *entry, cursor uint64, count int) ([]foundField, uint64, error) {
 	w := &fieldWalk{p: p, head: head, want: max(count, 1), prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
@@ -95,7 +99,7 @@ func (w *fieldWalk) stored(cursor uint64) (next uint64, err error) {
 	next = cursorEnd
 	for ok := it.First(); ok; ok = it.Next() {
 		hash := binary.BigEndian.Uint64(it.Key()[fieldKeyHeader-8:])
-		if n := len(w.list); n >= w.want && hash>>cursorShift != w.list[n-1].hash>>cursorShift {
+		if n := len(w.list); n > 0 && (n >= w.want || w.bytes > pageBytes) && hash>>cursorShift != w.list[n-1].hash>>cursorShift {
 			next = hash >> cursorShift
 			break
 		}
@@ -120,6 +124,7 @@ func (w *fieldWalk) take(hash uint64, it *pebble.Iterator) error {
 	if err == nil {
 		view := s.View()
 		w.list = append(w.list, foundField{hash, string(name), valueIn(&view)})
+		w.bytes += len(name) + s.Texts()
 	}
 	return err
 }
@@ -152,30 +157,29 @@ func valueIn(v *tlv.View) Value {
 // field is what the user calls it.
 func (f *foundField) field(prefix int) []byte { return []byte(f.name[prefix:]) }
 
-// EachField calls f with every field of a hash and its value; the field is only valid during the call. Up to 10,000 fields are as
-// they are at one moment; greater hashes are read as ScanFields reads them, but in a section.
+// EachField calls f with every field of a hash and its value; the field is only valid during the call. Up to 10,000 fields of up
+// to 16 MiB are as they are at one moment; greater hashes are read as ScanFields reads them, but in a section.
 func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
-	p.publish() // fields that this pipeline holds itself
-	head, err := p.headOf(key, toRead, true)
-	if head == nil || err != nil {
-		return err
-	}
-	p.saw = true
-	if head.size() > maxWhole && !p.section.open {
-		return p.eachPage(key, f)
-	}
-	page, _, err := p.fieldPage(head, 0, math.MaxInt)
-	for i := range page {
-		f(page[i].field(fieldPrefix(key)), page[i].value)
-	}
-	return err
-}
-
-func (p *Pipeline) eachPage(key []byte, f func(field []byte, v Value)) error {
 	for cursor := uint64(0); ; {
-		next, err := p.ScanFields(key, cursor, 1000, f)
-		if err != nil || next == 0 {
+		p.publish() // fields that this pipeline holds itself
+		head, err := p.headOf(key, toRead, cursor == 0)
+		if head == nil || err != nil {
 			return err
+		}
+		p.saw = true
+		count := math.MaxInt
+		if cursor > 0 || head.size() > maxWhole {
+			count = 1000
+		}
+		page, next, err := p.fieldPage(head, cursor, count)
+		if err != nil {
+			return err
+		}
+		for i := range page {
+			f(page[i].field(fieldPrefix(key)), page[i].value)
+		}
+		if next >= cursorEnd {
+			return nil
 		}
 		p.pause()
 		cursor = next

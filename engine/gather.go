@@ -77,8 +77,15 @@ func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, er
 		if !p.takesFields(e, t) {
 			continue
 		}
-		if _, err := p.gather(e, 0, int(n)); err != nil {
-			return false, err
+		for cursor := uint64(0); cursor < cursorEnd; {
+			if cursor, err = p.gather(e, cursor, maxWhole); err != nil {
+				return false, err
+			}
+			if p.gatheredBytes > pageBytes && !p.section.open { // these go first
+				p.cancelGathered(e)
+				p.publish()
+				return false, nil
+			}
 		}
 	}
 	if p.section.open {
@@ -97,7 +104,7 @@ func (p *Pipeline) gatheredSize() (n int) {
 	return n
 }
 
-// gather brings fields of a hash into the cache and pins them, most of them about, from cursor on. The caller holds the
+// gather brings fields of a hash into the cache and pins them, from cursor on: those among about so many that are stored. The caller holds the
 // head exclusively and loads.
 func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, err error) {
 	page, next, err := p.fieldPage(head, cursor, most)
@@ -113,6 +120,10 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 			return 0, err
 		}
 		p.gathered[head.fields] = append(p.gathered[head.fields], f)
+		p.gatheredBytes += int(f.memory())
+		if i+1 < len(page) && p.gatheredBytes > pageBytes && page[i+1].hash>>cursorShift != page[i].hash>>cursorShift {
+			return page[i+1].hash >> cursorShift, nil
+		}
 	}
 	return next, nil
 }
@@ -126,6 +137,7 @@ func (p *Pipeline) letGo() {
 		unpinFields(list)
 	}
 	clear(p.gathered)
+	p.gatheredBytes = 0
 }
 
 func unpinFields(list []*entry) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -211,4 +212,36 @@ func TestHugeHash(t *testing.T) {
 	if s := e.Stats(); s.Keys[0] != 0 || s.CacheBytes > 80<<20 {
 		t.Errorf("afterwards there are %d keys, %d bytes cached", s.Keys[0], s.CacheBytes)
 	}
+}
+
+// TestLongFields: a hash whose texts do not fit into one page is read and taken away all the same.
+func TestLongFields(t *testing.T) {
+	e := open(t, Options{CacheSize: 4 << 20})
+	p := e.NewPipeline()
+	text := strings.Repeat("x", MaxText-1)
+	const n = 40
+	for i := range n {
+		name := fieldNames(fmt.Sprint(i))
+		if _, err := p.SetFields([]byte("h"), name, []Value{ParseValue([]byte(text))}, false); err != nil {
+			t.Fatal(err)
+		}
+		commit(t, p)
+	}
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	evictAll(e)
+	seen := 0
+	err := p.EachField([]byte("h"), func(_ []byte, v Value) { seen += v.Len() })
+	if seen != n*len(text) || err != nil {
+		t.Errorf("EachField met %d bytes, %v; want %d", seen, err, n*len(text))
+	}
+	commit(t, p)
+	if n, err := p.Del(fieldNames("h")); n != 1 || err != nil {
+		t.Errorf("Del = %d, %v; want 1", n, err)
+	}
+	if n, err := p.Len([]byte("h")); n != 0 || err != nil {
+		t.Errorf("Len = %d, %v; want 0", n, err)
+	}
+	commit(t, p)
 }

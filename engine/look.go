@@ -2,14 +2,15 @@ package engine
 
 import "atomiccounter/tlv"
 
-// Look gives the state of a key of database 0 with all that has arrived, and with what is pending as the next batch would
+// Look gives the state of a key, as a Delta has it, with all that has arrived, and with what is pending as the next batch would
 // publish it. It changes nothing that is seen.
 func (d *Disk) Look(key []byte) (s tlv.State, err error) {
 	p := d.engine.NewPipeline()
-	en, err := p.exclusive(key, false)
+	en, err := p.lockKey(key)
 	if err != nil {
 		return s, err
 	}
+	p.ready(en, false)
 	shadow := entry{own: en.own, pend: en.pend}
 	shadow.take(d.engine.id, en.full())
 	s = shadow.whole(d.engine.id)

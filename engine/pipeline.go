@@ -48,6 +48,8 @@ type Pipeline struct {
 	name     []byte               // of the last field asked for, as the table has it
 	gathered map[*fields][]*entry // fields that are pinned until the locks are let go of, to be taken away with their hashes
 
+	gatheredBytes int // memory of gathered
+
 	section  section
 	watching watching
 }

@@ -104,6 +104,9 @@ func newSimWorld(seed uint64, tracing func(string, ...any)) *simWorld {
 	for i := range keys {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
 	}
+	if seed%4 < 2 {
+		w.keys = append(w.keys[1:], "h/f", "h/g")
+	}
 	for i := range replicas {
 		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), disk: engine.NewDisk(w.rng.Uint64),
 			simStored: simStored{ghost: ghost{}, stored: ghost{}, births: map[string]tlv.Stamp{}}}
@@ -206,6 +209,7 @@ func (w *simWorld) check(r *simReplica) {
 			}
 		}
 	}
+	r.checkSize()
 }
 
 // checkNoGap checks that everything is there which the vector claims more than before.

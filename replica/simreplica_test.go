@@ -264,7 +264,7 @@ func (r *simReplica) publishes() {
 		r.w.fail("%s: ParseBatch = %v", r.name, err)
 	}
 	for i := range b.Deltas {
-		key := string(b.Deltas[i].Key[1:])
+		key := simName(b.Deltas[i].Key)
 		own := b.Deltas[i].State.Contribution(r.id)
 		if own == nil {
 			continue
@@ -313,7 +313,7 @@ func (r *simReplica) merged(page []byte) {
 		r.w.fail("%s: ParseDeltas = %v", r.name, err)
 	}
 	for i := range deltas {
-		r.learn(string(deltas[i].Key[1:]))
+		r.learn(simName(deltas[i].Key))
 	}
 }
 
@@ -337,7 +337,7 @@ func (r *simReplica) learn(key string) {
 // ---- what clients do
 
 func (r *simReplica) look(key string) (tlv.State, tlv.View) {
-	s, err := r.disk.Look([]byte(key))
+	s, err := r.disk.Look(simKey(key))
 	if err != nil {
 		r.w.fail("%s: Look(%s) = %v", r.name, key, err)
 	}
@@ -406,8 +406,12 @@ func (r *simReplica) do(what string, f func(p *engine.Pipeline) error) {
 func (r *simReplica) incr(key string, n int64) {
 	_, v := r.look(key)
 	refused := r.prepares(key) && v.IsText
-	r.do(fmt.Sprintf("INCRBY %s %d", key, n), func(p *engine.Pipeline) error {
-		_, err := p.Incr([]byte(key), n)
+	r.do(fmt.Sprintf("INCRBY %s %d", key, n), func(p *engine.Pipeline) (err error) {
+		if hash, field, ok := cutField(key); ok {
+			_, err = p.IncrField(hash, field, n)
+		} else {
+			_, err = p.Incr([]byte(key), n)
+		}
 		if refused && errors.Is(err, engine.ErrNotInteger) {
 			return nil
 		}
@@ -440,11 +444,22 @@ func (r *simReplica) flicker(key string) {
 func (r *simReplica) del(key string) {
 	r.prepares(key)
 	r.cancels(key)
-	r.do("DEL "+key, func(p *engine.Pipeline) error { _, err := p.Del([][]byte{[]byte(key)}); return err })
+	r.do("DEL "+key, func(p *engine.Pipeline) (err error) {
+		if hash, field, ok := cutField(key); ok {
+			_, err = p.DelFields(hash, [][]byte{field})
+		} else {
+			_, err = p.Del([][]byte{[]byte(key)})
+		}
+		return err
+	})
 }
 
 // harvest checks that GETDEL returns what it takes.
 func (r *simReplica) harvest(key string) {
+	if hash, _, ok := cutField(key); ok {
+		r.delHash(string(hash))
+		return
+	}
 	_, want := r.look(key)
 	shows := r.prepares(key)
 	r.cancels(key)
@@ -459,8 +474,12 @@ func (r *simReplica) harvest(key string) {
 
 func (r *simReplica) set(key string, v engine.Value) {
 	r.cancels(key)
-	r.do(fmt.Sprintf("SET %s %q", key, v.Append(nil)), func(p *engine.Pipeline) error {
-		_, err := p.Put([]byte(key), v, engine.SetOptions{})
+	r.do(fmt.Sprintf("SET %s %q", key, v.Append(nil)), func(p *engine.Pipeline) (err error) {
+		if hash, field, ok := cutField(key); ok {
+			_, err = p.SetFields(hash, [][]byte{field}, []engine.Value{v}, false)
+		} else {
+			_, err = p.Put([]byte(key), v, engine.SetOptions{})
+		}
 		return err
 	})
 	s, _ := r.look(key)
@@ -472,6 +491,10 @@ func (r *simReplica) set(key string, v engine.Value) {
 }
 
 func (r *simReplica) expire(key string, ms int64) {
+	if _, _, ok := cutField(key); ok {
+		r.del(key) // a field has no expiry
+		return
+	}
 	shows := r.visible(key)
 	r.do(fmt.Sprintf("PEXPIRE %s %d", key, ms), func(p *engine.Pipeline) error {
 		if ms == 0 {
