@@ -137,6 +137,9 @@ func New(o Options) (*Server, error) {
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
 		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication}
 	s.shared.Config.Start(o.Settings)
+	if err := s.shared.Configure(o.Settings.Others); err != nil {
+		return nil, errors.Join(err, closeAll(listeners))
+	}
 	s.shared.Watch()
 	return s, nil
 }
