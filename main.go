@@ -73,6 +73,7 @@ const (
 	peerFlags    = "replication:"
 	storeFlags   = "store:"
 	counterFlags = "counters:"
+	watchFlags   = "watching:"
 )
 
 func serveFlags() []cli.Flag {
@@ -121,6 +122,12 @@ func serveFlags() []cli.Flag {
 		text(counterFlags, "cache-size", "256mb", "memory for cached counters"),
 		&cli.DurationFlag{Category: counterFlags, Name: "update-period", Value: time.Second, EnvVars: env("update-period"),
 			Usage: "how late data of other replicas may show; 0: not at all"},
+		text(watchFlags, "slowlog-log-slower-than", "10000", "microseconds from which on SLOWLOG has a command; -1: none"),
+		text(watchFlags, "slowlog-max-len", "128", "how many it has"),
+		text(watchFlags, "latency-monitor-threshold", "0", "milliseconds from which on LATENCY has an event; 0: never"),
+		text(watchFlags, "notify-keyspace-events", "", "keyspace events that are published, by Redis's letters"),
+		text(watchFlags, "client-output-buffer-limit", "pubsub 32mb 8mb 60", "what may wait for who listens"),
+		text(watchFlags, "tracking-table-max-keys", "1000000", "how many keys that clients cache are remembered; 0: any number"),
 		list(counterFlags, "natural", "`PATTERN` of keys that become Naturals, which only grow; repeatable"),
 	}
 }
@@ -288,6 +295,9 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
 		Timeout: time.Duration(c.Int("timeout")) * time.Second, BusyReply: busyReply(c.Int("busy-reply-threshold")),
 	}
+	if o.Settings.Others, err = watchOptions(c); err != nil {
+		return o, err
+	}
 	switch mode := c.String("protected-mode"); mode {
 	case "yes":
 	case "no":
@@ -310,6 +320,17 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 		return o, errors.New("maxclients must be at least 1; timeout and tcp-keepalive must not be negative")
 	}
 	return o, nil
+}
+
+// watchOptions are parameters that CONFIG SET could set too; a wrong one is found before a store is opened.
+func watchOptions(c *cli.Context) (map[string]string, error) {
+	others := make(map[string]string)
+	for _, flag := range c.Command.Flags {
+		if f, ok := flag.(*cli.StringFlag); ok && f.Category == watchFlags {
+			others[f.Name] = c.String(f.Name)
+		}
+	}
+	return others, new(commands.Server).Configure(others)
 }
 
 // limitMemory has the collector work harder when the heap nears twice the cache and what the database holds outside of

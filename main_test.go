@@ -28,6 +28,10 @@ func TestBadFlags(t *testing.T) {
 		{"--tls-port 1", "tls-port needs tls-cert-file and tls-key-file"},
 		{"--tls-port 1 --tls-cert-file x --tls-key-file y", "tls-ca-cert-file is needed to verify clients"},
 		{"--tls-port 1 --tls-cert-file x --tls-key-file y --tls-auth-clients no", "tls-cert-file: "},
+		{"--notify-keyspace-events KEX", "notify-keyspace-events: Invalid event class character."},
+		{"--slowlog-max-len -1", "slowlog-max-len: argument must be between 0 and"},
+		{"--client-output-buffer-limit 5", "client-output-buffer-limit: Wrong number of arguments"},
+		{"--enable-debug-command x", `enable-debug-command: "x" is none of yes, local and no`},
 		{"--tls-auth-clients x", `tls-auth-clients: "x" is neither yes nor no nor optional`},
 	} {
 		store := filepath.Join(dir, "store")

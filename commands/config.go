@@ -23,6 +23,9 @@ type Settings struct {
 	Backlog      int64         // repl-backlog-size in bytes, default 256 MiB
 	Unprotected  bool          // protected-mode no
 	Debug        string        // enable-debug-command: yes, local, or no and empty
+
+	// Others are parameters that CONFIG SET could set, too, by name; see Configure.
+	Others map[string]string
 }
 
 // TLSSettings are those of listening with TLS, by their names in Redis (tls-port …).

@@ -94,3 +94,19 @@ func configResetStat(c *Context, _ [][]byte) {
 	c.Server.calls.reset()
 	c.Out.OK()
 }
+
+// Configure sets the parameters that the settings name beside their fields, as CONFIG SET would.
+func (s *Server) Configure(others map[string]string) error {
+	for name, value := range others {
+		p := findParam(name)
+		if p == nil || p.set == nil {
+			return fmt.Errorf("%s cannot be set", name)
+		}
+		apply, err := p.set(s, value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		apply()
+	}
+	return nil
+}

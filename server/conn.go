@@ -33,13 +33,15 @@ func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*
 		return nil, err
 	}
 	sock.timeout = s.writeTimeout
-	return &conn{
+	made := &conn{
 		client:  c,
 		session: NewSession(s.shared, c),
 		sock:    sock,
 		out:     newOutbox(sock, s.shared.Engine, &s.shared.Stats),
 		log:     s.shared.Log,
-	}, nil
+	}
+	made.called.Store(true) // a handshake is not to be disturbed
+	return made, nil
 }
 
 // serve talks to the client until one of them ends it. The socket is still to be closed then.
@@ -61,6 +63,7 @@ func (c *conn) begin() error {
 	if err := c.sock.handshake(); err != nil {
 		return err
 	}
+	c.called.Store(false)
 	if c.ending.Load() { // perhaps before the handshake took the deadline back
 		return os.ErrDeadlineExceeded
 	}

@@ -19,6 +19,14 @@
 // is interrupted by what the command waits for, by its deadline, or by the end of the server. What is pipelined behind the
 // command runs after it.
 //
+// # Messages
+//
+// What others send to a client (PUBLISH, keyspace events, invalidations, MONITOR) goes into its inbox in package commands,
+// and wakes its connection: the read is interrupted, as that of a command that waits is. The connection's own goroutine then
+// writes what is there, between two rounds or after a command, so that replies and messages keep their order; who sends
+// never waits. What came before a round's commands ran goes out before their replies. An inbox that is not emptied in time
+// ends the connection.
+//
 // # Bounds
 //
 // A round ends after 1024 commands or 256 KiB of replies; they are on their way before the next one begins. So a client
@@ -129,6 +137,9 @@ func New(o Options) (*Server, error) {
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
 		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication}
 	s.shared.Config.Start(o.Settings)
+	if err := s.shared.Configure(o.Settings.Others); err != nil {
+		return nil, errors.Join(err, closeAll(listeners))
+	}
 	s.shared.Watch()
 	return s, nil
 }
