@@ -2,12 +2,13 @@ package commands
 
 import (
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
 
-// scriptCorpus are scripts, each from one line that says === to the next. After === there may be: a protocol of the client (3), ro,
-// and after a colon keys and arguments, KEYS before a |.
+// scriptCorpus are scripts, each from a line that begins with === to the next. Behind === there may be 3, for clients of RESP3
+// only, and ro, and behind a colon the keys, then a | and the arguments.
 func scriptCorpus(t *testing.T) (list []scriptCase) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/scripts.txt")
@@ -43,11 +44,9 @@ func parseScriptCase(head, body string) scriptCase {
 	}
 	keys, rest, _ := strings.Cut(args, "|")
 	k := strings.Fields(keys)
-	c.call = append([]string{name, body, itoa(len(k))}, append(k, strings.Fields(rest)...)...)
+	c.call = append([]string{name, body, strconv.Itoa(len(k))}, append(k, strings.Fields(rest)...)...)
 	return c
 }
-
-func itoa(n int) string { return string(rune('0' + n)) }
 
 // TestScriptsAreThoseOfRedis runs the corpus here and in Redis, and compares the replies byte by byte.
 func TestScriptsAreThoseOfRedis(t *testing.T) {

@@ -49,11 +49,14 @@ func (p *Pipeline) Begin(wipes bool) error {
 	if e.texts.Load() >= maxTexts {
 		e.relieveTexts()
 	}
-	if err := e.turnstile.enter(); err != nil {
-		return err
-	}
 	if wipes {
-		e.commitMu.Lock()
+		e.commitMu.Lock() // before the turnstile: who has it may be on the way to that
+	}
+	if err := e.turnstile.enter(p.Hasty); err != nil {
+		if wipes {
+			e.commitMu.Unlock()
+		}
+		return err
 	}
 	e.halt()
 	e.turnstile.open()

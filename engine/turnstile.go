@@ -22,12 +22,16 @@ func newTurnstile() turnstile {
 	return turnstile{inside: make(chan struct{}, 1), away: make(chan struct{})}
 }
 
-// enter waits until nobody is inside.
-func (t *turnstile) enter() error {
+// enter waits until nobody is inside, or, if hasty, until it is called away.
+func (t *turnstile) enter(hasty bool) error {
 	select {
 	case t.inside <- struct{}{}:
 		return nil
 	default:
+	}
+	if !hasty {
+		t.inside <- struct{}{}
+		return nil
 	}
 	t.mu.Lock()
 	away := t.away
@@ -75,8 +79,8 @@ func (t *turnstile) callAway(section uint64) {
 	}
 }
 
-// Alarm is for a section that takes too long: called from any goroutine, the function that it gives has others who wait for
-// the section, and those who come until its end, get ErrBusy instead.
+// Alarm is for a section that takes too long: called from any goroutine, the function that it gives has hasty pipelines that
+// wait for the section, and those that come until its end, get ErrBusy instead.
 func (p *Pipeline) Alarm() func() {
 	t := &p.e.turnstile
 	t.mu.Lock()
@@ -94,7 +98,7 @@ func (p *Pipeline) enter() error {
 		return nil
 	}
 	if !p.guard.TryRLock() {
-		if err := p.e.turnstile.enter(); err != nil {
+		if err := p.e.turnstile.enter(p.Hasty); err != nil {
 			return err
 		}
 		p.guard.RLock() // only a cut can have it now, which is short

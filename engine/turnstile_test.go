@@ -13,15 +13,25 @@ func TestAlarmOfASection(t *testing.T) {
 		t.Fatal(err)
 	}
 	errs := make(chan error)
+	hasty := func() *Pipeline {
+		p := e.NewPipeline()
+		p.Hasty = true
+		return p
+	}
 	go func() {
-		_, _, err := e.NewPipeline().Get([]byte("k"))
+		_, _, err := hasty().Get([]byte("k"))
 		errs <- err
 	}()
 	go func() {
-		_, err := e.NewPipeline().Incr([]byte("k"), 1)
+		_, err := hasty().Incr([]byte("k"), 1)
 		errs <- err
 	}()
-	go func() { errs <- e.NewPipeline().Begin(false) }()
+	go func() { errs <- hasty().Begin(true) }()
+	patient := make(chan error)
+	go func() {
+		_, err := e.Counter("patient").Increment(t.Context(), 1)
+		patient <- err
+	}()
 	if _, err := long.Incr([]byte("k"), 5); err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +42,15 @@ func TestAlarmOfASection(t *testing.T) {
 			t.Errorf("who waited for the section got %v; want ErrBusy", err)
 		}
 	}
-	if _, _, err := e.NewPipeline().Get([]byte("k")); !errors.Is(err, ErrBusy) {
+	if _, _, err := hasty().Get([]byte("k")); !errors.Is(err, ErrBusy) {
 		t.Errorf("who came later got %v; want ErrBusy", err)
 	}
 	long.End()
 	if _, err := long.Commit(); err != nil {
 		t.Fatal(err)
+	}
+	if err := <-patient; err != nil {
+		t.Errorf("who waits for as long as it takes got %v", err)
 	}
 	alarm() // too late: it concerns nobody
 	p := e.NewPipeline()
@@ -46,7 +59,7 @@ func TestAlarmOfASection(t *testing.T) {
 	}
 	alarm()
 	go func() {
-		waits := e.NewPipeline()
+		waits := hasty()
 		_, _, err := waits.Get([]byte("k"))
 		_, failed := waits.Commit()
 		errs <- errors.Join(err, failed)
