@@ -189,7 +189,7 @@ func TestInline(t *testing.T) {
 	}
 }
 
-// TestRedisBenchmark: those of redis-benchmark's own tests that use strings only, and commands that it is given.
+// TestRedisBenchmark: those of redis-benchmark's own tests that use strings and hashes only, and commands that it is given.
 func TestRedisBenchmark(t *testing.T) {
 	s := start(t, ours)
 	base := []string{"-p", s.Port, "-n", "20000", "-P", "16", "-q", "-r", "1000"}
@@ -200,6 +200,9 @@ func TestRedisBenchmark(t *testing.T) {
 		{"MSET", "key:__rand_int__", "1", "key:__rand_int__", "2"},
 		{"-t", "get"},
 		{"-t", "get,incr", "-3", "--enable-tracking"},
+		{"-t", "hset"},
+		{"HINCRBY", "hash", "field:__rand_int__", "1"},
+		{"EVAL", "return redis.call('INCR', KEYS[1])", "1", "key:__rand_int__"},
 		{"-t", "ping,set,incr", "--threads", "2", "-k", "0", "-n", "2000"},
 	} {
 		out := runClient(t, "", "redis-benchmark", append(base, rest...)...)

@@ -1,4 +1,4 @@
-package tests
+package clients
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// TestRueidis: it tracks keys from the moment it connects, and caches what it is asked to.
-func TestRueidis(t *testing.T) {
-	s := start(t, ours)
+// TestRueidisTracking: rueidis tracks keys from the moment it connects, and caches what it is asked to.
+func TestRueidisTracking(t *testing.T) {
+	s := start(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for name, options := range map[string][]string{"OPTIN": nil, "BCAST": {"PREFIX", "cached:", "BCAST"}} {
