@@ -337,7 +337,10 @@ func (e *Engine) show(en *entry) {
 
 // tally keeps the visible counts; exists and expires are those of the entry's own state.
 func (e *Engine) tally(en *entry, exists, expires bool) {
-	if en.fields != nil {
+	switch {
+	case isToken(en.key):
+		return
+	case en.fields != nil:
 		e.tallyHash(en, exists, expires)
 		return
 	}
