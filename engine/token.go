@@ -39,37 +39,41 @@ var (
 )
 
 // IncrOnce is Incr, but it counts only once for a token: whoever comes with the same again within its life, in ms, gets the reply of
-// the first. The token is of this key alone. With another n it is an error, ErrTokenUsed. What fails is not remembered.
-func (p *Pipeline) IncrOnce(key, token []byte, n, life int64) (int64, error) {
+// the first. counted says that it is the first. The token is of this key alone. With another n it is an error, ErrTokenUsed. What
+// fails is not remembered.
+func (p *Pipeline) IncrOnce(key, token []byte, n, life int64) (v int64, counted bool, err error) {
 	switch {
 	case len(token) == 0 || len(token) > MaxToken:
-		return 0, ErrTokenSize
+		return 0, false, ErrTokenSize
 	case life <= 0 || life > MaxTokenLife:
-		return 0, ErrTokenLife
+		return 0, false, ErrTokenLife
 	case !fitsField(key, token):
-		return 0, ErrKeyTooLong
+		return 0, false, ErrKeyTooLong
 	}
 	if err := p.writable(); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	t, err := p.lockToken(key, token)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	if v := p.valueOf(t); v.OK {
-		return replyOf(v, n)
+	if was := p.valueOf(t); was.OK {
+		v, err = replyOf(was, n)
+		return v, false, err
 	}
 	t.pins.Add(1)
 	defer t.pins.Add(-1)
 	e, err := p.lockWith(key, t)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	p.ready(t, true)
-	if v := p.valueOf(t); v.OK { // somebody else was faster while it was let go of
-		return replyOf(v, n)
+	if was := p.valueOf(t); was.OK { // somebody else was faster while it was let go of
+		v, err = replyOf(was, n)
+		return v, false, err
 	}
-	return p.incrWith(e, t, n, life)
+	v, err = p.incrWith(e, t, n, life)
+	return v, err == nil, err
 }
 
 // lockToken gives the entry of a token, with all that has arrived.

@@ -21,7 +21,7 @@ import (
 func once(t *testing.T, e *Engine, key, token string, n int64) int64 {
 	t.Helper()
 	p := e.NewPipeline()
-	v, err := p.IncrOnce([]byte(key), []byte(token), n, TokenLife)
+	v, _, err := p.IncrOnce([]byte(key), []byte(token), n, TokenLife)
 	if err != nil {
 		t.Fatalf("IncrOnce(%q, %q, %d) = %v", key, token, n, err)
 	}
@@ -67,7 +67,7 @@ func TestIncrOnce(t *testing.T) {
 
 	p := e.NewPipeline()
 	p.DB = 1
-	if v, err := p.IncrOnce([]byte("k"), []byte("t"), 5, 1); v != 5 || err != nil {
+	if v, _, err := p.IncrOnce([]byte("k"), []byte("t"), 5, 1); v != 5 || err != nil {
 		t.Errorf("in another database IncrOnce = %d, %v; want 5", v, err)
 	}
 	commit(t, p)
@@ -115,7 +115,7 @@ func TestIncrOnceRefused(t *testing.T) {
 		{"k", "t", 1, MaxTokenLife + 1, ErrTokenLife},
 		{long, "t", 1, 1, ErrKeyTooLong},
 	} {
-		if _, err := p.IncrOnce([]byte(c.key), []byte(c.token), c.n, c.life); !errors.Is(err, c.want) {
+		if _, _, err := p.IncrOnce([]byte(c.key), []byte(c.token), c.n, c.life); !errors.Is(err, c.want) {
 			t.Errorf("IncrOnce(%.20q, %.20q, %d, %d) = %v; want %v", c.key, c.token, c.n, c.life, err, c.want)
 		}
 		commit(t, p)
@@ -171,7 +171,7 @@ func TestTokensEnd(t *testing.T) {
 	const tokens = 3000
 	p := e.NewPipeline()
 	for i := range tokens {
-		if _, err := p.IncrOnce([]byte("k"), fmt.Append(nil, i), 1, 1000+int64(i)); err != nil {
+		if _, _, err := p.IncrOnce([]byte("k"), fmt.Append(nil, i), 1, 1000+int64(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,7 +230,7 @@ func TestTokensInCrowd(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				v, err := p.IncrOnce(fmt.Appendf(nil, "k%d", i/4), fmt.Append(nil, i), int64(i), TokenLife)
+				v, _, err := p.IncrOnce(fmt.Appendf(nil, "k%d", i/4), fmt.Append(nil, i), int64(i), TokenLife)
 				if alone {
 					p.End()
 				}
@@ -279,7 +279,7 @@ func TestTokenWhileTheKeyIsHeld(t *testing.T) {
 			defer work.Done()
 			p := e.NewPipeline()
 			var err, err2 error
-			replies[i], err = p.IncrOnce([]byte("k"), []byte("t"), 5, TokenLife)
+			replies[i], _, err = p.IncrOnce([]byte("k"), []byte("t"), 5, TokenLife)
 			_, err2 = p.Commit()
 			if err := errors.Join(err, err2); err != nil {
 				t.Error(err)
@@ -315,7 +315,7 @@ func TestTokenIsOneFrame(t *testing.T) {
 			defer work.Done()
 			p := e.NewPipeline()
 			for i := range 400 {
-				_, err := p.IncrOnce(fmt.Appendf(nil, "k%d", i/2%3), fmt.Append(nil, w, i/2), 1, TokenLife)
+				_, _, err := p.IncrOnce(fmt.Appendf(nil, "k%d", i/2%3), fmt.Append(nil, w, i/2), 1, TokenLife)
 				if i%3 == 0 {
 					_, err2 := p.Commit()
 					err = errors.Join(err, err2)
@@ -474,21 +474,22 @@ func (w *tokenWorld) step() {
 }
 
 func (w *tokenWorld) once(key, token string, n, life int64) {
-	v, err := w.p.IncrOnce([]byte(key), []byte(token), n, life)
+	v, counted, err := w.p.IncrOnce([]byte(key), []byte(token), n, life)
 	was, ok := w.tokens[key+token]
+	remembered := ok && was[2] > w.now
 	switch {
-	case ok && was[2] > w.now && was[0] != n:
+	case remembered && was[0] != n:
 		if !errors.Is(err, ErrTokenUsed) {
 			w.t.Fatalf("IncrOnce(%q, %q, %d) = %d, %v; want %v", key, token, n, v, err, ErrTokenUsed)
 		}
 		return
-	case !ok || was[2] <= w.now:
+	case !remembered:
 		w.values[key] += n
 		was = [3]int64{n, w.values[key], w.now + life}
 		w.tokens[key+token] = was
 	}
-	if v != was[1] || err != nil {
-		w.t.Fatalf("IncrOnce(%q, %q, %d) = %d, %v; want %d", key, token, n, v, err, was[1])
+	if v != was[1] || counted != !remembered || err != nil {
+		w.t.Fatalf("IncrOnce(%q, %q, %d) = %d, %t, %v; want %d, %t", key, token, n, v, counted, err, was[1], !remembered)
 	}
 }
 
@@ -576,7 +577,7 @@ func TestTokenElsewhere(t *testing.T) {
 		if cached { // the token is, as absent
 			put(t, b.Engine, "k", "text")
 			p := b.NewPipeline()
-			if _, err := p.IncrOnce([]byte("k"), []byte("t"), 5, TokenLife); !errors.Is(err, ErrNotInteger) {
+			if _, _, err := p.IncrOnce([]byte("k"), []byte("t"), 5, TokenLife); !errors.Is(err, ErrNotInteger) {
 				t.Fatalf("IncrOnce = %v; want %v", err, ErrNotInteger)
 			}
 			commit(t, p)
