@@ -45,6 +45,10 @@
 // The journal has a text once for each SET. Its bytes count into the cache, and into what one flush may write
 // (maxTexts), so that batches stay of a size that peers take.
 //
+// # Tokens
+//
+// IncrOnce counts an increment once for a token, however often it is asked to (token.go).
+//
 // # Directory
 //
 //	FORMAT    "atomiccounter 3\n": the version of all that follows
