@@ -198,6 +198,28 @@ func TestTokensEnd(t *testing.T) {
 	}
 }
 
+// TestTokensLeaveTheCache: what is remembered is on the disk, however small the cache is.
+func TestTokensLeaveTheCache(t *testing.T) {
+	const limit, rounds, each = 1 << 19, 20, 1000
+	e := open(t, Options{CacheSize: limit})
+	for round := range rounds {
+		p := e.NewPipeline()
+		for i := range each {
+			_, _, err := p.IncrOnce([]byte("k"), fmt.Append(nil, round*each+i), 1, TokenLife)
+			must(t, nil, err)
+		}
+		commit(t, p)
+		must(t, nil, e.Flush())
+	}
+	if n, most := e.Stats().CacheBytes, int64(limit+each*2*entrySize); n > most {
+		t.Errorf("%d bytes are cached; want at most %d", n, most)
+	}
+	for i := range rounds {
+		wantOnce(t, e, "k", fmt.Sprint(i*each), 1, int64(i)*each+1)
+	}
+	look(t, e, "k", fmt.Sprint(rounds*each))
+}
+
 // TestTokensInCrowd: each token of many counts once, whoever comes first, over flushes, evictions and sections.
 func TestTokensInCrowd(t *testing.T) {
 	const workers, tokens, keys = 8, 400, 100
