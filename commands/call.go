@@ -56,7 +56,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	if why&payTracking != 0 {
 		c.remember(cmd, args)
 	}
-	if why&payMonitors != 0 && cmd.Flags&callsOthers != 0 {
+	if why&payMonitors != 0 && cmd.Flags&SkipMonitor != 0 {
 		c.Server.monitors.feed(c, cmd, args)
 	}
 	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
@@ -78,7 +78,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 		c.noteError(cmd, before)
 	}
 	c.noteSlow(cmd, args, took)
-	if c.Server.attention.Load()&payMonitors != 0 && cmd.Flags&callsOthers == 0 {
+	if c.Server.attention.Load()&payMonitors != 0 && cmd.Flags&SkipMonitor == 0 {
 		c.Server.monitors.feed(c, cmd, args)
 	}
 }

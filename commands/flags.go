@@ -15,7 +15,7 @@ const (
 	NoScript                          // not in scripts
 	Loading                           // also while the server loads
 	Stale                             // also on a replica that is behind
-	SkipMonitor                       // MONITOR shows its parts instead
+	SkipMonitor                       // MONITOR shows it before it runs, and then its parts
 	SkipSlowlog                       // not in the slow log
 	Fast                              // takes constant or logarithmic time
 	NoAuth                            // also before AUTH
@@ -25,11 +25,10 @@ const (
 	MovableKeys                       // an argument says how many keys there are
 
 	// Those that COMMAND INFO does not show.
-	AtOnce      // runs in a transaction though others are queued there
-	Wipes       // empties databases
-	mayWrite    // like a write, waits for the end of a pause of writes
-	protected   // has to be enabled by enable-debug-command
-	callsOthers // MONITOR shows it before it runs, because those that it calls come after it
+	AtOnce    // runs in a transaction though others are queued there
+	Wipes     // empties databases
+	mayWrite  // like a write, waits for the end of a pause of writes
+	protected // has to be enabled by enable-debug-command
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast",

@@ -27,7 +27,7 @@ func pairs(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 2, 
 
 const (
 	always    = NoScript | Loading | Stale | Fast | NoAuth | AllowBusy // what a connection may do at any time
-	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys | callsOthers
+	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys
 	forAdmins = Admin | NoScript | Loading | Stale
 
 	inTransactions = NoScript | Loading | Stale | AtOnce

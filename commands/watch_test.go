@@ -241,3 +241,25 @@ func TestMonitorOfTransactions(t *testing.T) {
 		}
 	}
 }
+
+// TestMonitorOfWhatCallsOthers: it is shown before those that it calls, which are counted and timed too.
+func TestMonitorOfWhatCallsOthers(t *testing.T) {
+	s := newServer(t)
+	c, m := connect(t, s), connect(t, s)
+	want(t, m, "MONITOR", "+OK|")
+	outer := Command{id: maxCommands - 1, Name: "outer", FullName: "outer", Flags: SkipMonitor, Run: func(c *Context, _ [][]byte) {
+		c.within(c.table.lookup([]byte("incr")), words("incr", "k"))
+	}}
+	c.table = byName
+	c.call(&outer, words("OUTER", "1"))
+	if _, err := c.Pipe.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	got := regexp.MustCompile(`\+\d+\.\d{6} \[0 127\.0\.0\.1:1\] `).ReplaceAllString(sent(m), "")
+	if want := `"OUTER" "1"|"incr" "k"|`; got != want {
+		t.Errorf("MONITOR shows %s; want %s", got, want)
+	}
+	if n := s.calls.rows[byName.lookup([]byte("incr")).id].calls.Load(); n != 1 {
+		t.Errorf("incr was called %d times; want once", n)
+	}
+}
