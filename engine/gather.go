@@ -104,8 +104,8 @@ func (p *Pipeline) gatheredSize() (n int) {
 	return n
 }
 
-// gather brings fields of a hash into the cache and pins them, from cursor on: those among about so many that are stored. The caller holds the
-// head exclusively and loads.
+// gather brings fields of a hash into the cache and pins them, from cursor on: those among about so many that are stored.
+// The caller holds the head exclusively and loads.
 func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, err error) {
 	page, next, err := p.fieldPage(head, cursor, most)
 	if err != nil {
@@ -120,7 +120,9 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 			return 0, err
 		}
 		p.gathered[head.fields] = append(p.gathered[head.fields], f)
+		f.mu.RLock()
 		p.gatheredBytes += int(f.memory())
+		f.mu.RUnlock()
 		if i+1 < len(page) && p.gatheredBytes > pageBytes && page[i+1].hash>>cursorShift != page[i].hash>>cursorShift {
 			return page[i+1].hash >> cursorShift, nil
 		}
