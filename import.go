@@ -20,6 +20,7 @@ func importFlags() []cli.Flag {
 		&cli.StringFlag{Name: "to", Value: "redis://127.0.0.1:6379", Usage: "`URL` of this server"},
 		&cli.StringFlag{Name: "match", Usage: "only keys of this `PATTERN`"},
 		&cli.BoolFlag{Name: "replace", Usage: "overwrite keys that the server has already; default: leave them alone"},
+		&cli.BoolFlag{Name: "add", Usage: "add counters to those that the server has already, each once within a day"},
 		&cli.StringFlag{Name: "left", Usage: "`FILE` to list every key in that is not taken along"},
 	}
 }
@@ -31,8 +32,11 @@ func importKeys(c *cli.Context) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if c.Bool("add") && c.Bool("replace") {
+		return errors.New("--add and --replace exclude each other")
+	}
 	bar := migrate.Bar{W: os.Stderr, Terminal: isTerminal(os.Stderr)}
-	o := migrate.Options{From: c.String("from"), To: c.String("to"), Match: c.String("match"), Replace: c.Bool("replace"), Progress: bar.Show}
+	o := migrate.Options{From: c.String("from"), To: c.String("to"), Match: c.String("match"), Replace: c.Bool("replace"), Add: c.Bool("add"), Progress: bar.Show}
 	if name := c.String("left"); name != "" {
 		list, closeList, e := listTo(name)
 		if e != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // configGet shows the parameters that any of the patterns matches, each once.
@@ -90,6 +91,7 @@ func setFailed(name string, err error) error {
 }
 
 func configResetStat(c *Context, _ [][]byte) {
+	c.EndRound(time.Now()) // what came before in this round counts, too
 	c.Server.Stats.reset()
 	c.Server.calls.reset()
 	c.Out.OK()

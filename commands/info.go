@@ -51,6 +51,7 @@ func (w *infoWriter) fields(list ...any) {
 }
 
 func info(c *Context, args [][]byte) {
+	c.EndRound(time.Now()) // what came before in this round counts, too
 	w := &infoWriter{engine: c.Server.Engine.Stats(), table: c.table}
 	for _, section := range infoSections {
 		if !section.wanted(args[1:]) {

@@ -155,6 +155,7 @@ func (e *latencyEvent) mean() (ms int64) {
 
 // latencyHistogram shows how long calls took, cumulated at powers of two, of all commands or of those named.
 func latencyHistogram(c *Context, args [][]byte) {
+	c.EndRound(time.Now()) // what came before in this round counts, too
 	var list []*Command
 	for _, name := range args[2:] {
 		list = append(list, c.table.withSubcommands(name)...)

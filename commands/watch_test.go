@@ -263,3 +263,23 @@ func TestMonitorOfWhatCallsOthers(t *testing.T) {
 		t.Errorf("incr was called %d times; want once", n)
 	}
 }
+
+// TestInfoCountsItsOwnRound: what stands before INFO in one pipelined round is in it.
+func TestInfoCountsItsOwnRound(t *testing.T) {
+	c := newContext(t)
+	do(t, c, "CONFIG", "RESETSTAT")
+	c.Run(words("GET", "nokey"))
+	c.Run(words("SET", "k", "1"))
+	c.Run(words("GET", "k"))
+	got := do(t, c, "INFO", "all")
+	for _, part := range []string{"cmdstat_get:calls=2,", "keyspace_hits:1\r\n", "keyspace_misses:1\r\n"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("INFO lacks %q", part)
+		}
+	}
+	c.Run(words("GET", "k"))
+	do(t, c, "CONFIG", "RESETSTAT")
+	if got := do(t, c, "INFO", "all"); strings.Contains(got, "cmdstat_get") || !strings.Contains(got, "keyspace_hits:0\r\n") {
+		t.Error("INFO counts what RESETSTAT forgot")
+	}
+}

@@ -36,13 +36,13 @@ func (p *Pipeline) Expect(keys [][]byte) {
 }
 
 // expected gives the entry of a key if it is the last one's or Expect found it; perhaps it is gone since.
-func (p *Pipeline) expected(key []byte) *entry {
-	if e := p.hint; e != nil && e.is(p.DB, key) {
+func (p *Pipeline) expected(first byte, key []byte) *entry {
+	if e := p.hint; e != nil && e.is(first, key) {
 		return e
 	}
 	a := &p.ahead
 	for i := a.from; i < a.to; i++ {
-		if e := a.entries[i]; e != nil && e.is(p.DB, key) {
+		if e := a.entries[i]; e != nil && e.is(first, key) {
 			a.from = i + 1
 			return e
 		}

@@ -267,14 +267,24 @@ func (e *Engine) showArrivals(batch *pebble.Batch, list []arrival, changes hashC
 		return err
 	}
 	changes.hold(e)
+	// Tokens, which are last, are told first: whoever sees an increment here finds its token too.
+	tokens := slices.IndexFunc(list, func(a arrival) bool { return isToken(a.key) })
+	if tokens < 0 {
+		tokens = len(list)
+	}
+	e.tellAll(list[tokens:], changes)
+	e.tellAll(list[:tokens], changes)
+	changes.tell(e)
+	return nil
+}
+
+func (e *Engine) tellAll(list []arrival, changes hashChanges) {
 	for i := range list {
 		e.tell(&list[i], changes)
 		if list[i].all.Texts() > 0 {
 			e.shrink(list[i].place.hash)
 		}
 	}
-	changes.tell(e)
-	return nil
 }
 
 // tendAll loads the keys of which this replica now has something to close, which is what loading does.
@@ -419,7 +429,9 @@ func (e *Engine) recount(db byte, was books, fieldsWere int64, is books, fieldsA
 // book keeps the counts of the store and the expiry index in step with the stored state of a key that has so many fields
 // stored. The caller holds commitMu.
 func (e *Engine) book(batch *pebble.Batch, key string, was, is books, fields int64) error {
-	e.recount(database(key), was, fields, is, fields)
+	if isUsers(key) {
+		e.recount(database(key), was, fields, is, fields)
+	}
 	if was.index == is.index {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -34,10 +35,10 @@ func (e *Engine) bookArrivals(batch *pebble.Batch, list []arrival) (hashChanges,
 			continue
 		}
 		var err error
-		if a.fields, err = e.fieldsBefore(a.place.hash, a.key); err == nil {
-			err = e.book(batch, a.key, a.before, a.after, a.fields)
+		if isUsers(a.key) {
+			a.fields, err = e.fieldsBefore(a.place.hash, a.key)
 		}
-		if err != nil {
+		if err = errors.Join(err, e.book(batch, a.key, a.before, a.after, a.fields)); err != nil {
 			return nil, err
 		}
 	}
@@ -143,8 +144,11 @@ func (c hashChanges) hold(e *Engine) {
 
 // tellUncached counts what has arrived for a key that is not in the cache: it shows at once.
 func (e *Engine) tellUncached(a *arrival, changes hashChanges) {
-	if !isField(a.key) {
+	switch {
+	case isUsers(a.key):
 		e.recountShown(database(a.key), a.before, a.fields, a.after, a.fields)
+		return
+	case isToken(a.key):
 		return
 	}
 	key, _ := hashOf(a.key)
@@ -178,7 +182,7 @@ func (c hashChanges) tell(e *Engine) {
 func (p *Pipeline) lockKey(key []byte) (*entry, error) {
 	p.DB = tlv.Database(key[0])
 	if tlv.Space(key[0]) != tlv.FieldSpace {
-		return p.lock(key[1:], true)
+		return p.lockIn(key[0], key[1:], true)
 	}
 	name, field, ok := tlv.SplitFieldName(key[1:])
 	if !ok {

@@ -124,7 +124,7 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	if err := p.writable(); err != nil {
 		return err
 	}
-	en, err := p.toChange([]byte(d.key[1:]), true, takesDue)
+	en, err := p.toSweep(d)
 	if err != nil {
 		return err
 	}
@@ -137,6 +137,18 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	}
 	p.pause()
 	return p.e.unindex(d)
+}
+
+// toSweep gives the entry of what may have expired, ready for that.
+func (p *Pipeline) toSweep(d due) (*entry, error) {
+	if !isToken(d.key) {
+		return p.toChange([]byte(d.key[1:]), true, takesDue)
+	}
+	en, err := p.lockKey([]byte(d.key))
+	if err == nil {
+		p.ready(en, true)
+	}
+	return en, err
 }
 
 // unindex removes a record of the expiry index that speaks of no key any more (after FLUSHDB).

@@ -75,6 +75,7 @@ type checker struct {
 	latest   tlv.Stamp
 	upTo     tlv.Vector // how far contributions may go
 	batches  int64      // in the replication log
+	tokens   int64
 
 	hash     string // key of the hash whose fields are being met; "": none
 	size     int64  // its fields so far
@@ -126,6 +127,9 @@ func (c *checker) database() {
 	if c.fields > 0 {
 		c.say("hashes       %d, with %d fields", c.hashes, c.fields)
 	}
+	if c.tokens > 0 {
+		c.say("tokens       %d", c.tokens)
+	}
 	if c.batches > 0 {
 		c.say("log          %d batches for peers", c.batches)
 	}
@@ -140,7 +144,7 @@ func (c *checker) database() {
 func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 	c.keys++
 	name, ok := keyOf(key)
-	if !ok || tlv.Space(key[1]) > tlv.FieldSpace {
+	if !ok || tlv.Space(key[1]) > tlv.TokenSpace {
 		c.problem("key %q is no key of a state", key)
 		return
 	}
@@ -170,10 +174,14 @@ func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 
 // books adds up a key's own state; that it has fields too is found later.
 func (c *checker) books(key string, b books) {
-	db := database(key)
-	exists, expires := b.shown(0)
-	c.count[db] += change(false, exists)
-	c.countEx[db] += change(false, expires)
+	if isToken(key) {
+		c.tokens++
+	} else {
+		db := database(key)
+		exists, expires := b.shown(0)
+		c.count[db] += change(false, exists)
+		c.countEx[db] += change(false, expires)
+	}
 	if b.index == 0 {
 		return
 	}
@@ -215,7 +223,7 @@ func (c *checker) logRecord(key []byte, it *pebble.Iterator) {
 }
 
 func (c *checker) indexRecord(key []byte) {
-	if len(key) < 1+8+1 || key[9] >= Databases {
+	if len(key) < 1+8+1 || !isUsers(string(key[9:])) && !isToken(string(key[9:])) {
 		c.problem("record %q of the expiry index is malformed", key)
 	}
 }

@@ -1,16 +1,12 @@
 package engine
 
-import (
-	"github.com/cockroachdb/pebble/v2"
-
-	"atomiccounter/tlv"
-)
+import "github.com/cockroachdb/pebble/v2"
 
 // fieldsRecord meets a number of fields; that it is right is seen when the fields themselves come.
 func (c *checker) fieldsRecord(key []byte, it *pebble.Iterator) {
 	c.recorded++
 	n, err := fieldsValue(it)
-	if err != nil || n <= 0 || len(key) < stateKeyHeader || tlv.Space(key[1]) != 0 {
+	if err != nil || n <= 0 || len(key) < stateKeyHeader || !isUsers(string(key[1:])) {
 		c.problem("record %q of a number of fields: %d, %v", key, n, err)
 		return
 	}

@@ -17,7 +17,7 @@ const (
 	formatName    = "FORMAT"
 	formatNew     = "FORMAT.new" // a store that is being made; renamed to FORMAT when it is complete
 	formatLine    = "atomiccounter 3\n"
-	formatBefore  = "atomiccounter 2\n" // the same without fields of hashes, which programs of that version do not know
+	formatBefore  = "atomiccounter 2\n" // the same without fields of hashes and tokens, which programs of that version do not know
 	journalFolder = "journal"
 	dbFolder      = "db"
 )

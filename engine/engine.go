@@ -45,6 +45,10 @@
 // The journal has a text once for each SET. Its bytes count into the cache, and into what one flush may write
 // (maxTexts), so that batches stay of a size that peers take.
 //
+// # Tokens
+//
+// IncrOnce counts an increment once for a token, however often it is asked to (token.go).
+//
 // # Directory
 //
 //	FORMAT    "atomiccounter 3\n": the version of all that follows
@@ -337,7 +341,10 @@ func (e *Engine) show(en *entry) {
 
 // tally keeps the visible counts; exists and expires are those of the entry's own state.
 func (e *Engine) tally(en *entry, exists, expires bool) {
-	if en.fields != nil {
+	switch {
+	case isToken(en.key):
+		return
+	case en.fields != nil:
 		e.tallyHash(en, exists, expires)
 		return
 	}

@@ -97,7 +97,7 @@ type pending struct {
 }
 
 // is says whether it is that of a key.
-func (e *entry) is(db byte, key []byte) bool { return e.key[0] == db && e.key[1:] == string(key) }
+func (e *entry) is(first byte, key []byte) bool { return e.key[0] == first && e.key[1:] == string(key) }
 
 const entrySize = 320 + 40 // bytes of memory per entry, the table's share included
 

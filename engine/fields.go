@@ -149,7 +149,7 @@ func (f *fields) pending() []*entry {
 
 // readFields gives the number of fields that the database has of a key.
 func (e *Engine) readFields(en *entry) (int64, error) {
-	if isField(en.key) {
+	if !isUsers(en.key) {
 		return 0, nil
 	}
 	return e.fieldsStored(en.hash, en.key)

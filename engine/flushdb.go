@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -8,7 +9,7 @@ import (
 	"atomiccounter/tlv"
 )
 
-// FlushDB cancels every key of the selected database.
+// FlushDB cancels every key of the selected database, and forgets its tokens.
 func (p *Pipeline) FlushDB() error { return p.flushDBs(p.DB) }
 
 // FlushAll cancels every key of all databases.
@@ -41,7 +42,7 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 	defer func() { p.DB = selected }()
 	for _, db := range dbs {
 		p.DB = db
-		if err := p.cancelKeys(); err != nil {
+		if err := errors.Join(p.cancelKeys(), p.cancelTokens()); err != nil {
 			return err
 		}
 	}
@@ -104,7 +105,7 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 	e.count[db], e.countEx[db] = 0, 0
 	e.keys[db].Store(0)
 	e.expires[db].Store(0)
-	for _, k := range [][2]byte{{statePrefix, db}, {statePrefix, tlv.FieldByte(db)}, {fieldsPrefix, db}} {
+	for _, k := range [][2]byte{{statePrefix, db}, {statePrefix, tlv.FieldByte(db)}, {statePrefix, tlv.TokenByte(db)}, {fieldsPrefix, db}} {
 		if err := batch.DeleteRange(k[:], []byte{k[0], k[1] + 1}, nil); err != nil {
 			return err
 		}

@@ -6,12 +6,17 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Keys of the engine, strings here, begin with the space and the database (tlv/key.go): keys of users, and fields of
-// hashes, which are counters like any other.
+// Keys of the engine, strings here, begin with the space and the database (tlv/key.go): keys of users, fields of hashes,
+// which are counters like any other, and tokens (token.go), which nobody sees.
 
 func database(key string) byte { return tlv.Database(key[0]) }
 
 func isField(key string) bool { return tlv.Space(key[0]) == tlv.FieldSpace }
+
+func isToken(key string) bool { return tlv.Space(key[0]) == tlv.TokenSpace }
+
+// isUsers says whether a user has named the key itself: it is counted, listed and told of.
+func isUsers(key string) bool { return tlv.Space(key[0]) == 0 }
 
 // hashOf is the key of the hash that a field is of; ok is false if it is none.
 func hashOf(field string) (key string, ok bool) {

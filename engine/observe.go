@@ -39,7 +39,7 @@ func (e *Engine) reportAll() {
 
 // reportKey is of a key with its first byte before it. What happens to a field happens to its hash.
 func (e *Engine) reportKey(key string, c Change) {
-	if o := e.observer.Load(); o != nil {
+	if o := e.observer.Load(); o != nil && !isToken(key) {
 		key = named(key)
 		(*o)(key[0], key[1:], c)
 	}
@@ -54,7 +54,7 @@ func named(key string) string {
 }
 
 func (p *Pipeline) report(en *entry, c Change) {
-	if p.quiet {
+	if p.quiet || isToken(en.key) {
 		return
 	}
 	if p.observer != nil {

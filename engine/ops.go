@@ -201,7 +201,7 @@ func (p *Pipeline) kindOf(e *entry) tlv.Kind {
 	switch {
 	case e.exists && e.natural:
 		return tlv.Natural
-	case !e.exists && !isField(e.key) && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
+	case !e.exists && isUsers(e.key) && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
 		return tlv.Natural
 	}
 	return tlv.ZCounter

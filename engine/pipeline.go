@@ -205,6 +205,11 @@ func (p *Pipeline) now() int64 {
 
 // lock gives the key's entry, loaded, locked at least as asked.
 func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
+	return p.lockIn(p.DB, key, exclusive)
+}
+
+// lockIn is lock for a key that begins with the byte first, which says its space and database.
+func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error) {
 	if len(key) > MaxKey {
 		return nil, ErrKeyTooLong
 	}
@@ -215,12 +220,12 @@ func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
 		return nil, ErrClosed
 	}
 	for {
-		e := p.expected(key)
+		e := p.expected(first, key)
 		p.hint = nil
 		if e == nil {
 			hash := p.e.hash(key)
-			if e = p.e.table.find(hash, p.DB, key); e == nil {
-				e, err := p.load(hash, key)
+			if e = p.e.table.find(hash, first, key); e == nil {
+				e, err := p.load(hash, first, key)
 				if e != nil || err != nil {
 					return e, err
 				}
@@ -271,10 +276,10 @@ func (p *Pipeline) unlockLast() {
 
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
-func (p *Pipeline) load(hash uint64, key []byte) (*entry, error) {
+func (p *Pipeline) load(hash uint64, first byte, key []byte) (*entry, error) {
 	defer p.delayed(time.Now())
 	p.publish() // a read of the disk holds up nobody else's keys
-	e := newEntry(hash, p.DB, key)
+	e := newEntry(hash, first, key)
 	e.use.begin(inSeconds(p.now()))
 	e.mu.Lock()
 	p.e.loads.RLock()
@@ -377,7 +382,7 @@ func (p *Pipeline) cancel(e *entry) {
 		return
 	}
 	p.changes++
-	expired := e.exists && e.due(p.now())
+	expired := e.exists && e.due(p.now()) && !isToken(e.key)
 	p.e.markDirty(e)
 	p.endRun()
 	p.buf = appendCancel(p.buf, e.key, own, resets)

@@ -39,7 +39,7 @@ func (e *Engine) replay(m mark) (mark, error) {
 
 func (e *Engine) redo(p *Pipeline, r *record) error {
 	e.clock.pass(r.stamp)
-	if tlv.Space(r.key[0]) > tlv.FieldSpace {
+	if tlv.Space(r.key[0]) > tlv.TokenSpace {
 		return fmt.Errorf("%w: key of space %d", tlv.ErrMalformed, tlv.Space(r.key[0]))
 	}
 	if r.typ == 'F' {

@@ -181,36 +181,54 @@ func (p *Pipeline) isWiped(db byte) bool { return p.section.wiped&(1<<db) != 0 }
 func (p *Pipeline) cancelDBs(dbs []byte) error {
 	selected := p.DB
 	defer func() { p.DB = selected }()
-	size, each := 0, p.e.cancelSize()
+	size := 0
 	for _, db := range dbs {
 		p.DB = db
-		var hashes [][]byte
-		if err := p.Keys(func(key []byte, t Type) {
-			size += len(key) + each
-			if t == TypeHash {
-				hashes = append(hashes, slices.Clone(key))
-			}
-		}); err != nil {
+		n, err := p.sizeOfDB()
+		if err != nil {
 			return err
 		}
-		for _, key := range hashes {
-			n, err := p.Len(key)
-			if err != nil {
-				return err
-			}
-			size += int(n) * (len(key) + each) // of the fields' names another look is had when they are known
-		}
+		size += n
 	}
 	if err := p.admit(size); err != nil {
 		return err
 	}
 	for _, db := range dbs {
 		p.DB = db
-		if err := p.cancelKeys(); err != nil {
+		if err := errors.Join(p.cancelKeys(), p.cancelTokens()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sizeOfDB is what it takes to say that every key and token of the selected database is cancelled. Of the names of fields another
+// look is had when they are known.
+func (p *Pipeline) sizeOfDB() (size int, err error) {
+	each := p.e.cancelSize()
+	var hashes [][]byte
+	if err := p.Keys(func(key []byte, t Type) {
+		size += len(key) + each
+		if t == TypeHash {
+			hashes = append(hashes, slices.Clone(key))
+		}
+	}); err != nil {
+		return 0, err
+	}
+	for _, key := range hashes {
+		n, err := p.Len(key)
+		if err != nil {
+			return 0, err
+		}
+		size += int(n) * (len(key) + each)
+	}
+	err = p.eachToken(func(page []string) error {
+		for _, key := range page {
+			size += len(key) + each
+		}
+		return nil
+	})
+	return size, err
 }
 
 // cancelSize is what it takes at most to say that a key is cancelled, beside the key: a reset for each replica.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +45,7 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	return s, nil
 }
 
-// Page gives the keys after cursor, which a page before gave as next, in the order of this store: tlv deltas, about maxBytes
+// Page gives the keys after cursor, which a page before gave as next, in the order of this store, but tokens first: tlv deltas, about maxBytes
 // of them, at least one if there is any. An empty next says that this was the last page. keys is how many there are in it.
 func (s *Snapshot) Page(cursor []byte, maxBytes int) (page, next []byte, keys int64, err error) {
 	s.mu.Lock()
@@ -56,27 +57,56 @@ func (s *Snapshot) Page(cursor []byte, maxBytes int) (page, next []byte, keys in
 		return nil, nil, 0, err
 	}
 	defer s.e.scans.RUnlock()
+	w := pageWalk{snap: s.snap, maxBytes: maxBytes}
 	lower := []byte{statePrefix}
 	if len(cursor) > 0 {
 		lower = append(append(lower, cursor...), 0)
 	}
-	it, err := s.snap.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: []byte{statePrefix + 1}})
-	if err != nil {
-		return nil, nil, 0, err
+	if len(cursor) == 0 || isToken(string(cursor)) {
+		err = w.some(slices.MaxFunc([][]byte{lower, firstToken}, bytes.Compare), []byte{statePrefix + 1})
+		lower = []byte{statePrefix}
 	}
-	last := []byte(nil)
+	if err == nil && !w.full {
+		err = w.some(lower, firstToken)
+	}
+	if w.full {
+		next = w.last
+	}
+	return w.page, next, w.keys, err
+}
+
+// firstToken is where the states of tokens begin, which are the last in the store. A snapshot has them first: who has got an
+// increment from it has its token too.
+var firstToken = []byte{statePrefix, tlv.TokenByte(0)}
+
+// pageWalk collects a page.
+type pageWalk struct {
+	snap     *pebble.Snapshot
+	maxBytes int
+	page     []byte
+	keys     int64
+	last     []byte // the key of the last state in page, as a cursor
+	full     bool   // there is more
+}
+
+// some adds the states of a part of the store.
+func (w *pageWalk) some(lower, upper []byte) error {
+	it, err := w.snap.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return err
+	}
 	for ok := it.First(); ok; ok = it.Next() {
-		if len(page) >= maxBytes {
-			next = last
+		if len(w.page) >= w.maxBytes {
+			w.full = true
 			break
 		}
-		if page, err = appendStored(page, it); err != nil {
-			return nil, nil, 0, errors.Join(err, it.Close())
+		if w.page, err = appendStored(w.page, it); err != nil {
+			return errors.Join(err, it.Close())
 		}
-		last = append(last[:0], it.Key()[1:]...)
-		keys++
+		w.last = append(w.last[:0], it.Key()[1:]...)
+		w.keys++
 	}
-	return page, next, keys, it.Close()
+	return it.Close()
 }
 
 // appendStored appends the delta of a stored state. An empty one says nothing.

@@ -2,7 +2,7 @@
 //
 // It walks the source with SCAN and takes along what this server has: strings, which are counters or texts, and hashes, with
 // their times to live. What it cannot take it names (Report.Left). A key that the target has already is left alone, so an
-// import that was cut is simply run again; Options.Replace overwrites instead.
+// import that was cut is simply run again; Options.Replace overwrites instead, and Options.Add adds counters up.
 //
 // A key is read at one moment and written at another. What is written to the source meanwhile may be missed: the README says in
 // which order to move the writers.
@@ -26,6 +26,7 @@ type Options struct {
 	From, To string // URLs: redis://user:password@host:port/database, or rediss:// for TLS
 	Match    string // pattern of the keys to take; empty: all
 	Replace  bool   // overwrite keys that the target has
+	Add      bool   // add counters to those of the target, once; excludes Replace
 	Progress func(Progress)
 	Left     func(why string, e Example) // is told every key that is not taken along
 }
@@ -42,6 +43,9 @@ const page = 512
 
 // Import moves the keys and reports. An error ends it; what was moved by then stays. The context ends it too.
 func Import(ctx context.Context, o Options) (Report, error) {
+	if o.Add && o.Replace {
+		return Report{}, errors.New("a counter is added or replaced, not both")
+	}
 	from, err := redis.ParseURL(o.From)
 	if err != nil {
 		return Report{}, fmt.Errorf("from: %w", err)
@@ -110,8 +114,9 @@ func databases(ctx context.Context, from *redis.Options, named bool) (list []dat
 type mover struct {
 	options  Options
 	from, to *redis.Client
-	db       int // of the source
-	into     int // database of the target; negative: that of the same number
+	db       int    // of the source
+	into     int    // database of the target; negative: that of the same number
+	token    string // of what is added from this database
 	report   Report
 	total    int64
 	began    time.Time
@@ -125,6 +130,11 @@ func (m *mover) database(ctx context.Context, from, to *redis.Options, number in
 	}
 	m.db, m.from, m.to = number, redis.NewClient(&source), redis.NewClient(&target)
 	defer func() { err = errors.Join(err, m.from.Close(), m.to.Close()) }()
+	if m.options.Add {
+		if m.token, err = tokenOf(ctx, m.from, number); err != nil {
+			return fmt.Errorf("from: %w", err)
+		}
+	}
 	for cursor := uint64(0); ; {
 		keys, next, err := m.from.Scan(ctx, cursor, m.options.Match, page).Result()
 		if err != nil {

@@ -20,6 +20,8 @@ type item struct {
 	kind string
 	ttl  time.Duration // as PTTL replied it; negative: none
 	size int64         // of a string, in bytes
+
+	counter, added bool // it is added, and was
 }
 
 func (i *item) expires() bool { return i.ttl >= 0 }
@@ -110,9 +112,10 @@ func (m *mover) someStrings(ctx context.Context, list []item) error {
 	}
 	sets := make([]*redis.Cmd, len(list))
 	_, err = m.to.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for n, i := range list {
+		for n := range list {
 			if values[n].Err() == nil {
-				sets[n] = p.Do(ctx, m.set(i, values[n].Val())...)
+				list[n].counter = m.adds(values[n].Val())
+				sets[n] = p.Do(ctx, m.write(list[n], values[n].Val())...)
 			}
 		}
 		return nil
@@ -120,10 +123,18 @@ func (m *mover) someStrings(ctx context.Context, list []item) error {
 	if err != nil && !replied(err) {
 		return fmt.Errorf("to: %w", err)
 	}
-	for n, i := range list {
-		m.settle(i, values[n].Err(), sets[n])
+	for n := range list {
+		m.settle(&list[n], values[n].Err(), sets[n])
 	}
-	return nil
+	return m.expire(ctx, list)
+}
+
+// write is the command that brings a string.
+func (m *mover) write(i item, value string) []any {
+	if i.counter {
+		return m.add(i, value)
+	}
+	return m.set(i, value)
 }
 
 // set is the command that writes a string. Its expiry is as far away as it was: the two clocks need not agree.
@@ -139,15 +150,20 @@ func (m *mover) set(i item, value string) []any {
 }
 
 // settle counts what became of a string.
-func (m *mover) settle(i item, read error, set *redis.Cmd) {
+func (m *mover) settle(i *item, read error, set *redis.Cmd) {
 	switch {
 	case errors.Is(read, redis.Nil): // gone meanwhile
 	case read != nil:
 		m.left(i.key, "changed while it was read", read.Error())
+	case set.Err() == nil && i.counter:
+		i.added = true
+		m.report.Added++
 	case set.Err() == nil:
 		m.report.Strings++
 	case errors.Is(set.Err(), redis.Nil):
 		m.report.There++
+	case i.counter && addedOtherwise(set.Err()):
+		m.left(i.key, "added before, when it had another value", "")
 	default:
 		m.left(i.key, "refused", set.Err().Error())
 	}

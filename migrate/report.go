@@ -11,6 +11,7 @@ import (
 type Report struct {
 	Seen            int64 // keys looked at; one that SCAN names twice counts twice
 	Strings, Hashes int64 // taken along
+	Added           int64 // counters added to what the target has, now or by an import before
 	There           int64 // left alone, because the target has them
 	Left            map[string]*Left
 }
@@ -56,6 +57,9 @@ func (r *Report) LeftKeys() (n int64) {
 // Write prints the report.
 func (r *Report) Write(w io.Writer) {
 	fmt.Fprintf(w, "taken along: %d strings, %d hashes\n", r.Strings, r.Hashes)
+	if r.Added > 0 {
+		fmt.Fprintf(w, "added: %d counters\n", r.Added)
+	}
 	if r.There > 0 {
 		fmt.Fprintf(w, "left alone, because they are there already: %d keys\n", r.There)
 	}

@@ -39,7 +39,7 @@ func FuzzSession(f *testing.F) {
 		"*2\r\n$4\r\nINCR\r\n$1\r\nk\r\nGET k\r\n", "HELLO 3\r\nGET k\r\n", "MGET a b c\r\nDEL a\r\n",
 		"SET k 5 GET\r\nINCRBY k 9223372036854775807\r\nINCRBY k 1\r\n", "CLIENT REPLY SKIP\r\nPING\r\nPING\r\n",
 		"COMMAND DOCS incr\r\nCONFIG GET *\r\nINFO\r\n", "SET k 1 PX 1\r\nEXPIRE k -1\r\nSCAN 0 MATCH [a-\\\r\n",
-		"CNEW n NATURAL\r\nDECR n\r\nCINFO n\r\n", "INCREX k BYINT 5 UBOUND 3 SATURATE\r\n", "FLUSHALL\r\nKEYS *\r\n",
+		"CNEW n NATURAL\r\nDECR n\r\nCINFO n\r\n", "CINCRBY k 1 TOKEN t\r\nMULTI\r\nCINCRBY k 1 TOKEN t EX 5\r\nFLUSHALL\r\nEXEC\r\nCINCRBY k 2 TOKEN t\r\n", "INCREX k BYINT 5 UBOUND 3 SATURATE\r\n", "FLUSHALL\r\nKEYS *\r\n",
 		"INCR k\r\nWAIT 1 0\r\nINCR k\r\nWAIT 0 0\r\n", "CLIENT REPLY SKIP\r\nWAIT 1 1\r\nPING\r\n",
 		"*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$5\r\nt\x032\x05\x01\r\nGET k\r\n", "*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$7\r\ni\x052\x02\x01\x08\r\r\nGET k\r\n",
 		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 2 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",

@@ -111,6 +111,69 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestImportAdds: writers count here first, and what they had counted in Redis is added afterwards, once.
+func TestImportAdds(t *testing.T) {
+	if *self {
+		t.Skip("redis-server imports nothing")
+	}
+	from, to := start(t, redis(t)), start(t, ours)
+	source, target := clientOf(t, from, 0), clientOf(t, to, 0)
+	ctx := context.Background()
+	for i := range 1500 {
+		do(t, source, "set", "many:"+time.Duration(i).String(), i)
+	}
+	do(t, source, "set", "both", "42", "px", 7_200_000)
+	do(t, source, "set", "old", "7", "px", 3_600_000)
+	do(t, source, "set", "zero", "0")
+	do(t, source, "set", "down", "-5")
+	do(t, source, "set", "text", "words", "px", 3_600_000)
+	do(t, source, "set", "word", "words")
+	do(t, source, "set", "clash", "1")
+	do(t, source, "hset", "hash", "f", "1", "g", "2")
+	do(t, source, "hset", "mine", "f", "1")
+	do(t, clientOf(t, from, 3), "set", "both", "1000")
+
+	do(t, target, "incrby", "both", "8")
+	do(t, target, "pexpire", "both", 60_000)
+	do(t, target, "set", "word", "another")
+	do(t, target, "set", "clash", "a text")
+	do(t, target, "hincrby", "mine", "f", "5")
+	for round := range 2 {
+		report, err := importer(t, from, to, "--add")
+		if err == nil || !strings.Contains(report, "refused: 1 keys") || !strings.Contains(report, `"clash"`) || !strings.Contains(report, "added: 1505 counters") {
+			t.Errorf("import = %v, %q; want an error for what cannot be added to", err, report)
+		}
+		for key, want := range map[string]string{"both": "50", "old": "7", "zero": "0", "down": "-5", "text": "words", "word": "another", "clash": "a text", "many:" + time.Duration(1499).String(): "1499"} {
+			if got := do(t, target, "get", key); got != want {
+				t.Errorf("import %d: %q = %q; want %q", round, key, got, want)
+			}
+		}
+		for key, most := range map[string]time.Duration{"both": time.Minute, "old": time.Hour, "text": time.Hour} {
+			if ttl := target.PTTL(ctx, key).Val(); ttl <= 0 || ttl > most {
+				t.Errorf("import %d: PTTL %s = %v; want up to %v", round, key, ttl, most)
+			}
+		}
+		if got := target.HGetAll(ctx, "mine").Val(); len(got) != 1 || got["f"] != "5" {
+			t.Errorf("import %d: the hash that is there = %v; want it as it was", round, got)
+		}
+		if got := target.HGetAll(ctx, "hash").Val(); len(got) != 2 {
+			t.Errorf("import %d: the hash that was not there = %v; want 2 fields", round, got)
+		}
+		if got := do(t, clientOf(t, to, 3), "get", "both"); got != "1000" {
+			t.Errorf("import %d: both, in database 3, = %v; want 1000", round, got)
+		}
+	}
+
+	do(t, source, "incr", "old") // somebody still writes there
+	report, err := importer(t, from, to, "--add", "--match", "old")
+	if err == nil || !strings.Contains(report, "added before, when it had another value: 1 keys") || do(t, target, "get", "old") != "7" {
+		t.Errorf("import = %v, %q; want an error for what has changed", err, report)
+	}
+	if out, err := exec.Command(ours.Path, "import", "--from", "redis://"+from.Addr, "--add", "--replace").CombinedOutput(); err == nil || !strings.Contains(string(out), "exclude") {
+		t.Errorf("import --add --replace = %v, %q; want an error", err, out)
+	}
+}
+
 // TestImportFails: a source that is not there, and a URL that is none.
 func TestImportFails(t *testing.T) {
 	if *self {

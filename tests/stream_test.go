@@ -133,6 +133,9 @@ const maxUnauthArgs = 10
 func (g generator) spoil(args []string) []string {
 	args = append([]string(nil), args...)
 	at := g.IntN(len(args))
+	if oneOf(args[0], "HRANDFIELD") { // Redis replies as many fields as a negative count says
+		return args
+	}
 	if at == 0 || dangerous(args) {
 		return append(args, g.word())
 	}
@@ -149,13 +152,12 @@ func (g generator) spoil(args []string) []string {
 	return args
 }
 
-// dangerous commands could end a server or a connection when changed, or leave a server with room for one client or reply for
-// ever (HRANDFIELD, of Redis).
+// dangerous commands could end a server or a connection when changed, or leave a server with room for one client.
 func dangerous(args []string) bool {
 	if len(args) < 2 {
 		return oneOf(args[0], "SHUTDOWN")
 	}
-	return oneOf(args[0], "SHUTDOWN", "HRANDFIELD") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
+	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
 		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
 }
 

@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"testing"
+
+	"atomiccounter/tlv"
+)
+
+// fieldGone is what a peer says that has deleted a field as it is published here.
+func fieldGone(t *testing.T, e *Engine, name string) tlv.Delta {
+	t.Helper()
+	key := []byte(simKey(name))
+	s, err := e.readState(e.place(key), string(key))
+	own := s.Contribution(e.id)
+	if err != nil || own == nil {
+		t.Fatalf("%s is stored as %+v, %v", name, s, err)
+	}
+	return tlv.Delta{Key: key, State: tlv.State{Resets: []tlv.Reset{{Replica: e.id, Rev: own.Rev, Base: own.Total}}}}
+}
+
+// TestExpiryOfEmptiedHash: a peer deletes the last field that is stored. Whether the expiry stays goes by whether there was another
+// field then, also after a crash, when the journal meets a hash that has none.
+func TestExpiryOfEmptiedHash(t *testing.T) {
+	const at = 1 << 50
+	for name, c := range map[string]struct {
+		before bool // there is another field when the peer's batch comes
+		want   int64
+	}{"another field before": {true, at}, "a new field later": {false, 0}} {
+		t.Run(name, func(t *testing.T) {
+			o := disk()
+			e := open(t, o)
+			p := e.NewPipeline()
+			add := func(field string) {
+				if _, err := p.IncrField([]byte("h"), []byte(field), 1); err != nil {
+					t.Fatal(err)
+				}
+				commit(t, p)
+			}
+			add("f")
+			if ok, err := p.ExpireAt([]byte("h"), at, 0); !ok || err != nil {
+				t.Fatalf("ExpireAt = %v, %v", ok, err)
+			}
+			commit(t, p)
+			if err := e.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if c.before {
+				add("g")
+			}
+			q := newPeer(7)
+			if err := e.Apply(q.batch(fieldGone(t, e, "h/f"))); err != nil {
+				t.Fatal(err)
+			}
+			if !c.before {
+				add("g")
+			}
+			w := hashWorld{t: t, o: o, e: e, p: p, rng: newHashWorld(t, 1).rng}
+			for _, when := range []string{"at once", "after a crash", "after another"} {
+				got, ok, err := w.p.ExpireTime([]byte("h"))
+				n, lenErr := w.p.Len([]byte("h"))
+				if got != c.want || !ok || n != 1 || err != nil || lenErr != nil {
+					t.Errorf("%s: ExpireTime = %d, %v, %v, Len = %d, %v; want %d, and 1 field", when, got, ok, err, n, lenErr, c.want)
+				}
+				w.crash()
+			}
+			if s := w.e.Stats(); s.Keys[0] != 1 || s.Expires[0] != change(false, c.want != 0) {
+				t.Errorf("%d keys, %d with an expiry", s.Keys[0], s.Expires[0])
+			}
+		})
+	}
+}
