@@ -27,6 +27,9 @@ func TestRueidis(t *testing.T) {
 		t.Run(sub.name, func(t *testing.T) { sub.run(ctx, t, c) })
 	}
 	t.Run("cache", func(t *testing.T) { rueidisCache(ctx, t, c, openRueidis(t, s.Addr)) })
+	t.Run("broadcast", func(t *testing.T) {
+		rueidisCache(ctx, t, openRueidis(t, s.Addr, "PREFIX", "cached", "BCAST"), openRueidis(t, s.Addr))
+	})
 	t.Run("restart", func(t *testing.T) {
 		check(t, text(c.Do(ctx, c.B().Set().Key("before").Value("7").Build()))("OK"))
 		restart(t, s)
@@ -34,9 +37,10 @@ func TestRueidis(t *testing.T) {
 	})
 }
 
-func openRueidis(t *testing.T, addr string) rueidis.Client {
+// openRueidis tracks what it is asked to cache, unless it is given other options of CLIENT TRACKING.
+func openRueidis(t *testing.T, addr string, tracking ...string) rueidis.Client {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}})
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, ClientTrackingOptions: tracking})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +192,8 @@ func rueidisMany(ctx context.Context, t *testing.T, c rueidis.Client) {
 	check(t, text(c.Do(ctx, c.B().Get().Key("all").Build()))("2000"))
 }
 
-// rueidisCache reads a key from the client's cache until another client has written it.
+// rueidisCache reads a key from the client's cache until another client has written it. When the news of a write comes is
+// not said: each of the client's connections is told by itself.
 func rueidisCache(ctx context.Context, t *testing.T, c, other rueidis.Client) {
 	read := func() rueidis.RedisResult {
 		return c.DoCache(ctx, c.B().Get().Key("cached").Cache(), time.Minute)
