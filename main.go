@@ -161,6 +161,7 @@ func serve(c *cli.Context) error {
 	store.AwaitPeers = len(peers.Peers) > 0
 	listen.Settings.Backlog = store.Backlog
 	limitMemory(store.CacheSize)
+	makeUpForSyncs(store.Sync)
 	return run(c.String("dir"), store, listen, peers)
 }
 
@@ -339,6 +340,14 @@ func limitMemory(cache int64) {
 	const besides = 128 << 20
 	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides)/2 {
 		debug.SetMemoryLimit(2*cache + besides)
+	}
+}
+
+// makeUpForSyncs gives the scheduler one processor more in the mode always: the thread that waits for the disk most of the time
+// keeps its own until the runtime notices, which takes longer than a sync. GOMAXPROCS, if set, goes before.
+func makeUpForSyncs(mode engine.SyncMode) {
+	if mode == engine.Always && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
 }
 
