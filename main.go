@@ -387,10 +387,10 @@ func splitSetting(line string) (flag, value string, err error) {
 	}
 	flag, value, _ = strings.Cut(line, " ")
 	value = strings.TrimSpace(value)
-	if strings.HasPrefix(value, `"`) {
+	switch {
+	case strings.HasPrefix(value, `"`): // which may be empty
 		value, err = strconv.Unquote(value)
-	}
-	if value == "" && err == nil {
+	case value == "":
 		err = fmt.Errorf("%s has no value", flag)
 	}
 	return strings.ToLower(flag), value, err

@@ -53,6 +53,8 @@ func TestSwitchesInTheFile(t *testing.T) {
 		{"peer-tls no\npeer-tls-cert x", "peer-tls-ca, peer-tls-cert and peer-tls-key are for peer-tls"},
 		{"peer-tls maybe", file + ", line 1: "},
 		{"peer h:1\npeer nowhere", "peer 'nowhere' is not host:port"},
+		{"notify-keyspace-events \"\"\npeer nowhere", "peer 'nowhere' is not host:port"}, // the first is right
+		{"notify-keyspace-events", file + ", line 1: notify-keyspace-events has no value"},
 	} {
 		if err := os.WriteFile(file, []byte(test[0]), 0o600); err != nil {
 			t.Fatal(err)

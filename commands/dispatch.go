@@ -106,7 +106,8 @@ func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
 // refuse answers a call that find refuses. A transaction is spoilt by it.
 func (c *Context) refuse(cmd *Command, why string) {
 	if cmd != nil && cmd.Name == "exec" {
-		c.abort(why)
+		c.discard()
+		c.reject(cmd, aborted(why))
 		return
 	}
 	c.spoil()

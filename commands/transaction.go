@@ -178,8 +178,10 @@ func (c *Context) beginExec(m *transaction) error {
 // abort answers an EXEC that cannot run.
 func (c *Context) abort(why string) {
 	c.discard()
-	c.Out.Error(abortedBy + strings.TrimPrefix(why, "ERR "))
+	c.Out.Error(aborted(why))
 }
+
+func aborted(why string) string { return abortedBy + strings.TrimPrefix(why, "ERR ") }
 
 func (c *Context) runQueued(calls []call) {
 	before := len(c.Out.Buf)

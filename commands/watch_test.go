@@ -283,3 +283,13 @@ func TestInfoCountsItsOwnRound(t *testing.T) {
 		t.Error("INFO counts what RESETSTAT forgot")
 	}
 }
+
+// TestRefusedExecIsRejected: as any other command that is refused.
+func TestRefusedExecIsRejected(t *testing.T) {
+	c := newContext(t)
+	do(t, c, "MULTI")
+	want(t, c, "EXEC x", "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command|")
+	if got := do(t, c, "INFO", "all"); !strings.Contains(got, "cmdstat_exec:calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0") {
+		t.Error("INFO does not count the EXEC that was rejected")
+	}
+}
