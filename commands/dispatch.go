@@ -10,12 +10,12 @@ import (
 // Wait instead: no other runs before Resume has brought its reply.
 func (c *Context) Run(args [][]byte) {
 	c.table = byName
-	if c.Client.Reply != ReplyOn {
-		c.runMuted(args)
-		return
-	}
 	before := len(c.Out.Buf)
-	c.dispatch(args)
+	if c.Client.Reply == ReplyOn {
+		c.dispatch(args)
+	} else {
+		c.runMuted(args)
+	}
 	if c.caching {
 		c.forgetCaching()
 	}
@@ -33,11 +33,7 @@ func (c *Context) runMuted(args [][]byte) {
 	before := len(c.Out.Buf)
 	c.unmuted = false
 	c.dispatch(args)
-	c.forgetCaching()
 	c.mute(before)
-	if c.early != nil {
-		c.sendEarly(before)
-	}
 }
 
 // mute takes a reply away that is not wanted. A command that waits has none yet.

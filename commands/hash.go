@@ -2,7 +2,6 @@ package commands
 
 import (
 	"errors"
-	"math/big"
 
 	"atomiccounter/engine"
 )
@@ -44,19 +43,9 @@ func hIncrByFloat(c *Context, args [][]byte) {
 	}
 	var text string
 	err := c.Pipe.EditField(args[1], args[2], func(old engine.Value) (engine.Value, bool, error) {
-		number, ok := newLongDouble(), true
-		if old.OK {
-			number, ok = parseLongDouble(old.Append(nil))
-		}
-		if !ok {
-			return old, false, errFieldNotFloat
-		}
-		var sum *big.Float
-		if sum, ok = addLongDouble(number, by); !ok {
-			return old, false, errNotFinite
-		}
-		text = formatLongDouble(sum)
-		return engine.ParseValue([]byte(text)), true, nil
+		var err error
+		text, err = addFloat(old, by, errFieldNotFloat)
+		return engine.ParseValue([]byte(text)), true, err
 	})
 	if err != nil {
 		c.fail(err)

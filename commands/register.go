@@ -134,23 +134,13 @@ func cut(from, to int64, size int) (at, end int) {
 func incrByFloat(c *Context, args [][]byte) {
 	var text string
 	err := c.Pipe.Edit(args[1], func(old engine.Value) (engine.Value, bool, error) {
-		number := newLongDouble()
-		ok := true
-		if old.OK {
-			number, ok = parseLongDouble(old.Append(nil))
-		}
-		var by, sum *big.Float
-		if ok {
-			by, ok = parseLongDouble(args[2])
-		}
+		by, ok := parseLongDouble(args[2])
 		if !ok {
 			return old, false, errNotFloat
 		}
-		if sum, ok = addLongDouble(number, by); !ok {
-			return old, false, errNotFinite
-		}
-		text = formatLongDouble(sum)
-		return engine.ParseValue([]byte(text)), true, nil
+		var err error
+		text, err = addFloat(old, by, errNotFloat)
+		return engine.ParseValue([]byte(text)), true, err
 	})
 	if err != nil {
 		c.fail(err)
@@ -158,4 +148,20 @@ func incrByFloat(c *Context, args [][]byte) {
 	}
 	c.notify(stringEvent, "incrbyfloat", args[1])
 	c.Out.BulkString(text)
+}
+
+// addFloat gives the sum of what a value is, 0 if there is none, and by, as INCRBYFLOAT replies it; notFloat if the value is no number.
+func addFloat(old engine.Value, by *big.Float, notFloat error) (string, error) {
+	number, ok := newLongDouble(), true
+	if old.OK {
+		number, ok = parseLongDouble(old.Append(nil))
+	}
+	if !ok {
+		return "", notFloat
+	}
+	sum, ok := addLongDouble(number, by)
+	if !ok {
+		return "", errNotFinite
+	}
+	return formatLongDouble(sum), nil
 }

@@ -13,6 +13,7 @@ import (
 type hashChange struct {
 	hash   uint64
 	self   books  // of the head's own state, after what has arrived
+	came   bool   // the head is among what has
 	was    int64  // fields stored before
 	by     int64  // what arrived changes that by
 	unseen int64  // the part of it that no cached field tells
@@ -62,11 +63,9 @@ func (c hashChanges) note(a *arrival) {
 }
 
 func (e *Engine) bookChanges(batch *pebble.Batch, list []arrival, changes hashChanges) error {
-	came := make(map[string]bool) // heads that came with their fields
 	for i := range list {
 		if c := changes[list[i].key]; c != nil {
-			c.self = list[i].after
-			came[list[i].key] = true
+			c.self, c.came = list[i].after, true
 		}
 	}
 	for key, c := range changes {
@@ -74,7 +73,7 @@ func (e *Engine) bookChanges(batch *pebble.Batch, list []arrival, changes hashCh
 		if c.was, err = e.fieldsBefore(c.hash, key); err != nil {
 			return err
 		}
-		if !came[key] {
+		if !c.came {
 			if c.self, err = e.booksBefore(c.hash, key); err != nil {
 				return err
 			}

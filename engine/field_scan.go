@@ -34,8 +34,8 @@ type fieldWalk struct {
 // pageBytes ends a page of fields, whatever their number.
 const pageBytes = 16 << 20
 
-// fieldPage gives those that exist of about count fields, what is left of dead ones included, from cursor on, and the cursor to go on with; cursorEnd: that was all. Fields
-// that share a cursor are never split. No lock is held but the head's, or it is pinned.
+// fieldPage gives those that exist of about count fields, what is left of dead ones included, from cursor on, and the cursor to
+// go on with; cursorEnd: that was all. Fields that share a cursor are never split. No lock is held but the head's, or it is pinned.
 func (p *Pipeline) fieldPage(head *entry, cursor uint64, count int) ([]foundField, uint64, error) {
 	w := &fieldWalk{p: p, head: head, want: max(count, 1), prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
 	pending := head.fields.pending() // noted before the database is opened, or a flush in between would hide them

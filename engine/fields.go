@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -45,6 +44,11 @@ const fieldsSize = 160 // bytes of memory
 func wordExists(w int64) bool  { return w&(selfExists|fieldMask) != 0 }
 func wordExpires(w int64) bool { return w&selfExpires != 0 && wordExists(w) }
 
+// selfWord is the part of the word that the head's own state makes.
+func selfWord(exists, expires bool) int64 {
+	return change(false, exists)*selfExists + change(false, expires)*selfExpires
+}
+
 // turn changes what shows of a hash.
 func (e *Engine) turn(f *fields, by int64) {
 	if by == 0 {
@@ -62,7 +66,7 @@ func (e *Engine) turn(f *fields, by int64) {
 func (e *Engine) tallyHash(en *entry, exists, expires bool) {
 	by := change(en.counted, exists)
 	if !isField(en.key) {
-		by = by*selfExists + change(en.countedEx, expires)*selfExpires
+		by = selfWord(exists, expires) - selfWord(en.counted, en.countedEx)
 		en.countedEx = expires
 	}
 	en.counted = exists
@@ -77,7 +81,7 @@ func (e *Engine) known(en *entry, n int64) {
 	}
 	en.countedEx = en.index != 0
 	en.fields = &fields{head: en, stored: n}
-	en.fields.word.Store(n + change(false, en.counted)*selfExists + change(false, en.countedEx)*selfExpires)
+	en.fields.word.Store(n + selfWord(en.counted, en.countedEx))
 }
 
 // makeHead makes a key able to have fields. The caller holds en exclusively.
@@ -86,16 +90,19 @@ func (e *Engine) makeHead(en *entry) {
 		return
 	}
 	f := &fields{head: en}
-	f.word.Store(change(false, en.counted)*selfExists + change(false, en.countedEx)*selfExpires)
+	f.word.Store(selfWord(en.counted, en.countedEx))
 	f.watched.Store(en.watched)
 	en.fields = f
 	en.settle()
 	e.show(en) // its expiry, whether or not its own state exists
 }
 
+// isHead says whether it is the entry of a hash's key, or of one that was a hash since it was loaded.
+func (e *entry) isHead() bool { return e.fields != nil && !isField(e.key) }
+
 // size is how many fields of the key exist. A hidden field does too.
 func (e *entry) size() int64 {
-	if e.fields == nil || isField(e.key) {
+	if !e.isHead() {
 		return 0
 	}
 	return e.fields.word.Load() & fieldMask
@@ -160,17 +167,10 @@ func (e *Engine) fieldsStored(hash uint64, key string) (n int64, err error) {
 		return 0, nil
 	}
 	var b [128]byte
-	k := fieldsKey(b[:0], hash, key)
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: k, UseL6Filters: true})
-	if err != nil {
-		return 0, fmt.Errorf("read %q: %w", key[1:], err)
-	}
-	if it.SeekPrefixGE(k) {
+	err = e.lookUp(fieldsKey(b[:0], hash, key), key, func(it *pebble.Iterator) (err error) {
 		n, err = fieldsValue(it)
-	}
-	if err = errors.Join(err, it.Close()); err != nil {
-		err = fmt.Errorf("read %q: %w", key[1:], err)
-	}
+		return err
+	})
 	return n, err
 }
 

@@ -38,6 +38,11 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 	if alone || err != nil {
 		return err
 	}
+	return p.cancelDBs(dbs)
+}
+
+// cancelDBs cancels what is observed of the databases, one key after another.
+func (p *Pipeline) cancelDBs(dbs []byte) error {
 	selected := p.DB
 	defer func() { p.DB = selected }()
 	for _, db := range dbs {

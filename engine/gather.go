@@ -136,13 +136,13 @@ func (p *Pipeline) letGo() {
 		return
 	}
 	for _, list := range p.gathered {
-		unpinFields(list)
+		unpin(list)
 	}
 	clear(p.gathered)
 	p.gatheredBytes = 0
 }
 
-func unpinFields(list []*entry) {
+func unpin(list []*entry) {
 	for _, f := range list {
 		f.pins.Add(-1)
 	}
@@ -192,8 +192,8 @@ func (p *Pipeline) cancelGathered(head *entry) {
 
 // cancelAll takes away all that is observed of the key, with the fields that toChange has gathered.
 func (p *Pipeline) cancelAll(e *entry) {
-	expired := !isField(e.key) && !e.exists && e.size() > 0 && e.due(p.now())
-	if len(p.gathered) > 0 && !isField(e.key) && e.fields != nil {
+	expired := !e.exists && e.size() > 0 && e.due(p.now())
+	if len(p.gathered) > 0 && e.isHead() {
 		p.cancelGathered(e)
 	}
 	p.cancel(e)

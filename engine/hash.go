@@ -101,8 +101,7 @@ func (p *Pipeline) lockField(key, field []byte, want access, exclusive bool) (f 
 }
 
 func fitsField(key, field []byte) bool {
-	n := 1 + 1 + tlv.ZipLen(uint64(len(key))) + len(key) + len(field)
-	return n <= tlv.MaxKey
+	return 1+fieldPrefix(key)+len(field) <= tlv.MaxKey
 }
 
 func unpinOne(e *entry) {
@@ -200,7 +199,7 @@ func (p *Pipeline) lockFields(key []byte, names [][]byte, want access) (head *en
 	for {
 		head, err := p.headOf(key, want, true)
 		if head == nil || err != nil {
-			unpinFields(list)
+			unpin(list)
 			return nil, nil, err
 		}
 		if len(list) == len(names) {
@@ -221,7 +220,7 @@ func (p *Pipeline) cachedFields(key []byte, names [][]byte) []*entry {
 	for _, name := range names {
 		f := p.findField(key, name)
 		if f == nil || !f.pin() {
-			unpinFields(list)
+			unpin(list)
 			return nil
 		}
 		list = append(list, f)
@@ -240,7 +239,7 @@ func (p *Pipeline) loadFields(head *entry, key []byte, names [][]byte) (list []*
 		p.name = tlv.AppendFieldName(p.name[:0], key, name)
 		f, err := p.bringIn(head, p.e.hash(p.name), p.name)
 		if err != nil {
-			unpinFields(list)
+			unpin(list)
 			return nil, err
 		}
 		list = append(list, f)

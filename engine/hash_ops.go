@@ -56,7 +56,7 @@ func (p *Pipeline) Fields(key []byte, names [][]byte, out []Value) (values []Val
 	if err != nil {
 		return out, false, err
 	}
-	defer unpinFields(list)
+	defer unpin(list)
 	p.saw = true
 	for i := range names {
 		v := Value{}
@@ -93,7 +93,7 @@ func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool
 	if err != nil {
 		return 0, err
 	}
-	defer unpinFields(list)
+	defer unpin(list)
 	p.saw = true
 	for _, f := range list {
 		if nx && p.peek(f).OK {
@@ -130,7 +130,7 @@ func (p *Pipeline) DelFields(key []byte, names [][]byte) (n int, err error) {
 	if head == nil || err != nil {
 		return 0, err
 	}
-	defer unpinFields(list)
+	defer unpin(list)
 	p.saw = true
 	for _, f := range list {
 		if p.delField(f) {
@@ -162,7 +162,7 @@ func (p *Pipeline) EditField(key, field []byte, edit func(old Value) (next Value
 	if err != nil {
 		return err
 	}
-	defer unpinFields(list)
+	defer unpin(list)
 	p.saw = true
 	v, change, err := edit(p.peek(list[0]))
 	switch {

@@ -39,9 +39,16 @@ func (e *Engine) reportAll() {
 
 // reportKey is of a key with its first byte before it. What happens to a field happens to its hash.
 func (e *Engine) reportKey(key string, c Change) {
-	if o := e.observer.Load(); o != nil && !isToken(key) {
+	if o := e.observer.Load(); o != nil {
+		o.tell(key, c)
+	}
+}
+
+// tell is of a key as the engine has it. Of tokens nobody is told.
+func (o Observer) tell(key string, c Change) {
+	if !isToken(key) {
 		key = named(key)
-		(*o)(key[0], key[1:], c)
+		o(key[0], key[1:], c)
 	}
 }
 
@@ -54,15 +61,13 @@ func named(key string) string {
 }
 
 func (p *Pipeline) report(en *entry, c Change) {
-	if p.quiet || isToken(en.key) {
-		return
+	switch {
+	case p.quiet:
+	case p.observer != nil:
+		p.observer.tell(en.key, c)
+	default:
+		p.e.report(en, c)
 	}
-	if p.observer != nil {
-		key := named(en.key)
-		p.observer(key[0], key[1:], c)
-		return
-	}
-	p.e.report(en, c)
 }
 
 // Changes grows with every change that a command makes.

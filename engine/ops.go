@@ -47,9 +47,12 @@ const (
 	TypeHash
 )
 
-func (p *Pipeline) typeOf(e *entry) Type {
+func (p *Pipeline) typeOf(e *entry) Type { return e.typeAt(p.now()) }
+
+// typeAt is what the key holds at a time, in ms.
+func (e *entry) typeAt(now int64) Type {
 	switch {
-	case !e.shown() || e.due(p.now()):
+	case !e.shown() || e.due(now):
 		return TypeNone
 	case e.exists:
 		return TypeString
@@ -94,7 +97,7 @@ func (p *Pipeline) anyLate(list map[string]*entry) bool {
 // entries are pinned, or the load of one could evict another for ever.
 func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (map[string]*entry, error) {
 	list, err := p.pinAll(keys, exclusive)
-	defer unpinFields(list)
+	defer unpin(list)
 	if err != nil {
 		return nil, err
 	}
@@ -379,7 +382,7 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 // away.
 func (p *Pipeline) all(keys [][]byte, t takes) (map[string]*entry, error) {
 	list, err := p.pinAll(keys, true)
-	defer unpinFields(list)
+	defer unpin(list)
 	if err != nil {
 		return nil, err
 	}

@@ -247,8 +247,7 @@ func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error
 
 func (p *Pipeline) lockEntry(e *entry, exclusive bool) {
 	if len(p.held) > 0 {
-		if exclusive && e.mu.TryLock() || !exclusive && e.mu.TryRLock() {
-			p.held = append(p.held, hold{e, exclusive})
+		if p.tryEntry(e, exclusive) {
 			return
 		}
 		p.publish()

@@ -218,11 +218,5 @@ func (w *walk) typeIn(s *tlv.State, fields bool) Type {
 func (w *walk) typeOf(en *entry) Type {
 	en.mu.RLock()
 	defer en.mu.RUnlock()
-	switch {
-	case en.due(w.now) || !en.shown():
-		return TypeNone
-	case en.exists:
-		return TypeString
-	}
-	return TypeHash
+	return en.typeAt(w.now)
 }

@@ -147,7 +147,7 @@ func (p *Pipeline) wipe(dbs []byte) error {
 		s.commits = p.e.commitMu.TryLock()
 	}
 	if !s.commits || !p.e.alone() {
-		return p.cancelDBs(dbs)
+		return p.cancelWhole(dbs)
 	}
 	if s.batch == nil {
 		s.batch = p.e.db.NewBatch()
@@ -177,8 +177,8 @@ func (p *Pipeline) landWipe() error {
 
 func (p *Pipeline) isWiped(db byte) bool { return p.section.wiped&(1<<db) != 0 }
 
-// cancelDBs cancels all keys of the databases in one frame, if they fit there.
-func (p *Pipeline) cancelDBs(dbs []byte) error {
+// cancelWhole cancels all keys of the databases in one frame, if they fit there.
+func (p *Pipeline) cancelWhole(dbs []byte) error {
 	selected := p.DB
 	defer func() { p.DB = selected }()
 	size := 0
@@ -193,13 +193,7 @@ func (p *Pipeline) cancelDBs(dbs []byte) error {
 	if err := p.admit(size); err != nil {
 		return err
 	}
-	for _, db := range dbs {
-		p.DB = db
-		if err := errors.Join(p.cancelKeys(), p.cancelTokens()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.cancelDBs(dbs)
 }
 
 // sizeOfDB is what it takes to say that every key and token of the selected database is cancelled. Of the names of fields another

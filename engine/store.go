@@ -169,25 +169,33 @@ func (m *meta) decode(b []byte) (err error) {
 	return nil
 }
 
-// readState gives what the database has of a key. It is not a Get, which reads a data block of the lowest level even
-// where the filter there knows that the key is new.
+// readState gives what the database has of a key.
 func (e *Engine) readState(at place, key string) (s tlv.State, err error) {
 	var b [128]byte
-	k := stateKey(b[:0], at, key)
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: k, UseL6Filters: true})
-	if err != nil {
-		return s, fmt.Errorf("read %q: %w", key[1:], err)
-	}
-	if it.SeekPrefixGE(k) {
-		var v []byte
-		if v, err = it.ValueAndErr(); err == nil {
+	err = e.lookUp(stateKey(b[:0], at, key), key, func(it *pebble.Iterator) error {
+		v, err := it.ValueAndErr()
+		if err == nil {
 			s, err = tlv.ParseState(v)
 		}
+		return err
+	})
+	return s, err
+}
+
+// lookUp has read read what the database has under k, if it has that, which is of a key. It is not a Get, which reads a data
+// block of the lowest level even where the filter there knows that the key is new.
+func (e *Engine) lookUp(k []byte, key string, read func(*pebble.Iterator) error) error {
+	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: k, UseL6Filters: true})
+	if err == nil {
+		if it.SeekPrefixGE(k) {
+			err = read(it)
+		}
+		err = errors.Join(err, it.Close())
 	}
-	if err = errors.Join(err, it.Close()); err != nil {
+	if err != nil {
 		err = fmt.Errorf("read %q: %w", key[1:], err)
 	}
-	return s, err
+	return err
 }
 
 // read fills a placeholder, which the caller holds exclusively.

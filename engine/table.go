@@ -182,7 +182,7 @@ func (t *table) unlink(s *shard, e *entry) {
 // flushed, and nobody holds on to it.
 func (e *entry) mayGo(flushed uint64) bool {
 	return e.gen == 0 && e.flight <= flushed && e.pins.Load() == 0 &&
-		(e.fields == nil || isField(e.key) || e.fields.cached.Load() == 0)
+		(!e.isHead() || e.fields.cached.Load() == 0)
 }
 
 // evict drops clean entries of the shard that were not used since the hand passed, until it is within its part of

@@ -219,7 +219,7 @@ func stateSize(s *tlv.State) int {
 // weigh counts what e holds in memory beside itself. The caller holds e exclusively.
 func (t *table) weigh(e *entry) {
 	n := uint32(min(e.besides(), 1<<31))
-	if e.fields != nil && !isField(e.key) {
+	if e.isHead() {
 		n += fieldsSize
 	}
 	if n == e.weight || e.gone {
