@@ -2,7 +2,6 @@ package migrate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/redis/go-redis/v9"
@@ -70,8 +69,5 @@ func (m *mover) putFields(ctx context.Context, i item, pairs []string) error {
 		}
 		return nil
 	})
-	if errors.Is(err, redis.Nil) {
-		return nil
-	}
 	return err
 }

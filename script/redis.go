@@ -34,9 +34,7 @@ func (s *state) openRedis() {
 
 // errorTable is an error as redis.call throws it.
 func errorTable(L *lua.LState, line string) *lua.LTable {
-	t := L.NewTable()
-	t.RawSetString("err", lua.LString(line))
-	return t
+	return field(L, "err", lua.LString(line))
 }
 
 // throwError throws an error of the kind ERR.
@@ -113,9 +111,7 @@ func statusReply(L *lua.LState) int {
 	if !ok || L.GetTop() != 1 {
 		return push(L, errorTable(L, "ERR wrong number or type of arguments"))
 	}
-	t := L.NewTable()
-	t.RawSetString("ok", text)
-	return push(L, t)
+	return push(L, field(L, "ok", text))
 }
 
 func sha1Hex(L *lua.LState) int {

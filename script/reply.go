@@ -21,7 +21,7 @@ func (s *state) fromReply(L *lua.LState, raw []byte) (lua.LValue, []byte) {
 	case '+':
 		return field(L, "ok", lua.LString(line)), rest
 	case '-':
-		t := field(L, "err", lua.LString(line))
+		t := errorTable(L, string(line))
 		t.RawSetString("ignore_error_stats_update", lua.LTrue)
 		return t, rest
 	case '_':
