@@ -62,7 +62,7 @@ func appendBodies(t *testing.T, j *journal, bodies [][]byte) {
 	t.Helper()
 	last := Position(0)
 	for _, b := range bodies {
-		pos, err := j.Append(b)
+		pos, err := j.Append(b, false)
 		if err != nil || pos <= last {
 			t.Fatalf("Append(%d bytes) = %d, %v; want more than %d", len(b), pos, err, last)
 		}
@@ -260,7 +260,7 @@ func journalOf(tb testing.TB) (*memorySegments, [][]byte) {
 	for i := range 30 {
 		body := appendAdd(nil, fmt.Sprintf("\x00key%d", i), int64(i), tlv.Stamp(i), tlv.ZCounter)
 		want = append(want, body)
-		if _, err := j.Append(body); err != nil {
+		if _, err := j.Append(body, false); err != nil {
 			tb.Fatalf("Append = %v", err)
 		}
 	}

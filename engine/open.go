@@ -38,7 +38,11 @@ func newEngine(o Options) *Engine {
 		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), repaced: make(chan struct{}, 1), hurry: make(chan struct{}, 1), litter: make(chan struct{}, 1),
 		confirmed: make(chan struct{}), stop: make(chan struct{}), turnstile: newTurnstile()}
 	e.pendings.New = func() any { return new(pending) }
-	e.pipes.New = func() any { return e.NewPipeline() }
+	e.pipes.New = func() any {
+		p := e.NewPipeline()
+		p.aside = true
+		return p
+	}
 	e.SetUpdatePeriod(o.UpdatePeriod)
 	e.seconds.Store(inSeconds(e.Now()))
 	e.sync.Store(uint32(o.Sync))
@@ -233,7 +237,7 @@ func (e *Engine) beginAwaiting(fresh bool) error {
 			return err
 		}
 	}
-	if _, err := e.journal.Append(appendLife(nil, e.Life())); err != nil {
+	if _, err := e.journal.Append(appendLife(nil, e.Life()), false); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil

@@ -28,6 +28,7 @@ type Pipeline struct {
 	e      *Engine
 	guard  *guard
 	active bool
+	aside  bool   // its frames give way to those of others: Counter's
 	buf    []byte // records not yet appended
 	held   []hold
 	pos    Position // of the last frame since Commit
@@ -170,7 +171,7 @@ func (p *Pipeline) append() error {
 	if len(p.buf) == 0 {
 		return nil
 	}
-	pos, err := p.e.journal.Append(p.buf)
+	pos, err := p.e.journal.Append(p.buf, p.aside)
 	if err != nil {
 		// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
 		err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
