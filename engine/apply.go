@@ -3,7 +3,9 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
+	"unsafe"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -24,17 +26,26 @@ var (
 
 const maxAhead = 3600 * 1000 // ms
 
-// arrival is one key on its way into the store.
+// arrival is one key on its way into the store, as far as that is kept of all keys of a batch until they are committed.
 type arrival struct {
 	place  place
-	key    string
-	delta  *tlv.State // what comes
-	state  tlv.State  // to be stored
-	all    tlv.State  // the same with what may be forgotten: a cached entry has to learn what was closed
+	key    string // in the memory of the delta
 	before books
 	after  books
-	fields int64 // of the key that the database has, where that matters
-	whole  bool  // all lacks what was forgotten: a cached entry must not keep it
+	fields int64      // of the key that the database has, where that matters
+	all    *tlv.State // of a key that is cached: what is stored, with what may be forgotten, for the entry has to learn what was closed
+	whole  bool       // all lacks what was forgotten: a cached entry must not keep it
+	texts  bool       // there is a text among what is stored
+	tends  bool       // this replica has something to close
+}
+
+// joining is what it takes to work out the new state of one arrival; its memory is used again for the next.
+type joining struct {
+	*arrival
+	delta *tlv.State // what comes
+	all   tlv.State  // what is stored, then what is made of it, with what may be forgotten
+	state tlv.State  // to be stored: all, or kept
+	kept  tlv.State
 }
 
 // Apply merges a batch of another replica, durably before it returns; it shows after at most the update period. A batch
@@ -56,14 +67,10 @@ func (e *Engine) Apply(b *tlv.Batch) error {
 		return fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, err)
 	}
 	e.clock.pass(b.Stamp)
-	list, err := e.arrive(b.Deltas, func(a *arrival) { e.join(a, b) })
-	if err != nil {
-		return err
-	}
-	return e.land(list, func(batch *pebble.Batch) (func(), error) {
+	return e.land(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
 		e.vector.Put(b.Entry())
 		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
-		return e.note(batch, l, func() []byte { return tlv.AppendBatch(make([]byte, 0, len(list)*roomPerKey), b) })
+		return e.note(batch, l, b.Encoded)
 	})
 }
 
@@ -83,20 +90,38 @@ func (e *Engine) follows(b *tlv.Batch) error {
 	return nil
 }
 
-// arrive works out what deltas make of the stored states of their keys: join is called for each with the state as it is
+// arrive adds to batch what deltas make of the stored states of their keys: join is called for each with the state as it is
 // in all. The list is in the order of the store, which reads and takes them faster so.
-func (e *Engine) arrive(deltas []tlv.Delta, join func(*arrival)) ([]arrival, error) {
-	list := e.room(len(deltas))
-	for n, at := range e.inOrder(deltas) {
-		d := &deltas[at.index]
-		list[n] = arrival{place: at.place, key: string(d.Key), delta: &d.State}
+func (e *Engine) arrive(batch *pebble.Batch, deltas []tlv.Delta, join func(*joining)) (list []arrival, err error) {
+	list = e.room(len(deltas))
+	order := e.inOrder(deltas)
+	w := arrivalWriter{e: e, batch: batch, join: join}
+	for i := 0; i < len(order) && err == nil; i++ {
+		if i%lookAhead == 0 {
+			w.ahead += touch(deltas, order[i:min(i+lookAhead, len(order))])
+		}
+		d := &deltas[order[i].index]
+		list[i] = arrival{place: order[i].place, key: unsafe.String(&d.Key[0], len(d.Key))}
+		w.arrival, w.delta = &list[i], &d.State
+		err = w.write()
 	}
-	r := stateReader{e: e}
-	var err error
-	for i := 0; i < len(list) && err == nil; i++ {
-		err = e.weigh(&r, &list[i], join)
+	return list, errors.Join(err, w.close())
+}
+
+// lookAhead is how many deltas are brought into the processor's caches together. They came in another order: one at a time,
+// each would be waited for.
+const lookAhead = 16
+
+func touch(deltas []tlv.Delta, at []placed) (sum int) {
+	for i := range at {
+		d := &deltas[at[i].index]
+		if len(d.State.Contributions) > 0 {
+			c := &d.State.Contributions[0]
+			sum += int(c.Rev) + int(c.Expiry.At) // its two cache lines
+		}
+		sum += int(d.Key[len(d.Key)-1])
 	}
-	return list, errors.Join(err, r.close())
+	return sum
 }
 
 // room gives memory for arrivals, used again by the next ones. The caller holds commitMu.
@@ -122,24 +147,123 @@ func (e *Engine) inOrder(deltas []tlv.Delta) []placed {
 	for i := range deltas {
 		order[i] = placed{e.place(deltas[i].Key), int32(i)}
 	}
-	slices.SortFunc(order, func(a, b placed) int { return a.compare(b.place) })
-	return order
+	return sortPlaced(order)
 }
 
-func (e *Engine) weigh(r *stateReader, a *arrival, join func(*arrival)) (err error) {
-	if a.all, err = e.storedState(r, a.place, a.key); err != nil {
-		return err
+// sortPlaced sorts by place. Hashes are spread evenly: keys of one kind are dealt out by their first bits to about as many
+// buckets as there are keys, and what is left to do is to put the few in each in order.
+func sortPlaced(list []placed) []placed {
+	for i := range list {
+		if list[i].first != list[0].first || list[i].group != 0 { // fields of hashes among them, or several databases
+			slices.SortFunc(list, func(a, b placed) int { return a.compare(b.place) })
+			return list
+		}
 	}
-	before := a.all.View()
-	join(a)
-	after := a.state.View()
-	a.before, a.after = e.booksOf(&before), e.booksOf(&after)
+	list = deal(list, bits.Len(uint(len(list))))
+	for i := range list {
+		for j := i; j > 0 && list[j].hash < list[j-1].hash; j-- {
+			list[j], list[j-1] = list[j-1], list[j]
+		}
+	}
+	return list
+}
+
+// deal gives list in the order of the first n bits of the hashes.
+func deal(list []placed, n int) []placed {
+	begins := make([]int32, 1<<n+1)
+	for i := range list {
+		begins[list[i].hash>>(64-n)+1]++
+	}
+	for i := range 1 << n {
+		begins[i+1] += begins[i]
+	}
+	dealt := make([]placed, len(list))
+	for i := range list {
+		at := &begins[list[i].hash>>(64-n)]
+		dealt[*at] = list[i]
+		*at++
+	}
+	return dealt
+}
+
+// arrivalWriter reads what is stored of the keys of a batch, in their order, and writes what becomes of it. The caller holds
+// commitMu: the database does not change meanwhile.
+type arrivalWriter struct {
+	joining
+	e     *Engine
+	batch *pebble.Batch
+	join  func(*joining)
+	it    *pebble.Iterator
+	key   []byte // in the database
+	value []byte
+	ahead int // what touch read
+}
+
+// write makes one arrival what becomes of it.
+func (w *arrivalWriter) write() error {
+	w.key = stateKey(w.key[:0], w.place, w.arrival.key)
+	cached, err := w.stored()
+	if err != nil {
+		return fmt.Errorf("read %q: %w", w.arrival.key[1:], err)
+	}
+	before := w.all.View()
+	w.join(&w.joining)
+	after := w.state.View()
+	w.before, w.after = w.e.booksOf(&before), w.e.booksOf(&after)
+	own := w.state.Contribution(w.e.id)
+	w.tends = own != nil && !own.Closed && !(w.after.exists && w.state.Open(own))
+	w.texts = w.all.Texts() > 0
+	if w.state.Empty() {
+		err = w.batch.Delete(w.key, nil)
+	} else {
+		w.value = tlv.AppendState(w.value[:0], &w.state)
+		err = w.batch.Set(w.key, w.value, nil)
+	}
+	if cached {
+		all := w.all
+		w.arrival.all, w.all = &all, tlv.State{}
+	}
+	if err != nil {
+		return w.e.fail(fmt.Errorf("merge %q: %w", w.arrival.key[1:], err))
+	}
 	return nil
+}
+
+// stored makes all what is stored of the key, and says whether that is of its cached entry. No flush is under way: what an
+// entry holds as stored is.
+func (w *arrivalWriter) stored() (cached bool, err error) {
+	if en := w.e.table.get(w.place.hash, w.arrival.key); en != nil {
+		en.mu.Lock()
+		defer en.mu.Unlock()
+		if !en.gone {
+			w.all = en.full()
+			return true, nil
+		}
+	}
+	if w.it == nil {
+		if w.it, err = w.e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{statePrefix}, UpperBound: []byte{statePrefix + 1}, UseL6Filters: true}); err != nil {
+			return false, err
+		}
+	}
+	var v []byte
+	if w.it.SeekPrefixGE(w.key) {
+		v, err = w.it.ValueAndErr()
+	} else {
+		err = w.it.Error()
+	}
+	return false, errors.Join(err, tlv.ParseStateInto(&w.all, v))
+}
+
+func (w *arrivalWriter) close() error {
+	if w.it == nil {
+		return nil
+	}
+	return w.it.Close()
 }
 
 // join merges the delta of a batch. A contribution at or below the version vector that is not stored is known to be old,
 // and is never let in again.
-func (e *Engine) join(a *arrival, b *tlv.Batch) {
+func (e *Engine) join(a *joining, b *tlv.Batch) {
 	delta := a.delta
 	if slices.ContainsFunc(delta.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) }) {
 		d := a.delta.Clone()
@@ -161,85 +285,36 @@ func (e *Engine) isOld(c *tlv.Contribution) bool {
 }
 
 // keep makes state what is to be stored of all.
-func (a *arrival) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
+func (a *joining) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
 	a.state = a.all
 	if len(a.all.Resets) == 0 && !slices.ContainsFunc(a.all.Contributions, func(c tlv.Contribution) bool { return c.Closed }) {
 		return // the two may share: state is written before all is given away
 	}
-	a.state = a.all.Clone()
-	a.state.Collect(covered)
-}
-
-// stateReader reads states in ascending order. The caller holds commitMu: the database does not change meanwhile.
-type stateReader struct {
-	e   *Engine
-	it  *pebble.Iterator
-	key []byte
-}
-
-func (r *stateReader) read(at place, key string) (s tlv.State, err error) {
-	if r.it == nil {
-		if r.it, err = r.e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{statePrefix}, UpperBound: []byte{statePrefix + 1}, UseL6Filters: true}); err != nil {
-			return s, err
-		}
-	}
-	r.key = stateKey(r.key[:0], at, key)
-	if !r.it.SeekPrefixGE(r.key) {
-		return s, r.it.Error()
-	}
-	v, err := r.it.ValueAndErr()
-	if err != nil {
-		return s, err
-	}
-	return tlv.ParseState(v)
-}
-
-func (r *stateReader) close() error {
-	if r.it == nil {
-		return nil
-	}
-	return r.it.Close()
-}
-
-// storedState gives what is stored of a key, from its cached entry if there is one. The caller holds commitMu, so no
-// flush is under way and what the entry holds as stored is.
-func (e *Engine) storedState(r *stateReader, at place, key string) (tlv.State, error) {
-	if en := e.table.get(at.hash, key); en != nil {
-		en.mu.Lock()
-		defer en.mu.Unlock()
-		if !en.gone {
-			return en.full(), nil
-		}
-	}
-	s, err := r.read(at, key)
-	if err != nil {
-		err = fmt.Errorf("read %q: %w", key[1:], err)
-	}
-	return s, err
+	a.kept.Contributions = append(a.kept.Contributions[:0], a.all.Contributions...)
+	a.kept.Resets = append(a.kept.Resets[:0], a.all.Resets...)
+	a.kept.Collect(covered)
+	a.state = a.kept
 }
 
 // roomPerKey is what a key takes in a Pebble batch, about, in bytes.
 const roomPerKey = 128
 
-// land commits what has arrived, synced, and what more adds to the same batch; what that returns is called after the
-// commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then told of what
-// it missed, because none runs between the commit and the telling.
-func (e *Engine) land(list []arrival, more func(*pebble.Batch) (func(), error)) error {
-	defer clear(list) // nothing of them is kept alive by their memory
-	batch := e.db.NewBatchWithSize(min(1<<10+len(list)*roomPerKey, maxBatchSize))
+// land commits what deltas make of their keys (arrive), synced, and what more adds to the same batch; what that returns is
+// called after the commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then
+// told of what it missed, because none runs between the commit and the telling. An error of a read changes nothing.
+func (e *Engine) land(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) error {
+	batch := e.db.NewBatchWithSize(min(1<<10+len(deltas)*roomPerKey, maxBatchSize))
 	defer batch.Close()
-	var value []byte
-	for i := range list {
-		var err error
-		if value, err = e.writeArrival(batch, &list[i], value); err != nil {
-			return e.fail(fmt.Errorf("merge %q: %w", list[i].key[1:], err))
-		}
+	list, err := e.arrive(batch, deltas, join)
+	defer clear(list) // nothing of them is kept alive by their memory
+	if err != nil {
+		return err
 	}
 	changes, err := e.bookArrivals(batch, list)
 	if err != nil {
 		return e.fail(fmt.Errorf("merge: %w", err))
 	}
-	landed, err := more(batch)
+	landed, err := more(batch, list)
 	if err = errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil)); err != nil {
 		return e.fail(err)
 	}
@@ -272,27 +347,30 @@ func (e *Engine) showArrivals(batch *pebble.Batch, list []arrival, changes hashC
 	if tokens < 0 {
 		tokens = len(list)
 	}
-	e.tellAll(list[tokens:], changes)
-	e.tellAll(list[:tokens], changes)
+	if err := errors.Join(e.tellAll(list[tokens:], changes), e.tellAll(list[:tokens], changes)); err != nil {
+		return err
+	}
 	changes.tell(e)
 	return nil
 }
 
-func (e *Engine) tellAll(list []arrival, changes hashChanges) {
+func (e *Engine) tellAll(list []arrival, changes hashChanges) error {
 	for i := range list {
-		e.tell(&list[i], changes)
-		if list[i].all.Texts() > 0 {
+		if err := e.tell(&list[i], changes); err != nil {
+			return err
+		}
+		if list[i].texts {
 			e.shrink(list[i].place.hash)
 		}
 	}
+	return nil
 }
 
 // tendAll loads the keys of which this replica now has something to close, which is what loading does.
 func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 	p := e.NewPipeline()
 	for i := range list {
-		own := list[i].state.Contribution(e.id)
-		if own == nil || own.Closed || list[i].after.exists && list[i].state.Open(own) {
+		if !list[i].tends {
 			continue
 		}
 		if err := p.tend(list[i].key); err != nil {
@@ -322,19 +400,10 @@ func (p *Pipeline) tend(key string) error {
 	return err
 }
 
-func (e *Engine) writeArrival(batch *pebble.Batch, a *arrival, value []byte) ([]byte, error) {
-	key := stateKey(nil, a.place, a.key)
-	if a.state.Empty() {
-		return value, batch.Delete(key, nil)
-	}
-	value = tlv.AppendState(value[:0], &a.state)
-	return value, batch.Set(key, value, nil)
-}
-
 // tell hands the new state to the cached entry, which takes it in when its update period is over. At once it takes in
 // what decides whether the key exists and when it expires, because a write has to know what is stored of that (design,
 // section 2); and what is not cached shows at once anyway.
-func (e *Engine) tell(a *arrival, changes hashChanges) {
+func (e *Engine) tell(a *arrival, changes hashChanges) error {
 	en := e.table.get(a.place.hash, a.key)
 	if en != nil {
 		en.mu.Lock()
@@ -344,28 +413,34 @@ func (e *Engine) tell(a *arrival, changes hashChanges) {
 	if en == nil || en.gone {
 		e.reportKey(a.key, Arrived)
 		e.tellUncached(a, changes)
-		return
+		return nil
+	}
+	if a.all == nil { // it came into the cache meanwhile
+		s, err := e.readState(a.place, a.key)
+		if err != nil {
+			return err
+		}
+		a.all, a.whole = &s, true
 	}
 	if en.foreign == nil {
 		en.foreign = &foreign{}
 	}
-	all := a.all
-	en.foreign.incoming = &all // a copy: the arrivals' memory is used again
+	en.foreign.incoming = a.all
 	en.setBooks(a.after)
 	if a.whole {
 		en.foreign.other = tlv.State{}
 		e.takeIn(en)
-		return
+		return nil
 	}
 	e.table.weigh(en)
 	if len(e.transfer.Replace) > 0 { // incoming does not have all that is in other
 		e.replaceForked(&en.foreign.other)
 		e.takeIn(en)
-		return
+		return nil
 	}
 	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(&v) {
 		e.takeIn(en)
-		return
+		return nil
 	}
 	en.stale.Store(true)
 	if !en.listed {
@@ -378,6 +453,7 @@ func (e *Engine) tell(a *arrival, changes hashChanges) {
 		default:
 		}
 	}
+	return nil
 }
 
 // takeIn makes what has arrived part of what the entry shows. The caller holds it exclusively, and a guard.

@@ -3,7 +3,11 @@ package engine
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/tlv"
 )
@@ -65,5 +69,57 @@ func TestStaleKeysAreListedOnce(t *testing.T) {
 	}
 	if n := len(e.staleKeys); n > 1 {
 		t.Errorf("one key is listed %d times; want at most once", n)
+	}
+}
+
+func TestArrivalsAreInTheOrderOfTheStore(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for name, make := range map[string]func() place{
+		"keys":                     func() place { return place{first: 3, hash: r.Uint64()} },
+		"keys of like hashes":      func() place { return place{first: 3, hash: r.Uint64N(50)} },
+		"keys of some databases":   func() place { return place{first: byte(r.IntN(3)), hash: r.Uint64()} },
+		"fields, and keys, of all": func() place { return place{first: byte(r.IntN(3)), group: r.Uint64N(3), hash: r.Uint64()} },
+	} {
+		for n := range 70 {
+			var list []placed
+			for i := range n {
+				list = append(list, placed{make(), int32(i)})
+			}
+			want := slices.SortedStableFunc(slices.Values(list), func(a, b placed) int { return a.compare(b.place) })
+			if got := sortPlaced(slices.Clone(list)); !slices.EqualFunc(got, want, func(a, b placed) bool { return a.place == b.place }) {
+				t.Fatalf("%s: %d are sorted as %v; want %v", name, n, got, want)
+			}
+		}
+	}
+}
+
+// TestLoadDuringAnArrival: a key comes into the cache, and is added to, after it was worked out what a batch makes of it.
+func TestLoadDuringAnArrival(t *testing.T) {
+	e := open(t, Options{UpdatePeriod: 1e9 * 3600})
+	c := e.Counter("k")
+	stamp := tlv.Stamp(e.Now()) << tlv.StampShift
+	b := foreignAdd(stamp, "k")
+	e.commitMu.Lock()
+	err := e.land(b.Deltas, func(a *joining) { e.join(a, b) }, func(*pebble.Batch, []arrival) (func(), error) {
+		v, err := c.Increment(t.Context(), 1)
+		if v != 1 {
+			t.Errorf("Increment before the commit = %d; want 1", v)
+		}
+		return func() { e.vector.Put(b.Entry()) }, err
+	})
+	e.commitMu.Unlock()
+	if err != nil {
+		t.Fatalf("land = %v", err)
+	}
+	for range 2 {
+		if v, err := c.Get(t.Context()); v != 11 || err != nil {
+			t.Errorf("Get = %d, %v; want 11", v, err)
+		}
+		if err := e.Flush(); err != nil {
+			t.Fatalf("Flush = %v", err)
+		}
+	}
+	if s, err := e.readState(e.place([]byte("\x00k")), "\x00k"); err != nil || s.View().Sum != tlv.FromInt64(11) {
+		t.Errorf("stored = %+v, %v; want a sum of 11", s, err)
 	}
 }

@@ -42,15 +42,11 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := b.Validate(); err != nil {
 		return err
 	}
-	arrived, err := e.arrive(b.Deltas, func(a *arrival) { e.join(a, &b) })
-	if err != nil {
-		return err
-	}
-	e.lastCut.Store(uint64(b.Stamp))
-	err = e.land(arrived, func(batch *pebble.Batch) (func(), error) {
+	err := e.land(b.Deltas, func(a *joining) { e.join(a, &b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
+		e.lastCut.Store(uint64(b.Stamp))
 		e.vector.Put(b.Entry())
 		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
-		landed, err := e.note(batch, l, func() []byte { return tlv.AppendBatch(nil, &b) })
+		landed, err := e.note(batch, l, b.Encoded)
 		return landed, errors.Join(err, e.history.write(batch))
 	})
 	if err == nil {
@@ -175,7 +171,7 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 		if err := e.refusal(); err != nil {
 			return err
 		}
-		return e.rework(deltas, func(a *arrival) {
+		return e.rework(deltas, func(a *joining) {
 			if concerns(&a.all) {
 				keys++
 				a.whole = true

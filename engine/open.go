@@ -158,7 +158,7 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 		CacheSize:                   96 << 20,
 		MemTableSize:                32 << 20,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       4,
 		L0StopWritesThreshold:       40,
 		LBaseMaxBytes:               64 << 20,
 		FormatMajorVersion:          pebble.FormatNewest,

@@ -145,22 +145,17 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	if err := e.transferring(); err != nil {
 		return err
 	}
-	list, err := e.arrive(deltas, e.joinPage)
-	if err != nil {
-		return err
-	}
 	t := e.transfer
 	t.Cursor = slices.Clone(next)
 	t.Done, t.Complete = done, len(next) == 0
 	t.Bytes += int64(len(page))
-	err = e.land(list, func(batch *pebble.Batch) (func(), error) {
+	return e.land(deltas, e.joinPage, func(batch *pebble.Batch, list []arrival) (func(), error) {
 		err := t.write(batch)
 		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
 			err = batch.Set(metKey(nil, list[i].place, list[i].key), nil, nil)
 		}
 		return func() { e.transfer = t }, err
 	})
-	return err
 }
 
 func (e *Engine) transferring() error {
@@ -180,7 +175,7 @@ func metKey(buf []byte, at place, key string) []byte {
 }
 
 // joinPage merges what a snapshot has of a key (model: fullsync); an empty delta: nothing.
-func (e *Engine) joinPage(a *arrival) {
+func (e *Engine) joinPage(a *joining) {
 	v := e.transfer.Vector
 	mine, theirs := &a.all, a.delta
 	var add tlv.State
@@ -287,12 +282,8 @@ func (e *Engine) closeUnmet() error {
 }
 
 // rework merges deltas that no peer has to hear of. The caller holds commitMu.
-func (e *Engine) rework(deltas []tlv.Delta, join func(*arrival)) error {
-	list, err := e.arrive(deltas, join)
-	if err != nil {
-		return err
-	}
-	return e.land(list, func(*pebble.Batch) (func(), error) { return func() {}, nil })
+func (e *Engine) rework(deltas []tlv.Delta, join func(*joining)) error {
+	return e.land(deltas, join, func(*pebble.Batch, []arrival) (func(), error) { return func() {}, nil })
 }
 
 const (
@@ -379,7 +370,7 @@ func (e *Engine) Scrub() error {
 		if err := e.refusal(); err != nil {
 			return err
 		}
-		return e.rework(deltas, func(a *arrival) {
+		return e.rework(deltas, func(a *joining) {
 			a.keep(e.covers)
 		})
 	})

@@ -15,6 +15,8 @@ type Batch struct {
 	Stamp   Stamp
 	Life    uint64  // of the replica, in which it published this (VectorEntry)
 	Deltas  []Delta // in any order, one per key
+
+	encoded []byte // what ParseBatch read and found valid, this record alone; nil: made here
 }
 
 // Entry is what a version vector says of b's replica once b is stored.
@@ -34,6 +36,9 @@ const MaxKey = 1 + 64<<10
 // Validate says what of b its replica cannot have written. Its own contributions carry the batch's stamp, and no key comes
 // twice: who takes the batch in may look each key up once, and count on nothing of the batch being there yet.
 func (b *Batch) Validate() error {
+	if b.encoded != nil {
+		return nil
+	}
 	if b.Replica == 0 || b.Stamp <= b.Prev {
 		return malformed("batch of replica %x, stamp %d after %d", uint64(b.Replica), b.Stamp, b.Prev)
 	}
@@ -94,8 +99,19 @@ func repeatedKey(deltas []Delta) int {
 	return -1
 }
 
+// Encoded is b as AppendBatch appends it; of a batch that was parsed, the very bytes. The caller only reads it.
+func (b *Batch) Encoded() []byte {
+	if b.encoded != nil {
+		return b.encoded
+	}
+	return AppendBatch(nil, b)
+}
+
 // AppendBatch appends b as one record, which is less than 4 GiB. It allocates nothing if buf has room.
 func AppendBatch(buf []byte, b *Batch) []byte {
+	if b.encoded != nil {
+		return append(buf, b.encoded...)
+	}
 	start := len(buf)
 	buf = BeginBatch(buf, b)
 	for i := range b.Deltas {
@@ -126,7 +142,8 @@ func AppendDelta(buf []byte, d *Delta) []byte {
 // minDelta bounds the body of a record D from below: a key of one byte, and a reset.
 const minDelta = shortHead + 1 + shortHead + minReset
 
-// ParseBatch reads one batch from the start of data. Keys are slices of data; nothing else of it is kept.
+// ParseBatch reads one batch from the start of data, of which it keeps slices: it must not change as long as the batch is
+// used, nor must the batch, which is relayed as it came.
 func ParseBatch(data []byte) (b Batch, rest []byte, err error) {
 	body, rest, err := Expect(data, 'B')
 	if err == nil {
@@ -138,6 +155,7 @@ func ParseBatch(data []byte) (b Batch, rest []byte, err error) {
 	if err != nil {
 		return Batch{}, data, fmt.Errorf("batch: %w", err)
 	}
+	b.encoded = data[:len(data)-len(rest)]
 	return b, rest, nil
 }
 
@@ -178,17 +196,36 @@ func ParseDeltas(data []byte) ([]Delta, error) {
 // parseDeltas reads all of data, unchecked. After an error it says where that is.
 func parseDeltas(data []byte) (list []Delta, at int, err error) {
 	list = room(list, countRecords(data, 'D', minDelta))
+	var s slab
 	for r := (reader{rest: data}); len(r.rest) > 0; {
 		at = len(data) - len(r.rest)
+		s.more = cap(list) - len(list)
 		list = append(list, Delta{})
-		if err := list[len(list)-1].parse(&r); err != nil {
+		if err := list[len(list)-1].parse(&r, &s); err != nil {
 			return nil, at, err
 		}
 	}
 	return list, 0, nil
 }
 
-func (d *Delta) parse(from *reader) error {
+// slab is room for the contributions of many deltas, most of which have one.
+type slab struct {
+	free []Contribution
+	more int // deltas still to come
+}
+
+const maxSlab = 1 << 10
+
+func (s *slab) take(n int) []Contribution {
+	if n > len(s.free) {
+		s.free = make([]Contribution, max(n, min(s.more, maxSlab)))
+	}
+	list := s.free[:0:n]
+	s.free = s.free[n:]
+	return list
+}
+
+func (d *Delta) parse(from *reader, s *slab) error {
 	r := reader{rest: from.record('D')}
 	if from.err != nil {
 		return from.err
@@ -196,6 +233,9 @@ func (d *Delta) parse(from *reader) error {
 	d.Key = r.record('K')
 	if r.err != nil {
 		return r.err
+	}
+	if n := countRecords(r.rest, 'C', minContribution); n > 0 {
+		d.State.Contributions = s.take(n)
 	}
 	return d.State.parse(r.rest)
 }

@@ -21,6 +21,10 @@ func TestBatchIsReadAsWritten(t *testing.T) {
 		}
 		data := AppendBatch([]byte("before"), &b)[len("before"):]
 		got, rest, err := ParseBatch(append(data, "rest"...))
+		if encoded := got.Encoded(); !bytes.Equal(encoded, data) {
+			t.Errorf("Encoded of %d deltas = %x; want %x", n, encoded, data)
+		}
+		got.encoded = nil
 		if !reflect.DeepEqual(got, b) || string(rest) != "rest" || err != nil {
 			t.Errorf("ParseBatch of %d deltas = %+v, %q, %v; want %+v", n, got, rest, err, b)
 		}

@@ -52,6 +52,7 @@ func rewrite(data []byte) (back []byte, err error) {
 		return AppendState(nil, &s), err
 	case 'b', 'B':
 		b, _, err := ParseBatch(data)
+		b.encoded = nil
 		return AppendBatch(nil, &b), err
 	case 'v':
 		v, err := ParseVector(data)

@@ -73,6 +73,7 @@ func FuzzParseBatch(f *testing.F) {
 			checkRefusal(t, data, err)
 			return
 		}
+		b.encoded = nil
 		if back := append(AppendBatch(nil, &b), rest...); !bytes.Equal(back, data) {
 			t.Errorf("ParseBatch(% x) = %+v, written back % x", data, b, back)
 		}

@@ -46,19 +46,15 @@ func measureFeed(l *lab) error {
 			return err
 		}
 		without = append(without, w)
-		ctx, cancel := context.WithCancel(context.Background())
-		probing := make(chan error, 1)
-		go func() { probing <- p.run(ctx) }()
-		w, err = l.load(source)
-		var back time.Duration
-		if err == nil {
-			back, err = p.calm(calmLag)
-		}
-		cancel()
-		if err := errors.Join(err, <-probing); err != nil {
+		if w, err = l.load(source); err != nil {
 			return err
 		}
-		with, calm = append(with, w), append(calm, back)
+		with = append(with, w)
+		back, err := l.loadProbed(source, p)
+		if err != nil {
+			return err
+		}
+		calm = append(calm, back)
 	}
 	a, b := median(without), median(with)
 	lags := p.all()
@@ -69,6 +65,19 @@ func measureFeed(l *lab) error {
 	row("… p99", millis(quantile(lags, 0.99)), "≤ 2 s")
 	row(fmt.Sprintf("… back under %v after the load, at most", calmLag), seconds(slices.Max(calm)), "≤ 3 s")
 	return nil
+}
+
+// loadProbed loads the source while it is probed how late its followers are. That is a load of its own, because the probe takes
+// its share of the processors. It gives how long after its end they were late.
+func (l *lab) loadProbed(source *replica, p *probe) (back time.Duration, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	probing := make(chan error, 1)
+	go func() { probing <- p.run(ctx) }()
+	if _, err = l.load(source); err == nil {
+		back, err = p.calm(calmLag)
+	}
+	cancel()
+	return back, errors.Join(err, <-probing)
 }
 
 // work is what a server did under load.
