@@ -265,7 +265,7 @@ func (w *arrivalWriter) close() error {
 // and is never let in again.
 func (e *Engine) join(a *joining, b *tlv.Batch) {
 	delta := a.delta
-	if slices.ContainsFunc(delta.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) }) {
+	if anyOf(delta.Contributions, e.isOld) {
 		d := a.delta.Clone()
 		d.Contributions = slices.DeleteFunc(d.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) })
 		delta = &d
@@ -284,10 +284,20 @@ func (e *Engine) isOld(c *tlv.Contribution) bool {
 	return c.Replica == e.id || e.covers(c.Replica, c.Rev)
 }
 
+// anyOf is slices.ContainsFunc without a copy of each, of which there is one for every key of a batch.
+func anyOf(list []tlv.Contribution, f func(*tlv.Contribution) bool) bool {
+	for i := range list {
+		if f(&list[i]) {
+			return true
+		}
+	}
+	return false
+}
+
 // keep makes state what is to be stored of all.
 func (a *joining) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
 	a.state = a.all
-	if len(a.all.Resets) == 0 && !slices.ContainsFunc(a.all.Contributions, func(c tlv.Contribution) bool { return c.Closed }) {
+	if len(a.all.Resets) == 0 && !anyOf(a.all.Contributions, func(c *tlv.Contribution) bool { return c.Closed }) {
 		return // the two may share: state is written before all is given away
 	}
 	a.kept.Contributions = append(a.kept.Contributions[:0], a.all.Contributions...)
