@@ -20,6 +20,7 @@ type history struct {
 	id     tlv.ReplicaID
 	former []tlv.ReplicaID // IDs this store had before; nobody else will carry out their expiries
 	lives  []life          // of id, oldest first; the last is the present one
+	stored uint64          // of lives before the present one, the last that flushed: the journal's mark is in it; 0: none
 	dirty  bool            // not yet in the database
 }
 
@@ -53,6 +54,9 @@ func (e *Engine) beginLife(published tlv.Stamp) error {
 		return fmt.Errorf("history of the replica: %w", err)
 	}
 	h.former, h.lives = r.Former, r.Lives
+	if n := len(h.lives); n > 0 {
+		h.stored = h.lives[n-1].Number
+	}
 	h.begin(e.options.random, published)
 	return nil
 }
