@@ -52,7 +52,7 @@ func (e *Engine) Rename(entry tlv.VectorEntry) error {
 	old, id := e.id, randomID(e.options.random)
 	if late {
 		return e.flush(flushStep{always: true,
-			before: func() error { e.rename(id, nil); return nil },
+			before: func() error { e.history.giveUp(entry, e.vector.Entry(old).Stamp); e.rename(id, nil); return nil },
 			more:   func(batch *pebble.Batch) error { return e.startOver(batch, old) }})
 	}
 	return e.flush(flushStep{always: true, before: func() error { return e.disown(entry, id) }})
@@ -133,6 +133,7 @@ func (e *Engine) disown(entry tlv.VectorEntry, id tlv.ReplicaID) error {
 	if _, err := replay(e.segments, e.mark, d.frame); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
+	e.history.giveUp(entry, e.vector.Entry(e.id).Stamp)
 	e.rename(id, d.theirs)
 	return nil
 }
