@@ -413,6 +413,9 @@ func TestPullerTransfers(t *testing.T) {
 		{"a page of another replica", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.ID = third }), Pause{firstPause}}), Down, "IIW"},
 		{"a page of another snapshot", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Snapshot = "z" }), Pause{firstPause}}), Down, "IIW"},
 		{"a page from before", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done = 4 }), Pause{firstPause}}), Down, "IIW"},
+		{"a page that gets nowhere", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done, a.Next = 5, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
+		{"a first page that gets nowhere", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done, a.Next = 0, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
+		{"an end without a page", half, resumed(exchange{Snapped{page(5, "")}, merge(page(5, ""))}, exchange{Done{}, FinishTransfer{}}), Transferring, "II"},
 		{"a snapshot with what this replica never did", nil, claimed(
 			exchange{snapped(func(a *engine.SnapAnswer) { a.Vector = tlv.Vector{at(mine, 51)} }), Rename{at(mine, 51)}},
 			exchange{Done{}, ask(0)}), Forked, "IIE"},
