@@ -64,7 +64,8 @@ func cToken(c *Context, _ [][]byte) {
 	}, c.unsettled)
 }
 
-// cWait replies 1 when this replica shows all that another one showed when it gave the token, or 0 when the time is over.
+// cWait replies 1 when this replica shows all that another one showed when it gave the token, or 0 when the time is over. It is an
+// error if that is known never to be.
 func cWait(c *Context, args [][]byte) {
 	seen, err := parseToken(args[1])
 	if err != nil {
@@ -92,6 +93,10 @@ func parseToken(arg []byte) (tlv.Vector, error) {
 func (c *Context) covered(seen tlv.Vector, until time.Time, expired bool) {
 	e := c.Server.Engine
 	news := e.News()
+	if err := e.Attainable(seen); err != nil {
+		c.failIn("CWAIT", err)
+		return
+	}
 	switch {
 	case e.Vector().Covers(seen):
 		e.Refresh()

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,39 @@ func TestTokenOfAnotherReplica(t *testing.T) {
 		t.Errorf("CWAIT after the batch = %q; want 1", got)
 	}
 	want(t, b, "GET k", "$1|5|")
+}
+
+// A token that this replica gave under an ID that it has given up since, in a fork, is an error, also where it was waited for
+// already.
+func TestTokenThatNeverComes(t *testing.T) {
+	c := newContext(t)
+	e := c.Server.Engine
+	do(t, c, "INCR", "k")
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	old := e.ReplicaID()
+	pending := tokenText.EncodeToString(tlv.AppendVector(nil,
+		vectorOf(tlv.VectorEntry{Replica: old, Stamp: 1<<63 - 1, Life: e.Life()})))
+	c.Out.Buf = nil
+	c.Run(words("CWAIT", pending, "0"))
+	c.Resume()
+	if c.Wait == nil {
+		t.Fatalf("CWAIT of what is pending = %q; want it to wait", c.Out.Buf)
+	}
+	if err := e.Rename(tlv.VectorEntry{Replica: old, Stamp: 1, Life: 9}); err != nil {
+		t.Fatalf("Rename = %v", err)
+	}
+	for c.Wait != nil {
+		await(t, c)
+		c.Resume()
+	}
+	never := fmt.Sprintf("-ERR CWAIT: what the token speaks of was given up in a fork: replica %016x is another one now", uint64(old))
+	if got := string(c.Out.Buf); got != never+"\r\n" {
+		t.Errorf("CWAIT that waits = %q; want %q", got, never)
+	}
+	want(t, c, "CWAIT "+pending+" 0", never+"|")
+	want(t, c, "CWAIT "+reparse(t, do(t, c, "CTOKEN")).(string)+" 0", ":1|")
 }
 
 // bring applies at b what a has published.

@@ -38,6 +38,24 @@ func (c *Counter) Increment(ctx context.Context, n int64) (int64, error) {
 	return v, c.finish(ctx, p, err)
 }
 
+// IncrementOnce is Increment, but counts only once for a token: whoever comes with the same again within its life, in this
+// run of the process or a later one, gets the value that the first got. So whoever does not know whether an increment was made
+// calls again. life is counted from the first call on, is rounded up to ms, and is at most a day; 0 means ten minutes. The token
+// has 1 to 128 bytes, and belongs to this counter. What fails is not remembered. Errors of its own are ErrTokenSize, ErrTokenLife
+// and, for another n than the first, ErrTokenUsed.
+func (c *Counter) IncrementOnce(ctx context.Context, n int64, token string, life time.Duration) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	ms := int64(TokenLife)
+	if life != 0 {
+		ms = millis(life)
+	}
+	p := c.pipeline()
+	v, _, err := p.IncrOnce(c.key, []byte(token), n, ms)
+	return v, c.finish(ctx, p, err)
+}
+
 // Get gives the value, 0 where there is none.
 func (c *Counter) Get(ctx context.Context) (int64, error) {
 	if err := ctx.Err(); err != nil {

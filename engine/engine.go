@@ -47,7 +47,7 @@
 //
 // # Tokens
 //
-// IncrOnce counts an increment once for a token, however often it is asked to (token.go).
+// IncrOnce, and Counter.IncrementOnce, count an increment once for a token, however often they are asked to (token.go).
 //
 // # Directory
 //

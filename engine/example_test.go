@@ -65,6 +65,26 @@ func ExampleCounter_Increment_overflow() {
 	// 9223372036854775807 <nil>
 }
 
+// Who does not know whether an increment was made, after a crash say, sends it again with its token.
+func ExampleCounter_IncrementOnce() {
+	e := open(engine.Options{})
+	defer e.Close()
+	ctx := context.Background()
+	paid := e.Counter("paid")
+	fmt.Println(paid.IncrementOnce(ctx, 30, "order-1234", time.Hour))
+	fmt.Println(paid.Increment(ctx, 12))
+	fmt.Println(paid.IncrementOnce(ctx, 30, "order-1234", time.Hour))
+	_, err := paid.IncrementOnce(ctx, 50, "order-1234", time.Hour)
+	fmt.Println(err, errors.Is(err, engine.ErrTokenUsed))
+	fmt.Println(paid.Get(ctx))
+	// Output:
+	// 30 <nil>
+	// 42 <nil>
+	// 30 <nil>
+	// the token was used for another increment of this key true
+	// 42 <nil>
+}
+
 // Local writes are visible at once; what another replica wrote, up to the update period late.
 func ExampleCounter_WithUpdatePeriod() {
 	e := open(engine.Options{UpdatePeriod: time.Hour})

@@ -20,6 +20,8 @@ type history struct {
 	id     tlv.ReplicaID
 	former []tlv.ReplicaID // IDs this store had before; nobody else will carry out their expiries
 	lives  []life          // of id, oldest first; the last is the present one
+	stored uint64          // of lives before the present one, the last that flushed: the journal's mark is in it; 0: none
+	given  []branch        // given up
 	dirty  bool            // not yet in the database
 }
 
@@ -29,6 +31,14 @@ type life struct {
 	End    tlv.Stamp // of the last batch published in it; of no meaning in the present one
 }
 
+// branch is what this store did under a former ID after its history had parted from the one that others have of that ID.
+type branch struct {
+	Replica tlv.ReplicaID
+	Lives   []uint64  // in which nobody else has done anything beyond Other
+	Last    tlv.Stamp // that was published here under that ID
+	Other   tlv.Stamp // that others had of it when it was given up: they parted before
+}
+
 // maxLives are remembered. What an older one published is taken for untrue, which costs a new ID, and no data.
 const maxLives = 1 << 10
 
@@ -36,6 +46,7 @@ const maxLives = 1 << 10
 type historyRecord struct {
 	Former []tlv.ReplicaID
 	Lives  []life
+	Given  []branch `json:",omitempty"`
 }
 
 // beginLife opens the life of this start, after what the database has of those before.
@@ -52,7 +63,10 @@ func (e *Engine) beginLife(published tlv.Stamp) error {
 	if err != nil {
 		return fmt.Errorf("history of the replica: %w", err)
 	}
-	h.former, h.lives = r.Former, r.Lives
+	h.former, h.lives, h.given = r.Former, r.Lives, r.Given
+	if n := len(h.lives); n > 0 {
+		h.stored = h.lives[n-1].Number
+	}
 	h.begin(e.options.random, published)
 	return nil
 }
@@ -74,6 +88,48 @@ func (h *history) lived(number uint64, published tlv.Stamp) {
 	if !slices.ContainsFunc(h.lives, func(l life) bool { return l.Number == number }) {
 		h.lives = slices.Insert(h.lives, len(h.lives)-1, life{number, published})
 	}
+}
+
+// giveUp notes what ends here because the ID is given up: others have entry of it, which is not of this history. published is the
+// last stamp of this one.
+func (h *history) giveUp(entry tlv.VectorEntry, published tlv.Stamp) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := branch{Replica: h.id, Last: published, Other: entry.Stamp}
+	both := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == entry.Life })
+	for i, l := range h.lives {
+		if i > both && (both >= 0 || l.End > entry.Stamp || i == len(h.lives)-1) {
+			b.Lives = append(b.Lives, l.Number)
+		}
+	}
+	h.given = append(h.given, b)
+}
+
+// ends says whether nobody will ever have what a token says of the branch's replica. have is what is stored of that replica, nothing
+// as long as it is open which history that will be.
+func (b *branch) ends(seen, have tlv.VectorEntry) bool {
+	if seen.Replica != b.Replica || seen.Stamp <= b.Other || !slices.Contains(b.Lives, seen.Life) {
+		return false
+	}
+	return seen.Stamp > b.Last || have.Stamp != 0 && !slices.Contains(b.Lives, have.Life)
+}
+
+// ErrGivenUp: a token speaks of what this store has given up together with a former ID.
+var ErrGivenUp = errors.New("what the token speaks of was given up in a fork")
+
+// Attainable says, by ErrGivenUp, that what another vector has seen will never be here, whatever stamps Vector reaches: this store
+// had seen it under an ID that it has given up since, and nobody else goes on from there. Of the forks of others nothing is known.
+func (e *Engine) Attainable(seen tlv.Vector) error {
+	h := &e.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.given {
+		b := &h.given[i]
+		if b.ends(seen.Entry(b.Replica), e.Vector().Entry(b.Replica)) {
+			return fmt.Errorf("%w: replica %016x is another one now", ErrGivenUp, uint64(b.Replica))
+		}
+	}
+	return nil
 }
 
 // rename forgets the lives of the old ID.
@@ -104,7 +160,7 @@ func (h *history) write(batch *pebble.Batch) error {
 	if !h.dirty {
 		return nil
 	}
-	v, err := json.Marshal(historyRecord{h.former, h.lives})
+	v, err := json.Marshal(historyRecord{h.former, h.lives, h.given})
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (e *Engine) Rename(entry tlv.VectorEntry) error {
 	old, id := e.id, randomID(e.options.random)
 	if late {
 		return e.flush(flushStep{always: true,
-			before: func() error { e.rename(id, nil); return nil },
+			before: func() error { e.history.giveUp(entry, e.vector.Entry(old).Stamp); e.rename(id, nil); return nil },
 			more:   func(batch *pebble.Batch) error { return e.startOver(batch, old) }})
 	}
 	return e.flush(flushStep{always: true, before: func() error { return e.disown(entry, id) }})
@@ -112,8 +112,8 @@ type disowned struct {
 // published entry, has of it too; then it changes the ID. All guards are held.
 //
 // The journal says what that is. If the original went on in a life that is known here, it has what was journaled up to the
-// end of that life, or up to the cut whose stamp is the entry's. Otherwise it was started anew after the copy was made; it
-// had replayed then what this store's present life found.
+// end of that life, or up to the cut whose stamp is the entry's; and nothing of it if this store has flushed in a life after that.
+// Otherwise it was started anew after the copy was made; it had replayed then what this store's present life found.
 func (e *Engine) disown(entry tlv.VectorEntry, id tlv.ReplicaID) error {
 	if err := e.journal.Sync(); err != nil {
 		return err
@@ -127,9 +127,13 @@ func (e *Engine) disown(entry tlv.VectorEntry, id tlv.ReplicaID) error {
 		p: &Pipeline{e: e, guard: new(guard), update: -1}}
 	d.p.begin()
 	defer d.p.pause()
+	if d.alone(e.history.stored) { // the journal has no more of the original's
+		d.turn()
+	}
 	if _, err := replay(e.segments, e.mark, d.frame); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
+	e.history.giveUp(entry, e.vector.Entry(e.id).Stamp)
 	e.rename(id, d.theirs)
 	return nil
 }
@@ -169,7 +173,7 @@ func (d *disowner) frame(body []byte) error {
 			}
 			continue
 		case r.typ == 'L':
-			if slices.ContainsFunc(d.lives, func(l life) bool { return l.Number == r.number }) {
+			if d.alone(r.number) {
 				d.turn()
 			}
 			continue
@@ -185,6 +189,11 @@ func (d *disowner) frame(body []byte) error {
 		}
 	}
 	return nil
+}
+
+// alone says whether a life is one of this store alone.
+func (d *disowner) alone(number uint64) bool {
+	return slices.ContainsFunc(d.lives, func(l life) bool { return l.Number == number })
 }
 
 // turn is where the part of this store alone begins: what came before counts as stored, for as long as it is there to be

@@ -426,6 +426,32 @@ func TestRolledBackStoreKeepsWhatFollowsTheCut(t *testing.T) {
 	b.shows("k", 1101, "new", 5)
 }
 
+// A rolled back store that met nobody and flushed, but had nothing to publish, finds out in a later life: all that the journal has is
+// of its own.
+func TestRolledBackStoreKeepsWhatFollowsAFlush(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	a.flush()
+	backup := a.disk.Copy()
+	a.add("k", 10)
+	b.pull(a)
+	a.restart(backup, true)
+	if err := a.Confirm(); err != nil { // nobody could be reached
+		t.Fatalf("Confirm = %v", err)
+	}
+	a.add("k", 100)
+	a.restart(a.disk.Copy(), true)
+	a.add("k", 1000)
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil || a.NeedsState() {
+		t.Fatalf("Rename = %v, needs state %t; want it in time", err, a.NeedsState())
+	}
+	a.pull(b)
+	b.pull(a)
+	for _, m := range []*member{a, b} {
+		m.shows("k", 1111)
+	}
+}
+
 // A fork that is found late: the peers' history of the old ID takes the place of this store's.
 func TestLateForkConverges(t *testing.T) {
 	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})

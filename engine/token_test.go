@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -125,6 +127,83 @@ func TestIncrOnceRefused(t *testing.T) {
 	wantOnce(t, e, "text", "t", 1, 2)
 	wantOnce(t, e, "used", "t", 5, 5)
 	wantOnce(t, e, "k", "t", math.MinInt64, math.MinInt64)
+}
+
+// TestIncrementOnce: a repeated call counts once, also by another handle, after the store was closed and after it has crashed.
+func TestIncrementOnce(t *testing.T) {
+	clk := &clock{1_000_000}
+	o := disk()
+	o.Now = clk.now
+	e := open(t, o)
+	ctx := t.Context()
+	for _, step := range []struct {
+		name string
+		do   func()
+	}{
+		{"at first", func() {}},
+		{"again", func() {}},
+		{"after a start", func() { must(t, nil, e.Close()); e = open(t, o) }},
+		{"after a crash", func() { increment(t, e, "k", 1); o = crashed(e, o); e = open(t, o) }},
+	} {
+		step.do()
+		c := e.Counter("k")
+		for _, want := range []struct {
+			token string
+			v     int64
+		}{{"t", 5}, {"u", 10}, {"t", 5}} {
+			if v, err := c.IncrementOnce(ctx, 5, want.token, time.Hour); v != want.v || err != nil {
+				t.Errorf("%s: IncrementOnce(5, %q) = %d, %v; want %d", step.name, want.token, v, err, want.v)
+			}
+		}
+	}
+	if v, err := e.Counter("k").Increment(ctx, 1); v != 12 || err != nil {
+		t.Errorf("Increment = %d, %v; want 12", v, err)
+	}
+	clk.ms += time.Hour.Milliseconds()
+	if v, err := e.Counter("k").IncrementOnce(ctx, 5, "t", time.Hour); v != 17 || err != nil {
+		t.Errorf("IncrementOnce after the token's life = %d, %v; want 17", v, err)
+	}
+}
+
+// TestIncrementOnceRefused: lives that are none, and a context that is over; nothing is counted.
+func TestIncrementOnceRefused(t *testing.T) {
+	clk := &clock{1_000_000}
+	e := open(t, Options{Now: clk.now})
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := e.Counter("k")
+	for _, refused := range []struct {
+		ctx   context.Context
+		token string
+		life  time.Duration
+		want  error
+	}{
+		{over, "t", 0, context.Canceled},
+		{t.Context(), "", 0, ErrTokenSize},
+		{t.Context(), "t", -1, ErrTokenLife},
+		{t.Context(), "t", 24*time.Hour + 1, ErrTokenLife},
+		{t.Context(), "t", math.MaxInt64, ErrTokenLife},
+	} {
+		if v, err := c.IncrementOnce(refused.ctx, 1, refused.token, refused.life); v != 0 || !errors.Is(err, refused.want) {
+			t.Errorf("IncrementOnce(1, %q, %v) = %d, %v; want %v", refused.token, refused.life, v, err, refused.want)
+		}
+	}
+	for _, life := range []struct {
+		token string
+		given time.Duration
+		ms    int64
+	}{{"short", 1, 1}, {"usual", 0, TokenLife}, {"long", 24 * time.Hour, MaxTokenLife}} {
+		before, err := c.IncrementOnce(t.Context(), 1, life.token, life.given)
+		must(t, nil, err)
+		clk.ms += life.ms - 1
+		if v, err := c.IncrementOnce(t.Context(), 1, life.token, life.given); v != before || err != nil {
+			t.Errorf("%s: before its end IncrementOnce = %d, %v; want %d", life.token, v, err, before)
+		}
+		clk.ms++
+		if v, err := c.IncrementOnce(t.Context(), 1, life.token, life.given); v != before+1 || err != nil {
+			t.Errorf("%s: after its end IncrementOnce = %d, %v; want %d", life.token, v, err, before+1)
+		}
+	}
 }
 
 // TestTokensAreNotSeen: nobody lists, counts, draws or is told of one.

@@ -29,7 +29,7 @@
 //	3) $snapshot    a name for it
 //	4) $vector      of the snapshot
 //	5) :1000000     keys in it, about
-//	6) :65536       keys up to the end of this page
+//	6) :65536       keys up to the end of this page; more than before, unless it is the last
 //	7) $cursor      of the next page; empty: this was the last
 //	8) $page        deltas
 //

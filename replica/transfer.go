@@ -58,12 +58,20 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 	}
 	p.status.BytesIn += int64(len(a.Page))
 	p.transfer.page = *a
+	done := int64(0)
+	if p.transfer.opened {
+		t := p.self.Transfer
+		if t == nil || t.Snapshot != a.Snapshot {
+			return p.lost(fmt.Errorf("a page of snapshot %q, which was not asked for", a.Snapshot))
+		}
+		done = t.Done
+	}
+	if last := len(a.Next) == 0; a.Done < done || a.Done == done && !last { // such could come for ever
+		return p.lost(fmt.Errorf("a page of the state up to key %d, after those up to key %d", a.Done, done))
+	}
 	if !p.transfer.opened {
 		p.status.TransferBytes = int64(len(a.Page))
 		return BeginTransfer{engine.Transfer{Source: a.ID, Snapshot: a.Snapshot, Vector: a.Vector, Hold: a.Vector, Keys: a.Keys}}
-	}
-	if t := p.self.Transfer; t == nil || t.Snapshot != a.Snapshot || a.Done < t.Done {
-		return p.lost(fmt.Errorf("a page of snapshot %q up to key %d, which was not asked for", a.Snapshot, a.Done))
 	}
 	p.status.TransferBytes += int64(len(a.Page))
 	return p.mergePage()

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"atomiccounter/tlv"
+)
+
+// What is given up with an ID: the lives in which only this store went on from where the histories parted.
+func TestGiveUp(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		lives []life
+		entry tlv.VectorEntry // that others have
+		want  []uint64
+	}{
+		{"others went on in a life that is known", []life{{1, 10}, {2, 20}, {3, 40}, {4, 0}}, tlv.VectorEntry{Stamp: 30, Life: 2}, []uint64{3, 4}},
+		{"in the present one", []life{{1, 10}, {2, 0}}, tlv.VectorEntry{Stamp: 30, Life: 2}, nil},
+		{"in another: of lives before that is true which went beyond it", []life{{1, 10}, {2, 20}, {3, 40}, {4, 0}}, tlv.VectorEntry{Stamp: 30, Life: 9}, []uint64{3, 4}},
+		{"in another, and beyond all here", []life{{1, 10}, {2, 0}}, tlv.VectorEntry{Stamp: 30, Life: 9}, []uint64{2}},
+	} {
+		h := history{id: 5, lives: c.lives}
+		h.giveUp(c.entry, 50)
+		if got := h.given[0]; got.Replica != 5 || got.Last != 50 || got.Other != c.entry.Stamp || !slices.Equal(got.Lives, c.want) {
+			t.Errorf("%s: given up %+v; want the lives %v", c.name, got, c.want)
+		}
+	}
+}
+
+func TestBranchEnds(t *testing.T) {
+	b := branch{Replica: 5, Lives: []uint64{3, 4}, Last: 50, Other: 30}
+	ours, others := tlv.VectorEntry{Replica: 5, Stamp: 60, Life: 4}, tlv.VectorEntry{Replica: 5, Stamp: 90, Life: 9}
+	for _, c := range []struct {
+		name       string
+		seen, have tlv.VectorEntry
+		want       bool
+	}{
+		{"published, and others' history is here", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, others, true},
+		{"published, and this history is what others have", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, ours, false},
+		{"published, and the others' history is still to come", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, tlv.VectorEntry{Replica: 5}, false},
+		{"never published", tlv.VectorEntry{Replica: 5, Stamp: 51, Life: 4}, tlv.VectorEntry{Replica: 5}, true},
+		{"never published, whatever others have", tlv.VectorEntry{Replica: 5, Stamp: 51, Life: 4}, ours, true},
+		{"perhaps from before they parted", tlv.VectorEntry{Replica: 5, Stamp: 30, Life: 3}, others, false},
+		{"of the others' history", tlv.VectorEntry{Replica: 5, Stamp: 95, Life: 9}, others, false},
+		{"of another replica", tlv.VectorEntry{Replica: 6, Stamp: 51, Life: 4}, others, false},
+		{"nothing", tlv.VectorEntry{}, others, false},
+	} {
+		if got := b.ends(c.seen, c.have); got != c.want {
+			t.Errorf("%s: ends = %t; want %t", c.name, got, c.want)
+		}
+	}
+}
+
+// attainable checks tokens by name.
+func (m *member) attainable(when string, tokens map[string]tlv.Vector, gone ...string) {
+	m.t.Helper()
+	for name, seen := range tokens {
+		want := slices.Contains(gone, name)
+		if err := m.Attainable(seen); errors.Is(err, ErrGivenUp) != want || err != nil && !want {
+			m.t.Errorf("%s: Attainable(%s) = %v; want an error: %t", when, name, err, want)
+		}
+	}
+}
+
+// A token that a store gave under an ID that it has given up since can be waited for only as far as others have what it saw.
+func TestTokenOfAFormerID(t *testing.T) {
+	a, b, c := newMember(t, 1, Options{}), newMember(t, 2, Options{}), newMember(t, 3, Options{})
+	tokens := map[string]tlv.Vector{}
+	a.add("k", 1)
+	a.flush()
+	tokens["before the copy"] = a.Seen()
+	backup := a.disk.Copy()
+	a.add("k", 10)
+	b.pull(a)
+	tokens["of the original"] = a.Seen()
+	tokens["of b"] = b.Seen()
+	a.restart(backup, true)
+	if err := a.Confirm(); err != nil { // nobody could be reached
+		t.Fatalf("Confirm = %v", err)
+	}
+	a.add("k", 100)
+	c.pull(a)
+	tokens["published"] = a.Seen()
+	tokens["of c"] = c.Seen()
+	a.add("k", 1000)
+	tokens["pending"] = a.Seen()
+	a.attainable("before", tokens)
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
+		t.Fatalf("Rename = %v", err)
+	}
+	tokens["of the new ID"] = a.Seen()
+	a.attainable("before the transfer", tokens, "pending")
+	a.restart(a.disk.Copy(), false)
+	a.attainable("after a start", tokens, "pending")
+	copied := a.disk.Copy()
+	a.fetch(b.snapshot(), b.ReplicaID(), 0)
+	a.attainable("after the transfer", tokens, "published", "pending", "of c")
+	b.pull(a)
+	b.attainable("at a peer, who cannot know", tokens)
+	a.restart(copied, false)
+	a.fetch(c.snapshot(), c.ReplicaID(), 0)
+	a.attainable("after a transfer from who had followed", tokens, "pending")
+	if !a.Vector().Covers(tokens["published"]) {
+		t.Errorf("%v does not cover what was published and is back", a.Vector())
+	}
+}
+
+// So it is where the store finds out in time, but had already given the token, in a life before.
+func TestTokenOfAnUnpublishedLife(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	tokens := map[string]tlv.Vector{}
+	a.add("k", 1)
+	a.flush()
+	backup := a.disk.Copy()
+	a.add("k", 10)
+	b.pull(a)
+	tokens["of b"] = b.Seen()
+	a.restart(backup, true)
+	if err := a.Confirm(); err != nil {
+		t.Fatalf("Confirm = %v", err)
+	}
+	a.add("k", 100)
+	tokens["pending"] = a.Seen()
+	a.restart(a.disk.Copy(), true)
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil || a.NeedsState() {
+		t.Fatalf("Rename = %v, needs state %t; want it in time", err, a.NeedsState())
+	}
+	a.attainable("after", tokens, "pending")
+}
+
+// A copy of a store that goes on has given nothing up.
+func TestTokenAtACopy(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Logger: quiet}
+	e, err := Open(dir+"/store", o)
+	must(t, nil, err)
+	defer e.Close()
+	increment(t, e, "k", 5)
+	must(t, nil, e.Backup(dir+"/copy"))
+	increment(t, e, "k", 1)
+	c, err := Open(dir+"/copy", o)
+	must(t, nil, err)
+	defer c.Close()
+	if err := c.Attainable(e.Seen()); err != nil || c.ReplicaID() == e.ReplicaID() {
+		t.Errorf("Attainable at a copy = %v; want nothing against it", err)
+	}
+}

@@ -1,0 +1,577 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// Replicas of the tables.
+const (
+	mine   tlv.ReplicaID = 1
+	theirs tlv.ReplicaID = 2 // the peer's
+	third  tlv.ReplicaID = 3
+)
+
+func at(id tlv.ReplicaID, stamp tlv.Stamp) tlv.VectorEntry {
+	return tlv.VectorEntry{Replica: id, Stamp: stamp, Life: 11 * uint64(id)}
+}
+
+// ownSelf is a store that is sure of its history, which reaches to 50.
+func ownSelf() Self {
+	return Self{ID: mine, Life: 11, Confirmed: true, Vector: tlv.Vector{at(mine, 50), at(theirs, 10), at(third, 10)},
+		True: func(e tlv.VectorEntry) bool {
+			return e.Replica != mine || e.Stamp == 0 || e.Life == 11 && e.Stamp <= 50
+		}}
+}
+
+// peerHas is the vector of the peer.
+func peerHas() tlv.Vector { return tlv.Vector{at(mine, 40), at(theirs, 90), at(third, 90)} }
+
+func batch(id tlv.ReplicaID, prev, stamp tlv.Stamp) tlv.Batch {
+	return tlv.Batch{Replica: id, Prev: prev, Stamp: stamp, Life: 11 * uint64(id)}
+}
+
+// news is an answer to CSYNC that came after as long as it may have taken.
+func news(left int64, batches ...tlv.Batch) Synced {
+	a := engine.SyncAnswer{ID: theirs, Life: 22, Vector: peerHas(), Left: left}
+	for i := range batches {
+		a.Batches = append(a.Batches, tlv.AppendBatch(nil, &batches[i]))
+	}
+	return Synced{Answer: a}
+}
+
+// changed is an answer that differs from news.
+func changed(change func(*engine.SyncAnswer)) Synced {
+	s := news(0)
+	change(&s.Answer)
+	return s
+}
+
+var needState = changed(func(a *engine.SyncAnswer) { a.NeedState = true })
+
+// moment is an event some time after the last, at a store that has changed meanwhile.
+type moment struct {
+	Event
+	after time.Duration
+	store func(*Self)
+}
+
+// ask is a CSYNC; the rest of it follows from the store.
+func ask(block time.Duration, except ...tlv.ReplicaID) AskSync {
+	return AskSync{SyncRequest: engine.SyncRequest{Except: except}, Block: block}
+}
+
+func askSnap(snapshot, cursor string) AskSnap {
+	return AskSnap{engine.SnapRequest{Version: Version, ID: mine, Life: 11, Snapshot: snapshot, Cursor: []byte(cursor), Bytes: snapBytes}}
+}
+
+// talk drives a puller by hand.
+type talk struct {
+	t     *testing.T
+	p     *Puller
+	self  Self
+	now   time.Time
+	lines []Line
+}
+
+func newTalk(t *testing.T) *talk {
+	now := time.UnixMilli(1_000_000_000)
+	return &talk{t: t, p: NewPuller("peer:1", now), self: ownSelf(), now: now}
+}
+
+func (k *talk) step(ev Event) Action {
+	if m, ok := ev.(moment); ok {
+		k.now, ev = k.now.Add(m.after), m.Event
+		if m.store != nil {
+			m.store(&k.self)
+		}
+	}
+	if s, ok := ev.(Synced); ok {
+		if s.Sent.IsZero() {
+			s.Sent = k.now.Add(-blockTime)
+		}
+		if s.Answer.Clock == 0 {
+			s.Answer.Clock = k.now.UnixMilli()
+		}
+		ev = s
+	}
+	a, lines := k.p.Step(k.now, 0, k.self, ev)
+	k.lines = append(k.lines, lines...)
+	return a
+}
+
+// exchange is an event, and what the puller wants next.
+type exchange struct {
+	ev   Event
+	want Action
+}
+
+func (k *talk) run(name string, steps []exchange) {
+	k.t.Helper()
+	for i, s := range steps {
+		got, want := k.step(s.ev), s.want
+		if a, ok := want.(AskSync); ok {
+			a.Version, a.ID, a.Life, a.Vector, a.Bytes = Version, k.self.ID, k.self.Life, k.self.Vector, syncBytes
+			want = a
+		}
+		if g, w := fmt.Sprintf("%T%+v", got, got), fmt.Sprintf("%T%+v", want, want); g != w {
+			k.t.Fatalf("%s: step %d, %s:\n%s; want\n%s", name, i, describe(s.ev), g, w)
+		}
+	}
+}
+
+// said are the levels of the lines, each by its first letter.
+func (k *talk) said() string {
+	var b strings.Builder
+	for _, l := range k.lines {
+		b.WriteString(l.Level.String()[:1])
+	}
+	return b.String()
+}
+
+// conversation is what a link lives through, after its first request.
+type conversation struct {
+	name  string
+	store func(*Self)
+	steps []exchange
+	state State
+	said  string
+}
+
+func converse(t *testing.T, list []conversation) {
+	t.Helper()
+	for _, c := range list {
+		k := newTalk(t)
+		if c.store != nil {
+			c.store(&k.self)
+		}
+		k.step(Woken{})
+		k.run(c.name, c.steps)
+		if got := k.p.State(); got != c.state || k.said() != c.said {
+			t.Errorf("%s: %s, said %s; want %s, %s", c.name, got, k.said(), c.state, c.said)
+		}
+	}
+}
+
+const firstPause = minBackoff / 2
+
+// The first request does not wait, so that the peer confirms at once what it has of this replica.
+func TestPullerBegins(t *testing.T) {
+	newTalk(t).run("begins", []exchange{{Woken{}, ask(0)}})
+	unsure := func(s *Self) { s.Confirmed = false }
+	sure := func(s *Self) { s.Confirmed = true }
+	converse(t, []conversation{
+		{"no news", nil, []exchange{{news(0), ask(blockTime)}, {news(0), ask(blockTime)}}, Syncing, "I"},
+		{"nothing is taken before the store is sure of itself", unsure, []exchange{
+			{news(0, batch(theirs, 10, 20)), Pause{shortPause}},
+			{Woken{}, Pause{shortPause}},
+			{moment{Event: Woken{}, store: sure}, ask(blockTime)},
+			{news(0, batch(theirs, 10, 20)), Take{batch(theirs, 10, 20)}},
+		}, Confirming, "I"},
+		{"what the peer has of this replica is asked for again after it was lost", unsure, []exchange{
+			{Lost{errors.New("x")}, Pause{firstPause}},
+			{Woken{}, ask(0)},
+		}, Down, "W"},
+		{"it has vouched once and for all", unsure, []exchange{
+			{news(0), Pause{shortPause}},
+			{moment{Event: Woken{}, store: sure}, ask(blockTime)},
+			{Lost{errors.New("x")}, Pause{firstPause}},
+			{moment{Event: Woken{}, store: unsure}, Pause{shortPause}},
+		}, Confirming, "IW"},
+	})
+}
+
+func TestPullerTakesBatches(t *testing.T) {
+	one, two, other := batch(theirs, 10, 20), batch(theirs, 20, 30), batch(third, 10, 20)
+	take := func(err error, then ...exchange) []exchange { // the first of two is received so
+		return append([]exchange{{news(0, other, one), Take{other}}, {Done{err}, Take{one}}}, then...)
+	}
+	broken := func(err error) []exchange {
+		return []exchange{{news(0, other, one), Take{other}}, {Done{err}, Pause{firstPause}}, {Woken{}, ask(0)}}
+	}
+	converse(t, []conversation{
+		{"in order", nil, []exchange{{news(0, one, two), Take{one}}, {Done{}, Take{two}}, {Done{}, ask(blockTime)}}, Syncing, "I"},
+		{"more is asked for at once", nil, []exchange{{news(2, one), Take{one}}, {Done{}, ask(0)}}, Syncing, "I"},
+		{"the acknowledgement is the vector that results", nil, []exchange{{news(0, one), Take{one}},
+			{moment{Event: Done{}, store: func(s *Self) { s.Vector = tlv.Vector{at(theirs, 20)} }}, ask(blockTime)}}, Syncing, "I"},
+		{"held back: not asked for, for a second", nil, take(engine.ErrHeld,
+			exchange{Done{}, ask(blockTime, third)},
+			exchange{moment{Event: news(0), after: heldPause - 1}, ask(blockTime, third)},
+			exchange{moment{Event: news(0), after: 1}, ask(blockTime)}), Held, "I"},
+		{"held back, and it comes by another way", nil, take(engine.ErrHeld,
+			exchange{moment{Event: Done{}, store: func(s *Self) { s.Vector = peerHas() }}, ask(blockTime)}), Syncing, "I"},
+		{"a fork: never again from this peer, others flow", nil, take(engine.ErrFork,
+			exchange{Done{}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, batch(third, 20, 30), two), after: time.Hour}, Take{two}},
+			exchange{Done{}, ask(blockTime, third)}), Forked, "IE"},
+		{"a fork, until the peer was away", nil, take(engine.ErrFork,
+			exchange{Done{}, ask(blockTime, third)},
+			exchange{Lost{errors.New("x")}, Pause{firstPause}},
+			exchange{Woken{}, ask(0)}), Down, "IEW"},
+		{"a clock far ahead: not for ten seconds", nil, take(engine.ErrClock,
+			exchange{Done{}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, other), after: maxBackoff - 1}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, other), after: 1}, Take{other}},
+			exchange{Done{engine.ErrClock}, ask(blockTime, third)}), Refused, "IE"},
+		{"a clock far ahead that comes right", nil, take(engine.ErrClock,
+			exchange{Done{}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, other), after: maxBackoff}, Take{other}},
+			exchange{Done{}, ask(blockTime)}), Syncing, "IE"},
+		{"a gap: asked again at once", nil, take(engine.ErrGap, exchange{Done{}, ask(0)}), Syncing, "I"},
+		{"a gap twice: it takes the state", nil, take(engine.ErrGap,
+			exchange{Done{}, ask(0)}, exchange{news(0, other), Take{other}}, exchange{Done{engine.ErrGap}, Claim{theirs, peerHas()}}), Syncing, "I"},
+		{"a gap twice, but not in a row", nil, take(engine.ErrGap,
+			exchange{Done{}, ask(0)}, exchange{news(0, one), Take{one}}, exchange{Done{}, ask(blockTime)},
+			exchange{news(0, other), Take{other}}, exchange{Done{engine.ErrGap}, ask(0)}), Syncing, "I"},
+		{"the store is closed", nil, broken(engine.ErrClosed), Down, "IE"},
+		{"the store has failed", nil, broken(engine.ErrFailed), Down, "IE"},
+		{"the disk is full", nil, broken(engine.ErrNoSpace), Down, "IE"},
+		{"the store takes it for malformed", nil, broken(tlv.ErrMalformed), Down, "IW"},
+	})
+}
+
+// What the store holds back until the end of a state transfer is not asked for.
+func TestPullerExcepts(t *testing.T) {
+	k := newTalk(t)
+	k.self.Hold = tlv.Vector{at(mine, 90), at(theirs, 10), at(third, 95)}
+	k.run("held", []exchange{{Woken{}, ask(0, third)}, {news(0), ask(blockTime, third)}})
+	k.self.Hold = tlv.Vector{at(third, 90)} // the peer has it: its state would do
+	k.run("held, and the peer has it", []exchange{{news(0), Claim{theirs, peerHas()}}})
+}
+
+// Every error that a peer may reply with, and what the link shows, says and does.
+func TestPullerDeclined(t *testing.T) {
+	for _, c := range []struct {
+		reply engine.PeerError
+		state State
+		level string
+		pause time.Duration
+	}{
+		{"SELF this is the replica that asks", Itself, "", selfPause},
+		{"DUPLICATE replica 0000000000000001 is my own ID", Duplicate, "E", firstPause},
+		{"FORKED replica 0000000000000002 has two histories", Forked, "E", firstPause},
+		{"NOSNAPSHOT \"s\" is not kept here", Refused, "W", firstPause}, // nobody has asked for one
+		{"BUSY ask again", Held, "I", firstPause},
+		{versionError("CSYNC", Version), Refused, "E", firstPause},
+		{"ERR unknown command 'CSYNC'", Refused, "W", firstPause},
+		{"NOAUTH Authentication required.", Refused, "W", firstPause},
+		{"", Refused, "W", firstPause},
+	} {
+		k := newTalk(t)
+		name := fmt.Sprintf("%q", c.reply)
+		k.run(name, []exchange{{Woken{}, ask(0)}, {Declined{c.reply}, Pause{c.pause}}})
+		if s := k.p.Status(); k.p.State() != c.state || k.said() != c.level || (s.Errors == 0) != (c.state == Itself) {
+			t.Errorf("%s: %s, said %q, %d errors; want %s, %q", name, k.p.State(), k.said(), s.Errors, c.state, c.level)
+		}
+		if k.p.Vouched() != (c.state == Itself) {
+			t.Errorf("%s: Vouched = %t", name, k.p.Vouched())
+		}
+		k.step(Woken{})
+		if k.step(Declined{c.reply}); k.said() != c.level {
+			t.Errorf("%s: said %q after the second time; want nothing new", name, k.said())
+		}
+	}
+}
+
+// Pauses grow from failure to failure, up to a limit, and begin anew after a success.
+func TestPullerBacksOff(t *testing.T) {
+	k := newTalk(t)
+	k.step(Woken{})
+	for i, ms := range []time.Duration{50, 100, 200, 400, 800, 1600, 3200, 5000, 5000} {
+		if got := k.step(Lost{errors.New(fmt.Sprint("port ", i))}); got != (Pause{ms * time.Millisecond}) {
+			t.Errorf("failure %d: %+v; want %d ms", i, got, ms)
+		}
+		k.step(Woken{})
+	}
+	if k.said() != "W" {
+		t.Errorf("said %q of one outage; want W", k.said())
+	}
+	k.run("back", []exchange{{news(0), ask(blockTime)}, {Lost{errors.New("x")}, Pause{firstPause}}})
+	for failed, want := range map[int]time.Duration{1: minBackoff, 7: 6400 * time.Millisecond, 8: maxBackoff, 1 << 40: maxBackoff} {
+		if got := backoff(failed, 1); got != want {
+			t.Errorf("backoff(%d, 1) = %v; want %v", failed, got, want)
+		}
+	}
+}
+
+// What a peer may say that cannot be, or bodes ill.
+func TestPullerHearsNonsense(t *testing.T) {
+	one := batch(theirs, 10, 20)
+	raw := func(list ...string) Synced {
+		return changed(func(a *engine.SyncAnswer) {
+			for _, b := range list {
+				a.Batches = append(a.Batches, []byte(b))
+			}
+		})
+	}
+	atOnce := func(s Synced) Synced { // though it was asked to wait
+		s.Sent = newTalk(t).now
+		return s
+	}
+	fork := at(mine, 51)
+	forked := changed(func(a *engine.SyncAnswer) { a.Vector = tlv.Vector{fork} })
+	converse(t, []conversation{
+		{"it is this process", nil, []exchange{{changed(func(a *engine.SyncAnswer) { a.ID, a.Life = mine, 11 }), Pause{selfPause}}}, Itself, ""},
+		{"it has this ID", nil, []exchange{{changed(func(a *engine.SyncAnswer) { a.ID = mine }), Pause{firstPause}}}, Duplicate, "E"},
+		{"it has of this replica what never was", nil, []exchange{{forked, Rename{fork}}, {Done{}, ask(0)}}, Forked, "IE"},
+		{"and the store cannot take another ID", nil, []exchange{{forked, Rename{fork}}, {Done{engine.ErrFailed}, Pause{firstPause}}}, Down, "IEE"},
+		{"not even before the store is sure of itself", func(s *Self) { s.Confirmed = false }, []exchange{{forked, Rename{fork}}}, Forked, "IE"},
+		{"a batch of this replica", nil, []exchange{{news(0, batch(mine, 50, 60)), Pause{firstPause}}}, Down, "IW"},
+		{"no batch", nil, []exchange{{raw("hello"), Pause{firstPause}}}, Down, "IW"},
+		{"an empty one", nil, []exchange{{raw(""), Pause{firstPause}}}, Down, "IW"},
+		{"one with something behind it", nil, []exchange{{raw(string(tlv.AppendBatch(nil, &one)) + "x"), Pause{firstPause}}}, Down, "IW"},
+		{"good ones before a bad one are taken", nil, []exchange{
+			{raw(string(tlv.AppendBatch(nil, &one)), "x"), Take{one}}, {Done{}, Pause{firstPause}}}, Down, "IW"},
+		{"more, but nothing comes", nil, []exchange{{news(1), Pause{firstPause}}}, Refused, "IW"},
+		{"nothing, at once", nil, []exchange{{atOnce(news(0)), ask(blockTime)}, {atOnce(news(0)), Pause{firstPause}}}, Refused, "IW"},
+		{"it is another replica now: what was refused is asked for", nil, []exchange{
+			{news(0, one), Take{one}}, {Done{engine.ErrFork}, ask(blockTime, theirs)},
+			{changed(func(a *engine.SyncAnswer) { a.ID = third }), ask(blockTime)}}, Syncing, "IEW"},
+		{"its clock is off, and is set", nil, []exchange{
+			{changed(func(a *engine.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
+			{changed(func(a *engine.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
+			{news(0), ask(blockTime)}}, Syncing, "IWI"},
+	})
+}
+
+// The offset of the clocks is the smallest that is possible.
+func TestPullerComparesClocks(t *testing.T) {
+	const sent, heard = 995_000, 1_000_000
+	for theirs, want := range map[int64]int64{900_000: -95_000, 994_999: -1, sent: 0, 997_000: 0, heard: 0, 1_000_001: 1, 1_061_000: 61_000} {
+		k := newTalk(t)
+		k.now = time.UnixMilli(heard)
+		k.step(Woken{})
+		k.step(changed(func(a *engine.SyncAnswer) { a.Clock = theirs }))
+		if got := k.p.Status().ClockOffsetMillis; got != want {
+			t.Errorf("clock %d between %d and %d: offset %d; want %d", theirs, sent, heard, got, want)
+		}
+		if warned := k.said() == "IW"; warned != (want > 60_000 || want < -60_000) {
+			t.Errorf("offset %d: said %q", want, k.said())
+		}
+	}
+}
+
+// page is one of the snapshot "s" of ten keys.
+func page(done int64, next string) engine.SnapAnswer {
+	return engine.SnapAnswer{ID: theirs, Snapshot: "s", Vector: peerHas(), Keys: 10, Done: done, Next: []byte(next), Page: []byte{byte(done)}}
+}
+
+func merge(a engine.SnapAnswer) MergePage { return MergePage{Page: a.Page, Next: a.Next, Done: a.Done} }
+
+// TestPullerTransfers: what comes of a state transfer, whatever comes in between.
+func TestPullerTransfers(t *testing.T) {
+	claim, first, last := Claim{theirs, peerHas()}, page(5, "c"), page(10, "")
+	begin := BeginTransfer{engine.Transfer{Source: theirs, Snapshot: "s", Vector: peerHas(), Hold: peerHas(), Keys: 10}}
+	under := func(change func(*engine.Transfer)) func(*Self) { // a transfer is under way
+		tr := engine.Transfer{Source: theirs, Snapshot: "s", Cursor: []byte("c"), Vector: peerHas(), Hold: peerHas(), Keys: 10, Done: 5}
+		change(&tr)
+		return func(s *Self) { s.Transfer = &tr }
+	}
+	half := under(func(*engine.Transfer) {})
+	opened := func(t Event) moment { return moment{Event: t, store: under(func(t *engine.Transfer) { t.Done = 0 })} }
+	claimed := func(then ...exchange) []exchange { // and it is this link's turn
+		return append([]exchange{{needState, claim}, {Turn{true}, askSnap("", "")}}, then...)
+	}
+	resumed := func(then ...exchange) []exchange {
+		return append([]exchange{{news(0), claim}, {Turn{true}, askSnap("s", "c")}}, then...)
+	}
+	snapped := func(change func(*engine.SnapAnswer)) Snapped {
+		a := last
+		change(&a)
+		return Snapped{a}
+	}
+	converse(t, []conversation{
+		{"whole", nil, claimed(
+			exchange{Snapped{first}, begin},
+			exchange{opened(Done{}), merge(first)},
+			exchange{Done{}, askSnap("s", "c")},
+			exchange{Snapped{last}, merge(last)},
+			exchange{Done{}, FinishTransfer{}},
+			exchange{Done{}, ask(0)}), Syncing, "III"},
+		{"it is another's turn", nil, []exchange{{needState, claim}, {Turn{false}, Pause{heldPause}}, {Woken{}, ask(blockTime)}}, Held, "I"},
+		{"another's turn, and batches flow", half, []exchange{{news(0), claim}, {Turn{false}, ask(blockTime)}}, Syncing, "I"},
+		{"a store that has a new ID needs the state", func(s *Self) { s.NeedsState = true }, []exchange{{news(0), claim}}, Connecting, "I"},
+		{"goes on", half, resumed(exchange{Snapped{last}, merge(last)}, exchange{Done{}, FinishTransfer{}}), Transferring, "II"},
+		{"only the end is missing", under(func(t *engine.Transfer) { t.Complete = true }),
+			[]exchange{{news(0), claim}, {Turn{true}, FinishTransfer{}}, {Done{}, ask(0)}}, Syncing, "III"},
+		{"that of another peer is replaced", under(func(t *engine.Transfer) { t.Source = third }),
+			claimed(exchange{Snapped{first}, begin}), Transferring, "II"},
+		{"the snapshot is gone", half, resumed(
+			exchange{Declined{"NOSNAPSHOT \"s\""}, askSnap("", "")},
+			exchange{Snapped{first}, begin}), Transferring, "III"},
+		{"gone before it was there", nil, claimed(exchange{Declined{"NOSNAPSHOT \"s\""}, Pause{firstPause}}), Refused, "IIW"},
+		{"the peer is busy", nil, claimed(exchange{Declined{"BUSY ask again"}, Pause{firstPause}}, exchange{Woken{}, ask(0)}), Held, "III"},
+		{"the link is cut", half, resumed(exchange{Lost{errors.New("x")}, Pause{firstPause}}, exchange{Woken{}, ask(0)},
+			exchange{news(0), claim}, exchange{Turn{true}, askSnap("s", "c")}), Transferring, "IIWI"},
+		{"a page of another replica", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.ID = third }), Pause{firstPause}}), Down, "IIW"},
+		{"a page of another snapshot", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Snapshot = "z" }), Pause{firstPause}}), Down, "IIW"},
+		{"a page from before", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done = 4 }), Pause{firstPause}}), Down, "IIW"},
+		{"a page that gets nowhere", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done, a.Next = 5, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
+		{"a first page that gets nowhere", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done, a.Next = 0, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
+		{"an end without a page", half, resumed(exchange{Snapped{page(5, "")}, merge(page(5, ""))}, exchange{Done{}, FinishTransfer{}}), Transferring, "II"},
+		{"a snapshot with what this replica never did", nil, claimed(
+			exchange{snapped(func(a *engine.SnapAnswer) { a.Vector = tlv.Vector{at(mine, 51)} }), Rename{at(mine, 51)}},
+			exchange{Done{}, ask(0)}), Forked, "IIE"},
+		{"the store will not begin it: another's may do", nil, claimed(exchange{Snapped{first}, begin},
+			exchange{Done{engine.ErrHeld}, Pause{firstPause}}), Held, "IIW"},
+		{"its stamps are too far ahead", nil, claimed(exchange{Snapped{first}, begin},
+			exchange{Done{engine.ErrClock}, Pause{firstPause}}), Refused, "IIE"},
+		{"the disk is full at its beginning", nil, claimed(exchange{Snapped{first}, begin},
+			exchange{Done{engine.ErrNoSpace}, Pause{firstPause}}), Down, "IIE"},
+		{"a malformed page", half, resumed(exchange{Snapped{last}, merge(last)}, exchange{Done{tlv.ErrMalformed}, Pause{firstPause}}), Down, "IIW"},
+		{"the disk is full at its end", half, resumed(exchange{Snapped{last}, merge(last)}, exchange{Done{}, FinishTransfer{}},
+			exchange{Done{engine.ErrNoSpace}, Pause{firstPause}}), Down, "IIE"},
+	})
+}
+
+// oneByOne is a store and its peer, as far as a puller knows of them. The log of the peer reaches back to 30, before which there is
+// its state, of three pages.
+type oneByOne struct {
+	t        *testing.T
+	self     Self
+	snapshot string // that the peer keeps
+	pages    string // that are merged
+}
+
+func (o *oneByOne) has() tlv.Stamp { return o.self.Vector.Entry(theirs).Stamp }
+
+// do carries an action out.
+func (o *oneByOne) do(a Action) Event {
+	switch a := a.(type) {
+	case AskSync:
+		return o.sync(a.Vector.Entry(theirs).Stamp)
+	case AskSnap:
+		return o.snap(&a)
+	case Claim:
+		return Turn{true}
+	case Pause:
+		return Woken{}
+	case Take:
+		if a.Batch.Prev != o.has() || o.self.Transfer != nil {
+			o.t.Errorf("batch %d is taken after %d, transfer %+v", a.Batch.Stamp, o.has(), o.self.Transfer)
+		}
+		o.self.Vector.Put(a.Batch.Entry())
+	case BeginTransfer:
+		o.self.Transfer, o.pages = &a.Transfer, ""
+	case MergePage:
+		o.pages += string(a.Page)
+		tr := *o.self.Transfer
+		tr.Cursor, tr.Done, tr.Complete = a.Next, a.Done, len(a.Next) == 0
+		o.self.Transfer = &tr
+	case FinishTransfer:
+		if o.pages != "abc" {
+			o.t.Errorf("finished with the pages %q; want abc", o.pages)
+		}
+		o.self.Vector.Merge(o.self.Transfer.Vector)
+		o.self.Transfer = nil
+	default:
+		o.t.Fatalf("%T is not for this peer", a)
+	}
+	return Done{}
+}
+
+func (o *oneByOne) sync(has tlv.Stamp) Event {
+	s := news(0)
+	s.Answer.Vector = tlv.Vector{at(theirs, 50)}
+	if s.Answer.NeedState = has < 30; has >= 30 && has < 50 {
+		b := batch(theirs, has, has+10)
+		s.Answer.Batches, s.Answer.Left = [][]byte{tlv.AppendBatch(nil, &b)}, int64(50-b.Stamp)/10
+	}
+	return s
+}
+
+func (o *oneByOne) snap(a *AskSnap) Event {
+	if a.Snapshot == "" {
+		o.snapshot += "s" // a new name
+	} else if a.Snapshot != o.snapshot {
+		return Declined{codeNoSnapshot + " begin again"}
+	}
+	i := int64(len(a.Cursor))
+	p := engine.SnapAnswer{ID: theirs, Snapshot: o.snapshot, Vector: tlv.Vector{at(theirs, 30)}, Keys: 3, Done: i + 1, Page: []byte("abc"[i : i+1])}
+	if i < 2 {
+		p.Next = append(a.Cursor, 'x')
+	}
+	return Snapped{p}
+}
+
+// TestPullerStopsAnywhere: whoever drives a puller may stop for ever between any two steps. Another one goes on from what is durable.
+func TestPullerStopsAnywhere(t *testing.T) {
+	for _, how := range []string{"before it is done", "when it is done", "when it is done, and the snapshot goes"} {
+		for stop, ended := 0, false; !ended; stop++ {
+			k := newTalk(t)
+			o := &oneByOne{t: t, self: k.self}
+			var ev Event = Woken{}
+			ended = true
+			for step := 0; step < 100 && o.has() < 50; step++ {
+				k.self = o.self
+				a := k.step(ev)
+				if step != stop || how != "before it is done" {
+					ev = o.do(a)
+				}
+				if step == stop {
+					ended = false
+					k, ev = newTalk(t), Woken{}
+					if strings.HasSuffix(how, "goes") {
+						o.snapshot += "gone"
+					}
+				}
+			}
+			if o.has() != 50 || o.pages != "abc" {
+				t.Fatalf("stopped at step %d %s: at %d with the pages %q; want 50, abc", stop, how, o.has(), o.pages)
+			}
+		}
+	}
+}
+
+// TestPullerShows: what Status says of lag and of a transfer.
+func TestPullerShows(t *testing.T) {
+	k := newTalk(t)
+	late := news(3, tlv.Batch{Replica: theirs, Prev: 10, Stamp: tlv.Stamp((k.now.UnixMilli() - 700) << 20), Life: 22})
+	late.Answer.LeftKeys = 8
+	k.step(Woken{})
+	k.step(late)
+	k.step(Done{})
+	if s := k.p.Status(); s.LagBatches != 3 || s.LagKeys != 8 || s.LagMillis != 700 || s.ID != theirs || s.BytesIn != int64(len(late.Answer.Batches[0])) {
+		t.Errorf("behind: %+v", s)
+	}
+	k.step(needState)
+	k.step(Turn{false})
+	k.step(moment{Event: Woken{}, after: heldPause})
+	k.step(needState)
+	if s := k.p.Status(); s.LagMillis != heldPause.Milliseconds() {
+		t.Errorf("waiting for the state: %+v; want a lag of %v", s, heldPause)
+	}
+	k.step(Turn{true})
+	k.step(Snapped{page(4, "c")})
+	k.step(moment{Event: Done{}, store: func(s *Self) { s.Transfer = &engine.Transfer{Source: theirs, Snapshot: "s"} }})
+	k.step(moment{Event: Done{}, after: time.Second})
+	if s := k.p.Status(); s.TransferKeys != 10 || s.TransferDone != 4 || s.TransferRate != 4 || s.TransferBytes != 1 {
+		t.Errorf("transferring: %+v", s)
+	}
+	k.step(Snapped{page(10, "")})
+	k.step(moment{Event: Done{}, after: sayEvery})
+	if l := k.lines[len(k.lines)-1]; l.Level != slog.LevelInfo || !strings.Contains(fmt.Sprint(l.Args), "percent 100") {
+		t.Errorf("the last line is %+v; want one of progress", l)
+	}
+	k.step(Done{})
+	if s := k.p.Status(); s.Transfers != 1 || s.TransferKeys != 0 || s.State != string(Syncing) {
+		t.Errorf("at the end: %+v", s)
+	}
+	k.step(needState)
+	if s := k.p.Status(); s.LagMillis != 0 {
+		t.Errorf("behind anew: %+v; want a lag of 0", s)
+	}
+	k.step(Turn{false})
+	k.step(Woken{})
+	k.step(news(0))
+	if s := k.p.Status(); s.LagMillis != 0 || s.LagBatches != 0 {
+		t.Errorf("up to date: %+v", s)
+	}
+}

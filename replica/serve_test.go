@@ -1,0 +1,164 @@
+package replica
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// responder is a node that is only asked, at a time of its own, and names its snapshots by number. Its store has three keys.
+type responder struct {
+	*testReplica
+	now time.Time
+}
+
+func newResponder(t *testing.T) *responder {
+	t.Helper()
+	e, err := engine.Open("store", engine.Options{InMemory: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &responder{now: time.UnixMilli(1_000_000)}
+	number := uint64(0)
+	node, err := New(e, Options{now: func() time.Time { return r.now }, random: func() uint64 { number++; return number }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.testReplica = &testReplica{server: &server{engine: e, node: node}}
+	t.Cleanup(func() {
+		if err := errors.Join(closeAll(node.library.take(node.library.shelf.All())), e.Close()); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	for _, key := range []string{"a", "b", "c"} {
+		r.add(t, key, 1)
+	}
+	if err := errors.Join(node.doChores(), e.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// page asks for one, of a key.
+func (r *responder) page(caller tlv.ReplicaID, snapshot string, cursor []byte) (engine.SnapAnswer, error) {
+	return r.node.Snap("peer:1", engine.SnapRequest{Version: Version, ID: caller, Life: 1, Snapshot: snapshot, Cursor: cursor, Bytes: 1})
+}
+
+// Every error that CSNAP replies with beside those of JudgeSnap, and what ends it.
+func TestSnapReplies(t *testing.T) {
+	first := hex(1)
+	const fetching = "BUSY this replica is fetching a state itself; ask again"
+	for _, c := range []struct {
+		name     string
+		kept     int // snapshots, for the callers 100, 101, …
+		do       func(*responder) error
+		caller   tlv.ReplicaID
+		snapshot string
+		cursor   string
+		want     string // "": a page
+	}{
+		{"a new snapshot", 0, nil, 9, "", "", ""},
+		{"one that is kept", 1, nil, 100, first, "", ""},
+		{"one that is unknown", 1, nil, 100, "z", "", `NOSNAPSHOT "z" is not kept here; begin again`},
+		{"a cursor that is none", 1, nil, 100, first, "\xff", "ERR CSNAP: the cursor is malformed"},
+		{"one that nobody asked for in five minutes", 1, func(r *responder) error { r.now = r.now.Add(keepSnapshot); return r.node.tidy() }, 100, first, "", ""},
+		{"in more than five minutes", 1, func(r *responder) error { r.now = r.now.Add(keepSnapshot + 1); return r.node.tidy() }, 100, first, "",
+			`NOSNAPSHOT "0000000000000001" is not kept here; begin again`},
+		{"one that is closed just now", 1, func(r *responder) error { return r.node.library.open[first].Close() }, 100, first, "",
+			`NOSNAPSHOT "0000000000000001" is not kept here; begin again`},
+		{"one that its caller has taken in", 1, func(r *responder) error {
+			_, err := r.node.Sync("peer:1", engine.SyncRequest{Version: Version, ID: 100, Life: 1, Vector: r.engine.Vector()})
+			return err
+		}, 100, first, "", `NOSNAPSHOT "0000000000000001" is not kept here; begin again`},
+		{"a fifth caller", maxSnapshots, nil, 9, "", "", "BUSY 4 state transfers are under way here; ask again"},
+		{"one of the four begins again", maxSnapshots, nil, 100, "", "", ""},
+		{"the four are gone", maxSnapshots, func(r *responder) error { r.now = r.now.Add(keepSnapshot + 1); return nil }, 9, "", "", ""},
+		{"not sure of itself", 0, func(r *responder) error { r.node.store.confirmed = false; return nil }, 9, "", "",
+			"BUSY this replica has just begun; ask again"},
+		{"in a state transfer", 0, func(r *responder) error { r.node.store.transfer = &engine.Transfer{}; return nil }, 9, "", "", fetching},
+		{"in need of one", 0, func(r *responder) error { r.node.store.needsState = true; return nil }, 9, "", "", fetching},
+		{"with something held back", 0, func(r *responder) error { r.node.store.hold = tlv.Vector{at(77, 9)}; return nil }, 9, "", "", fetching},
+		{"with something held back that is here", 0, func(r *responder) error { r.node.store.hold = r.engine.Vector(); return nil }, 9, "", "", ""},
+		{"with something held back for too long", 0, func(r *responder) error {
+			r.node.store.hold = tlv.Vector{at(77, 9)}
+			r.node.turns.Idle(r.now)
+			r.now = r.now.Add(makeDo)
+			return nil
+		}, 9, "", "", ""},
+		{"in a state transfer that has just begun", 0, func(r *responder) error {
+			return r.engine.BeginTransfer(engine.Transfer{Source: 77, Snapshot: "s", Vector: tlv.Vector{at(77, 9)}})
+		}, 9, "", "", "BUSY this replica is itself in the middle of a state transfer; ask again"},
+	} {
+		r := newResponder(t)
+		for i := range c.kept {
+			if _, err := r.page(tlv.ReplicaID(100+i), "", nil); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+		}
+		if c.do != nil {
+			if err := c.do(r); err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+		}
+		a, err := r.page(c.caller, c.snapshot, []byte(c.cursor))
+		var reply engine.PeerError
+		if errors.As(err, &reply); string(reply) != c.want || (err == nil) != (c.want == "") || err == nil && len(a.Page) == 0 {
+			t.Errorf("%s: CSNAP = %+v, %v; want %q", c.name, a, err, c.want)
+		}
+	}
+}
+
+// Pages go on at the cursor, as often as they are asked for, and count what is done.
+func TestSnapPages(t *testing.T) {
+	r := newResponder(t)
+	var cursor []byte
+	snapshot := ""
+	for done := int64(1); done <= 3; done++ {
+		var a engine.SnapAnswer
+		for range 2 { // the answer may be lost
+			var err error
+			if a, err = r.page(100, snapshot, cursor); err != nil || a.Done != done || a.Keys != 3 || (len(a.Next) == 0) != (done == 3) {
+				t.Fatalf("page %d = %+v, %v", done, a, err)
+			}
+			snapshot = a.Snapshot
+		}
+		cursor = a.Next
+	}
+	if len(r.node.library.open) != 1 {
+		t.Errorf("%d snapshots are kept; want 1", len(r.node.library.open))
+	}
+}
+
+// A CSYNC that is refused acknowledges nothing, and one that shows a fork has the store take another ID.
+func TestSyncReplies(t *testing.T) {
+	r := newResponder(t)
+	own := r.engine.Vector().Entry(r.engine.ReplicaID())
+	never := tlv.VectorEntry{Replica: own.Replica, Stamp: own.Stamp + 1, Life: own.Life}
+	for _, c := range []struct {
+		name  string
+		r     engine.SyncRequest
+		want  string // how the error begins
+		acked int
+	}{
+		{"another version", engine.SyncRequest{Version: 1, ID: 9, Vector: tlv.Vector{own}}, "ERR CSYNC: protocol version 1", 0},
+		{"this ID", engine.SyncRequest{Version: Version, ID: own.Replica, Vector: tlv.Vector{own}}, "DUPLICATE", 0},
+		{"who has all", engine.SyncRequest{Version: Version, ID: 9, Vector: tlv.Vector{own}}, "", 1},
+		{"what never was", engine.SyncRequest{Version: Version, ID: 8, Vector: tlv.Vector{never}}, "FORKED", 1},
+	} {
+		_, err := r.node.Sync("peer:1", c.r)
+		var reply engine.PeerError
+		if errors.As(err, &reply); !strings.HasPrefix(string(reply), c.want) || (err == nil) != (c.want == "") {
+			t.Errorf("%s: CSYNC = %v; want %q", c.name, err, c.want)
+		}
+		if got := r.node.Acked(own.Stamp); got != c.acked {
+			t.Errorf("%s: %d have acknowledged; want %d", c.name, got, c.acked)
+		}
+	}
+	if err := r.node.doChores(); err != nil || r.engine.ReplicaID() == own.Replica {
+		t.Errorf("after a fork: %v, the ID is %s still", err, name(own.Replica))
+	}
+}

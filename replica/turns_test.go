@@ -1,0 +1,104 @@
+package replica
+
+import (
+	"testing"
+	"time"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// Whose turn it is to fetch a state, step by step; times are those since the last step.
+func TestTurns(t *testing.T) {
+	begun := &engine.Transfer{Source: theirs, Hold: peerHas()}
+	claims := func(source tlv.ReplicaID) Claim { return Claim{source, peerHas()} }
+	less := Claim{third, tlv.Vector{at(theirs, 90)}} // lacks what the first had
+	type step struct {
+		after      time.Duration
+		addr       string
+		claim      Claim  // if it is one
+		does       Action // otherwise
+		unfinished *engine.Transfer
+		want       bool
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"the first comes first", []step{
+			{addr: "a", claim: claims(theirs), want: true},
+			{addr: "b", claim: claims(third)},
+			{addr: "a", claim: claims(theirs), want: true}}},
+		{"until it asks for batches", []step{
+			{addr: "a", claim: claims(theirs), want: true},
+			{addr: "a", does: MergePage{}},
+			{addr: "b", claim: claims(third)},
+			{addr: "a", does: AskSync{}},
+			{addr: "b", claim: claims(third), want: true}}},
+		{"or pauses", []step{
+			{addr: "a", claim: claims(theirs), want: true},
+			{addr: "a", does: Pause{}},
+			{addr: "b", claim: claims(third), want: true}}},
+		{"what others do is nothing to it", []step{
+			{addr: "a", claim: claims(theirs), want: true},
+			{addr: "b", does: Pause{}},
+			{addr: "b", claim: claims(third)}}},
+		{"a transfer waits for its source", []step{
+			{addr: "b", claim: claims(third), unfinished: begun},
+			{after: takeOver - 1, addr: "b", claim: claims(third), unfinished: begun},
+			{addr: "a", claim: claims(theirs), unfinished: begun, want: true}}},
+		{"and then takes who has as much", []step{
+			{addr: "b", claim: claims(third), unfinished: begun},
+			{after: takeOver, addr: "b", claim: claims(third), unfinished: begun, want: true}}},
+		{"for so long since it last went on", []step{
+			{addr: "a", claim: claims(theirs), unfinished: begun, want: true},
+			{after: takeOver, addr: "a", does: MergePage{}},
+			{addr: "a", does: Pause{}},
+			{after: takeOver - 1, addr: "b", claim: claims(third), unfinished: begun},
+			{after: 1, addr: "b", claim: claims(third), unfinished: begun, want: true}}},
+		{"and in the end anybody", []step{
+			{addr: "b", claim: less, unfinished: begun},
+			{after: makeDo - 1, addr: "b", claim: less, unfinished: begun},
+			{after: 1, addr: "b", claim: less, unfinished: begun, want: true}}},
+	} {
+		var turns Turns
+		now := time.UnixMilli(1000)
+		for i, s := range c.steps {
+			now = now.Add(s.after)
+			if s.does != nil {
+				turns.Moved(s.addr, s.does, now)
+			} else if got := turns.Claim(s.addr, s.claim, s.unfinished, now); got != s.want {
+				t.Errorf("%s: step %d, Claim(%s) = %t; want %t", c.name, i, s.addr, got, s.want)
+			}
+		}
+	}
+}
+
+// Which actions end a turn: each is named here.
+func TestKeepsTurn(t *testing.T) {
+	for _, c := range []struct {
+		a    Action
+		want bool
+	}{
+		{AskSync{}, false}, {Pause{}, false}, {AskSnap{}, true}, {Take{}, true}, {Rename{}, true}, {Claim{}, true},
+		{BeginTransfer{}, true}, {MergePage{}, true}, {FinishTransfer{}, true},
+	} {
+		if got := keepsTurn(c.a); got != c.want {
+			t.Errorf("keepsTurn(%T) = %t; want %t", c.a, got, c.want)
+		}
+	}
+}
+
+func TestTurnsAreIdle(t *testing.T) {
+	var turns Turns
+	now := time.UnixMilli(1000)
+	if turns.Idle(now) || turns.Idle(now.Add(makeDo-1)) || !turns.Idle(now.Add(makeDo)) {
+		t.Errorf("not idle after %v since it was first asked", makeDo)
+	}
+	now = now.Add(makeDo)
+	turns.Claim("a", Claim{}, nil, now)
+	turns.Moved("b", MergePage{}, now.Add(makeDo)) // not its turn
+	if turns.Idle(now.Add(makeDo-1)) || !turns.Idle(now.Add(makeDo)) {
+		t.Errorf("not idle after %v since the last step of who has the turn", makeDo)
+	}
+}

@@ -1,0 +1,122 @@
+package replica
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"atomiccounter/engine"
+	"atomiccounter/tlv"
+)
+
+// What a peer may answer instead of what it should. The elements of a good answer are changed one at a time.
+func TestAnswersThatAreNone(t *testing.T) {
+	sync, snap := news(2, batch(theirs, 10, 20)).Answer, page(5, "c")
+	parse := map[string]func(any) error{
+		"CSYNC": func(reply any) error { _, err := parseSync(reply); return err },
+		"CSNAP": func(reply any) error { _, err := parseSnap(reply); return err },
+	}
+	good := map[string]func() []any{"CSYNC": func() []any { return syncValues(&sync) }, "CSNAP": func() []any { return snapValues(&snap) }}
+	for command, values := range good {
+		if err := parse[command](values()); err != nil {
+			t.Errorf("%s: the good answer: %v", command, err)
+		}
+		for _, reply := range []any{nil, "OK", int64(2), []any{}, values()[1:], values()[:7], append(values(), "more")} {
+			if err := parse[command](reply); !errors.Is(err, errReply) {
+				t.Errorf("%s: %v: %v; want an error", command, reply, err)
+			}
+		}
+		for _, v := range []int64{0, 1, Version + 1} {
+			reply := []any{v, "whatever"}
+			if err := parse[command](reply); err != error(versionError(command, v)) {
+				t.Errorf("%s: version %d: %v; want that it is not spoken here", command, v, err)
+			}
+		}
+	}
+	for _, c := range []struct {
+		command string
+		element int
+		value   any
+	}{
+		{"CSYNC", 0, "2"},
+		{"CSYNC", 1, "2"}, {"CSYNC", 1, int64(2)}, {"CSYNC", 1, hex(0)}, {"CSYNC", 1, "000000000000000x"},
+		{"CSYNC", 2, "x"}, {"CSYNC", 3, "x"}, {"CSYNC", 4, "x"}, {"CSYNC", 4, nil},
+		{"CSYNC", 5, "maybe"}, {"CSYNC", 6, int64(-1)}, {"CSYNC", 6, "x"}, {"CSYNC", 7, int64(-1)},
+		{"CSYNC", 8, "x"}, {"CSYNC", 8, nil}, {"CSYNC", 8, []any{"x", int64(1)}}, {"CSYNC", 8, []any{[]any{}}},
+		{"CSNAP", 1, hex(0)}, {"CSNAP", 2, ""}, {"CSNAP", 2, nil}, {"CSNAP", 3, "x"}, {"CSNAP", 4, int64(-1)},
+		{"CSNAP", 5, int64(-1)}, {"CSNAP", 6, nil}, {"CSNAP", 7, int64(1)},
+	} {
+		reply := good[c.command]()
+		reply[c.element] = c.value
+		if err := parse[c.command](reply); !errors.Is(err, errReply) {
+			t.Errorf("%s: element %d is %#v: %v; want an error", c.command, c.element, c.value, err)
+		}
+	}
+}
+
+// What is written is what is read.
+func TestAnswers(t *testing.T) {
+	sync, snap := news(2, batch(theirs, 10, 20), batch(third, 10, 20)).Answer, page(5, "c")
+	sync.LeftKeys, sync.Clock = 7, 123
+	for range 2 {
+		sync.NeedState = !sync.NeedState
+		if got, err := parseSync(syncValues(&sync)); err != nil || fmt.Sprint(got) != fmt.Sprint(sync) {
+			t.Errorf("parseSync = %+v, %v; want %+v", got, err, sync)
+		}
+	}
+	if got, err := parseSnap(snapValues(&snap)); err != nil || fmt.Sprint(got) != fmt.Sprint(snap) {
+		t.Errorf("parseSnap = %+v, %v; want %+v", got, err, snap)
+	}
+}
+
+func TestCursors(t *testing.T) {
+	for _, done := range []int64{0, 1, 127, 128, 1 << 62} {
+		cursor := wrapCursor(done, []byte("next"))
+		if n, next, err := unwrapCursor(cursor); n != done || string(next) != "next" || err != nil {
+			t.Errorf("%d keys and \"next\" come back as %d, %q, %v", done, n, next, err)
+		}
+	}
+	if got := wrapCursor(5, nil); got != nil {
+		t.Errorf("wrapCursor(5, nil) = %q; want none: that was the last page", got)
+	}
+	if n, next, err := unwrapCursor(nil); n != 0 || next != nil || err != nil {
+		t.Errorf("unwrapCursor(nil) = %d, %q, %v; want the beginning", n, next, err)
+	}
+	for _, bad := range [][]byte{{0x80}, {5}, wrapCursor(1<<62+1, []byte("x")), bytes.Repeat([]byte{0xff}, 20)} {
+		var reply engine.PeerError
+		if _, _, err := unwrapCursor(bad); !errors.As(err, &reply) {
+			t.Errorf("unwrapCursor(% x) = %v; want an error that is a reply", bad, err)
+		}
+	}
+}
+
+// The arguments of requests are what the commands of the peer read.
+func TestArgs(t *testing.T) {
+	v := peerHas()
+	for _, c := range []struct {
+		args []any
+		want string
+	}{
+		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5}, 0),
+			"CSYNC 2 0000000000000001 000000000000000b V BYTES 5"},
+		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5, Except: []tlv.ReplicaID{2, 3}}, blockTime),
+			"CSYNC 2 0000000000000001 000000000000000b V BYTES 5 BLOCK 5000 EXCEPT 0000000000000002 EXCEPT 0000000000000003"},
+		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5}), "CSNAP 2 0000000000000001 000000000000000b BYTES 5"},
+		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5, Snapshot: "s", Cursor: []byte("c")}),
+			"CSNAP 2 0000000000000001 000000000000000b BYTES 5 RESUME s c"},
+	} {
+		got := fmt.Appendf(nil, "%s", c.args[0])
+		for _, arg := range c.args[1:] {
+			if b, ok := arg.([]byte); ok && bytes.Equal(b, tlv.AppendVector(nil, v)) {
+				arg = "V"
+			} else if ok {
+				arg = string(b)
+			}
+			got = fmt.Append(append(got, ' '), arg)
+		}
+		if string(got) != c.want {
+			t.Errorf("%s; want %s", got, c.want)
+		}
+	}
+}
