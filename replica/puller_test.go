@@ -34,8 +34,13 @@ func ownSelf() Self {
 // peerHas is the vector of the peer.
 func peerHas() tlv.Vector { return tlv.Vector{at(mine, 40), at(theirs, 90), at(third, 90)} }
 
+// batch is a batch as it comes.
 func batch(id tlv.ReplicaID, prev, stamp tlv.Stamp) tlv.Batch {
-	return tlv.Batch{Replica: id, Prev: prev, Stamp: stamp, Life: 11 * uint64(id)}
+	b, _, err := tlv.ParseBatch(tlv.AppendBatch(nil, &tlv.Batch{Replica: id, Prev: prev, Stamp: stamp, Life: 11 * uint64(id)}))
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 // news is an answer to CSYNC that came after as long as it may have taken.
