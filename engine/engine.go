@@ -85,6 +85,8 @@ var (
 	ErrClosed     = errors.New("engine is closed")
 	ErrNoSpace    = errors.New("no space left on device") // the reserve is reached; reads go on, writes when there is room again
 	ErrFailed     = errors.New("engine failed; restart to recover")
+
+	ErrAppliedOverflow = errors.New("applied increment would overflow") // what would bring a value to a bound is beyond int64
 )
 
 // The kinds of counter, by the names of package tlv.

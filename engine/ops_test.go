@@ -195,17 +195,39 @@ func TestIncrEx(t *testing.T) {
 		{"overflow", maxInt, 1, none.Lower, none.Upper, false, maxInt, 0},
 		{"overflow, saturate", maxInt - 1, 5, none.Lower, none.Upper, true, maxInt, 1},
 		{"underflow, saturate", minInt + 1, -5, none.Lower, none.Upper, true, minInt, -1},
+		{"overflow, saturate to a bound", 5, maxInt, none.Lower, 10, true, 10, 5},
+		{"was beyond", 50, 1, 0, 10, false, 50, 0},
+		{"was beyond, saturate", 50, 1, 0, 10, true, 10, -40},
+		{"was below, saturate", -50, -1, 0, 10, true, 0, 50},
+		{"was beyond, saturate, the other way", 50, -1, 0, 10, true, 10, -40},
 	} {
 		e := open(t, Options{})
 		p := e.NewPipeline()
 		if _, err := p.Set([]byte("k"), c.start, SetOptions{}); err != nil {
 			t.Fatalf("Set = %v", err)
 		}
-		v, n, err := p.IncrEx([]byte("k"), IncrExOptions{By: c.by, Lower: c.low, Upper: c.up, Saturate: c.saturate})
-		if v != c.value || n != c.applied || err != nil {
-			t.Errorf("%s: IncrEx = %d, %d, %v; want %d, %d", c.name, v, n, err, c.value, c.applied)
+		r, err := p.IncrEx([]byte("k"), IncrExOptions{By: c.by, Lower: c.low, Upper: c.up, Saturate: c.saturate})
+		if r.Value != c.value || r.Applied != c.applied || err != nil {
+			t.Errorf("%s: IncrEx = %d, %d, %v; want %d, %d", c.name, r.Value, r.Applied, err, c.value, c.applied)
 		}
 		commit(t, p)
+	}
+}
+
+// TestIncrExTooFar: int64 does not hold how far the bound is away.
+func TestIncrExTooFar(t *testing.T) {
+	e := open(t, Options{})
+	p := e.NewPipeline()
+	defer commit(t, p)
+	if _, err := p.Set([]byte("k"), maxInt, SetOptions{}); err != nil {
+		t.Fatalf("Set = %v", err)
+	}
+	o := IncrExOptions{By: 1, Lower: NoLower, Upper: minInt, Saturate: true}
+	if _, err := p.IncrEx([]byte("k"), o); !errors.Is(err, ErrAppliedOverflow) {
+		t.Errorf("IncrEx = %v; want %v", err, ErrAppliedOverflow)
+	}
+	if v, ok, err := p.Get([]byte("k")); v != maxInt || !ok || err != nil {
+		t.Errorf("Get = %d, %t, %v; want %d", v, ok, err, maxInt)
 	}
 }
 
