@@ -237,6 +237,7 @@ func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (r IncrExResult, err erro
 	if err != nil {
 		return r, err
 	}
+	p.saw = true
 	p.prepare(e)
 	if err := p.addable(e); err != nil {
 		return r, err
@@ -373,6 +374,7 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	p.saw = true
 	for i, key := range keys {
 		e := list[string(key)]
 		if nx && p.exists(e) {
@@ -612,10 +614,13 @@ type ContributionInfo struct {
 // Inspect shows the parts of a key.
 func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	e, err := p.exclusive(key, true)
-	if err != nil || !p.exists(e) {
+	if err != nil {
 		return Info{}, false, err
 	}
 	p.saw = true
+	if !p.exists(e) {
+		return Info{}, false, nil
+	}
 	info := Info{Value: e.value.Load(), Hash: p.typeOf(e) == TypeHash, Fields: e.size(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
 	if e.natural {
 		info.Kind = tlv.Natural

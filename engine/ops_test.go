@@ -231,6 +231,47 @@ func TestIncrExTooFar(t *testing.T) {
 	}
 }
 
+// TestRefusalsDepend on the writes that they have seen, as other replies do.
+func TestRefusalsDepend(t *testing.T) {
+	k := []byte("k")
+	for name, refuse := range map[string]func(p *Pipeline) error{
+		"INCREX out of bounds": func(p *Pipeline) error {
+			_, err := p.IncrEx(k, IncrExOptions{By: 1, Lower: NoLower, Upper: 1})
+			return err
+		},
+		"MSETNX of what exists": func(p *Pipeline) error {
+			_, err := p.MSet([][]byte{k}, []Value{IntValue(7)}, true)
+			return err
+		},
+		"CINFO of what is gone": func(p *Pipeline) error {
+			_, _, err := p.Inspect([]byte("gone"))
+			return err
+		},
+	} {
+		e := open(t, Options{})
+		writer, p := e.NewPipeline(), e.NewPipeline()
+		for _, do := range []func() error{
+			func() error { _, err := writer.Incr([]byte("gone"), 1); return err },
+			func() error { _, err := writer.Incr(k, 1); return err },
+			func() error { _, err := writer.Del([][]byte{[]byte("gone")}); return err },
+		} {
+			if err := do(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wrote, err := writer.Commit()
+		if err != nil {
+			t.Fatalf("Commit = %v", err)
+		}
+		if err := refuse(p); err != nil {
+			t.Errorf("%s = %v", name, err)
+		}
+		if pos, err := p.Commit(); pos < wrote || err != nil {
+			t.Errorf("%s depends on position %d, %v; want at least %d", name, pos, err, wrote)
+		}
+	}
+}
+
 func TestExpireConditions(t *testing.T) {
 	for _, c := range []struct {
 		cond    ExpireCond
