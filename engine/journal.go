@@ -634,7 +634,7 @@ func sealSegment(store segmentStore, m mark) (mark, error) {
 	}
 	mem := file.Bytes()
 	if uint64(len(mem)) < m.offset+frameHeader {
-		return m, errors.Join(errors.New("no room for the end of the segment"), file.Close())
+		return m, errors.Join(errCut, file.Close())
 	}
 	at := mem[m.offset:]
 	binary.LittleEndian.PutUint32(at, frameEnd)
@@ -644,5 +644,24 @@ func sealSegment(store segmentStore, m mark) (mark, error) {
 	return mark{segment: m.segment + 1, sum: m.sum}, err
 }
 
-// errMissing: the segment does not exist.
-var errMissing = errors.New("journal segment is missing")
+// checkEnd looks at what follows the last whole frame, which ends at m: there is room for the end of the segment, as always.
+// Anything but zeros is a frame that is torn, by a loss of power or by damage; the two cannot be told apart.
+func checkEnd(store segmentStore, m mark) (torn bool, err error) {
+	file, err := store.Open(m.segment)
+	if err != nil {
+		return false, err
+	}
+	if mem := file.Bytes(); uint64(len(mem)) < m.offset+frameHeader {
+		err = fmt.Errorf("segment %d: %w", m.segment, errCut)
+	} else {
+		torn = binary.LittleEndian.Uint64(mem[m.offset:]) != 0
+	}
+	return torn, errors.Join(err, file.Close())
+}
+
+var (
+	// errMissing: the segment does not exist.
+	errMissing = errors.New("journal segment is missing")
+	// errCut: the segment's file has become shorter, which no crash does.
+	errCut = errors.New("it is cut short")
+)
