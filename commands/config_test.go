@@ -48,6 +48,20 @@ func TestConfigSetIsAllOrNothing(t *testing.T) {
 }
 
 // TestConfigKeepsWhatCannotChange: a tool that makes sure of a value goes on, one that wants another is told.
+// TestConfigSetFails: who asks for another mode hears if the engine could not change it.
+func TestConfigSetFails(t *testing.T) {
+	e, err := engine.Open("store", engine.Options{InMemory: true, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Engine: e, Log: slog.New(slog.DiscardHandler)}
+	c := connect(t, s)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, c, "CONFIG SET appendfsync always", "-ERR CONFIG SET failed (possibly related to argument 'appendfsync') - engine is closed|")
+}
+
 func TestConfigKeepsWhatCannotChange(t *testing.T) {
 	c := newContext(t)
 	want(t, c, "CONFIG SET appendonly yes maxmemory 0", "+OK|")

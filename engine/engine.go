@@ -209,6 +209,7 @@ type Engine struct {
 	observer atomic.Pointer[Observer]
 	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
 	sync     atomic.Uint32
+	syncMode sync.Mutex    // held while sync and the journal's form change
 	refuse   atomic.Uint32 // why writes are refused: refuse… bits
 	closed   atomic.Bool
 	fatal    atomic.Pointer[error]
@@ -439,6 +440,8 @@ func (e *Engine) SetSync(m SyncMode) error {
 		return err
 	}
 	defer e.scans.RUnlock()
+	e.syncMode.Lock() // or one change could store its mode after another has changed the journal
+	defer e.syncMode.Unlock()
 	if m == Always {
 		e.sync.Store(uint32(m))
 	}

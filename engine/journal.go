@@ -294,21 +294,17 @@ func (j *journal) rotate(need int) error {
 	return nil
 }
 
-// SetBuffered goes on in a segment of the given form, and syncs what the one before has.
+// SetBuffered goes on in a segment of the given form, and syncs what the one before has. After an error the segment may still
+// be of the other form.
 func (j *journal) SetBuffered(b bool) error {
 	j.mu.Lock()
-	if j.buffered == b {
+	j.buffered = b
+	if j.cur.buffered == b && (j.next == nil || j.next.buffered == b) {
 		j.mu.Unlock()
 		return nil
 	}
-	j.buffered = b
-	var err error
-	if j.next != nil {
-		err = j.next.file.Close()
-		j.next = nil
-	}
-	j.askNext()
-	if err == nil {
+	err := j.dropNext(!b)
+	if err == nil && j.cur.buffered != b {
 		err = j.rotate(0)
 	}
 	j.mu.Unlock()
@@ -316,6 +312,20 @@ func (j *journal) SetBuffered(b bool) error {
 		return err
 	}
 	return j.Sync()
+}
+
+// dropNext lets go of the prepared segment if it is of the given form, and asks for another. Called under mu.
+func (j *journal) dropNext(buffered bool) error {
+	if j.next != nil && j.next.buffered != buffered {
+		return nil
+	}
+	var err error
+	if j.next != nil {
+		err = j.next.file.Close()
+		j.next = nil
+	}
+	j.askNext()
+	return err
 }
 
 func (j *journal) closing() bool {
