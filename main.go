@@ -272,11 +272,7 @@ func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error
 }
 
 func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o server.Options, err error) {
-	o = server.Options{Log: log, Level: level, Version: version, Port: c.Int("port"),
-		KeepAlive: time.Duration(c.Int("tcp-keepalive")) * time.Second}
-	if o.KeepAlive == 0 {
-		o.KeepAlive = -1
-	}
+	o = server.Options{Log: log, Level: level, Version: version, Port: c.Int("port")}
 	if o.Port < 0 || o.Port > 65535 {
 		return o, fmt.Errorf("port: %d is no TCP port", o.Port)
 	}
@@ -294,7 +290,8 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	o.Settings = commands.Settings{
 		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: c.String("config"),
 		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
-		Timeout: time.Duration(c.Int("timeout")) * time.Second, BusyReply: busyReply(c.Int("busy-reply-threshold")),
+		Timeout: time.Duration(c.Int("timeout")) * time.Second, KeepAlive: keepAlive(c.Int("tcp-keepalive")),
+		BusyReply: busyReply(c.Int("busy-reply-threshold")),
 	}
 	if o.Settings.Others, err = watchOptions(c); err != nil {
 		return o, err
@@ -416,4 +413,12 @@ func busyReply(ms int) time.Duration {
 		return -1
 	}
 	return time.Duration(ms) * time.Millisecond
+}
+
+// keepAlive gives the setting for a number of seconds, of which 0 means never.
+func keepAlive(s int) time.Duration {
+	if s == 0 {
+		return -1
+	}
+	return time.Duration(s) * time.Second
 }

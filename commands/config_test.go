@@ -38,6 +38,20 @@ func TestConfigTakesEffect(t *testing.T) {
 		"-ERR CONFIG SET failed (possibly related to argument 'update-period') - argument must be a duration, as in 1s or 250ms|")
 }
 
+// TestProtectedModeCanBeSet, as those are told to do who are not let in.
+func TestProtectedModeCanBeSet(t *testing.T) {
+	c := newContext(t)
+	for _, mode := range []string{"yes", "no", "YES"} {
+		want(t, c, "CONFIG SET protected-mode "+mode, "+OK|")
+		if got, want := c.Server.Config.Protected(), mode != "no"; got != want {
+			t.Errorf("Protected() after CONFIG SET protected-mode %s = %t; want %t", mode, got, want)
+		}
+	}
+	want(t, c, "CONFIG SET protected-mode maybe",
+		"-ERR CONFIG SET failed (possibly related to argument 'protected-mode') - argument must be 'yes' or 'no'|")
+	want(t, c, "CONFIG GET protected-mode", "*2|$14|protected-mode|$3|yes|")
+}
+
 func TestConfigSetIsAllOrNothing(t *testing.T) {
 	c := newContext(t)
 	want(t, c, "CONFIG SET timeout 30 maxclients x",
@@ -72,6 +86,11 @@ func TestConfigGet(t *testing.T) {
 	c := newContext(t)
 	c.Server.Config.Start(Settings{Dir: "/data", Bind: "127.0.0.1 ::1", Natural: []string{"views:*", "hits:*"}, Timeout: time.Minute})
 	want(t, c, "CONFIG GET d[ia]r dir save timeout", "*6|$3|dir|$5|/data|$4|save|$0||$7|timeout|$2|60|")
+	for keepAlive, shown := range map[time.Duration]string{0: "$3|300|", -1: "$1|0|", time.Minute: "$2|60|"} {
+		other := newContext(t)
+		other.Server.Config.Start(Settings{KeepAlive: keepAlive})
+		want(t, other, "CONFIG GET tcp-keepalive", "*2|$13|tcp-keepalive|"+shown)
+	}
 	want(t, c, "CONFIG GET natural", "*2|$7|natural|$14|views:* hits:*|")
 	all := reparse(t, do(t, c, "CONFIG", "GET", "*")).([]any)
 	if len(all) != 2*len(params) {

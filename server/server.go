@@ -69,10 +69,7 @@ import (
 	"atomiccounter/engine"
 )
 
-const (
-	defaultKeepAlive = 300 * time.Second
-	defaultGrace     = 5 * time.Second
-)
+const defaultGrace = 5 * time.Second
 
 // Options of New. A zero field means its default.
 type Options struct {
@@ -89,8 +86,6 @@ type Options struct {
 	TLSPort int
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
-	// KeepAlive is how long a peer may be silent before it is probed, default 300 s; negative: for ever.
-	KeepAlive time.Duration
 	// Replication is what the commands of peers are answered by; nil: there is none. It must be there until Serve has returned.
 	Replication commands.Replication
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
@@ -122,8 +117,8 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.KeepAlive == 0 {
-		o.KeepAlive = defaultKeepAlive
+	if o.Settings.KeepAlive == 0 {
+		o.Settings.KeepAlive = commands.DefaultKeepAlive
 	}
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
