@@ -118,7 +118,7 @@ func serveFlags() []cli.Flag {
 		text(peerFlags, "repl-backlog", "256mb", "disk space for changes that a peer has still to fetch; one that lacks more fetches the whole state"),
 		text(storeFlags, "dir", "data", "`DIR` of the store; made if missing"),
 		text(storeFlags, "appendfsync", "everysec", "when the journal is synced: always, everysec or no"),
-		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused"),
+		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused; 0: none"),
 		text(counterFlags, "cache-size", "256mb", "memory for cached counters"),
 		&cli.DurationFlag{Category: counterFlags, Name: "update-period", Value: time.Second, EnvVars: env("update-period"),
 			Usage: "how late data of other replicas may show; 0: not at all"},
@@ -161,6 +161,7 @@ func serve(c *cli.Context) error {
 	store.AwaitPeers = len(peers.Peers) > 0
 	listen.Settings.Backlog = store.Backlog
 	limitMemory(store.CacheSize)
+	listen.CacheSized = limitMemory
 	makeUpForSyncs(store.Sync)
 	return run(c.String("dir"), store, listen, peers)
 }
@@ -253,9 +254,13 @@ func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error
 	}
 	if o.CacheSize, err = commands.ParseBytes(c.String("cache-size")); err != nil {
 		return o, fmt.Errorf("cache-size: %w", err)
+	} else if o.CacheSize < commands.MinCacheSize { // 0 would mean the default
+		return o, fmt.Errorf("cache-size must be at least %d bytes", commands.MinCacheSize)
 	}
 	if o.Reserve, err = commands.ParseBytes(c.String("disk-reserve")); err != nil {
 		return o, fmt.Errorf("disk-reserve: %w", err)
+	} else if o.Reserve == 0 { // would mean the default
+		o.Reserve = -1
 	}
 	if o.Backlog, err = commands.ParseBytes(c.String("repl-backlog")); err != nil {
 		return o, fmt.Errorf("repl-backlog: %w", err)

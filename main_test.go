@@ -29,6 +29,7 @@ func TestBadFlags(t *testing.T) {
 		{"--tls-port 1 --tls-cert-file x --tls-key-file y", "tls-ca-cert-file is needed to verify clients"},
 		{"--tls-port 1 --tls-cert-file x --tls-key-file y --tls-auth-clients no", "tls-cert-file: "},
 		{"--notify-keyspace-events KEX", "notify-keyspace-events: Invalid event class character."},
+		{"--cache-size 0", "cache-size must be at least 1048576 bytes"},
 		{"--slowlog-max-len -1", "slowlog-max-len: argument must be between 0 and"},
 		{"--client-output-buffer-limit 5", "client-output-buffer-limit: Wrong number of arguments"},
 		{"--enable-debug-command x", `enable-debug-command: "x" is none of yes, local and no`},

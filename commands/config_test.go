@@ -12,6 +12,8 @@ func TestConfigTakesEffect(t *testing.T) {
 	c := newContext(t)
 	s := c.Server
 	want(t, c, "CONFIG SET timeout 30 maxclients 5 appendfsync always loglevel debug", "+OK|")
+	told := int64(0)
+	s.CacheSized = func(n int64) { told = n }
 	want(t, c, "CONFIG SET update-period 250ms cache-size 64mb proto-max-bulk-len 1mb client-query-buffer-limit 2mb", "+OK|")
 	for _, check := range []struct {
 		name      string
@@ -25,6 +27,7 @@ func TestConfigTakesEffect(t *testing.T) {
 		{"Level", s.Level.Level(), slog.LevelDebug},
 		{"UpdatePeriod", s.Engine.UpdatePeriod(), 250 * time.Millisecond},
 		{"CacheSize", s.Engine.CacheSize(), int64(64 << 20)},
+		{"CacheSized", told, int64(64 << 20)},
 	} {
 		if check.got != check.want {
 			t.Errorf("%s = %v; want %v", check.name, check.got, check.want)

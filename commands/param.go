@@ -64,7 +64,7 @@ var params = []param{
 	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},
 	{"update-period", func(s *Server) string { return s.Engine.UpdatePeriod().String() }, setPeriod},
 	{"cache-size", showInt(func(s *Server) int64 { return s.Engine.CacheSize() }),
-		takeBytes(1<<20, func(s *Server, n int64) { s.Engine.SetCacheSize(n) })},
+		takeBytes(MinCacheSize, setCacheSize)},
 	{"busy-reply-threshold", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply},
 	{"lua-time-limit", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply}, // its old name
 
@@ -205,6 +205,16 @@ func (ch choice) take(put func(*Server, int) error) setter {
 
 func setBusyReply(s *Server, value string) (func() error, error) {
 	return takeInt(0, math.MaxInt64-1, func(s *Server, n int64) { s.Config.busyReply.Store(n + 1) })(s, value)
+}
+
+// MinCacheSize is the least that cache-size may be, in bytes.
+const MinCacheSize = 1 << 20
+
+func setCacheSize(s *Server, n int64) {
+	s.Engine.SetCacheSize(n)
+	if s.CacheSized != nil {
+		s.CacheSized(n)
+	}
 }
 
 func setPassword(s *Server, value string) (func() error, error) {

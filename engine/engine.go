@@ -126,7 +126,7 @@ type Options struct {
 	Sync      SyncMode
 	// Natural says which new keys become Naturals; nil: none. It gets the user's key and must not keep it.
 	Natural func(key []byte) bool
-	// Reserve is the free disk space in bytes below which writes are refused, so that the database never meets a full disk; default 256 MiB.
+	// Reserve is the free disk space in bytes below which writes are refused, so that the database never meets a full disk; default 256 MiB, negative: none.
 	Reserve int64
 	// Backlog bounds the replication log in bytes; default 256 MiB. It is kept only once there is a peer.
 	Backlog int64

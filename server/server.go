@@ -88,6 +88,8 @@ type Options struct {
 	UnixSocketPerm fs.FileMode
 	// Replication is what the commands of peers are answered by; nil: there is none. It must be there until Serve has returned.
 	Replication commands.Replication
+	// CacheSized is told when CONFIG SET has changed cache-size; nil: nobody is.
+	CacheSized func(bytes int64)
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
@@ -130,7 +132,8 @@ func New(o Options) (*Server, error) {
 	s := &Server{options: o, listeners: listeners, writeTimeout: writeTimeout,
 		asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
-		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication}
+		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication,
+		CacheSized: o.CacheSized}
 	s.shared.Config.Start(o.Settings)
 	if err := s.shared.Configure(o.Settings.Others); err != nil {
 		return nil, errors.Join(err, closeAll(listeners))
