@@ -191,6 +191,9 @@ func TestDiskFilledByOthers(t *testing.T) {
 		t.Errorf("Increment on a full disk = %v; want %v", err, ErrNoSpace)
 	}
 	checkCounters(t, e, map[string]int64{"k": 2})
+	if err := e.Backup("copy"); !errors.Is(err, ErrNoSpace) || e.Failed() != nil {
+		t.Errorf("Backup on a full disk = %v, and the engine has failed with %v; want %v", err, e.Failed(), ErrNoSpace)
+	}
 	d.left.Store(1 << 60)
 	free.Store(maxInt)
 	e.checkSpace()
