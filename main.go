@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
@@ -267,7 +268,10 @@ func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error
 	} else if o.Backlog < 1 { // 0 would mean the default
 		return o, errors.New("repl-backlog must be at least 1 byte")
 	}
-	if o.UpdatePeriod = c.Duration("update-period"); o.UpdatePeriod == 0 {
+	switch o.UpdatePeriod = c.Duration("update-period"); {
+	case o.UpdatePeriod < 0:
+		return o, errors.New("update-period must not be negative")
+	case o.UpdatePeriod == 0:
 		o.UpdatePeriod = engine.AlwaysFresh
 	}
 	if patterns := c.StringSlice("natural"); len(patterns) > 0 {
@@ -316,11 +320,13 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	if err := tlsOptions(c, &o); err != nil {
 		return o, err
 	}
-	if c.Int("busy-reply-threshold") < 0 {
-		return o, errors.New("busy-reply-threshold must not be negative")
+	for _, name := range []string{"timeout", "tcp-keepalive", "busy-reply-threshold"} {
+		if n := c.Int(name); n < 0 || n > math.MaxInt32 {
+			return o, fmt.Errorf("%s must be between 0 and %d", name, math.MaxInt32)
+		}
 	}
-	if o.Settings.MaxClients < 1 || o.Settings.Timeout < 0 || c.Int("tcp-keepalive") < 0 {
-		return o, errors.New("maxclients must be at least 1; timeout and tcp-keepalive must not be negative")
+	if o.Settings.MaxClients < 1 {
+		return o, errors.New("maxclients must be at least 1")
 	}
 	return o, nil
 }
@@ -387,11 +393,15 @@ func splitSetting(line string) (flag, value string, err error) {
 	if line == "" || line[0] == '#' {
 		return "", "", nil
 	}
-	flag, value, _ = strings.Cut(line, " ")
-	value = strings.TrimSpace(value)
+	flag = line
+	if end := strings.IndexFunc(line, unicode.IsSpace); end > 0 {
+		flag, value = line[:end], strings.TrimSpace(line[end:])
+	}
 	switch {
 	case strings.HasPrefix(value, `"`): // which may be empty
-		value, err = strconv.Unquote(value)
+		if value, err = strconv.Unquote(value); err != nil {
+			err = fmt.Errorf("%s: quotes that do not match", flag)
+		}
 	case value == "":
 		err = fmt.Errorf("%s has no value", flag)
 	}
@@ -409,7 +419,10 @@ func setFlag(c *cli.Context, given map[string]bool, flag, value string) error {
 	case set:
 		return nil
 	}
-	return c.Set(flag, value)
+	if err := c.Set(flag, value); err != nil {
+		return fmt.Errorf("%s: %q: %w", flag, value, err)
+	}
+	return nil
 }
 
 // busyReply gives the setting for a number of milliseconds, of which 0 means for ever.
