@@ -19,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
@@ -118,7 +119,7 @@ func serveFlags() []cli.Flag {
 		text(peerFlags, "repl-backlog", "256mb", "disk space for changes that a peer has still to fetch; one that lacks more fetches the whole state"),
 		text(storeFlags, "dir", "data", "`DIR` of the store; made if missing"),
 		text(storeFlags, "appendfsync", "everysec", "when the journal is synced: always, everysec or no"),
-		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused"),
+		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused; 0: none"),
 		text(counterFlags, "cache-size", "256mb", "memory for cached counters"),
 		&cli.DurationFlag{Category: counterFlags, Name: "update-period", Value: time.Second, EnvVars: env("update-period"),
 			Usage: "how late data of other replicas may show; 0: not at all"},
@@ -161,6 +162,7 @@ func serve(c *cli.Context) error {
 	store.AwaitPeers = len(peers.Peers) > 0
 	listen.Settings.Backlog = store.Backlog
 	limitMemory(store.CacheSize)
+	listen.CacheSized = limitMemory
 	makeUpForSyncs(store.Sync)
 	return run(c.String("dir"), store, listen, peers)
 }
@@ -253,16 +255,23 @@ func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error
 	}
 	if o.CacheSize, err = commands.ParseBytes(c.String("cache-size")); err != nil {
 		return o, fmt.Errorf("cache-size: %w", err)
+	} else if o.CacheSize < commands.MinCacheSize { // 0 would mean the default
+		return o, fmt.Errorf("cache-size must be at least %d bytes", commands.MinCacheSize)
 	}
 	if o.Reserve, err = commands.ParseBytes(c.String("disk-reserve")); err != nil {
 		return o, fmt.Errorf("disk-reserve: %w", err)
+	} else if o.Reserve == 0 { // would mean the default
+		o.Reserve = -1
 	}
 	if o.Backlog, err = commands.ParseBytes(c.String("repl-backlog")); err != nil {
 		return o, fmt.Errorf("repl-backlog: %w", err)
 	} else if o.Backlog < 1 { // 0 would mean the default
 		return o, errors.New("repl-backlog must be at least 1 byte")
 	}
-	if o.UpdatePeriod = c.Duration("update-period"); o.UpdatePeriod == 0 {
+	switch o.UpdatePeriod = c.Duration("update-period"); {
+	case o.UpdatePeriod < 0:
+		return o, errors.New("update-period must not be negative")
+	case o.UpdatePeriod == 0:
 		o.UpdatePeriod = engine.AlwaysFresh
 	}
 	if patterns := c.StringSlice("natural"); len(patterns) > 0 {
@@ -272,11 +281,7 @@ func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error
 }
 
 func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o server.Options, err error) {
-	o = server.Options{Log: log, Level: level, Version: version, Port: c.Int("port"),
-		KeepAlive: time.Duration(c.Int("tcp-keepalive")) * time.Second}
-	if o.KeepAlive == 0 {
-		o.KeepAlive = -1
-	}
+	o = server.Options{Log: log, Level: level, Version: version, Port: c.Int("port")}
 	if o.Port < 0 || o.Port > 65535 {
 		return o, fmt.Errorf("port: %d is no TCP port", o.Port)
 	}
@@ -294,7 +299,8 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	o.Settings = commands.Settings{
 		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: c.String("config"),
 		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
-		Timeout: time.Duration(c.Int("timeout")) * time.Second, BusyReply: busyReply(c.Int("busy-reply-threshold")),
+		Timeout: time.Duration(c.Int("timeout")) * time.Second, KeepAlive: keepAlive(c.Int("tcp-keepalive")),
+		BusyReply: busyReply(c.Int("busy-reply-threshold")),
 	}
 	if o.Settings.Others, err = watchOptions(c); err != nil {
 		return o, err
@@ -314,11 +320,13 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	if err := tlsOptions(c, &o); err != nil {
 		return o, err
 	}
-	if c.Int("busy-reply-threshold") < 0 {
-		return o, errors.New("busy-reply-threshold must not be negative")
+	for _, name := range []string{"timeout", "tcp-keepalive", "busy-reply-threshold"} {
+		if n := c.Int(name); n < 0 || n > math.MaxInt32 {
+			return o, fmt.Errorf("%s must be between 0 and %d", name, math.MaxInt32)
+		}
 	}
-	if o.Settings.MaxClients < 1 || o.Settings.Timeout < 0 || c.Int("tcp-keepalive") < 0 {
-		return o, errors.New("maxclients must be at least 1; timeout and tcp-keepalive must not be negative")
+	if o.Settings.MaxClients < 1 {
+		return o, errors.New("maxclients must be at least 1")
 	}
 	return o, nil
 }
@@ -385,11 +393,15 @@ func splitSetting(line string) (flag, value string, err error) {
 	if line == "" || line[0] == '#' {
 		return "", "", nil
 	}
-	flag, value, _ = strings.Cut(line, " ")
-	value = strings.TrimSpace(value)
+	flag = line
+	if end := strings.IndexFunc(line, unicode.IsSpace); end > 0 {
+		flag, value = line[:end], strings.TrimSpace(line[end:])
+	}
 	switch {
 	case strings.HasPrefix(value, `"`): // which may be empty
-		value, err = strconv.Unquote(value)
+		if value, err = strconv.Unquote(value); err != nil {
+			err = fmt.Errorf("%s: quotes that do not match", flag)
+		}
 	case value == "":
 		err = fmt.Errorf("%s has no value", flag)
 	}
@@ -407,7 +419,10 @@ func setFlag(c *cli.Context, given map[string]bool, flag, value string) error {
 	case set:
 		return nil
 	}
-	return c.Set(flag, value)
+	if err := c.Set(flag, value); err != nil {
+		return fmt.Errorf("%s: %q: %w", flag, value, err)
+	}
+	return nil
 }
 
 // busyReply gives the setting for a number of milliseconds, of which 0 means for ever.
@@ -416,4 +431,12 @@ func busyReply(ms int) time.Duration {
 		return -1
 	}
 	return time.Duration(ms) * time.Millisecond
+}
+
+// keepAlive gives the setting for a number of seconds, of which 0 means never.
+func keepAlive(s int) time.Duration {
+	if s == 0 {
+		return -1
+	}
+	return time.Duration(s) * time.Second
 }

@@ -29,6 +29,13 @@ func TestBadFlags(t *testing.T) {
 		{"--tls-port 1 --tls-cert-file x --tls-key-file y", "tls-ca-cert-file is needed to verify clients"},
 		{"--tls-port 1 --tls-cert-file x --tls-key-file y --tls-auth-clients no", "tls-cert-file: "},
 		{"--notify-keyspace-events KEX", "notify-keyspace-events: Invalid event class character."},
+		{"--timeout -1", "timeout must be between 0 and 2147483647"},
+		{"--timeout 99999999999", "timeout must be between 0 and 2147483647"},
+		{"--tcp-keepalive 99999999999", "tcp-keepalive must be between 0 and"},
+		{"--busy-reply-threshold -1", "busy-reply-threshold must be between 0 and"},
+		{"--maxclients 0", "maxclients must be at least 1"},
+		{"--update-period -1s", "update-period must not be negative"},
+		{"--cache-size 0", "cache-size must be at least 1048576 bytes"},
 		{"--slowlog-max-len -1", "slowlog-max-len: argument must be between 0 and"},
 		{"--client-output-buffer-limit 5", "client-output-buffer-limit: Wrong number of arguments"},
 		{"--enable-debug-command x", `enable-debug-command: "x" is none of yes, local and no`},
@@ -54,6 +61,9 @@ func TestSwitchesInTheFile(t *testing.T) {
 		{"peer-tls maybe", file + ", line 1: "},
 		{"peer h:1\npeer nowhere", "peer 'nowhere' is not host:port"},
 		{"notify-keyspace-events \"\"\npeer nowhere", "peer 'nowhere' is not host:port"}, // the first is right
+		{"port\t1\r\npeer  \t nowhere\r\n", "peer 'nowhere' is not host:port"},
+		{"port x", file + `, line 1: port: "x": `},
+		{"requirepass \"x", file + ", line 1: requirepass: quotes that do not match"},
 		{"notify-keyspace-events", file + ", line 1: notify-keyspace-events has no value"},
 	} {
 		if err := os.WriteFile(file, []byte(test[0]), 0o600); err != nil {

@@ -17,7 +17,7 @@ func (l bufferLimits) String() string {
 func (l limit) String() string { return fmt.Sprintf("%d %d %d", l.hard, l.soft, l.patience) }
 
 // takeLimits reads classes with their limits: those not named stay.
-func takeLimits(s *Server, value string) (func(), error) {
+func takeLimits(s *Server, value string) (func() error, error) {
 	words := strings.Fields(value)
 	if len(words)%4 != 0 {
 		//lint:ignore ST1005 Redis's words
@@ -39,7 +39,7 @@ func takeLimits(s *Server, value string) (func(), error) {
 		}
 		*class = limit{hard, soft, patience}
 	}
-	return func() { s.Config.pushLimit.Store(&limits) }, nil
+	return sure(func() { s.Config.pushLimit.Store(&limits) }), nil
 }
 
 func (l *bufferLimits) class(name string) *limit {

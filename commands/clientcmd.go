@@ -79,6 +79,7 @@ func (cl *Client) kind() string {
 }
 
 func clientList(c *Context, args [][]byte) {
+	each := c.Server.Clients.Each
 	wanted := func(*Client) bool { return true }
 	switch options := args[2:]; {
 	case len(options) == 2 && same(options[0], "type"):
@@ -92,14 +93,20 @@ func clientList(c *Context, args [][]byte) {
 		if !ok {
 			return
 		}
-		wanted = func(cl *Client) bool { return slices.Contains(ids, cl.ID) }
+		each = func(f func(*Client)) { // in the order in which they are named, as often as that
+			for _, id := range ids {
+				if cl := c.Server.Clients.find(id); cl != nil {
+					f(cl)
+				}
+			}
+		}
 	case len(options) > 0:
 		c.syntaxError()
 		return
 	}
 	var text strings.Builder
 	now := time.Now()
-	c.Server.Clients.Each(func(cl *Client) {
+	each(func(cl *Client) {
 		if wanted(cl) {
 			text.WriteString(cl.Line(now) + "\n")
 		}

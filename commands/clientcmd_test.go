@@ -3,6 +3,7 @@ package commands
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -33,6 +34,17 @@ func TestClientList(t *testing.T) {
 	}
 	if got := do(t, b, "CLIENT", "LIST", "ID", "1"); !strings.HasPrefix(got, "=") || !strings.Contains(got, "txt:id=1 ") || strings.Contains(got, "id=2 ") {
 		t.Errorf("CLIENT LIST ID 1 in RESP3 = %q; want client 1 in a verbatim string", got)
+	}
+}
+
+// TestClientListByID: in the order in which the clients are named.
+func TestClientListByID(t *testing.T) {
+	s := newServer(t)
+	c := connect(t, s)
+	connect(t, s)
+	got := regexp.MustCompile(`(?m)^id=\d+`).FindAllString(reparse(t, do(t, c, "CLIENT", "LIST", "ID", "2", "9", "1", "2")).(string), -1)
+	if want := []string{"id=2", "id=1", "id=2"}; !slices.Equal(got, want) {
+		t.Errorf("CLIENT LIST ID 2 9 1 2 has %q; want %q", got, want)
 	}
 }
 

@@ -16,6 +16,7 @@ type Settings struct {
 	Password     string   // requirepass
 	TLS          TLSSettings
 	Timeout      time.Duration
+	KeepAlive    time.Duration // tcp-keepalive in whole seconds, default 300 s; negative: off
 	BusyReply    time.Duration // for which others wait for a script, in whole ms, default 5 s; negative: for ever
 	MaxClients   int           // default 10000
 	ProtoMaxBulk int64         // longest argument in bytes, default 512 MiB
@@ -44,6 +45,9 @@ const (
 	defaultTrackedKeys  = 1_000_000
 )
 
+// DefaultKeepAlive is tcp-keepalive where nothing is set.
+const DefaultKeepAlive = 300 * time.Second
+
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
 // (appendfsync, update-period, cache-size) is read from there. The zero value has Redis's defaults.
 type Config struct {
@@ -51,6 +55,7 @@ type Config struct {
 	settings Settings   // as started; those that can change are below
 
 	password                                 atomic.Pointer[string]
+	unprotected                              atomic.Bool
 	timeout                                  atomic.Int64 // s
 	maxClients                               atomic.Int64 // 0: the default; also those below
 	protoMaxBulk                             atomic.Int64
@@ -91,6 +96,7 @@ func (c *Config) limits() bufferLimits {
 func (c *Config) Start(s Settings) {
 	c.settings = s
 	c.password.Store(&s.Password)
+	c.unprotected.Store(s.Unprotected)
 	c.timeout.Store(int64(s.Timeout / time.Second))
 	c.maxClients.Store(int64(s.MaxClients))
 	c.protoMaxBulk.Store(s.ProtoMaxBulk)
@@ -134,7 +140,15 @@ func (c *Config) Backlog() int64 {
 }
 
 // Protected says that without a password only the loopback may connect.
-func (c *Config) Protected() bool { return !c.settings.Unprotected }
+func (c *Config) Protected() bool { return !c.unprotected.Load() }
+
+// KeepAlive is how long a peer may be silent before it is probed; 0: for ever.
+func (c *Config) KeepAlive() time.Duration {
+	if c.settings.KeepAlive == 0 {
+		return DefaultKeepAlive
+	}
+	return max(c.settings.KeepAlive, 0)
+}
 
 func orDefault(n *atomic.Int64, or int64) int64 {
 	if v := n.Load(); v != 0 {

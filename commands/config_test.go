@@ -12,6 +12,8 @@ func TestConfigTakesEffect(t *testing.T) {
 	c := newContext(t)
 	s := c.Server
 	want(t, c, "CONFIG SET timeout 30 maxclients 5 appendfsync always loglevel debug", "+OK|")
+	told := int64(0)
+	s.CacheSized = func(n int64) { told = n }
 	want(t, c, "CONFIG SET update-period 250ms cache-size 64mb proto-max-bulk-len 1mb client-query-buffer-limit 2mb", "+OK|")
 	for _, check := range []struct {
 		name      string
@@ -25,6 +27,7 @@ func TestConfigTakesEffect(t *testing.T) {
 		{"Level", s.Level.Level(), slog.LevelDebug},
 		{"UpdatePeriod", s.Engine.UpdatePeriod(), 250 * time.Millisecond},
 		{"CacheSize", s.Engine.CacheSize(), int64(64 << 20)},
+		{"CacheSized", told, int64(64 << 20)},
 	} {
 		if check.got != check.want {
 			t.Errorf("%s = %v; want %v", check.name, check.got, check.want)
@@ -38,6 +41,20 @@ func TestConfigTakesEffect(t *testing.T) {
 		"-ERR CONFIG SET failed (possibly related to argument 'update-period') - argument must be a duration, as in 1s or 250ms|")
 }
 
+// TestProtectedModeCanBeSet, as those are told to do who are not let in.
+func TestProtectedModeCanBeSet(t *testing.T) {
+	c := newContext(t)
+	for _, mode := range []string{"yes", "no", "YES"} {
+		want(t, c, "CONFIG SET protected-mode "+mode, "+OK|")
+		if got, want := c.Server.Config.Protected(), mode != "no"; got != want {
+			t.Errorf("Protected() after CONFIG SET protected-mode %s = %t; want %t", mode, got, want)
+		}
+	}
+	want(t, c, "CONFIG SET protected-mode maybe",
+		"-ERR CONFIG SET failed (possibly related to argument 'protected-mode') - argument must be 'yes' or 'no'|")
+	want(t, c, "CONFIG GET protected-mode", "*2|$14|protected-mode|$3|yes|")
+}
+
 func TestConfigSetIsAllOrNothing(t *testing.T) {
 	c := newContext(t)
 	want(t, c, "CONFIG SET timeout 30 maxclients x",
@@ -48,6 +65,20 @@ func TestConfigSetIsAllOrNothing(t *testing.T) {
 }
 
 // TestConfigKeepsWhatCannotChange: a tool that makes sure of a value goes on, one that wants another is told.
+// TestConfigSetFails: who asks for another mode hears if the engine could not change it.
+func TestConfigSetFails(t *testing.T) {
+	e, err := engine.Open("store", engine.Options{InMemory: true, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Engine: e, Log: slog.New(slog.DiscardHandler)}
+	c := connect(t, s)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, c, "CONFIG SET appendfsync always", "-ERR CONFIG SET failed (possibly related to argument 'appendfsync') - engine is closed|")
+}
+
 func TestConfigKeepsWhatCannotChange(t *testing.T) {
 	c := newContext(t)
 	want(t, c, "CONFIG SET appendonly yes maxmemory 0", "+OK|")
@@ -58,6 +89,11 @@ func TestConfigGet(t *testing.T) {
 	c := newContext(t)
 	c.Server.Config.Start(Settings{Dir: "/data", Bind: "127.0.0.1 ::1", Natural: []string{"views:*", "hits:*"}, Timeout: time.Minute})
 	want(t, c, "CONFIG GET d[ia]r dir save timeout", "*6|$3|dir|$5|/data|$4|save|$0||$7|timeout|$2|60|")
+	for keepAlive, shown := range map[time.Duration]string{0: "$3|300|", -1: "$1|0|", time.Minute: "$2|60|"} {
+		other := newContext(t)
+		other.Server.Config.Start(Settings{KeepAlive: keepAlive})
+		want(t, other, "CONFIG GET tcp-keepalive", "*2|$13|tcp-keepalive|"+shown)
+	}
 	want(t, c, "CONFIG GET natural", "*2|$7|natural|$14|views:* hits:*|")
 	all := reparse(t, do(t, c, "CONFIG", "GET", "*")).([]any)
 	if len(all) != 2*len(params) {

@@ -37,7 +37,8 @@ func configGet(c *Context, args [][]byte) {
 	}
 }
 
-// configSet changes all the parameters or, if one of the values is wrong, none.
+// configSet changes all the parameters or, if one of the values is wrong, none. One that fails to change leaves those behind it as
+// they are.
 func configSet(c *Context, args [][]byte) {
 	pairs := args[2:]
 	if len(pairs)%2 != 0 {
@@ -53,14 +54,17 @@ func configSet(c *Context, args [][]byte) {
 		return
 	}
 	for _, apply := range changes {
-		apply()
+		if err := apply(); err != nil {
+			c.Out.Error("ERR " + err.Error())
+			return
+		}
 	}
 	c.Out.OK()
 }
 
 // parseConfig finds all parameters before it looks at any value, as Redis does: the first name that is wrong is reported
 // as it was typed, before the first wrong value.
-func parseConfig(s *Server, pairs [][]byte) (changes []func(), err error) {
+func parseConfig(s *Server, pairs [][]byte) (changes []func() error, err error) {
 	var found []*param
 	for i := 0; i < len(pairs); i += 2 {
 		name := string(cString(pairs[i]))
@@ -81,7 +85,12 @@ func parseConfig(s *Server, pairs [][]byte) (changes []func(), err error) {
 		if err != nil {
 			return nil, setFailed(p.name, err)
 		}
-		changes = append(changes, apply)
+		changes = append(changes, func() error {
+			if err := apply(); err != nil {
+				return setFailed(p.name, err)
+			}
+			return nil
+		})
 	}
 	return changes, nil
 }
@@ -105,10 +114,12 @@ func (s *Server) Configure(others map[string]string) error {
 			return fmt.Errorf("%s cannot be set", name)
 		}
 		apply, err := p.set(s, value)
+		if err == nil {
+			err = apply()
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		apply()
 	}
 	return nil
 }

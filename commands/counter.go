@@ -47,48 +47,38 @@ type incrExCall struct {
 
 func incrEx(c *Context, args [][]byte) {
 	call, ok := parseIncrEx(args[2:])
-	if !ok {
+	switch {
+	case !ok, call.ENX && call.Persist:
 		c.syntaxError()
 		return
-	}
-	call.By, call.Lower, call.Upper = 1, engine.NoLower, engine.NoUpper
-	if !c.optional(call.by, &call.By) || !c.optional(call.lower, &call.Lower) || !c.optional(call.upper, &call.Upper) {
+	case call.ENX && !call.expiry.given():
+		c.Out.Error("ERR ENX flag requires an expiration")
 		return
 	}
-	if call.Lower > call.Upper {
-		c.Out.Error("ERR LBOUND can't be greater than UBOUND")
+	if !c.readIncrEx(&call) {
 		return
 	}
-	if call.expiry.given() {
-		if call.ExpireAt, ok = c.expireTime(call.expiry, "increx"); !ok {
-			return
-		}
-	}
-	value, applied, err := c.Pipe.IncrEx(args[1], call.IncrExOptions)
+	r, err := c.Pipe.IncrEx(args[1], call.IncrExOptions)
 	if err != nil {
 		c.fail(err)
 		return
 	}
-	if applied != 0 || call.By == 0 { // otherwise nothing has changed
-		c.notify(stringEvent, "incrby", args[1])
-		if call.ExpireAt != 0 {
-			c.notify(genericEvent, "expire", args[1])
-		}
-	}
+	c.notifyIncrEx(args[1], call.ExpireAt, r)
 	c.Out.Array(2)
-	c.Out.Int(value)
-	c.Out.Int(applied)
+	c.Out.Int(r.Value)
+	c.Out.Int(r.Applied)
 }
 
+// parseIncrEx sorts the options. None may be given twice, unlike those of SET.
 func parseIncrEx(options [][]byte) (call incrExCall, ok bool) {
 	for i := 0; i < len(options); i++ {
 		var number *[]byte
 		switch arg := options[i]; {
-		case same(arg, "saturate"):
+		case same(arg, "saturate") && !call.Saturate:
 			call.Saturate = true
-		case same(arg, "enx"):
+		case same(arg, "enx") && !call.ENX:
 			call.ENX = true
-		case same(arg, "persist") && !call.expiry.given():
+		case same(arg, "persist") && !call.Persist && !call.expiry.given():
 			call.Persist = true
 		case same(arg, "byint"):
 			number = &call.by
@@ -96,7 +86,7 @@ func parseIncrEx(options [][]byte) (call incrExCall, ok bool) {
 			number = &call.lower
 		case same(arg, "ubound"):
 			number = &call.upper
-		case !call.Persist && call.expiry.parse(options[i:]):
+		case !call.Persist && !call.expiry.given() && call.expiry.parse(options[i:]):
 			i++
 		default:
 			return call, false
@@ -108,17 +98,54 @@ func parseIncrEx(options [][]byte) (call incrExCall, ok bool) {
 			*number = options[i]
 		}
 	}
-	return call, !call.ENX || call.expiry.given()
+	return call, true
 }
 
-// optional reads an argument that may be absent into n. False: it is no integer, and the reply is written.
-func (c *Context) optional(arg []byte, n *int64) bool {
+// readIncrEx reads the numbers of a call. False: one is wrong, and the reply is written.
+func (c *Context) readIncrEx(call *incrExCall) (ok bool) {
+	call.By, call.Lower, call.Upper = 1, engine.NoLower, engine.NoUpper
+	if !c.optional("Increment", call.by, &call.By) || !c.optional("LBOUND", call.lower, &call.Lower) ||
+		!c.optional("UBOUND", call.upper, &call.Upper) {
+		return false
+	}
+	if call.Lower > call.Upper {
+		c.Out.Error("ERR LBOUND can't be greater than UBOUND")
+		return false
+	}
+	if call.expiry.given() {
+		call.ExpireAt, ok = c.expireTime(call.expiry, "increx")
+		return ok
+	}
+	return true
+}
+
+// optional reads a named argument that may be absent into n. False: it is no integer, and the reply is written.
+func (c *Context) optional(name string, arg []byte, n *int64) (ok bool) {
 	if arg == nil {
 		return true
 	}
-	v, ok := c.integer(arg)
-	*n = v
+	if *n, ok = ParseInt(arg); !ok {
+		c.Out.Error("ERR " + name + " is not an integer or out of range")
+	}
 	return ok
+}
+
+// notifyIncrEx tells of the increment and of what became of the expiry; of a time that has passed, only that the key is gone.
+func (c *Context) notifyIncrEx(key []byte, at int64, r engine.IncrExResult) {
+	switch {
+	case !r.Done:
+		return
+	case !r.Expires:
+		c.notify(stringEvent, "incrby", key)
+	case at > c.Pipe.Now():
+		c.notify(stringEvent, "incrby", key)
+		c.notify(genericEvent, "expire", key)
+	default:
+		c.notify(genericEvent, "del", key)
+	}
+	if r.Persisted {
+		c.notify(genericEvent, "persist", key)
+	}
 }
 
 func cNew(c *Context, args [][]byte) {

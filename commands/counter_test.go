@@ -34,18 +34,52 @@ func TestIncrEx(t *testing.T) {
 		{"INCREX k ENX PX 100000", "*2|:2|:1|"},
 		{"TTL k", ":100|"},
 		{"INCREX k BYINT", "-ERR syntax error|"},
-		{"INCREX k BYINT x", "-ERR value is not an integer or out of range|"},
+		{"INCREX k BYINT x", "-ERR Increment is not an integer or out of range|"},
+		{"INCREX k LBOUND 1.5", "-ERR LBOUND is not an integer or out of range|"},
+		{"INCREX k UBOUND 9223372036854775808", "-ERR UBOUND is not an integer or out of range|"},
 		{"INCREX k BYINT 1 BYINT 1", "-ERR syntax error|"},
 		{"INCREX k LBOUND 2 UBOUND 1", "-ERR LBOUND can't be greater than UBOUND|"},
-		{"INCREX k ENX", "-ERR syntax error|"},
+		{"INCREX k UBOUND 5 UBOUND 5", "-ERR syntax error|"},
+		{"INCREX k SATURATE SATURATE", "-ERR syntax error|"},
+		{"INCREX k ENX EX 10 ENX", "-ERR syntax error|"},
+		{"INCREX k EX 10 EX 10", "-ERR syntax error|"},
+		{"INCREX k PERSIST PERSIST", "-ERR syntax error|"},
+		{"INCREX k ENX", "-ERR ENX flag requires an expiration|"},
+		{"INCREX k ENX PERSIST", "-ERR syntax error|"},
 		{"INCREX k PERSIST EX 1", "-ERR syntax error|"},
 		{"INCREX k EX 1 PX 1", "-ERR syntax error|"},
 		{"INCREX k EX 0", "-ERR invalid expire time in 'increx' command|"},
 		{"INCREX k FOO", "-ERR syntax error|"},
 		{"INCREX", "-ERR wrong number of arguments for 'increx' command|"},
 		{"GET k", "$1|2|"},
+		{"INCREX k UBOUND -5 SATURATE", "*2|:-5|:-7|"},
+		{"SET k 9223372036854775807", "+OK|"},
+		{"INCREX k UBOUND -2 SATURATE", "-ERR applied increment would overflow|"},
 	} {
 		want(t, c, step[0], step[1])
+	}
+}
+
+// TestIncrExEvents: what INCREX tells is what it has done.
+func TestIncrExEvents(t *testing.T) {
+	s := newServer(t)
+	c, listener := connect(t, s), connect(t, s)
+	do(t, listener, "PSUBSCRIBE", "__key*")
+	do(t, c, "CONFIG", "SET", "notify-keyspace-events", "EA")
+	for _, step := range [][2]string{
+		{"INCREX k EX 100", "incrby k, expire k"},
+		{"INCREX k EX 200 ENX", "incrby k"},
+		{"INCREX k UBOUND 1 EX 200", ""},
+		{"INCREX k PERSIST", "incrby k, persist k"},
+		{"INCREX k PERSIST", "incrby k"},
+		{"INCREX k UBOUND 4 SATURATE", "incrby k"},
+		{"INCREX k UBOUND 4 SATURATE", "incrby k"},
+		{"INCREX k EXAT 1", "del k"},
+	} {
+		do(t, c, strings.Fields(step[0])...)
+		if got := events(listener); got != step[1] {
+			t.Errorf("events of %s: %s; want %s", step[0], got, step[1])
+		}
 	}
 }
 
@@ -62,6 +96,8 @@ func TestKinds(t *testing.T) {
 		{"DECR n", "-ERR a natural counter only grows|"},
 		{"SET n -1", "-ERR a natural counter only grows|"},
 		{"INCREX n BYINT -1", "-ERR a natural counter only grows|"},
+		{"INCREX n UBOUND 3 SATURATE EX 100", "*2|:5|:0|"},
+		{"TTL n", ":100|"},
 		{"GET n", "$1|5|"},
 		{"DECR z", ":-1|"},
 		{"CINFO nokey", "*-1|"},

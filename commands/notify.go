@@ -49,7 +49,7 @@ func allEvents() (set uint32) {
 	return set
 }
 
-func takeEvents(s *Server, value string) (func(), error) {
+func takeEvents(s *Server, value string) (func() error, error) {
 	set := uint32(0)
 	for i := range len(value) {
 		at := slices.IndexFunc(eventClasses, func(c eventClass) bool { return c.letter == value[i] })
@@ -63,7 +63,7 @@ func takeEvents(s *Server, value string) (func(), error) {
 			set |= eventClasses[at].class
 		}
 	}
-	return func() { s.Config.events.Store(set) }, nil
+	return sure(func() { s.Config.events.Store(set) }), nil
 }
 
 // eventNames writes a set as Redis does, which leaves n out beside A.

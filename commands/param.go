@@ -17,7 +17,18 @@ import (
 type param struct {
 	name string
 	get  func(s *Server) string
-	set  func(s *Server, value string) (apply func(), err error)
+	set  setter
+}
+
+// setter checks a value and says how to apply it.
+type setter = func(s *Server, value string) (apply func() error, err error)
+
+// sure is for what can be applied without fail.
+func sure(apply func()) func() error {
+	return func() error {
+		apply()
+		return nil
+	}
 }
 
 // params are the parameters that tools read or write. Of those that Redis could change and this server cannot, SET takes
@@ -45,13 +56,15 @@ var params = []param{
 	{"notify-keyspace-events", func(s *Server) string { return eventNames(s.Config.events.Load()) }, takeEvents},
 	{"latency-tracking-info-percentiles", showPercentiles, takePercentiles},
 	{"client-output-buffer-limit", func(s *Server) string { return s.Config.limits().String() }, takeLimits},
+	{"protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) },
+		takeYesNo(func(s *Server, on int64) { s.Config.unprotected.Store(on == 0) })},
 	{"enable-debug-command", func(s *Server) string { return cmp.Or(s.Config.settings.Debug, "no") }, nil},
 	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.Engine.Sync())) },
-		syncModes.take(func(s *Server, mode int) { s.Engine.SetSync(engine.SyncMode(mode)) })},
+		syncModes.take(func(s *Server, mode int) error { return s.Engine.SetSync(engine.SyncMode(mode)) })},
 	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},
 	{"update-period", func(s *Server) string { return s.Engine.UpdatePeriod().String() }, setPeriod},
 	{"cache-size", showInt(func(s *Server) int64 { return s.Engine.CacheSize() }),
-		takeBytes(1<<20, func(s *Server, n int64) { s.Engine.SetCacheSize(n) })},
+		takeBytes(MinCacheSize, setCacheSize)},
 	{"busy-reply-threshold", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply},
 	{"lua-time-limit", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply}, // its old name
 
@@ -64,7 +77,7 @@ var params = []param{
 	kept("slave-read-only", "yes"),
 	kept("replica-priority", "100"),
 	kept("stop-writes-on-bgsave-error", "yes"),
-	kept("tcp-keepalive", "300"),
+	keptAs("tcp-keepalive", showInt(func(s *Server) int64 { return int64(s.Config.KeepAlive() / time.Second) })),
 	kept("hz", "10"),
 	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
 	keptAs("bind", func(s *Server) string { return s.Config.settings.Bind }),
@@ -75,7 +88,6 @@ var params = []param{
 	keptAs("tls-ca-cert-file", func(s *Server) string { return s.Config.settings.TLS.CAFile }),
 	keptAs("tls-auth-clients", func(s *Server) string { return s.Config.settings.TLS.AuthClients }),
 	keptAs("repl-backlog-size", func(s *Server) string { return strconv.FormatInt(s.Config.Backlog(), 10) }),
-	keptAs("protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) }),
 
 	{"databases", fixed(strconv.Itoa(engine.Databases)), nil},
 	{"unixsocket", func(s *Server) string { return s.Config.settings.UnixSocket }, nil},
@@ -106,11 +118,11 @@ func fixed(value string) func(*Server) string { return func(*Server) string { re
 func kept(name, value string) param { return keptAs(name, fixed(value)) }
 
 func keptAs(name string, get func(*Server) string) param {
-	return param{name, get, func(s *Server, value string) (func(), error) {
+	return param{name, get, func(s *Server, value string) (func() error, error) {
 		if !strings.EqualFold(value, get(s)) {
 			return nil, errImmutable
 		}
-		return func() {}, nil
+		return sure(func() {}), nil
 	}}
 }
 
@@ -125,10 +137,8 @@ func showInt(get func(*Server) int64) func(*Server) string {
 	return func(s *Server) string { return strconv.FormatInt(get(s), 10) }
 }
 
-type setter = func(s *Server, value string) (apply func(), err error)
-
 func takeInt(lo, hi int64, put func(*Server, int64)) setter {
-	return func(s *Server, value string) (func(), error) {
+	return func(s *Server, value string) (func() error, error) {
 		n, ok := ParseInt([]byte(value))
 		if !ok {
 			return nil, errors.New("argument couldn't be parsed into an integer")
@@ -138,7 +148,7 @@ func takeInt(lo, hi int64, put func(*Server, int64)) setter {
 }
 
 func takeBytes(lo int64, put func(*Server, int64)) setter {
-	return func(s *Server, value string) (func(), error) {
+	return func(s *Server, value string) (func() error, error) {
 		n, ok := parseBytes([]byte(value))
 		if !ok {
 			return nil, errors.New("argument must be a memory value")
@@ -147,11 +157,11 @@ func takeBytes(lo int64, put func(*Server, int64)) setter {
 	}
 }
 
-func within(n, lo, hi int64, apply func()) (func(), error) {
+func within(n, lo, hi int64, apply func()) (func() error, error) {
 	if n < lo || n > hi {
 		return nil, fmt.Errorf("argument must be between %d and %d inclusive", lo, hi)
 	}
-	return apply, nil
+	return sure(apply), nil
 }
 
 // choice is a parameter of few values.
@@ -186,19 +196,29 @@ func (ch choice) parse(name string) (int, error) {
 	return 0, errors.New("argument(s) must be one of the following: " + strings.Join(names, ", "))
 }
 
-func (ch choice) take(put func(*Server, int)) setter {
-	return func(s *Server, value string) (func(), error) {
+func (ch choice) take(put func(*Server, int) error) setter {
+	return func(s *Server, value string) (func() error, error) {
 		n, err := ch.parse(value)
-		return func() { put(s, n) }, err
+		return func() error { return put(s, n) }, err
 	}
 }
 
-func setBusyReply(s *Server, value string) (func(), error) {
+func setBusyReply(s *Server, value string) (func() error, error) {
 	return takeInt(0, math.MaxInt64-1, func(s *Server, n int64) { s.Config.busyReply.Store(n + 1) })(s, value)
 }
 
-func setPassword(s *Server, value string) (func(), error) {
-	return func() { s.Config.password.Store(&value) }, nil
+// MinCacheSize is the least that cache-size may be, in bytes.
+const MinCacheSize = 1 << 20
+
+func setCacheSize(s *Server, n int64) {
+	s.Engine.SetCacheSize(n)
+	if s.CacheSized != nil {
+		s.CacheSized(n)
+	}
+}
+
+func setPassword(s *Server, value string) (func() error, error) {
+	return sure(func() { s.Config.password.Store(&value) }), nil
 }
 
 func (s *Server) level() slog.Level {
@@ -208,20 +228,20 @@ func (s *Server) level() slog.Level {
 	return s.Level.Level()
 }
 
-func setLevel(s *Server, value string) (func(), error) {
+func setLevel(s *Server, value string) (func() error, error) {
 	level, err := levels.parse(value)
 	if err == nil && s.Level == nil && level != int(slog.LevelInfo) {
 		err = errImmutable
 	}
-	return func() {
+	return sure(func() {
 		if s.Level != nil {
 			s.Level.Set(slog.Level(level))
 		}
-	}, err
+	}), err
 }
 
 // setPeriod takes a duration ("1s", "250ms") or a whole number of milliseconds; 0: foreign data shows at once.
-func setPeriod(s *Server, value string) (func(), error) {
+func setPeriod(s *Server, value string) (func() error, error) {
 	d, err := time.ParseDuration(value)
 	if n, ok := ParseInt([]byte(value)); ok && n <= math.MaxInt64/int64(time.Millisecond) {
 		d, err = time.Duration(n)*time.Millisecond, nil
@@ -229,7 +249,7 @@ func setPeriod(s *Server, value string) (func(), error) {
 	if err != nil || d < 0 {
 		return nil, errors.New("argument must be a duration, as in 1s or 250ms")
 	}
-	return func() { s.Engine.SetUpdatePeriod(d) }, nil
+	return sure(func() { s.Engine.SetUpdatePeriod(d) }), nil
 }
 
 // fastEnough is what a fast command never takes by itself: only one that is to be logged sooner needs a clock of its own.
@@ -241,12 +261,12 @@ func setSlowerThan(s *Server, us int64) {
 }
 
 func takeYesNo(put func(*Server, int64)) setter {
-	return func(s *Server, value string) (func(), error) {
+	return func(s *Server, value string) (func() error, error) {
 		switch strings.ToLower(value) {
 		case "yes":
-			return func() { put(s, 1) }, nil
+			return sure(func() { put(s, 1) }), nil
 		case "no":
-			return func() { put(s, 0) }, nil
+			return sure(func() { put(s, 0) }), nil
 		}
 		return nil, errors.New("argument must be 'yes' or 'no'")
 	}

@@ -22,7 +22,7 @@ func showPercentiles(s *Server) string {
 	return strings.Join(words, " ")
 }
 
-func takePercentiles(s *Server, value string) (func(), error) {
+func takePercentiles(s *Server, value string) (func() error, error) {
 	list := []float64{}
 	for _, word := range strings.Fields(value) {
 		p, err := strconv.ParseFloat(word, 64)
@@ -35,5 +35,5 @@ func takePercentiles(s *Server, value string) (func(), error) {
 		}
 		list = append(list, p)
 	}
-	return func() { s.Config.percentiles.Store(&list) }, nil
+	return sure(func() { s.Config.percentiles.Store(&list) }), nil
 }

@@ -116,6 +116,23 @@ func TestManyLongValues(t *testing.T) {
 	}
 }
 
+// TestManyLongValuesInTransaction: nor can a small transaction. What writes has its reply all the same.
+func TestManyLongValuesInTransaction(t *testing.T) {
+	c := newContext(t)
+	do(t, c, "CONFIG", "SET", "proto-max-bulk-len", "1mb")
+	text := strings.Repeat("x", 600<<10)
+	value := fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
+	do(t, c, "SET", "k", text)
+	do(t, c, "MULTI")
+	for _, line := range []string{"GET k", "GET k", "INCR n", "GETDEL k", "PING"} {
+		do(t, c, strings.Fields(line)...)
+	}
+	const tooLong = "-ERR the values exceed the maximum allowed size (proto-max-bulk-len)\r\n"
+	if got, want := do(t, c, "EXEC"), "*5\r\n"+value+tooLong+":1\r\n"+value+"+PONG\r\n"; got != want {
+		t.Errorf("EXEC = %d bytes, %.60q; want %d", len(got), strings.ReplaceAll(got, text, "…"), len(want))
+	}
+}
+
 // TestTextsAndKinds: a text is of no kind of counter.
 func TestTextsAndKinds(t *testing.T) {
 	c := newContext(t)

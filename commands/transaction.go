@@ -184,15 +184,29 @@ func (c *Context) abort(why string) {
 func aborted(why string) string { return abortedBy + strings.TrimPrefix(why, "ERR ") }
 
 func (c *Context) runQueued(calls []call) {
-	before := len(c.Out.Buf)
+	begin := len(c.Out.Buf)
 	c.Out.Array(len(calls))
-	c.cutMuted(before)
+	c.cutMuted(begin)
 	for i := range calls {
 		before := len(c.Out.Buf)
 		c.within(calls[i].cmd, calls[i].args)
 		c.cutMuted(before)
+		if calls[i].cmd.Flags&Write == 0 { // what GETDEL returns is nowhere else
+			c.boundReply(begin, before)
+		}
 	}
 }
+
+// boundReply puts an error in place of the reply that begins at before if those from begin on are longer together than a reply
+// may be: a small transaction could ask for a great value ever again.
+func (c *Context) boundReply(begin, before int) {
+	if size := len(c.Out.Buf); int64(size-begin) > c.Server.Config.ProtoMaxBulk() && size-before > smallReply {
+		c.Out.Buf = c.Out.Buf[:before]
+		c.fail(errReplyTooLong)
+	}
+}
+
+const smallReply = 1 << 10 // bytes
 
 // within runs a command inside another, in a transaction or a script, in a section of the engine. It has its reply when this
 // returns: what would wait replies as at the end of its time.

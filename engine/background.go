@@ -252,6 +252,25 @@ func (e *Engine) checkSpace() {
 	}
 }
 
+// tight says that the disk is so full, by others than this store, that a commit could fail, after which only a restart helps.
+// What is to be flushed is safe in the journal meanwhile, and there will not be more of it: writes are refused long before.
+func (e *Engine) tight() bool {
+	free, err := e.free()
+	return err == nil && free < e.options.Reserve/8
+}
+
+// awaitRoom waits until the disk is not tight. False: the engine stops.
+func (e *Engine) awaitRoom() bool {
+	for e.tight() {
+		select {
+		case <-e.stop:
+			return false
+		case <-time.After(spaceEvery):
+		}
+	}
+	return true
+}
+
 func (e *Engine) free() (int64, error) {
 	if e.options.free != nil {
 		return e.options.free()

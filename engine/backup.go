@@ -28,6 +28,9 @@ func (e *Engine) Backup(dir string) error {
 	if _, err := fs.Stat(dir); err == nil {
 		return fmt.Errorf("backup: %s exists already", dir)
 	}
+	if e.tight() {
+		return fmt.Errorf("backup: %w", ErrNoSpace)
+	}
 	if err := e.flush(flushStep{}); err != nil {
 		return err
 	}

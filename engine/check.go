@@ -248,25 +248,13 @@ func (c *checker) journal(m mark) {
 		c.say("journal      none: this is a copy, which takes a new replica ID when it is opened")
 		return
 	}
-	if err := c.e.findMark(m); err != nil {
+	s, err := c.e.surveyJournal(m)
+	if err != nil {
 		c.problem("%v", err)
 		return
 	}
-	frames, records, bytes := 0, 0, 0
-	end, err := replay(c.e.segments, m, func(body []byte) error {
-		frames++
-		bytes += len(body) + frameHeader
-		for len(body) > 0 {
-			_, rest, err := parseRecord(body)
-			if err != nil {
-				return err
-			}
-			records, body = records+1, rest
-		}
-		return nil
-	})
-	if err != nil {
-		c.problem("journal: %v", err)
+	c.say("journal      segments %d to %d, to replay: %d frames, %d records, %d bytes", m.segment, s.end.segment, s.frames, s.records, s.bytes)
+	if s.torn {
+		c.say("             then a frame that is torn, as by a loss of power: it and what follows is dropped")
 	}
-	c.say("journal      segments %d to %d, to replay: %d frames, %d records, %d bytes", m.segment, end.segment, frames, records, bytes)
 }

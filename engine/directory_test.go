@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -173,6 +174,73 @@ func TestMissingSegment(t *testing.T) {
 	}
 	if _, err := Open(dir, smallStore()); err == nil || !strings.Contains(err.Error(), "is missing") {
 		t.Errorf("Open = %v; want that a segment is missing", err)
+	}
+}
+
+// killedStore is a directory with a store in it as kill -9 leaves it: the database does not have the counter's 10 frames. It gives
+// the segment that has them too, and where in it they begin.
+func killedStore(t *testing.T) (dir, segment string, at int) {
+	t.Helper()
+	dir = madeStore(t)
+	e, err := Open(dir, smallStore())
+	if err != nil {
+		t.Fatalf("Open = %v", err)
+	}
+	m := e.journal.Mark()
+	for range 10 {
+		increment(t, e, "k", 1)
+	}
+	if err := e.Abandon(); err != nil {
+		t.Fatalf("Abandon = %v", err)
+	}
+	return dir, newFileSegments(filepath.Join(dir, journalFolder)).path(m.segment), int(m.offset)
+}
+
+// TestCutSegment: no crash takes the end of a segment's file, so somebody else has.
+func TestCutSegment(t *testing.T) {
+	dir, segment, at := killedStore(t)
+	if err := os.Truncate(segment, int64(at)+50); err != nil {
+		t.Fatal(err)
+	}
+	before := contents(t, dir)
+	var out bytes.Buffer
+	if err := Check(dir, smallStore(), &out); !errors.Is(err, ErrCorrupt) || !strings.Contains(out.String(), "cut short") {
+		t.Errorf("Check = %v, %q; want %v", err, out.String(), ErrCorrupt)
+	}
+	if _, err := Open(dir, smallStore()); !errors.Is(err, errCut) {
+		t.Errorf("Open = %v; want %v", err, errCut)
+	}
+	sameContents(t, dir, before)
+}
+
+// TestTornFrameIsTold, for if it was no loss of power that has damaged it, acknowledged writes are gone with it.
+func TestTornFrameIsTold(t *testing.T) {
+	for _, damaged := range []bool{false, true} {
+		dir, segment, at := killedStore(t)
+		if damaged {
+			b, err := os.ReadFile(segment)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b[at+50] ^= 1
+			write(t, segment, string(b))
+		}
+		var out, log bytes.Buffer
+		if err := Check(dir, smallStore(), &out); err != nil || strings.Contains(out.String(), "torn") != damaged {
+			t.Errorf("damaged %t: Check = %v, %q", damaged, err, out.String())
+		}
+		o := smallStore()
+		o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		e, err := Open(dir, o)
+		if err != nil {
+			t.Fatalf("damaged %t: Open = %v", damaged, err)
+		}
+		if strings.Contains(log.String(), "torn") != damaged {
+			t.Errorf("damaged %t: the log says %q", damaged, log.String())
+		}
+		if err := e.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
 	}
 }
 

@@ -85,6 +85,8 @@ var (
 	ErrClosed     = errors.New("engine is closed")
 	ErrNoSpace    = errors.New("no space left on device") // the reserve is reached; reads go on, writes when there is room again
 	ErrFailed     = errors.New("engine failed; restart to recover")
+
+	ErrAppliedOverflow = errors.New("applied increment would overflow") // what would bring a value to a bound is beyond int64
 )
 
 // The kinds of counter, by the names of package tlv.
@@ -124,7 +126,7 @@ type Options struct {
 	Sync      SyncMode
 	// Natural says which new keys become Naturals; nil: none. It gets the user's key and must not keep it.
 	Natural func(key []byte) bool
-	// Reserve is the free disk space in bytes below which writes are refused, so that the database never meets a full disk; default 256 MiB.
+	// Reserve is the free disk space in bytes below which writes are refused, so that the database never meets a full disk; default 256 MiB, negative: none.
 	Reserve int64
 	// Backlog bounds the replication log in bytes; default 256 MiB. It is kept only once there is a peer.
 	Backlog int64
@@ -207,6 +209,7 @@ type Engine struct {
 	observer atomic.Pointer[Observer]
 	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
 	sync     atomic.Uint32
+	syncMode sync.Mutex    // held while sync and the journal's form change
 	refuse   atomic.Uint32 // why writes are refused: refuse… bits
 	closed   atomic.Bool
 	fatal    atomic.Pointer[error]
@@ -437,6 +440,8 @@ func (e *Engine) SetSync(m SyncMode) error {
 		return err
 	}
 	defer e.scans.RUnlock()
+	e.syncMode.Lock() // or one change could store its mode after another has changed the journal
+	defer e.syncMode.Unlock()
 	if m == Always {
 		e.sync.Store(uint32(m))
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -149,6 +150,58 @@ func TestFullDatabaseDisk(t *testing.T) {
 	if err := e.Failed(); err != nil {
 		t.Errorf("Failed = %v after a full disk; want nothing", err)
 	}
+}
+
+// TestDiskFilledByOthers, all at once and below any reserve: what is acknowledged but not flushed waits in the journal, and
+// writes go on when there is room, without a restart.
+func TestDiskFilledByOthers(t *testing.T) {
+	d := newFaultyDisk(syscall.ENOSPC)
+	var free atomic.Int64
+	free.Store(maxInt)
+	asked := make(chan struct{}, 1)
+	o := disk()
+	o.Reserve, o.fs = 1<<20, d
+	o.free = func() (int64, error) {
+		n := free.Load()
+		if n == 0 {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+		}
+		return n, nil
+	}
+	e := open(t, o)
+	increment(t, e, "k", 1)
+	if err := e.Flush(); err != nil {
+		t.Fatalf("Flush = %v", err)
+	}
+	free.Store(0)
+	d.left.Store(0)
+	increment(t, e, "k", 1)
+	e.done.Add(1)
+	go e.flusher()
+	select {
+	case <-asked:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the flusher did not ask for room before it flushed")
+	}
+	e.checkSpace()
+	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("Increment on a full disk = %v; want %v", err, ErrNoSpace)
+	}
+	checkCounters(t, e, map[string]int64{"k": 2})
+	if err := e.Backup("copy"); !errors.Is(err, ErrNoSpace) || e.Failed() != nil {
+		t.Errorf("Backup on a full disk = %v, and the engine has failed with %v; want %v", err, e.Failed(), ErrNoSpace)
+	}
+	d.left.Store(1 << 60)
+	free.Store(maxInt)
+	e.checkSpace()
+	increment(t, e, "k", 1)
+	if err := e.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	checkCounters(t, open(t, o), map[string]int64{"k": 3})
 }
 
 // TestFencedCommit: a commit whose log fails is no success, though Pebble is told nothing of it.

@@ -33,6 +33,9 @@ func (e *Engine) flusher() {
 		case <-e.hurry:
 		case <-time.After(max(flushSoon, time.Duration(e.rest.Load()))):
 		}
+		if !e.awaitRoom() {
+			return
+		}
 		if err := e.Flush(); err != nil {
 			return // the engine has failed, and has said so
 		}
@@ -53,7 +56,7 @@ func (e *Engine) Flush() error {
 func (e *Engine) relieve() {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.table.over() && e.Failed() == nil && !e.closed.Load() {
+	if e.table.over() && e.Failed() == nil && !e.closed.Load() && !e.tight() {
 		if err := e.flush(flushStep{}); err != nil {
 			e.log.Error("flush", "err", err)
 		}

@@ -294,21 +294,17 @@ func (j *journal) rotate(need int) error {
 	return nil
 }
 
-// SetBuffered goes on in a segment of the given form, and syncs what the one before has.
+// SetBuffered goes on in a segment of the given form, and syncs what the one before has. After an error the segment may still
+// be of the other form.
 func (j *journal) SetBuffered(b bool) error {
 	j.mu.Lock()
-	if j.buffered == b {
+	j.buffered = b
+	if j.cur.buffered == b && (j.next == nil || j.next.buffered == b) {
 		j.mu.Unlock()
 		return nil
 	}
-	j.buffered = b
-	var err error
-	if j.next != nil {
-		err = j.next.file.Close()
-		j.next = nil
-	}
-	j.askNext()
-	if err == nil {
+	err := j.dropNext(!b)
+	if err == nil && j.cur.buffered != b {
 		err = j.rotate(0)
 	}
 	j.mu.Unlock()
@@ -316,6 +312,20 @@ func (j *journal) SetBuffered(b bool) error {
 		return err
 	}
 	return j.Sync()
+}
+
+// dropNext lets go of the prepared segment if it is of the given form, and asks for another. Called under mu.
+func (j *journal) dropNext(buffered bool) error {
+	if j.next != nil && j.next.buffered != buffered {
+		return nil
+	}
+	var err error
+	if j.next != nil {
+		err = j.next.file.Close()
+		j.next = nil
+	}
+	j.askNext()
+	return err
 }
 
 func (j *journal) closing() bool {
@@ -634,7 +644,7 @@ func sealSegment(store segmentStore, m mark) (mark, error) {
 	}
 	mem := file.Bytes()
 	if uint64(len(mem)) < m.offset+frameHeader {
-		return m, errors.Join(errors.New("no room for the end of the segment"), file.Close())
+		return m, errors.Join(errCut, file.Close())
 	}
 	at := mem[m.offset:]
 	binary.LittleEndian.PutUint32(at, frameEnd)
@@ -644,5 +654,24 @@ func sealSegment(store segmentStore, m mark) (mark, error) {
 	return mark{segment: m.segment + 1, sum: m.sum}, err
 }
 
-// errMissing: the segment does not exist.
-var errMissing = errors.New("journal segment is missing")
+// checkEnd looks at what follows the last whole frame, which ends at m: there is room for the end of the segment, as always.
+// Anything but zeros is a frame that is torn, by a loss of power or by damage; the two cannot be told apart.
+func checkEnd(store segmentStore, m mark) (torn bool, err error) {
+	file, err := store.Open(m.segment)
+	if err != nil {
+		return false, err
+	}
+	if mem := file.Bytes(); uint64(len(mem)) < m.offset+frameHeader {
+		err = fmt.Errorf("segment %d: %w", m.segment, errCut)
+	} else {
+		torn = binary.LittleEndian.Uint64(mem[m.offset:]) != 0
+	}
+	return torn, errors.Join(err, file.Close())
+}
+
+var (
+	// errMissing: the segment does not exist.
+	errMissing = errors.New("journal segment is missing")
+	// errCut: the segment's file has become shorter, which no crash does.
+	errCut = errors.New("it is cut short")
+)

@@ -212,6 +212,27 @@ func TestJournalFullDisk(t *testing.T) {
 	increment(t, e, "k", 1)
 }
 
+// TestSyncModeOnFullDisk: where a change of the mode needs a segment that there is no room for, it fails as often as it is asked
+// for. Without Always nothing may be acknowledged while it is only in the buffer of the process.
+func TestSyncModeOnFullDisk(t *testing.T) {
+	o := disk()
+	s := &unreliable{memorySegments: newMemorySegments()}
+	o.segments, o.Sync = s, Always
+	e := open(t, o)
+	prepared(e)
+	s.set(syscall.ENOSPC, nil)
+	for range 3 {
+		if err := e.SetSync(EverySec); !errors.Is(err, errNoSegment) || e.Sync() != Always {
+			t.Errorf("SetSync without room = %v, the mode is %d; want %v, %d", err, e.Sync(), errNoSegment, Always)
+		}
+	}
+	s.set(nil, nil)
+	prepared(e)
+	if err := e.SetSync(EverySec); err != nil || e.Sync() != EverySec || e.journal.cur.buffered {
+		t.Errorf("SetSync = %v, the mode is %d, buffered %t; want %d, not buffered", err, e.Sync(), e.journal.cur.buffered, EverySec)
+	}
+}
+
 // TestJournalSyncFails: who waits is told, the engine takes no writes any more, and reads go on.
 func TestJournalSyncFails(t *testing.T) {
 	o := disk()

@@ -110,7 +110,11 @@ func (e *Engine) inspect() error {
 	e.db = db
 	m, err := e.readMeta(false)
 	if err == nil && !e.folder.isCopy() { // which has no journal
-		err = e.findMark(m.mark)
+		var s survey
+		if s, err = e.surveyJournal(m.mark); s.torn {
+			e.log.Warn("journal: a frame is torn, as by a loss of power; it and what follows is dropped",
+				"segment", s.end.segment, "offset", s.end.offset)
+		}
 	}
 	e.db = nil
 	return errors.Join(err, db.Close())

@@ -214,72 +214,85 @@ func (p *Pipeline) kindOf(e *entry) tlv.Kind {
 type IncrExOptions struct {
 	By           int64
 	Lower, Upper int64 // bounds of the result; math.MinInt64 and MaxInt64 for none
-	Saturate     bool  // beyond a bound go up to it instead of leaving all as it is
+	Saturate     bool  // beyond a bound go to it instead of leaving all as it is
 	ExpireAt     int64 // ms; 0: leave the expiry
 	Persist      bool
 	ENX          bool // set the expiry only where there is none
 }
 
-// IncrEx adds By within bounds and gives the value and what was added. Out of bounds without Saturate nothing changes.
-func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (value, applied int64, err error) {
+// IncrExResult is what INCREX did. Out of bounds without Saturate that is nothing, and not Done.
+type IncrExResult struct {
+	Value, Applied int64
+	Done           bool
+	Expires        bool // ExpireAt was set or, if that had passed, carried out
+	Persisted      bool // an expiry was taken away
+}
+
+// IncrEx adds By within bounds. With Saturate a value that was beyond a bound before comes back to it, too; a Natural stays.
+func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (r IncrExResult, err error) {
 	if err := p.writable(); err != nil {
-		return 0, 0, err
+		return r, err
 	}
 	e, err := p.toChange(key, true, takesDue)
 	if err != nil {
-		return 0, 0, err
+		return r, err
 	}
+	p.saw = true
 	p.prepare(e)
 	if err := p.addable(e); err != nil {
-		return 0, 0, err
+		return r, err
 	}
 	kind, cur := p.kindOf(e), int64(0)
 	if e.exists {
 		cur = e.value.Load()
 	}
-	applied, ok := bounded(cur, o)
-	if !ok {
-		return cur, 0, nil
+	n, act, err := bounded(cur, o)
+	switch {
+	case err != nil:
+		return r, err
+	case !act:
+		return IncrExResult{Value: cur}, nil
+	case kind == tlv.Natural && n < 0 && o.By >= 0:
+		n = 0 // it cannot come back to a bound
+	case kind == tlv.Natural && n < 0:
+		return r, ErrNegative
 	}
-	if kind == tlv.Natural && applied < 0 {
-		return 0, 0, ErrNegative
+	if sum := e.sum(p.e.id); !fits(sum, sum.Add(tlv.FromInt64(n)), n) {
+		return r, ErrOverflow
 	}
-	if sum := e.sum(p.e.id); !fits(sum, sum.Add(tlv.FromInt64(applied)), applied) {
-		return 0, 0, ErrOverflow
-	}
-	p.add(e, applied, kind)
-	value = e.value.Load()
-	p.expireIncrEx(e, o)
-	return value, applied, nil
+	p.add(e, n, kind)
+	r = IncrExResult{Value: e.value.Load(), Applied: n, Done: true}
+	p.expireIncrEx(e, o, &r)
+	return r, nil
 }
 
-func (p *Pipeline) expireIncrEx(e *entry, o IncrExOptions) {
+func (p *Pipeline) expireIncrEx(e *entry, o IncrExOptions, r *IncrExResult) {
 	has := e.expire.Load() != 0
 	switch {
 	case o.Persist && has:
 		p.expireAt(e, 0)
+		r.Persisted = true
 	case o.ExpireAt != 0 && !(o.ENX && has):
 		p.expireOrCancel(e, o.ExpireAt)
+		r.Expires = true
 	}
 }
 
 // bounded is what INCREX adds to cur, and whether it acts at all.
-func bounded(cur int64, o IncrExOptions) (int64, bool) {
+func bounded(cur int64, o IncrExOptions) (n int64, act bool, err error) {
 	next := tlv.FromInt64(cur).Add(tlv.FromInt64(o.By))
 	to := next.Clamp()
-	out := !next.IsInt64() || to < o.Lower || to > o.Upper
-	if !out {
-		return o.By, true
+	switch {
+	case next.IsInt64() && o.Lower <= to && to <= o.Upper:
+		return o.By, true, nil
+	case !o.Saturate:
+		return 0, false, nil
 	}
-	if !o.Saturate {
-		return 0, false
+	d := tlv.FromInt64(min(max(to, o.Lower), o.Upper)).Sub(tlv.FromInt64(cur))
+	if !d.IsInt64() {
+		return 0, false, ErrAppliedOverflow
 	}
-	to = min(max(to, o.Lower), o.Upper)
-	d := tlv.FromInt64(to).Sub(tlv.FromInt64(cur))
-	if !d.IsInt64() || (o.By >= 0) != (to >= cur) && to != cur {
-		return 0, true // already beyond the bound: stay
-	}
-	return d.Clamp(), true
+	return d.Clamp(), true, nil
 }
 
 // SetOptions are those of SET.
@@ -361,6 +374,7 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	p.saw = true
 	for i, key := range keys {
 		e := list[string(key)]
 		if nx && p.exists(e) {
@@ -600,10 +614,13 @@ type ContributionInfo struct {
 // Inspect shows the parts of a key.
 func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	e, err := p.exclusive(key, true)
-	if err != nil || !p.exists(e) {
+	if err != nil {
 		return Info{}, false, err
 	}
 	p.saw = true
+	if !p.exists(e) {
+		return Info{}, false, nil
+	}
 	info := Info{Value: e.value.Load(), Hash: p.typeOf(e) == TypeHash, Fields: e.size(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
 	if e.natural {
 		info.Kind = tlv.Natural

@@ -195,17 +195,80 @@ func TestIncrEx(t *testing.T) {
 		{"overflow", maxInt, 1, none.Lower, none.Upper, false, maxInt, 0},
 		{"overflow, saturate", maxInt - 1, 5, none.Lower, none.Upper, true, maxInt, 1},
 		{"underflow, saturate", minInt + 1, -5, none.Lower, none.Upper, true, minInt, -1},
+		{"overflow, saturate to a bound", 5, maxInt, none.Lower, 10, true, 10, 5},
+		{"was beyond", 50, 1, 0, 10, false, 50, 0},
+		{"was beyond, saturate", 50, 1, 0, 10, true, 10, -40},
+		{"was below, saturate", -50, -1, 0, 10, true, 0, 50},
+		{"was beyond, saturate, the other way", 50, -1, 0, 10, true, 10, -40},
 	} {
 		e := open(t, Options{})
 		p := e.NewPipeline()
 		if _, err := p.Set([]byte("k"), c.start, SetOptions{}); err != nil {
 			t.Fatalf("Set = %v", err)
 		}
-		v, n, err := p.IncrEx([]byte("k"), IncrExOptions{By: c.by, Lower: c.low, Upper: c.up, Saturate: c.saturate})
-		if v != c.value || n != c.applied || err != nil {
-			t.Errorf("%s: IncrEx = %d, %d, %v; want %d, %d", c.name, v, n, err, c.value, c.applied)
+		r, err := p.IncrEx([]byte("k"), IncrExOptions{By: c.by, Lower: c.low, Upper: c.up, Saturate: c.saturate})
+		if r.Value != c.value || r.Applied != c.applied || err != nil {
+			t.Errorf("%s: IncrEx = %d, %d, %v; want %d, %d", c.name, r.Value, r.Applied, err, c.value, c.applied)
 		}
 		commit(t, p)
+	}
+}
+
+// TestIncrExTooFar: int64 does not hold how far the bound is away.
+func TestIncrExTooFar(t *testing.T) {
+	e := open(t, Options{})
+	p := e.NewPipeline()
+	defer commit(t, p)
+	if _, err := p.Set([]byte("k"), maxInt, SetOptions{}); err != nil {
+		t.Fatalf("Set = %v", err)
+	}
+	o := IncrExOptions{By: 1, Lower: NoLower, Upper: minInt, Saturate: true}
+	if _, err := p.IncrEx([]byte("k"), o); !errors.Is(err, ErrAppliedOverflow) {
+		t.Errorf("IncrEx = %v; want %v", err, ErrAppliedOverflow)
+	}
+	if v, ok, err := p.Get([]byte("k")); v != maxInt || !ok || err != nil {
+		t.Errorf("Get = %d, %t, %v; want %d", v, ok, err, maxInt)
+	}
+}
+
+// TestRefusalsDepend on the writes that they have seen, as other replies do.
+func TestRefusalsDepend(t *testing.T) {
+	k := []byte("k")
+	for name, refuse := range map[string]func(p *Pipeline) error{
+		"INCREX out of bounds": func(p *Pipeline) error {
+			_, err := p.IncrEx(k, IncrExOptions{By: 1, Lower: NoLower, Upper: 1})
+			return err
+		},
+		"MSETNX of what exists": func(p *Pipeline) error {
+			_, err := p.MSet([][]byte{k}, []Value{IntValue(7)}, true)
+			return err
+		},
+		"CINFO of what is gone": func(p *Pipeline) error {
+			_, _, err := p.Inspect([]byte("gone"))
+			return err
+		},
+	} {
+		e := open(t, Options{})
+		writer, p := e.NewPipeline(), e.NewPipeline()
+		for _, do := range []func() error{
+			func() error { _, err := writer.Incr([]byte("gone"), 1); return err },
+			func() error { _, err := writer.Incr(k, 1); return err },
+			func() error { _, err := writer.Del([][]byte{[]byte("gone")}); return err },
+		} {
+			if err := do(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wrote, err := writer.Commit()
+		if err != nil {
+			t.Fatalf("Commit = %v", err)
+		}
+		if err := refuse(p); err != nil {
+			t.Errorf("%s = %v", name, err)
+		}
+		if pos, err := p.Commit(); pos < wrote || err != nil {
+			t.Errorf("%s depends on position %d, %v; want at least %d", name, pos, err, wrote)
+		}
 	}
 }
 

@@ -37,6 +37,39 @@ func (e *Engine) replay(m mark) (mark, error) {
 	})
 }
 
+// survey is what a start finds in the journal.
+type survey struct {
+	end                    mark
+	frames, records, bytes int
+	torn                   bool // the last whole frame is followed by something
+}
+
+// surveyJournal reads all that a start replays after m, and says what would stop it. It changes nothing.
+func (e *Engine) surveyJournal(m mark) (s survey, err error) {
+	if err := e.findMark(m); err != nil {
+		return s, err
+	}
+	s.end, err = replay(e.segments, m, func(body []byte) error {
+		s.frames++
+		s.bytes += len(body) + frameHeader
+		for len(body) > 0 {
+			_, rest, err := parseRecord(body)
+			if err != nil {
+				return err
+			}
+			s.records, body = s.records+1, rest
+		}
+		return nil
+	})
+	if err == nil && s.end.offset > 0 {
+		s.torn, err = checkEnd(e.segments, s.end)
+	}
+	if err != nil {
+		return s, fmt.Errorf("journal: %w", err)
+	}
+	return s, nil
+}
+
 func (e *Engine) redo(p *Pipeline, r *record) error {
 	e.clock.pass(r.stamp)
 	if tlv.Space(r.key[0]) > tlv.TokenSpace {

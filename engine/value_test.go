@@ -113,7 +113,7 @@ func TestTextRefusesIncrements(t *testing.T) {
 	if _, err := p.Incr(k, 1); !errors.Is(err, ErrNotInteger) {
 		t.Errorf("Incr = %v; want %v", err, ErrNotInteger)
 	}
-	if _, _, err := p.IncrEx(k, IncrExOptions{By: 1, Lower: NoLower, Upper: NoUpper}); !errors.Is(err, ErrNotInteger) {
+	if _, err := p.IncrEx(k, IncrExOptions{By: 1, Lower: NoLower, Upper: NoUpper}); !errors.Is(err, ErrNotInteger) {
 		t.Errorf("IncrEx = %v; want %v", err, ErrNotInteger)
 	}
 	if _, _, err := p.Get(k); !errors.Is(err, ErrNotInteger) {

@@ -56,7 +56,7 @@ func listenTCP(o Options, port int, secure *tls.Config) (list []listener, err er
 	}
 	for _, addr := range strings.Fields(bind) {
 		addr, optional := strings.CutPrefix(addr, "-")
-		l, err := listenAddr(addr, port, o.KeepAlive)
+		l, err := listenAddr(addr, port, o.Settings.KeepAlive)
 		if optional && unavailable(err) {
 			continue
 		} else if err != nil {

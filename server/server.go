@@ -69,10 +69,7 @@ import (
 	"atomiccounter/engine"
 )
 
-const (
-	defaultKeepAlive = 300 * time.Second
-	defaultGrace     = 5 * time.Second
-)
+const defaultGrace = 5 * time.Second
 
 // Options of New. A zero field means its default.
 type Options struct {
@@ -89,10 +86,10 @@ type Options struct {
 	TLSPort int
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
-	// KeepAlive is how long a peer may be silent before it is probed, default 300 s; negative: for ever.
-	KeepAlive time.Duration
 	// Replication is what the commands of peers are answered by; nil: there is none. It must be there until Serve has returned.
 	Replication commands.Replication
+	// CacheSized is told when CONFIG SET has changed cache-size; nil: nobody is.
+	CacheSized func(bytes int64)
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
@@ -122,8 +119,8 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.KeepAlive == 0 {
-		o.KeepAlive = defaultKeepAlive
+	if o.Settings.KeepAlive == 0 {
+		o.Settings.KeepAlive = commands.DefaultKeepAlive
 	}
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
@@ -135,7 +132,8 @@ func New(o Options) (*Server, error) {
 	s := &Server{options: o, listeners: listeners, writeTimeout: writeTimeout,
 		asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
-		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication}
+		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication,
+		CacheSized: o.CacheSized}
 	s.shared.Config.Start(o.Settings)
 	if err := s.shared.Configure(o.Settings.Others); err != nil {
 		return nil, errors.Join(err, closeAll(listeners))
