@@ -78,8 +78,11 @@ func (p *Puller) step(ev Event) Action {
 	case Done:
 		return p.done(ev.Err)
 	}
-	if p.vouched && !p.self.Confirmed {
+	switch {
+	case p.vouched && !p.self.Confirmed:
 		return p.confirming()
+	case p.State() == Confirming: // its last answer was not taken in: a transfer may wait for one
+		return p.askNow()
 	}
 	return p.ask()
 }
