@@ -176,7 +176,7 @@ func (s *Server) peers() []engine.PeerStatus {
 // pullers are the peers that take this replica's data at present.
 func pullers(peers []engine.PeerStatus) (list []engine.PeerStatus) {
 	for _, p := range peers {
-		if p.State == "pulling" || !p.Inbound && p.AckedOwn != 0 && p.State != "down" {
+		if p.Pulls {
 			list = append(list, p)
 		}
 	}
