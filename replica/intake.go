@@ -97,6 +97,18 @@ func (p *Puller) mirrored(same bool) Action {
 	return p.trouble(Duplicate, slog.LevelError, fmt.Errorf("the peer has this replica's own ID %s: the same store runs twice", name(p.self.ID)))
 }
 
+// duplicated is answered by another process with this replica's own ID. If that has published what is not of this store's
+// history, and this store has published nothing since its start, it is this one that takes a new ID: nothing is lost on
+// either side then, as later it would be.
+func (p *Puller) duplicated(err engine.PeerError) Action {
+	e, ok := parseDuplicate(err)
+	if ok && !p.self.Confirmed && !p.self.True(e) {
+		p.status.LastContact, p.status.ID = p.now, p.self.ID
+		return p.forked(e)
+	}
+	return p.mirrored(false)
+}
+
 // forked has learned that the peer holds what this store, as far as it knows, never published: it lost what it had published.
 func (p *Puller) forked(e tlv.VectorEntry) Action {
 	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, hex(e.Life)))

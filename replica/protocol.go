@@ -52,6 +52,20 @@ func isVersionError(err engine.PeerError) bool {
 	return strings.Contains(string(err), "protocol version")
 }
 
+// duplicateError is the answer to a request that comes from this replica's own ID in another life. It says up to where this
+// process has published, so that the caller can tell whether it is a copy that lacks that.
+func duplicateError(self *Self) engine.PeerError {
+	e := self.Vector.Entry(self.ID)
+	return engine.PeerError(fmt.Sprintf("%s replica %s is my own ID, published up to %d in life %s: the same store runs twice",
+		codeDuplicate, name(self.ID), e.Stamp, hex(e.Life)))
+}
+
+// parseDuplicate reads what such an answer says; false: nothing.
+func parseDuplicate(err engine.PeerError) (e tlv.VectorEntry, ok bool) {
+	_, scanned := fmt.Sscanf(string(err), codeDuplicate+" replica %x is my own ID, published up to %d in life %x:", &e.Replica, &e.Stamp, &e.Life)
+	return e, scanned == nil
+}
+
 // Self is what a store says of itself at the moment of a decision.
 type Self struct {
 	ID         tlv.ReplicaID

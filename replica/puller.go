@@ -159,7 +159,7 @@ func (p *Puller) declined(err engine.PeerError) Action {
 	case word == codeSelf:
 		return p.mirrored(true)
 	case word == codeDuplicate:
-		return p.mirrored(false)
+		return p.duplicated(err)
 	case word == codeForked:
 		return p.trouble(Forked, slog.LevelError, err)
 	case word == codeBusy:

@@ -60,3 +60,30 @@ func TestConfirmedLinkAsksAtOnce(t *testing.T) {
 		t.Errorf("after the answer it asks with BLOCK %v in state %s; want a long poll, syncing", ask.Block, d.p.State())
 	}
 }
+
+// The copy of a store that runs elsewhere takes a new ID as long as that costs nothing.
+func TestCopyLearnsFromItsOriginal(t *testing.T) {
+	original := Self{ID: 1, Life: 99, Vector: tlv.Vector{{Replica: 1, Stamp: 500, Life: 98}, {Replica: 2, Stamp: 900, Life: 3}}}
+	err := judge(original, "CSYNC", "copy:1", Version, 1, 11).Err
+	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98}
+	for _, c := range []struct {
+		name      string
+		err       engine.PeerError
+		confirmed bool
+		known     tlv.Stamp // of life 98
+		rename    bool
+	}{
+		{"it lacks something", err, false, 400, true},
+		{"it has all", err, false, 500, false},
+		{"it has published since its start", err, true, 400, false},
+		{"the answer does not say", "DUPLICATE replica 0000000000000001 is my own ID", false, 400, false},
+	} {
+		d := pull(t)
+		d.self.Confirmed, d.self.True = c.confirmed, func(e tlv.VectorEntry) bool { return e.Replica != 1 || e.Stamp <= c.known }
+		d.asks(Woken{})
+		a, _ := d.step(Declined{c.err})
+		if _, waits := a.(Pause); c.rename && a != (Rename{entry}) || !c.rename && !waits {
+			t.Errorf("%s: after %q it does %#v; renames: %v is right", c.name, c.err, a, c.rename)
+		}
+	}
+}

@@ -40,7 +40,7 @@ func judge(self Self, command, remote string, version int64, id tlv.ReplicaID, l
 	case id == self.ID && life == self.Life:
 		return Verdict{Err: codeSelf + " this is the replica that asks"}
 	case id == self.ID:
-		return refuse(engine.PeerError(fmt.Sprintf("%s replica %s is my own ID: the same store runs twice", codeDuplicate, name(id))), remote)
+		return refuse(duplicateError(&self), remote)
 	}
 	return Verdict{}
 }
