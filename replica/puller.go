@@ -79,8 +79,10 @@ func (p *Puller) step(ev Event) Action {
 		return p.done(ev.Err)
 	}
 	switch {
-	case p.vouched && !p.self.Confirmed:
-		return p.confirming()
+	case p.vouched && !p.self.Confirmed: // it may learn better until others have answered too
+		a := p.askNow()
+		a.Bytes = 1 // no batch is taken yet
+		return a
 	case p.State() == Confirming: // its last answer was not taken in: a transfer may wait for one
 		return p.askNow()
 	}

@@ -87,3 +87,22 @@ func TestCopyLearnsFromItsOriginal(t *testing.T) {
 		}
 	}
 }
+
+// A peer that has confirmed what it has of this replica may hear of more while others are waited for.
+func TestConfirmationDoesNotGrowOld(t *testing.T) {
+	d := pull(t)
+	d.self.Confirmed, d.self.True = false, func(e tlv.VectorEntry) bool { return e.Stamp <= 400 }
+	d.asks(Woken{})
+	answer := d.answer()
+	answer.Answer.Vector = tlv.Vector{{Replica: 1, Stamp: 400, Life: 98}}
+	if a, _ := d.step(answer); a != (Pause{shortPause}) {
+		t.Fatalf("a peer has confirmed, others have not: it does %#v; want a short pause", a)
+	}
+	if ask := d.asks(Woken{}); ask.Block != 0 || ask.Bytes != 1 {
+		t.Errorf("it asks again with BLOCK %v BYTES %d; want an answer at once, and next to no batches", ask.Block, ask.Bytes)
+	}
+	answer.Answer.Vector = tlv.Vector{{Replica: 1, Stamp: 500, Life: 98}}
+	if a, _ := d.step(answer); a != (Rename{answer.Answer.Vector[0]}) {
+		t.Errorf("the peer has more of this replica by now: it does %#v; want a new ID", a)
+	}
+}
