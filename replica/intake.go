@@ -183,24 +183,31 @@ func (p *Puller) takenIn() Action {
 	}
 	p.lag()
 	if p.empty() {
-		return p.trouble(Refused, slog.LevelWarn, errors.New("the peer has news, it says, and sends none"))
+		return p.hollow("the peer has news, it says, and sends none")
 	}
 	p.failed = 0
+	if len(n.answer.Batches) > 0 || p.polled() {
+		p.empties = 0
+	}
 	if p.needsState() || p.self.Transfer != nil || p.self.NeedsState {
 		return Claim{n.answer.ID, n.answer.Vector}
 	}
 	return p.goOn()
 }
 
-// empty says whether the peer says nothing where it should have waited, or says that there is more of nothing. To ask it
-// again at once would be to ask it for ever.
+// empty says whether the peer says nothing where it should have waited, or says that there is more of nothing.
 func (p *Puller) empty() bool {
 	a := p.intake.answer
 	if len(a.Batches) > 0 || a.NeedState {
 		return false
 	}
+	return a.Left > 0 || p.polled() && p.now.Sub(p.intake.sent) < blockTime/2
+}
+
+// polled says whether the peer was to wait for news.
+func (p *Puller) polled() bool {
 	asked, ok := p.last.(AskSync)
-	return a.Left > 0 || ok && asked.Block > 0 && p.now.Sub(p.intake.sent) < asked.Block/2
+	return ok && asked.Block > 0
 }
 
 // needsState says whether it takes the peer's state to get what the peer has.

@@ -38,6 +38,7 @@ type Puller struct {
 	greeted bool // the peer has answered since it was last lost
 	vouched bool // it has said what it has of this replica, and that was true
 	failed  int  // attempts in a row
+	empties int  // answers in a row that brought nothing where they had to
 	offBy   bool // the clocks are far apart, and that was said
 
 	intake   intake
@@ -205,6 +206,14 @@ func (p *Puller) trouble(s State, level slog.Level, err error) Action {
 	p.status.Errors++
 	p.failed++
 	return Pause{backoff(p.failed, p.jitter)}
+}
+
+// hollow is after an answer that brings nothing where it has to. To ask again at once would be to ask for ever, and the
+// answers in between, which are as they should be, do not make it the first of its kind.
+func (p *Puller) hollow(what string) Action {
+	p.failed = max(p.failed, p.empties)
+	p.empties++
+	return p.trouble(Refused, slog.LevelWarn, errors.New(what))
 }
 
 // backoff is how long to wait after so many failures in a row: longer each time, and not as long as others who wait.

@@ -106,3 +106,64 @@ func TestConfirmationDoesNotGrowOld(t *testing.T) {
 		t.Errorf("the peer has more of this replica by now: it does %#v; want a new ID", a)
 	}
 }
+
+// A peer that always says that there is something, and never has it, is asked less and less often.
+func TestHollowPeerIsLeftAlone(t *testing.T) {
+	state := func(d *pulled) Synced {
+		a := d.answer()
+		a.Answer.NeedState, a.Answer.Vector = true, tlv.Vector{{Replica: 2, Stamp: 900, Life: 22}}
+		return a
+	}
+	for _, c := range []struct {
+		name  string
+		round func(d *pulled) Action // from the beginning to what has to be a pause
+	}{
+		{"it answers at once where it has to wait", func(d *pulled) Action {
+			d.asks(Woken{})
+			d.asks(d.answer())
+			a, _ := d.step(d.answer())
+			return a
+		}},
+		{"its state is needed, and brings nothing", func(d *pulled) Action {
+			d.asks(Woken{})
+			d.step(state(d))
+			d.step(Turn{true})
+			a, _ := d.step(Snapped{engine.SnapAnswer{ID: 2, Snapshot: "s", Vector: state(d).Answer.Vector}})
+			return a
+		}},
+	} {
+		d := pull(t)
+		d.self.Vector = state(d).Answer.Vector
+		for n := 1; n < 12; n++ {
+			if a := c.round(d); a != (Pause{backoff(n, 0)}) {
+				t.Fatalf("%s: round %d ends with %#v; want a pause of %v", c.name, n, a, backoff(n, 0))
+			}
+		}
+	}
+}
+
+// Until the vector covers it, and while one is under way, a snapshot is taken.
+func TestSnapshotThatBringsSomething(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		of   func(s *Self)
+	}{
+		{"the vector lacks some of it", func(s *Self) { s.Vector = tlv.Vector{{Replica: 2, Stamp: 899}} }},
+		{"the store has to replace its history", func(s *Self) { s.NeedsState = true }},
+		{"something is held back", func(s *Self) { s.Hold = tlv.Vector{{Replica: 3, Stamp: 5}} }},
+		{"one is under way", func(s *Self) { s.Transfer = &engine.Transfer{Source: 3} }},
+	} {
+		d := pull(t)
+		d.self.Vector = tlv.Vector{{Replica: 2, Stamp: 900, Life: 22}}
+		c.of(&d.self)
+		answer := d.answer()
+		answer.Answer.NeedState = true
+		d.asks(Woken{})
+		d.step(answer)
+		d.step(Turn{true})
+		a, _ := d.step(Snapped{engine.SnapAnswer{ID: 2, Snapshot: "s", Vector: tlv.Vector{{Replica: 2, Stamp: 900, Life: 22}}}})
+		if _, begins := a.(BeginTransfer); !begins {
+			t.Errorf("%s: it does %#v; want a transfer", c.name, a)
+		}
+	}
+}
