@@ -23,6 +23,7 @@ func TestPeerCommands(t *testing.T) {
 		{"CPEER DEL 10.0.0.1:6379", ":0|"},
 		{"CPEER ADD nowhere", "-ERR peer 'nowhere' is not host:port|"},
 		{"CPEER ADD :6379", "-ERR peer ':6379' is not host:port|"},
+		{"CPEER ADD a,b:6379", "-ERR peer 'a,b:6379' is not host:port|"},
 		{"CPEER ADD h:0", "-ERR peer 'h:0' has no port from 1 to 65535|"},
 		{"CPEER ADD h:65536", "-ERR peer 'h:65536' has no port from 1 to 65535|"},
 		{"CPEER ADD", "-ERR wrong number of arguments for 'cpeer|add' command|"},
@@ -31,6 +32,11 @@ func TestPeerCommands(t *testing.T) {
 		{"CPEER LIST", "*0|"},
 	} {
 		want(t, c, step[0], step[1])
+	}
+	for _, addr := range []string{"a b:6379", "a\r\nb:6379", "a\x00:6379", "a\xff:6379"} {
+		if got := do(t, c, "CPEER", "ADD", addr); !strings.HasPrefix(got, "-ERR peer '") || strings.Count(got, "\n") != 1 {
+			t.Errorf("CPEER ADD %q = %q; want an error of one line", addr, got)
+		}
 	}
 	if !slices.Equal(n.addrs, []string{"[::1]:7000"}) {
 		t.Errorf("peers = %q; want the one that is left", n.addrs)
