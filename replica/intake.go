@@ -112,8 +112,7 @@ func (p *Puller) duplicated(err engine.PeerError) Action {
 // forked has learned that the peer holds what this store, as far as it knows, never published: it lost what it had published.
 func (p *Puller) forked(e tlv.VectorEntry) Action {
 	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, hex(e.Life)))
-	p.say(slog.LevelError, "this store has lost what it had published (a backup restored, a copy, a disk that lies): it takes a new ID",
-		"replica", name(p.self.ID), "peer_has", uint64(e.Stamp), "of_life", hex(e.Life), "here", uint64(p.self.Vector.Entry(p.self.ID).Stamp))
+	p.lines = append(p.lines, lostLine(&p.self, e))
 	return Rename{e}
 }
 

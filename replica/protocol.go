@@ -95,6 +95,12 @@ type Line struct {
 	Args  []any // as slog's
 }
 
+// lostLine says that a peer has e of this store, which is not of its history.
+func lostLine(self *Self, e tlv.VectorEntry) Line {
+	return Line{Level: slog.LevelError, Text: "this store has lost what it had published (a backup restored, a copy, a disk that lies): it takes a new ID",
+		Args: []any{"replica", name(self.ID), "peer_has", uint64(e.Stamp), "of_life", hex(e.Life), "here", uint64(self.Vector.Entry(self.ID).Stamp)}}
+}
+
 // hex is how IDs and lives are written on the wire and in the log.
 func hex(n uint64) string { return fmt.Sprintf("%016x", n) }
 

@@ -22,7 +22,9 @@ func JudgeSync(self Self, remote string, r *engine.SyncRequest) Verdict {
 	if v.Err != "" || self.True(e) {
 		return v
 	}
-	return Verdict{Lost: e,
+	line := lostLine(&self, e)
+	line.Args = append([]any{"peer", remote}, line.Args...)
+	return Verdict{Lost: e, Line: &line,
 		Err: engine.PeerError(fmt.Sprintf("%s replica %s has two histories: it takes a new ID; ask again", codeForked, name(self.ID)))}
 }
 
