@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
@@ -56,11 +57,13 @@ func wanted(r *engine.SyncRequest) tlv.Vector {
 	if len(r.Except) == 0 {
 		return r.Vector
 	}
-	v := append(tlv.Vector(nil), r.Vector...)
-	for _, id := range r.Except {
-		v.Put(tlv.VectorEntry{Replica: id, Stamp: maxStamp})
+	except := slices.Sorted(slices.Values(r.Except))
+	var all tlv.Vector
+	for _, id := range slices.Compact(except) {
+		all = append(all, tlv.VectorEntry{Replica: id, Stamp: maxStamp})
 	}
-	return v
+	all.Merge(r.Vector)
+	return all
 }
 
 const maxStamp = tlv.Stamp(1<<64 - 1)
