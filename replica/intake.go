@@ -225,7 +225,6 @@ func (p *Puller) lag() {
 		if n.behind.IsZero() {
 			n.behind = p.now
 		}
-		p.status.LagMillis = p.now.Sub(n.behind).Milliseconds()
 		return
 	case n.answer.Left > 0 && n.reached != 0:
 		p.status.LagMillis = max(0, n.answer.Clock-n.reached.Millis())

@@ -32,7 +32,7 @@ const (
 // with the vector that results, which acknowledges it. It is a pure state machine: a step takes what came of the last
 // action, and gives the one that comes next.
 type Puller struct {
-	status engine.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound
+	status engine.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound; and LagMillis
 	last   Action
 
 	greeted bool // the peer has answered since it was last lost
@@ -111,6 +111,15 @@ func (p *Puller) done(err error) Action {
 
 // Status is what there is to say of the peer.
 func (p *Puller) Status() engine.PeerStatus { return p.status }
+
+// LagMillis is how far behind the peer this store is. While the peer's state is needed that grows, whether an answer comes or
+// not.
+func (p *Puller) LagMillis(now time.Time) int64 {
+	if p.intake.behind.IsZero() {
+		return p.status.LagMillis
+	}
+	return now.Sub(p.intake.behind).Milliseconds()
+}
 
 // State is what the link is at.
 func (p *Puller) State() State { return State(p.status.State) }

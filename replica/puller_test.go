@@ -167,3 +167,26 @@ func TestSnapshotThatBringsSomething(t *testing.T) {
 		}
 	}
 }
+
+// The lag grows for as long as a transfer takes, and when that is cut.
+func TestLagDuringATransfer(t *testing.T) {
+	d := pull(t)
+	answer := d.answer()
+	answer.Answer.NeedState, answer.Answer.Vector = true, tlv.Vector{{Replica: 2, Stamp: 900, Life: 22}}
+	want := func(what string, ms int64) {
+		t.Helper()
+		if got := d.p.LagMillis(d.now); got != ms {
+			t.Errorf("%s: a lag of %d ms; want %d", what, got, ms)
+		}
+	}
+	d.asks(Woken{})
+	d.step(answer)
+	want("at the answer", 0)
+	d.step(Turn{true})
+	d.step(Snapped{engine.SnapAnswer{ID: 2, Snapshot: "s", Vector: answer.Answer.Vector, Keys: 10, Done: 5, Next: []byte("x")}})
+	d.now = d.now.Add(3 * time.Second)
+	want("3 s later", 3000)
+	d.step(Lost{errReply})
+	d.now = d.now.Add(time.Second)
+	want("a second after a cut", 4000)
+}

@@ -22,6 +22,7 @@ func (n *Node) Peers() []engine.PeerStatus {
 	linked := map[tlv.ReplicaID]bool{}
 	for _, l := range n.links {
 		s := l.puller.Status()
+		s.LagMillis = l.puller.LagMillis(now)
 		if p := n.members.of[s.ID]; p != nil {
 			s.AckedOwn, s.BytesOut, s.LastPull = p.vector.Entry(own).Stamp, p.sent, p.heard
 			// Where our own link has failed the peer may be gone: only what it asked since then shows that it is not.
