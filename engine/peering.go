@@ -68,7 +68,7 @@ type PeerStatus struct {
 	Error   string        // why State is not as it should be; "": nothing is wrong
 	Since   time.Time     // in State
 
-	LagBatches        int64 // that it had and we did not, by its last answer
+	LagBatches        int64 // that it has and we have not, by its last answer
 	LagKeys           int64 // in them
 	LagMillis         int64 // for so long, so far, we have lacked something that it has
 	LastContact       time.Time

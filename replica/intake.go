@@ -13,13 +13,14 @@ import (
 
 // intake is where a puller is in taking in the batches of an answer.
 type intake struct {
-	answer  *engine.SyncAnswer
-	sent    time.Time // when it was asked for
-	next    int       // batch of it
-	reached tlv.Stamp // of the last one taken in
-	gap     bool      // one did not follow what is here
-	gaps    int       // answers in a row of which that is so
-	behind  time.Time // since when the peer's state is needed; zero: it is not
+	answer   *engine.SyncAnswer
+	sent     time.Time // when it was asked for
+	received time.Time
+	next     int       // batch of it
+	keys     int64     // in the batches that are not taken in yet
+	gap      bool      // one did not follow what is here
+	gaps     int       // answers in a row of which that is so
+	behind   time.Time // since when something is lacking here that the peer has; zero: nothing is
 }
 
 // refusal says why a replica's batches are not taken from this peer, and until when; a zero until is for good.
@@ -46,10 +47,13 @@ func (p *Puller) synced(ev Synced) Action {
 		return p.forked(e)
 	}
 	p.greeted, p.vouched = true, true
-	p.intake.answer, p.intake.sent, p.intake.next, p.intake.gap = a, ev.Sent, 0, false
+	n := &p.intake
+	n.answer, n.sent, n.received, n.next, n.keys, n.gap = a, ev.Sent, p.now, 0, 0, false
 	for _, b := range a.Batches {
 		p.status.BytesIn += int64(len(b))
+		n.keys += keysIn(b)
 	}
+	p.lag()
 	if !p.self.Confirmed {
 		return p.confirming()
 	}
@@ -125,9 +129,11 @@ func (p *Puller) takeNext() Action {
 			return p.lost(err)
 		}
 		if !p.refuses(b.Replica) {
+			p.lacks(b.Stamp)
 			n.next++
 			return Take{b}
 		}
+		n.keys -= int64(len(b.Deltas))
 	}
 	return p.takenIn()
 }
@@ -149,8 +155,8 @@ func (p *Puller) parse(data []byte) (tlv.Batch, error) {
 func (p *Puller) taken(b *tlv.Batch, err error) Action {
 	switch {
 	case err == nil:
-		p.intake.reached = b.Stamp
 		delete(p.refused, b.Replica)
+		p.settle() // an answer may take long to take in
 	case errors.Is(err, engine.ErrHeld): // not lost: it comes again
 		p.refused[b.Replica] = refusal{state: Held, until: p.now.Add(heldPause)}
 	case errors.Is(err, engine.ErrGap):
@@ -162,6 +168,8 @@ func (p *Puller) taken(b *tlv.Batch, err error) Action {
 	default:
 		return p.stuck(err)
 	}
+	p.intake.keys -= int64(len(b.Deltas))
+	p.lag()
 	return p.takeNext()
 }
 
@@ -180,7 +188,7 @@ func (p *Puller) takenIn() Action {
 	if n.gaps++; !n.gap {
 		n.gaps = 0
 	}
-	p.lag()
+	p.caughtUp()
 	if p.empty() {
 		return p.hollow("the peer has news, it says, and sends none")
 	}
@@ -216,20 +224,51 @@ func (p *Puller) needsState() bool {
 	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.self.held(), has)
 }
 
-// lag says how far behind the peer this store is, now that it has taken in an answer.
+// lag says how much of what the peer has is lacking here, as far as its answer is taken in.
 func (p *Puller) lag() {
 	n := &p.intake
-	p.status.LagBatches, p.status.LagKeys, p.status.LagMillis = n.answer.Left, n.answer.LeftKeys, 0
+	p.status.LagBatches = n.answer.Left + int64(len(n.answer.Batches)-n.next)
+	p.status.LagKeys = n.answer.LeftKeys + n.keys
+}
+
+// lacks notes that a batch of that stamp is not here yet: it has been lacking since the peer's clock showed that.
+func (p *Puller) lacks(stamp tlv.Stamp) {
+	n := &p.intake
+	if n.behind.IsZero() || !p.needsState() {
+		n.behind = n.received.Add(-time.Duration(max(0, min(n.answer.Clock-stamp.Millis(), maxLag))) * time.Millisecond)
+	}
+}
+
+// maxLag is as good as ever, in ms, and a Duration holds it.
+const maxLag = 100 * 365 * 24 * 3600 * 1000
+
+// caughtUp is after the last batch of an answer: unless the peer has more, nothing is lacking.
+func (p *Puller) caughtUp() {
+	n := &p.intake
+	p.lag()
 	switch {
 	case p.needsState():
 		if n.behind.IsZero() {
 			n.behind = p.now
 		}
-		return
-	case n.answer.Left > 0 && n.reached != 0:
-		p.status.LagMillis = max(0, n.answer.Clock-n.reached.Millis())
+	case n.answer.Left == 0:
+		n.behind = time.Time{}
 	}
-	n.behind = time.Time{}
+}
+
+// keysIn counts the keys of a batch that is not parsed yet.
+func keysIn(batch []byte) (n int64) {
+	body, _, err := tlv.Expect(batch, 'B')
+	if err != nil || len(body) < 8 { // whoever parses it says so
+		return 0
+	}
+	for rest := body[8:]; err == nil; { // after the ID of its replica there are only records
+		var typ byte
+		if typ, _, rest, err = tlv.Take(rest); typ == 'D' {
+			n++
+		}
+	}
+	return n
 }
 
 // goOn asks for more; at once if there is some.

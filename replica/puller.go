@@ -112,13 +112,13 @@ func (p *Puller) done(err error) Action {
 // Status is what there is to say of the peer.
 func (p *Puller) Status() engine.PeerStatus { return p.status }
 
-// LagMillis is how far behind the peer this store is. While the peer's state is needed that grows, whether an answer comes or
-// not.
+// LagMillis is for how long this store has been lacking something that the peer has. It grows until that is here, whether
+// answers come or not.
 func (p *Puller) LagMillis(now time.Time) int64 {
 	if p.intake.behind.IsZero() {
-		return p.status.LagMillis
+		return 0
 	}
-	return now.Sub(p.intake.behind).Milliseconds()
+	return max(0, now.Sub(p.intake.behind).Milliseconds())
 }
 
 // State is what the link is at.

@@ -190,3 +190,45 @@ func TestLagDuringATransfer(t *testing.T) {
 	d.now = d.now.Add(time.Second)
 	want("a second after a cut", 4000)
 }
+
+// The lag is what is not in the store yet, not what is not on its way yet.
+func TestLagWhileAnAnswerIsTakenIn(t *testing.T) {
+	d := pull(t)
+	at := func(ago time.Duration) tlv.Stamp { return tlv.Stamp(d.now.Add(-ago).UnixMilli()) << tlv.StampShift }
+	batch := func(prev, stamp tlv.Stamp, keys ...string) []byte {
+		b := tlv.Batch{Replica: 2, Prev: prev, Stamp: stamp, Life: 22}
+		for _, key := range keys {
+			c := tlv.Contribution{Replica: 2, Birth: stamp, Rev: stamp, Last: stamp, Total: tlv.FromInt64(1), Kind: tlv.ZCounter}
+			b.Deltas = append(b.Deltas, tlv.Delta{Key: append([]byte{0}, key...), State: tlv.State{Contributions: []tlv.Contribution{c}}})
+		}
+		return tlv.AppendBatch(nil, &b)
+	}
+	first, second, last := at(5*time.Second), at(2*time.Second), at(time.Second)
+	answer := d.answer()
+	answer.Answer.Vector = tlv.Vector{{Replica: 2, Stamp: last, Life: 22}}
+	answer.Answer.Batches = [][]byte{batch(0, first, "a", "b", "c"), batch(first, second, "a")}
+	answer.Answer.Left, answer.Answer.LeftKeys = 1, 7
+	want := func(what string, state State, batches, keys, ms int64) {
+		t.Helper()
+		if s := d.p.Status(); d.p.State() != state || s.LagBatches != batches || s.LagKeys != keys || d.p.LagMillis(d.now) != ms {
+			t.Errorf("%s: %s, a lag of %d batches, %d keys, %d ms; want %s, %d, %d, %d", what, d.p.State(), s.LagBatches, s.LagKeys,
+				d.p.LagMillis(d.now), state, batches, keys, ms)
+		}
+	}
+	d.asks(Woken{})
+	d.step(answer)
+	want("with an answer in hand", Connecting, 3, 11, 5000)
+	d.now = d.now.Add(time.Second)
+	d.step(Done{})
+	want("with its first batch stored", Syncing, 2, 8, 3000)
+	d.asks(Done{})
+	want("with both stored", Syncing, 1, 7, 3000)
+
+	answer = d.answer()
+	answer.Answer.Vector = tlv.Vector{{Replica: 2, Stamp: last, Life: 22}}
+	answer.Answer.Batches = [][]byte{batch(second, last, "a", "b", "c", "d", "e", "f", "g")}
+	d.step(answer)
+	want("with the last in hand", Syncing, 1, 7, 2000)
+	d.asks(Done{})
+	want("with all stored", Syncing, 0, 0, 0)
+}
