@@ -168,7 +168,7 @@ func infoReplication(w *infoWriter, s *Server) {
 	for i, p := range list {
 		host, port := splitAddr(p.Addr)
 		w.field(fmt.Sprintf("slave%d", i), fmt.Sprintf("ip=%s,port=%s,state=online,offset=%d,lag=%d", host, port, p.AckedOwn,
-			max(millisSince(p.LastContact, now), 0)/1000))
+			max(millisSince(p.LastPull, now), 0)/1000))
 	}
 	logged := s.Engine.LogSize()
 	w.fields(

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
@@ -15,13 +17,18 @@ import (
 // ParsePeer checks the address of a peer: host:port.
 func ParsePeer(s string) (string, error) {
 	host, port, err := net.SplitHostPort(s)
-	if err != nil || host == "" {
+	if err != nil || host == "" || strings.ContainsFunc(host, inNoName) {
 		return "", fmt.Errorf("peer '%s' is not host:port", beginning([]byte(s), shown))
 	}
 	if n, ok := ParseInt([]byte(port)); !ok || n < 1 || n > 65535 {
 		return "", fmt.Errorf("peer '%s' has no port from 1 to 65535", beginning([]byte(s), shown))
 	}
 	return s, nil
+}
+
+// inNoName is for what no host name has, and what would break a line of the log or of INFO.
+func inNoName(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError || r == ','
 }
 
 func cPeerAdd(c *Context, args [][]byte) { c.changePeers(args[2], Replication.AddPeer) }
@@ -176,7 +183,7 @@ func (s *Server) peers() []engine.PeerStatus {
 // pullers are the peers that take this replica's data at present.
 func pullers(peers []engine.PeerStatus) (list []engine.PeerStatus) {
 	for _, p := range peers {
-		if p.State == "pulling" || !p.Inbound && p.AckedOwn != 0 && p.State != "down" {
+		if p.Pulls {
 			list = append(list, p)
 		}
 	}

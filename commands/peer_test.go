@@ -23,6 +23,7 @@ func TestPeerCommands(t *testing.T) {
 		{"CPEER DEL 10.0.0.1:6379", ":0|"},
 		{"CPEER ADD nowhere", "-ERR peer 'nowhere' is not host:port|"},
 		{"CPEER ADD :6379", "-ERR peer ':6379' is not host:port|"},
+		{"CPEER ADD a,b:6379", "-ERR peer 'a,b:6379' is not host:port|"},
 		{"CPEER ADD h:0", "-ERR peer 'h:0' has no port from 1 to 65535|"},
 		{"CPEER ADD h:65536", "-ERR peer 'h:65536' has no port from 1 to 65535|"},
 		{"CPEER ADD", "-ERR wrong number of arguments for 'cpeer|add' command|"},
@@ -32,6 +33,11 @@ func TestPeerCommands(t *testing.T) {
 	} {
 		want(t, c, step[0], step[1])
 	}
+	for _, addr := range []string{"a b:6379", "a\r\nb:6379", "a\x00:6379", "a\xff:6379"} {
+		if got := do(t, c, "CPEER", "ADD", addr); !strings.HasPrefix(got, "-ERR peer '") || strings.Count(got, "\n") != 1 {
+			t.Errorf("CPEER ADD %q = %q; want an error of one line", addr, got)
+		}
+	}
 	if !slices.Equal(n.addrs, []string{"[::1]:7000"}) {
 		t.Errorf("peers = %q; want the one that is left", n.addrs)
 	}
@@ -40,9 +46,10 @@ func TestPeerCommands(t *testing.T) {
 // threePeers are one that is well, one that is not, and one that only pulls from here.
 func threePeers() []engine.PeerStatus {
 	return []engine.PeerStatus{
-		{Addr: "10.0.0.2:6379", ID: 0xb, State: "syncing", Since: time.Now(), LastContact: time.Now(), LagKeys: 5, BytesIn: 100, AckedOwn: 7 << tlv.StampShift},
+		{Addr: "10.0.0.2:6379", ID: 0xb, State: "syncing", Since: time.Now(), LastContact: time.Now(), LagKeys: 5, BytesIn: 100, AckedOwn: 7 << tlv.StampShift,
+			Pulls: true, LastPull: time.Now().Add(-3500 * time.Millisecond)},
 		{Addr: "10.0.0.3:6379", State: "down", Error: "dial tcp, refused\r\n", TransferKeys: 100, TransferDone: 40, TransferRate: 9},
-		{Addr: "10.0.0.4:50000", ID: 0xd, State: "pulling", Inbound: true, AckedOwn: 6},
+		{Addr: "10.0.0.4:50000", ID: 0xd, State: "pulling", Inbound: true, AckedOwn: 6, Pulls: true},
 	}
 }
 
@@ -71,7 +78,7 @@ func TestInfoReplication(t *testing.T) {
 	}
 	text := reparse(t, do(t, c, "INFO", "replication")).(string)
 	for _, part := range []string{
-		"role:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.2,port=6379,state=online,offset=7340032,lag=0\r\n",
+		"role:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.2,port=6379,state=online,offset=7340032,lag=3\r\n",
 		"slave1:ip=10.0.0.4,port=50000,state=online,offset=6,lag=0\r\n", "\r\nrepl_backlog_size:268435456\r\n",
 		"\r\npeers:3\r\npeer0:addr=10.0.0.2:6379,id=000000000000000b,state=syncing,",
 		"\r\npeer1:addr=10.0.0.3:6379,id=,state=down,", ",error=dial tcp; refused  \r\n", "\r\npeer2:",
@@ -95,6 +102,17 @@ func TestRole(t *testing.T) {
 	replicas := role[2].([]any)
 	if len(replicas) != 2 || !slices.Equal(replicas[0].([]any), []any{"10.0.0.2", "6379", "7340032"}) {
 		t.Errorf("ROLE has the replicas %q; want the two that pull", replicas)
+	}
+}
+
+// The link from a peer may be well where the one to it is not, and the other way round.
+func TestReplicasAreThoseThatPull(t *testing.T) {
+	list := pullers([]engine.PeerStatus{
+		{Addr: "a:1", State: "down", AckedOwn: 5, Pulls: true},
+		{Addr: "b:1", State: "syncing", AckedOwn: 5},
+	})
+	if len(list) != 1 || list[0].Addr != "a:1" {
+		t.Errorf("pullers = %+v; want a alone", list)
 	}
 }
 

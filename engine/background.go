@@ -132,7 +132,12 @@ func (p *Pipeline) sweep(d due, now int64) error {
 		p.cancelAll(en)
 		return nil
 	}
-	if en.index == d.at {
+	switch {
+	case en.index != d.at:
+	case en.gen == 0 && !en.exists && en.fields == nil: // only an expiry is left of the key, whose owner has not closed it in time
+		p.cancel(en)
+		return nil
+	default:
 		return nil // already cancelled; the flush removes it
 	}
 	p.pause()

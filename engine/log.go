@@ -254,7 +254,9 @@ func (e *Engine) Batches(v tlv.Vector, except tlv.ReplicaID, maxBytes int) (b Ba
 	return b, nil
 }
 
-// after lists what v lacks of have, oldest first, or says for whom the log does not reach back.
+// after lists what v lacks of have, oldest first, or says for whom the log does not reach back. The log is a moment ahead of
+// have when a batch was committed just now: who got that batch would soon say so, and a replica to which its own vector
+// did not speak of it yet would take that for a fork.
 func (r *replicationLog) after(v, have tlv.Vector, except tlv.ReplicaID) (list []logged, behind tlv.ReplicaID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -271,7 +273,11 @@ func (r *replicationLog) after(v, have tlv.Vector, except tlv.ReplicaID) (list [
 		if i == len(all) || all[i].prev > at || all[len(all)-1].stamp < h.Stamp {
 			return nil, h.Replica
 		}
-		list = append(list, all[i:]...)
+		end := len(all)
+		for end > i && all[end-1].stamp > h.Stamp {
+			end--
+		}
+		list = append(list, all[i:end]...)
 	}
 	slices.SortStableFunc(list, func(a, b logged) int { return cmp.Compare(a.stamp, b.stamp) })
 	return list, 0

@@ -64,16 +64,18 @@ type PeerStatus struct {
 	ID      tlv.ReplicaID // 0: it has not said yet
 	State   string        // connecting, confirming, syncing, transferring, held, refused, duplicate, forked, self, down; of an inbound one: pulling, away
 	Inbound bool          // known only because it pulls from here
+	Pulls   bool          // it pulls from here at present, whatever State says of our own link to it
 	Error   string        // why State is not as it should be; "": nothing is wrong
 	Since   time.Time     // in State
 
-	LagBatches        int64 // that it had and we did not, by its last answer
+	LagBatches        int64 // that it has and we have not, by its last answer
 	LagKeys           int64 // in them
 	LagMillis         int64 // for so long, so far, we have lacked something that it has
 	LastContact       time.Time
-	BytesIn           int64 // payload of its answers
-	BytesOut          int64 // payload of our answers to it
-	Transfers         int64 // states fetched from it, complete
+	LastPull          time.Time // when it last asked for something here; zero: never
+	BytesIn           int64     // payload of its answers
+	BytesOut          int64     // payload of our answers to it
+	Transfers         int64     // states fetched from it, complete
 	Errors            int64
 	ClockOffsetMillis int64     // its clock minus ours
 	AckedOwn          tlv.Stamp // up to which it has our own batches durable, by what it last said

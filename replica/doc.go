@@ -57,7 +57,8 @@
 //   - the same is looked for in every later request and answer. What was published under the old ID since the start is then
 //     refused by who has the other history, and is the remainder that is lost;
 //   - batches that do not follow prove that their replica has forked: they are refused, those of others flow on;
-//   - who meets its own ID with another life does not sync.
+//   - who meets its own ID with another life does not sync. The error says what that has published: a store that has published
+//     nothing since its start, and lacks that, takes a new ID.
 //
 // # State transfer
 //

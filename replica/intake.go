@@ -13,13 +13,14 @@ import (
 
 // intake is where a puller is in taking in the batches of an answer.
 type intake struct {
-	answer  *engine.SyncAnswer
-	sent    time.Time // when it was asked for
-	next    int       // batch of it
-	reached tlv.Stamp // of the last one taken in
-	gap     bool      // one did not follow what is here
-	gaps    int       // answers in a row of which that is so
-	behind  time.Time // since when the peer's state is needed; zero: it is not
+	answer   *engine.SyncAnswer
+	sent     time.Time // when it was asked for
+	received time.Time
+	next     int       // batch of it
+	keys     int64     // in the batches that are not taken in yet
+	gap      bool      // one did not follow what is here
+	gaps     int       // answers in a row of which that is so
+	behind   time.Time // since when something is lacking here that the peer has; zero: nothing is
 }
 
 // refusal says why a replica's batches are not taken from this peer, and until when; a zero until is for good.
@@ -46,10 +47,13 @@ func (p *Puller) synced(ev Synced) Action {
 		return p.forked(e)
 	}
 	p.greeted, p.vouched = true, true
-	p.intake.answer, p.intake.sent, p.intake.next, p.intake.gap = a, ev.Sent, 0, false
+	n := &p.intake
+	n.answer, n.sent, n.received, n.next, n.keys, n.gap = a, ev.Sent, p.now, 0, 0, false
 	for _, b := range a.Batches {
 		p.status.BytesIn += int64(len(b))
+		n.keys += keysIn(b)
 	}
+	p.lag()
 	if !p.self.Confirmed {
 		return p.confirming()
 	}
@@ -97,11 +101,22 @@ func (p *Puller) mirrored(same bool) Action {
 	return p.trouble(Duplicate, slog.LevelError, fmt.Errorf("the peer has this replica's own ID %s: the same store runs twice", name(p.self.ID)))
 }
 
+// duplicated is answered by another process with this replica's own ID. If that has published what is not of this store's
+// history, and this store has published nothing since its start, it is this one that takes a new ID: nothing is lost on
+// either side then, as later it would be.
+func (p *Puller) duplicated(err engine.PeerError) Action {
+	e, ok := parseDuplicate(err)
+	if ok && !p.self.Confirmed && !p.self.True(e) {
+		p.status.LastContact, p.status.ID = p.now, p.self.ID
+		return p.forked(e)
+	}
+	return p.mirrored(false)
+}
+
 // forked has learned that the peer holds what this store, as far as it knows, never published: it lost what it had published.
 func (p *Puller) forked(e tlv.VectorEntry) Action {
 	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, hex(e.Life)))
-	p.say(slog.LevelError, "this store has lost what it had published (a backup restored, a copy, a disk that lies): it takes a new ID",
-		"replica", name(p.self.ID), "peer_has", uint64(e.Stamp), "of_life", hex(e.Life), "here", uint64(p.self.Vector.Entry(p.self.ID).Stamp))
+	p.lines = append(p.lines, lostLine(&p.self, e))
 	return Rename{e}
 }
 
@@ -114,9 +129,11 @@ func (p *Puller) takeNext() Action {
 			return p.lost(err)
 		}
 		if !p.refuses(b.Replica) {
+			p.lacks(b.Stamp)
 			n.next++
 			return Take{b}
 		}
+		n.keys -= int64(len(b.Deltas))
 	}
 	return p.takenIn()
 }
@@ -138,8 +155,8 @@ func (p *Puller) parse(data []byte) (tlv.Batch, error) {
 func (p *Puller) taken(b *tlv.Batch, err error) Action {
 	switch {
 	case err == nil:
-		p.intake.reached = b.Stamp
 		delete(p.refused, b.Replica)
+		p.settle() // an answer may take long to take in
 	case errors.Is(err, engine.ErrHeld): // not lost: it comes again
 		p.refused[b.Replica] = refusal{state: Held, until: p.now.Add(heldPause)}
 	case errors.Is(err, engine.ErrGap):
@@ -151,6 +168,8 @@ func (p *Puller) taken(b *tlv.Batch, err error) Action {
 	default:
 		return p.stuck(err)
 	}
+	p.intake.keys -= int64(len(b.Deltas))
+	p.lag()
 	return p.takeNext()
 }
 
@@ -169,26 +188,33 @@ func (p *Puller) takenIn() Action {
 	if n.gaps++; !n.gap {
 		n.gaps = 0
 	}
-	p.lag()
+	p.caughtUp()
 	if p.empty() {
-		return p.trouble(Refused, slog.LevelWarn, errors.New("the peer has news, it says, and sends none"))
+		return p.hollow("the peer has news, it says, and sends none")
 	}
 	p.failed = 0
+	if len(n.answer.Batches) > 0 || p.polled() {
+		p.empties = 0
+	}
 	if p.needsState() || p.self.Transfer != nil || p.self.NeedsState {
 		return Claim{n.answer.ID, n.answer.Vector}
 	}
 	return p.goOn()
 }
 
-// empty says whether the peer says nothing where it should have waited, or says that there is more of nothing. To ask it
-// again at once would be to ask it for ever.
+// empty says whether the peer says nothing where it should have waited, or says that there is more of nothing.
 func (p *Puller) empty() bool {
 	a := p.intake.answer
 	if len(a.Batches) > 0 || a.NeedState {
 		return false
 	}
+	return a.Left > 0 || p.polled() && p.now.Sub(p.intake.sent) < blockTime/2
+}
+
+// polled says whether the peer was to wait for news.
+func (p *Puller) polled() bool {
 	asked, ok := p.last.(AskSync)
-	return a.Left > 0 || ok && asked.Block > 0 && p.now.Sub(p.intake.sent) < asked.Block/2
+	return ok && asked.Block > 0
 }
 
 // needsState says whether it takes the peer's state to get what the peer has.
@@ -198,21 +224,51 @@ func (p *Puller) needsState() bool {
 	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.self.held(), has)
 }
 
-// lag says how far behind the peer this store is, now that it has taken in an answer.
+// lag says how much of what the peer has is lacking here, as far as its answer is taken in.
 func (p *Puller) lag() {
 	n := &p.intake
-	p.status.LagBatches, p.status.LagKeys, p.status.LagMillis = n.answer.Left, n.answer.LeftKeys, 0
+	p.status.LagBatches = n.answer.Left + int64(len(n.answer.Batches)-n.next)
+	p.status.LagKeys = n.answer.LeftKeys + n.keys
+}
+
+// lacks notes that a batch of that stamp is not here yet: it has been lacking since the peer's clock showed that.
+func (p *Puller) lacks(stamp tlv.Stamp) {
+	n := &p.intake
+	if n.behind.IsZero() || !p.needsState() {
+		n.behind = n.received.Add(-time.Duration(max(0, min(n.answer.Clock-stamp.Millis(), maxLag))) * time.Millisecond)
+	}
+}
+
+// maxLag is as good as ever, in ms, and a Duration holds it.
+const maxLag = 100 * 365 * 24 * 3600 * 1000
+
+// caughtUp is after the last batch of an answer: unless the peer has more, nothing is lacking.
+func (p *Puller) caughtUp() {
+	n := &p.intake
+	p.lag()
 	switch {
 	case p.needsState():
 		if n.behind.IsZero() {
 			n.behind = p.now
 		}
-		p.status.LagMillis = p.now.Sub(n.behind).Milliseconds()
-		return
-	case n.answer.Left > 0 && n.reached != 0:
-		p.status.LagMillis = max(0, n.answer.Clock-n.reached.Millis())
+	case n.answer.Left == 0:
+		n.behind = time.Time{}
 	}
-	n.behind = time.Time{}
+}
+
+// keysIn counts the keys of a batch that is not parsed yet.
+func keysIn(batch []byte) (n int64) {
+	body, _, err := tlv.Expect(batch, 'B')
+	if err != nil || len(body) < 8 { // whoever parses it says so
+		return 0
+	}
+	for rest := body[8:]; err == nil; { // after the ID of its replica there are only records
+		var typ byte
+		if typ, _, rest, err = tlv.Take(rest); typ == 'D' {
+			n++
+		}
+	}
+	return n
 }
 
 // goOn asks for more; at once if there is some.

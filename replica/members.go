@@ -21,7 +21,6 @@ type member struct {
 	remote string
 	heard  time.Time
 	sent   int64 // bytes of batches and pages
-	pulls  int64
 }
 
 // NewMembers are those that the store remembers.
@@ -51,7 +50,6 @@ func (m *Members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
 		m.of[id] = p
 	}
 	p.remote, p.heard = remote, now
-	p.pulls++
 	return p
 }
 

@@ -52,6 +52,7 @@ type Node struct {
 	wake   chan struct{} // there are urgent chores
 	acks   announcement
 	naming sync.Mutex // one renaming at a time
+	roster sync.Mutex // one change of the peers at a time: what the store remembers and links are the same
 
 	mu      sync.Mutex // guards what follows; never held where the store may make us wait
 	links   map[string]*link
@@ -147,6 +148,9 @@ func (n *Node) start(l *link) {
 func (n *Node) step(l *link, ev Event) Action {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.links[l.addr] != l { // it was ended: another link may have that address by now
+		return Pause{}
+	}
 	now := n.o.now()
 	before := l.puller.Status()
 	vouched := l.puller.Vouched()
@@ -185,7 +189,8 @@ func (n *Node) carryOut(l *link, a Action) (Event, bool) {
 	case Claim:
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		return Turn{n.turns.Claim(l.addr, a, n.store.transfer, n.o.now())}, true
+		mine := n.links[l.addr] == l && n.turns.Claim(l.addr, a, n.store.transfer, n.o.now()) // one that was ended would never let go of it
+		return Turn{mine}, true
 	case BeginTransfer:
 		return n.transferred(n.engine.BeginTransfer(a.Transfer)), true
 	case MergePage:
@@ -246,6 +251,8 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 
 // AddPeer has the node pull from addr, now and after every start. false: it does already.
 func (n *Node) AddPeer(addr string) (bool, error) {
+	n.roster.Lock()
+	defer n.roster.Unlock()
 	if err := n.engine.Remember(engine.PeerSetting+addr, []byte{}); err != nil {
 		return false, err
 	}
@@ -264,6 +271,8 @@ func (n *Node) AddPeer(addr string) (bool, error) {
 
 // DelPeer ends that. false: there is no such peer. One that was given in Options is there again after a restart.
 func (n *Node) DelPeer(addr string) (bool, error) {
+	n.roster.Lock()
+	defer n.roster.Unlock()
 	if err := n.engine.Remember(engine.PeerSetting+addr, nil); err != nil {
 		return false, err
 	}

@@ -86,3 +86,55 @@ func TestBadPeersBlockNothing(t *testing.T) {
 		t.Errorf("%d lines about a peer that never made sense; want 1", n)
 	}
 }
+
+// A link that is ended may be about to claim the turn to fetch a state.
+func TestEndedLinkClaimsNothing(t *testing.T) {
+	r := begin(t)
+	link := func(addr string) *link {
+		if _, err := r.node.AddPeer(addr); err != nil {
+			t.Fatal(err)
+		}
+		r.node.mu.Lock()
+		defer r.node.mu.Unlock()
+		return r.node.links[addr]
+	}
+	ended, other := link("127.0.0.1:1"), link("127.0.0.1:2")
+	if _, err := r.node.DelPeer(ended.addr); err != nil {
+		t.Fatal(err)
+	}
+	if ev, _ := r.node.carryOut(ended, Claim{Source: 7}); ev != (Turn{false}) {
+		t.Errorf("the link that was ended gets %#v; want no turn", ev)
+	}
+	if ev, _ := r.node.carryOut(other, Claim{Source: 8}); ev != (Turn{true}) {
+		t.Errorf("the other link gets %#v; want the turn", ev)
+	}
+	link(ended.addr)
+	if a := r.node.step(ended, Turn{true}); a != (Pause{}) {
+		t.Errorf("the link that was ended does %#v; want nothing", a)
+	}
+}
+
+// What is remembered is what is pulled from, in whatever order commands come.
+func TestPeersAreRememberedAsTheyAre(t *testing.T) {
+	r := begin(t)
+	const addr = "127.0.0.1:1"
+	for range 20_000 {
+		var both sync.WaitGroup
+		for _, change := range []func(string) (bool, error){r.node.AddPeer, r.node.DelPeer} {
+			both.Go(func() {
+				if _, err := change(addr); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		stored, err := r.engine.Recall(engine.PeerSetting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, remembered := stored[addr]
+		if pulls := r.peer(addr).Addr != ""; pulls != remembered {
+			t.Fatalf("it pulls from the peer: %v; it remembers that: %v", pulls, remembered)
+		}
+	}
+}

@@ -52,6 +52,20 @@ func isVersionError(err engine.PeerError) bool {
 	return strings.Contains(string(err), "protocol version")
 }
 
+// duplicateError is the answer to a request that comes from this replica's own ID in another life. It says up to where this
+// process has published, so that the caller can tell whether it is a copy that lacks that.
+func duplicateError(self *Self) engine.PeerError {
+	e := self.Vector.Entry(self.ID)
+	return engine.PeerError(fmt.Sprintf("%s replica %s is my own ID, published up to %d in life %s: the same store runs twice",
+		codeDuplicate, name(self.ID), e.Stamp, hex(e.Life)))
+}
+
+// parseDuplicate reads what such an answer says; false: nothing.
+func parseDuplicate(err engine.PeerError) (e tlv.VectorEntry, ok bool) {
+	_, scanned := fmt.Sscanf(string(err), codeDuplicate+" replica %x is my own ID, published up to %d in life %x:", &e.Replica, &e.Stamp, &e.Life)
+	return e, scanned == nil
+}
+
 // Self is what a store says of itself at the moment of a decision.
 type Self struct {
 	ID         tlv.ReplicaID
@@ -79,6 +93,12 @@ type Line struct {
 	Level slog.Level
 	Text  string
 	Args  []any // as slog's
+}
+
+// lostLine says that a peer has e of this store, which is not of its history.
+func lostLine(self *Self, e tlv.VectorEntry) Line {
+	return Line{Level: slog.LevelError, Text: "this store has lost what it had published (a backup restored, a copy, a disk that lies): it takes a new ID",
+		Args: []any{"replica", name(self.ID), "peer_has", uint64(e.Stamp), "of_life", hex(e.Life), "here", uint64(self.Vector.Entry(self.ID).Stamp)}}
 }
 
 // hex is how IDs and lives are written on the wire and in the log.

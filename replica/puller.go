@@ -32,12 +32,13 @@ const (
 // with the vector that results, which acknowledges it. It is a pure state machine: a step takes what came of the last
 // action, and gives the one that comes next.
 type Puller struct {
-	status engine.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound
+	status engine.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound; and LagMillis
 	last   Action
 
 	greeted bool // the peer has answered since it was last lost
 	vouched bool // it has said what it has of this replica, and that was true
 	failed  int  // attempts in a row
+	empties int  // answers in a row that brought nothing where they had to
 	offBy   bool // the clocks are far apart, and that was said
 
 	intake   intake
@@ -78,8 +79,13 @@ func (p *Puller) step(ev Event) Action {
 	case Done:
 		return p.done(ev.Err)
 	}
-	if p.vouched && !p.self.Confirmed {
-		return p.confirming()
+	switch {
+	case p.vouched && !p.self.Confirmed: // it may learn better until others have answered too
+		a := p.askNow()
+		a.Bytes = 1 // no batch is taken yet
+		return a
+	case p.State() == Confirming: // its last answer was not taken in: a transfer may wait for one
+		return p.askNow()
 	}
 	return p.ask()
 }
@@ -105,6 +111,15 @@ func (p *Puller) done(err error) Action {
 
 // Status is what there is to say of the peer.
 func (p *Puller) Status() engine.PeerStatus { return p.status }
+
+// LagMillis is for how long this store has been lacking something that the peer has. It grows until that is here, whether
+// answers come or not.
+func (p *Puller) LagMillis(now time.Time) int64 {
+	if p.intake.behind.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(p.intake.behind).Milliseconds())
+}
 
 // State is what the link is at.
 func (p *Puller) State() State { return State(p.status.State) }
@@ -156,7 +171,7 @@ func (p *Puller) declined(err engine.PeerError) Action {
 	case word == codeSelf:
 		return p.mirrored(true)
 	case word == codeDuplicate:
-		return p.mirrored(false)
+		return p.duplicated(err)
 	case word == codeForked:
 		return p.trouble(Forked, slog.LevelError, err)
 	case word == codeBusy:
@@ -200,6 +215,14 @@ func (p *Puller) trouble(s State, level slog.Level, err error) Action {
 	p.status.Errors++
 	p.failed++
 	return Pause{backoff(p.failed, p.jitter)}
+}
+
+// hollow is after an answer that brings nothing where it has to. To ask again at once would be to ask for ever, and the
+// answers in between, which are as they should be, do not make it the first of its kind.
+func (p *Puller) hollow(what string) Action {
+	p.failed = max(p.failed, p.empties)
+	p.empties++
+	return p.trouble(Refused, slog.LevelWarn, errors.New(what))
 }
 
 // backoff is how long to wait after so many failures in a row: longer each time, and not as long as others who wait.

@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
@@ -22,7 +23,9 @@ func JudgeSync(self Self, remote string, r *engine.SyncRequest) Verdict {
 	if v.Err != "" || self.True(e) {
 		return v
 	}
-	return Verdict{Lost: e,
+	line := lostLine(&self, e)
+	line.Args = append([]any{"peer", remote}, line.Args...)
+	return Verdict{Lost: e, Line: &line,
 		Err: engine.PeerError(fmt.Sprintf("%s replica %s has two histories: it takes a new ID; ask again", codeForked, name(self.ID)))}
 }
 
@@ -40,7 +43,7 @@ func judge(self Self, command, remote string, version int64, id tlv.ReplicaID, l
 	case id == self.ID && life == self.Life:
 		return Verdict{Err: codeSelf + " this is the replica that asks"}
 	case id == self.ID:
-		return refuse(engine.PeerError(fmt.Sprintf("%s replica %s is my own ID: the same store runs twice", codeDuplicate, name(id))), remote)
+		return refuse(duplicateError(&self), remote)
 	}
 	return Verdict{}
 }
@@ -54,11 +57,13 @@ func wanted(r *engine.SyncRequest) tlv.Vector {
 	if len(r.Except) == 0 {
 		return r.Vector
 	}
-	v := append(tlv.Vector(nil), r.Vector...)
-	for _, id := range r.Except {
-		v.Put(tlv.VectorEntry{Replica: id, Stamp: maxStamp})
+	except := slices.Sorted(slices.Values(r.Except))
+	var all tlv.Vector
+	for _, id := range slices.Compact(except) {
+		all = append(all, tlv.VectorEntry{Replica: id, Stamp: maxStamp})
 	}
-	return v
+	all.Merge(r.Vector)
+	return all
 }
 
 const maxStamp = tlv.Stamp(1<<64 - 1)

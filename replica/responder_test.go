@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ func TestJudge(t *testing.T) {
 	const (
 		version   = "ERR CSYNC: protocol version %d is not spoken here; this replica speaks 2"
 		self      = "SELF this is the replica that asks"
-		duplicate = "DUPLICATE replica 0000000000000001 is my own ID: the same store runs twice"
+		duplicate = "DUPLICATE replica 0000000000000001 is my own ID, published up to 50 in life 000000000000000b: the same store runs twice"
 		forked    = "FORKED replica 0000000000000001 has two histories: it takes a new ID; ask again"
 	)
 	whole, never, elsewhere := at(mine, 50), at(mine, 51), tlv.VectorEntry{Replica: mine, Stamp: 7, Life: 9}
@@ -29,8 +30,8 @@ func TestJudge(t *testing.T) {
 	}{
 		{"who has nothing", Version, theirs, 22, tlv.VectorEntry{}, "", false},
 		{"who has all", Version, theirs, 22, whole, "", false},
-		{"who has what never was", Version, theirs, 22, never, forked, false},
-		{"who has something of a life that never was", Version, theirs, 22, elsewhere, forked, false},
+		{"who has what never was", Version, theirs, 22, never, forked, true},
+		{"who has something of a life that never was", Version, theirs, 22, elsewhere, forked, true},
 		{"this process", Version, mine, 11, whole, self, false},
 		{"this process, and what never was", Version, mine, 11, never, self, false},
 		{"another with this ID", Version, mine, 12, whole, duplicate, true},
@@ -46,7 +47,7 @@ func TestJudge(t *testing.T) {
 			t.Errorf("%s: CSYNC = %+v; want %q, logged %t", c.name, sync, c.want, c.logged)
 		}
 		if c.want == forked {
-			c.want = "" // CSNAP has no vector to learn that from
+			c.want, c.logged = "", false // CSNAP has no vector to learn that from
 		}
 		snap := JudgeSnap(ownSelf(), "peer:1", &engine.SnapRequest{Version: c.version, ID: c.id, Life: c.life})
 		if want := strings.Replace(c.want, "CSYNC", "CSNAP", 1); string(snap.Err) != want || (snap.Line != nil) != c.logged || snap.Lost.Stamp != 0 {
@@ -78,5 +79,18 @@ func TestSize(t *testing.T) {
 		if got := size(asked, 7); got != want {
 			t.Errorf("size(%d, 7) = %d; want %d", asked, got, want)
 		}
+	}
+}
+
+// Who asks may be the first to know that this store has lost something: the log says why it takes a new ID then too.
+func TestForkFoundByARequestIsSaid(t *testing.T) {
+	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98}
+	self := Self{ID: 1, Life: 11, True: func(e tlv.VectorEntry) bool { return e != entry }}
+	v := JudgeSync(self, "peer:1", &engine.SyncRequest{Version: Version, ID: 2, Life: 22, Vector: tlv.Vector{entry}})
+	if v.Lost != entry || code(v.Err) != codeForked {
+		t.Fatalf("JudgeSync = %+v; want the entry that is lost, and an error", v)
+	}
+	if v.Line == nil || v.Line.Level != slog.LevelError || !slices.Contains(v.Line.Args, any("peer:1")) {
+		t.Errorf("JudgeSync says %+v; want an error that names the peer", v.Line)
 	}
 }

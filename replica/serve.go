@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
@@ -11,8 +12,9 @@ import (
 
 // library holds the snapshots that are kept for callers of CSNAP, by name.
 type library struct {
-	shelf Shelf
-	open  map[string]*engine.Snapshot
+	taking sync.Mutex // from when there is room for a snapshot until it has its place; locked before the node's mu
+	shelf  Shelf
+	open   map[string]*engine.Snapshot
 }
 
 // take takes snapshots out, for the caller to close.
@@ -42,7 +44,7 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 		n.mu.Unlock()
 		return engine.SyncAnswer{}, err
 	}
-	acked := n.members.Heard(r.ID, r.Vector, remote, n.o.now(), self.ID)
+	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), remote, n.o.now(), self.ID) // of more there is nothing to be kept here
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
 	n.called(r.ID)
 	n.mu.Unlock()
@@ -107,6 +109,8 @@ func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
 	if err := n.mayServe(); err != nil {
 		return "", nil, err
 	}
+	n.library.taking.Lock()
+	defer n.library.taking.Unlock()
 	n.mu.Lock()
 	gone, ok := n.library.shelf.Room(r.ID, n.o.now())
 	closing := n.library.take(gone)

@@ -77,6 +77,13 @@ func (s *server) deafen() {
 	s.deaf = true
 }
 
+// refuse has it accept no connection from now on.
+func (s *server) refuse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuses = true
+}
+
 // cut closes all connections.
 func (s *server) cut() {
 	s.mu.Lock()

@@ -22,8 +22,11 @@ func (n *Node) Peers() []engine.PeerStatus {
 	linked := map[tlv.ReplicaID]bool{}
 	for _, l := range n.links {
 		s := l.puller.Status()
+		s.LagMillis = l.puller.LagMillis(now)
 		if p := n.members.of[s.ID]; p != nil {
-			s.AckedOwn, s.BytesOut = p.vector.Entry(own).Stamp, p.sent
+			s.AckedOwn, s.BytesOut, s.LastPull = p.vector.Entry(own).Stamp, p.sent, p.heard
+			// Where our own link has failed the peer may be gone: only what it asked since then shows that it is not.
+			s.Pulls = p.pulls(now) && (s.State != string(Down) || p.heard.After(s.Since))
 		}
 		linked[s.ID] = true
 		list = append(list, s)
@@ -37,10 +40,13 @@ func (n *Node) Peers() []engine.PeerStatus {
 	return list
 }
 
+// pulls says whether a member seems to be there.
+func (p *member) pulls(now time.Time) bool { return !p.heard.IsZero() && now.Sub(p.heard) < away }
+
 func (p *member) status(id, own tlv.ReplicaID, now time.Time) engine.PeerStatus {
 	s := engine.PeerStatus{Addr: p.remote, ID: id, Inbound: true, State: "away", Since: p.heard, LastContact: p.heard,
-		BytesOut: p.sent, AckedOwn: p.vector.Entry(own).Stamp}
-	if !p.heard.IsZero() && now.Sub(p.heard) < away {
+		LastPull: p.heard, Pulls: p.pulls(now), BytesOut: p.sent, AckedOwn: p.vector.Entry(own).Stamp}
+	if s.Pulls {
 		s.State = "pulling"
 	}
 	return s

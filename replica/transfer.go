@@ -70,11 +70,19 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 		return p.lost(fmt.Errorf("a page of the state up to key %d, after those up to key %d", a.Done, done))
 	}
 	if !p.transfer.opened {
+		if p.pointless(a) {
+			return p.hollow("the state of the peer is needed, it says, and has nothing that is not here")
+		}
 		p.status.TransferBytes = int64(len(a.Page))
 		return BeginTransfer{engine.Transfer{Source: a.ID, Snapshot: a.Snapshot, Vector: a.Vector, Hold: a.Vector, Keys: a.Keys}}
 	}
 	p.status.TransferBytes += int64(len(a.Page))
 	return p.mergePage()
+}
+
+// pointless says whether a snapshot can bring nothing: what the peer said before would not change, nor would what comes next.
+func (p *Puller) pointless(a *engine.SnapAnswer) bool {
+	return p.self.Transfer == nil && !p.self.NeedsState && len(p.self.held()) == 0 && covers(p.self.Vector, a.Vector, p.self.ID)
 }
 
 func (p *Puller) mergePage() Action {

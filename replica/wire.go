@@ -158,7 +158,7 @@ func parseSync(reply any) (a engine.SyncAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.ID, a.Life, a.Clock, a.Vector = f.replica(), f.hex(), f.integer(), f.vector()
+	a.ID, a.Life, a.Clock, a.Vector = f.replica(), f.hex(), f.count(), f.vector()
 	switch status := string(f.bytes()); status {
 	case "ok":
 	case "state":
