@@ -61,7 +61,9 @@ func (e *Engine) Apply(b *tlv.Batch) error {
 		return err
 	}
 	return e.land(list, func(batch *pebble.Batch) (func(), error) {
-		e.vector.Put(b.Entry())
+		if err := e.advance(batch, b); err != nil {
+			return nil, err
+		}
 		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
 		return e.note(batch, l, func() []byte { return tlv.AppendBatch(make([]byte, 0, len(list)*roomPerKey), b) })
 	})
@@ -149,6 +151,7 @@ func (e *Engine) join(a *arrival, b *tlv.Batch) {
 	if mutation == mergeAdds {
 		delta = addUp(&a.all, delta)
 	}
+	e.makeWay(&a.all, delta)
 	a.all.Merge(delta)
 	a.keep(func(id tlv.ReplicaID, s tlv.Stamp) bool {
 		return id == b.Replica && s <= b.Stamp || e.covers(id, s)

@@ -16,6 +16,7 @@ type transfer struct {
 	begun  time.Time         // when this link began it, or resumed it
 	from   int64             // keys that were done then
 	said   time.Time         // when progress was last said
+	ahead  time.Time         // since when the peer lacks too much of what is here to begin; zero: it does not
 }
 
 // turn hears whether this link may fetch its peer's state.
@@ -28,7 +29,7 @@ func (p *Puller) turn(mine bool) Action {
 		return Pause{heldPause}
 	}
 	p.enter(Transferring, "")
-	p.transfer = transfer{begun: p.now, said: p.now}
+	p.transfer = transfer{begun: p.now, said: p.now, ahead: p.transfer.ahead}
 	t := p.self.Transfer
 	if t == nil || t.Source != p.status.ID {
 		p.say(slog.LevelInfo, "fetching the state of the peer", "replica", name(p.status.ID))
@@ -60,7 +61,8 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 	p.transfer.page = *a
 	if !p.transfer.opened {
 		p.status.TransferBytes = int64(len(a.Page))
-		return BeginTransfer{engine.Transfer{Source: a.ID, Snapshot: a.Snapshot, Vector: a.Vector, Hold: a.Vector, Keys: a.Keys}}
+		return BeginTransfer{engine.Transfer{Source: a.ID, Snapshot: a.Snapshot, Vector: a.Vector, Lineages: a.Lineages, Keys: a.Keys,
+			MakeDo: !p.transfer.ahead.IsZero() && p.now.Sub(p.transfer.ahead) >= makeDo}}
 	}
 	if t := p.self.Transfer; t == nil || t.Snapshot != a.Snapshot || a.Done < t.Done {
 		return p.lost(fmt.Errorf("a page of snapshot %q up to key %d, which was not asked for", a.Snapshot, a.Done))
@@ -76,6 +78,9 @@ func (p *Puller) mergePage() Action {
 
 // merged is after the store has made a step of the transfer durable.
 func (p *Puller) merged(err error) Action {
+	if errors.Is(err, engine.ErrAhead) {
+		return p.tooEarly(err)
+	}
 	if _, begun := p.last.(BeginTransfer); begun && err != nil && !ours(err) && !errors.Is(err, engine.ErrClock) {
 		return p.trouble(Held, slog.LevelWarn, err) // another peer's state may do
 	}
@@ -84,7 +89,7 @@ func (p *Puller) merged(err error) Action {
 	}
 	switch p.last.(type) {
 	case BeginTransfer:
-		p.transfer.opened = true
+		p.transfer.opened, p.transfer.ahead = true, time.Time{}
 		return p.mergePage()
 	case FinishTransfer:
 		return p.transferred()
@@ -96,6 +101,16 @@ func (p *Puller) merged(err error) Action {
 		return FinishTransfer{}
 	}
 	return p.askSnap(a.Snapshot, a.Next)
+}
+
+// tooEarly waits until the peer has what is here and it lacks, for as long as that may yet come.
+func (p *Puller) tooEarly(err error) Action {
+	if p.transfer.ahead.IsZero() {
+		p.transfer.ahead = p.now
+		p.say(slog.LevelWarn, "the peer's state cannot be fetched yet", "replica", name(p.status.ID), "err", err)
+	}
+	p.enter(Held, err.Error())
+	return Pause{heldPause}
 }
 
 func (p *Puller) progress() {
@@ -127,6 +142,7 @@ func (p *Puller) transferred() Action {
 	p.status.TransferKeys, p.status.TransferDone, p.status.TransferBytes, p.status.TransferRate = 0, 0, 0, 0
 	p.intake.gaps, p.intake.behind = 0, time.Time{}
 	clear(p.refused)
+	p.disputes = nil
 	p.enter(Syncing, "")
 	return p.askNow()
 }
