@@ -504,9 +504,9 @@ func (w *simWorld) end() {
 		w.check(r)
 		w.scrub(r)
 		for _, key := range w.keys {
-			_, a := first.look(key)
-			if _, b := r.look(key); shown(&a) != shown(&b) || a.Sum != b.Sum || a.Expiry != b.Expiry {
-				w.fail("%s of %s shows %+v; %s shows %+v", key, first.name, a, r.name, b)
+			x, a := first.look(key)
+			if y, b := r.look(key); shown(&a) != shown(&b) || a.Sum != b.Sum || a.Expiry != b.Expiry {
+				w.fail("%s of %s shows %+v; %s shows %+v: %+v and %+v", key, first.name, a, r.name, b, x, y)
 			}
 		}
 		if _, v := r.look(healthyKey); v.Sum != tlv.FromInt64(w.counted) {
