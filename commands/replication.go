@@ -41,7 +41,7 @@ func (c *Context) node() (Replication, bool) {
 }
 
 // syncVersion is that of the protocol. Of a request of another one nothing else is read: the node refuses it.
-const syncVersion = 2
+const syncVersion = 3
 
 // syncCall is a CSYNC as parsed.
 type syncCall struct {
@@ -84,12 +84,13 @@ func (r *Reply) syncAnswer(a *engine.SyncAnswer) {
 	if a.NeedState {
 		status = "state"
 	}
-	r.Array(9)
+	r.Array(10)
 	r.Int(syncVersion)
 	r.BulkString(hexID(uint64(a.ID)))
 	r.BulkString(hexID(a.Life))
 	r.Int(a.Clock)
 	r.Bulk(tlv.AppendVector(nil, a.Vector))
+	r.Bulk(tlv.AppendLineages(nil, a.Lineages))
 	r.BulkString(status)
 	r.Int(a.Left)
 	r.Int(a.LeftKeys)
@@ -121,11 +122,12 @@ func cSnap(c *Context, args [][]byte) {
 
 func (r *Reply) snapAnswer(a *engine.SnapAnswer) {
 	r.Buf = slices.Grow(r.Buf, len(a.Page)+len(a.Next)+1<<10)
-	r.Array(8)
+	r.Array(9)
 	r.Int(syncVersion)
 	r.BulkString(hexID(uint64(a.ID)))
 	r.BulkString(a.Snapshot)
 	r.Bulk(tlv.AppendVector(nil, a.Vector))
+	r.Bulk(tlv.AppendLineages(nil, a.Lineages))
 	r.Int(a.Keys)
 	r.Int(a.Done)
 	r.Bulk(a.Next)

@@ -68,7 +68,9 @@ func (e *Engine) Apply(b *tlv.Batch) error {
 	}
 	e.clock.pass(b.Stamp)
 	return e.land(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
-		e.vector.Put(b.Entry())
+		if err := e.advance(batch, b); err != nil {
+			return nil, err
+		}
 		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
 		return e.note(batch, l, b.Encoded)
 	})
@@ -273,6 +275,7 @@ func (e *Engine) join(a *joining, b *tlv.Batch) {
 	if mutation == mergeAdds {
 		delta = addUp(&a.all, delta)
 	}
+	e.makeWay(&a.all, delta)
 	a.all.Merge(delta)
 	a.keep(func(id tlv.ReplicaID, s tlv.Stamp) bool {
 		return id == b.Replica && s <= b.Stamp || e.covers(id, s)

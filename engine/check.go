@@ -105,7 +105,7 @@ func (c *checker) database() {
 	index := int64(0)
 	for ok := it.First(); ok; ok = it.Next() {
 		switch key := it.Key(); key[0] {
-		case metaPrefix, historyPrefix, settingPrefix, transferPrefix, metPrefix:
+		case metaPrefix, historyPrefix, settingPrefix, lineagePrefix, transferPrefix, metPrefix:
 		case fieldsPrefix:
 			c.fieldsRecord(key, it)
 		case logPrefix:

@@ -253,6 +253,7 @@ type Engine struct {
 	litter     chan struct{}           // there is something to scrub
 	confirmed  chan struct{}           // closed when awaiting ends
 	backlog    replicationLog
+	lineages   lineages
 	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news       news

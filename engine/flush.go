@@ -175,7 +175,9 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv
 		if landed, err = e.note(batch, logged{replica: e.id, prev: b.Prev, stamp: stamp, keys: w.keys}, func() []byte { return w.log }); err != nil {
 			return err
 		}
-		e.vector.Put(b.Entry())
+		if err := e.advance(batch, &b); err != nil {
+			return err
+		}
 	}
 	if err := errors.Join(e.history.write(batch), batch.Set([]byte{metaPrefix}, e.meta(at), nil)); err != nil {
 		return err

@@ -43,16 +43,22 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 		return err
 	}
 	err := e.land(b.Deltas, func(a *joining) { e.join(a, &b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
-		e.lastCut.Store(uint64(b.Stamp))
-		e.vector.Put(b.Entry())
-		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
-		landed, err := e.note(batch, l, b.Encoded)
-		return landed, errors.Join(err, e.history.write(batch))
+		return e.publish(batch, &b)
 	})
 	if err == nil {
 		e.takeInAll(b.Deltas) // it is a write of this replica: it shows at once
 	}
 	return err
+}
+
+// publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.
+func (e *Engine) publish(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
+	e.lastCut.Store(uint64(b.Stamp))
+	if err := errors.Join(e.advance(batch, b), e.history.write(batch)); err != nil {
+		return nil, err
+	}
+	l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
+	return e.note(batch, l, b.Encoded)
 }
 
 // takeInAll makes what has arrived of the keys show, update period or not.
@@ -101,7 +107,7 @@ func (e *Engine) mayMerge(s *tlv.State) error {
 }
 
 func (e *Engine) member(id tlv.ReplicaID) bool {
-	return id == e.id || e.vector.Entry(id).Stamp != 0
+	return id == e.id || e.vector.Entry(id).Stamp != 0 || slices.Contains(e.transfer.Replace, id)
 }
 
 // foreignOnly leaves out what members contributed: it is here.

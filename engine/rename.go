@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"atomiccounter/tlv"
 )
 
@@ -35,9 +33,8 @@ func (e *Engine) Confirm() error {
 // peers complete. What the journal had when the store was copied or rolled back, its original has published: that comes
 // from the peers, and is dropped here, or it would count twice; what was done since goes on under the new ID.
 //
-// If this store has published anything that its original has not, it is too late for that: the peers have another history
-// of the old ID than this store, and its increments in that are lost to it: NeedsState says that a state transfer has to
-// bring what the peers have instead.
+// If this store has published anything that its original has not, it is too late for that: its history of the old ID is
+// then one of two that replicas have, and a state transfer brings the one that counts to those who have the other.
 func (e *Engine) Rename(entry tlv.VectorEntry) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -49,11 +46,13 @@ func (e *Engine) Rename(entry tlv.VectorEntry) error {
 		e.awaiting = false
 		defer close(e.confirmed) // who waits sees the new ID
 	}
-	old, id := e.id, randomID(e.options.random)
+	id := randomID(e.options.random)
 	if late {
-		return e.flush(flushStep{always: true,
-			before: func() error { e.history.giveUp(entry, e.vector.Entry(old).Stamp); e.rename(id, nil); return nil },
-			more:   func(batch *pebble.Batch) error { return e.startOver(batch, old) }})
+		return e.flush(flushStep{always: true, before: func() error {
+			e.history.giveUp(entry, e.vector.Entry(e.id).Stamp)
+			e.rename(id, nil)
+			return nil
+		}})
 	}
 	return e.flush(flushStep{always: true, before: func() error { return e.disown(entry, id) }})
 }
@@ -68,14 +67,6 @@ func (h *history) diverged(entry tlv.VectorEntry, published tlv.Stamp) bool {
 		return published >= entry.Stamp
 	}
 	return published > h.lives[i].End
-}
-
-// startOver notes that the peers' history of the old ID is to take the place of the one here.
-func (e *Engine) startOver(batch *pebble.Batch, old tlv.ReplicaID) error {
-	e.vector.Remove(old)
-	e.reveal() // a token of what is disowned would never come true
-	e.transfer.Replace = append(slices.Clone(e.transfer.Replace), old)
-	return errors.Join(e.transfer.write(batch), e.dropLog(batch, old))
 }
 
 // rename changes the ID at a moment when all guards are held. theirs is what is pending in cached entries though the
@@ -314,7 +305,7 @@ func (e *Engine) readHistory() error {
 	}
 	e.former = e.history.former
 	e.proclaim()
-	if err := e.readLog(); err != nil {
+	if err := errors.Join(e.readLog(), e.readLineages()); err != nil {
 		return err
 	}
 	if err := e.readTransfer(); err != nil {

@@ -114,9 +114,7 @@ func (m *member) pull(o *member) bool {
 func (m *member) fetch(s *Snapshot, source tlv.ReplicaID, steps int) {
 	m.t.Helper()
 	if t, ok := m.Transfer(); !ok || t.Source != source || t.Snapshot != "s" {
-		if err := m.BeginTransfer(Transfer{Source: source, Snapshot: "s", Vector: s.Vector, Keys: s.Keys}); err != nil {
-			m.t.Fatalf("BeginTransfer = %v", err)
-		}
+		m.begin(s, source)
 	}
 	for i := 0; steps == 0 || i < steps; i++ {
 		t, _ := m.Transfer()
@@ -133,6 +131,13 @@ func (m *member) fetch(s *Snapshot, source tlv.ReplicaID, steps int) {
 			}
 			return
 		}
+	}
+}
+
+func (m *member) begin(s *Snapshot, source tlv.ReplicaID) {
+	m.t.Helper()
+	if err := m.BeginTransfer(Transfer{Source: source, Snapshot: "s", Vector: s.Vector, Lineages: s.Lineages, Keys: s.Keys}); err != nil {
+		m.t.Fatalf("BeginTransfer = %v", err)
 	}
 }
 
@@ -475,11 +480,13 @@ func TestLateForkConverges(t *testing.T) {
 	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
 		t.Fatalf("Rename = %v", err)
 	}
-	if !a.NeedsState() {
-		t.Errorf("no state transfer is wanted")
-	}
 	a.add("k", 1000)
-	a.fetch(b.snapshot(), b.ReplicaID(), 0)
+	s := b.snapshot()
+	a.begin(s, b.ReplicaID())
+	if !a.NeedsState() {
+		t.Errorf("a state transfer that is to replace what was published under the old ID is not needed")
+	}
+	a.fetch(s, b.ReplicaID(), 0)
 	b.pull(a)
 	for _, m := range []*member{a, b} {
 		m.shows("k", 1011, "b only", 7, "lost", 0)

@@ -28,19 +28,23 @@ type Transfer struct {
 	Snapshot string // its name at the source
 	Cursor   []byte // where the next page begins
 	Vector   tlv.Vector
-	Hold     tlv.Vector // replicas below it are held back; at least Vector
-	Keys     int64      // in all, about
-	Done     int64      // keys merged
-	Bytes    int64      // of pages
-	Complete bool       // all pages are merged; it is to be finished
+	Lineages []tlv.Lineage `json:"-"` // of what Vector and Hold speak of, in a record of their own
+	Hold     tlv.Vector    // replicas below it are held back; at least Vector
+	Keys     int64         // in all, about
+	MakeDo   bool          // begin in spite of ErrAhead
+	Done     int64         // keys merged
+	Bytes    int64         // of pages
+	Complete bool          // all pages are merged; it is to be finished
 }
 
 // transfer is the record under t, in JSON.
 type transfer struct {
 	Transfer
-	Running bool            // BeginTransfer was called
-	Marks   bool            // what is met is marked: there may be something here that the snapshot lacks
-	Replace []tlv.ReplicaID // former IDs that forked: the snapshot's contributions take the place of those here
+	Running  bool            // BeginTransfer was called
+	Marks    bool            // what is met is marked: there may be something here that the snapshot lacks
+	Replace  []tlv.ReplicaID // that forked: the snapshot's history takes the place of that here (supersede)
+	Replaced tlv.Vector      // the vector's entries of Replace
+	Skip     []tlv.ReplicaID // that forked: the history here counts, and not the snapshot's
 }
 
 // ErrNoTransfer: there is no transfer under way.
@@ -55,7 +59,8 @@ func (e *Engine) Transfer() (Transfer, bool) {
 	return t, e.transfer.Running
 }
 
-// NeedsState says that this store has forked under a former ID, and needs a state transfer to be like the others again.
+// NeedsState says that this store is in the middle of replacing a history that does not count, and needs a state transfer to
+// be like the others again.
 func (e *Engine) NeedsState() bool {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -67,8 +72,8 @@ func (e *Engine) holds(id tlv.ReplicaID, have tlv.Stamp) bool {
 	return slices.Contains(e.transfer.Replace, id) || have < e.transfer.Hold.Entry(id).Stamp && mutation != noHold
 }
 
-// BeginTransfer begins a transfer: Source, Snapshot, Vector and Keys are filled. It takes the place of one that is not
-// finished.
+// BeginTransfer begins a transfer: Source, Snapshot, Vector, Lineages and Keys are filled. It takes the place of one that is
+// not finished. What it is to do where histories differ is decided here (supersede).
 func (e *Engine) BeginTransfer(t Transfer) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -83,27 +88,36 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 			return fmt.Errorf("replica %x: %w", v.Replica, ErrClock)
 		}
 	}
-	for _, id := range e.transfer.Replace {
-		if t.Vector.Entry(id).Stamp == 0 {
-			return fmt.Errorf("the snapshot has nothing of replica %x, which forked", id)
-		}
+	s, err := e.supersede(t)
+	if err != nil {
+		return err
 	}
 	for _, v := range t.Vector {
 		e.clock.pass(v.Stamp)
 	}
-	t.Cursor, t.Done, t.Bytes, t.Complete = nil, 0, 0, false
-	t.Hold = slices.Clone(e.transfer.Hold)
-	t.Hold.Merge(t.Vector)
-	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
-	next := transfer{Transfer: t, Running: true, Marks: others || e.transfer.Running || len(e.transfer.Replace) > 0, Replace: e.transfer.Replace}
-	batch := e.db.NewBatch()
-	if err := errors.Join(next.write(batch), forgetMet(batch)); err != nil {
-		return e.fail(err)
+	return e.beginTransfer(s)
+}
+
+// beginTransfer is where the store changes.
+func (e *Engine) beginTransfer(s supersession) error {
+	e.transfer = s.next
+	for _, id := range s.replace {
+		e.vector.Remove(id) // nothing of it is collected before the other history is here
 	}
-	if err := e.commitMeta(batch); err != nil {
-		return err
+	for _, v := range s.restore {
+		e.vector.Put(v)
+		e.matchLineage(v)
 	}
-	e.transfer = next
+	err := e.land(s.resets, e.joinResets, func(batch *pebble.Batch, _ []arrival) (func(), error) {
+		err := errors.Join(s.next.write(batch), s.next.writeLineages(batch), forgetMet(batch))
+		for _, id := range s.replace {
+			err = errors.Join(err, e.dropLog(batch, id))
+		}
+		return func() {}, err
+	})
+	if err != nil {
+		return e.fail(err) // the vector speaks of it already
+	}
 	return nil
 }
 
@@ -127,7 +141,7 @@ func (e *Engine) readTransfer() error {
 	} else if err != nil {
 		return err
 	}
-	if err := errors.Join(json.Unmarshal(v, &e.transfer), closer.Close()); err != nil {
+	if err := errors.Join(json.Unmarshal(v, &e.transfer), closer.Close(), e.readHeldLineages()); err != nil {
 		return fmt.Errorf("state transfer: %w", err)
 	}
 	return nil
@@ -149,7 +163,7 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	t.Cursor = slices.Clone(next)
 	t.Done, t.Complete = done, len(next) == 0
 	t.Bytes += int64(len(page))
-	return e.land(deltas, e.joinPage, func(batch *pebble.Batch, list []arrival) (func(), error) {
+	return e.mergeKeys(deltas, func(batch *pebble.Batch, list []arrival) (func(), error) {
 		err := t.write(batch)
 		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
 			err = batch.Set(metKey(nil, list[i].place, list[i].key), nil, nil)
@@ -180,7 +194,7 @@ func (e *Engine) joinPage(a *joining) {
 	mine, theirs := &a.all, a.delta
 	var add tlv.State
 	for _, c := range theirs.Contributions {
-		if c.Replica != e.id && !e.covers(c.Replica, c.Rev) {
+		if !e.isOld(&c) && !slices.Contains(e.transfer.Skip, c.Replica) {
 			add.Put(c)
 		}
 	}
@@ -200,15 +214,6 @@ func (e *Engine) joinPage(a *joining) {
 	a.keep(e.covers)
 }
 
-// replaceForked forgets what is here of former IDs that forked: the snapshot says what they added.
-func (e *Engine) replaceForked(s *tlv.State) {
-	if len(e.transfer.Replace) == 0 {
-		return
-	}
-	s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return slices.Contains(e.transfer.Replace, c.Replica) })
-	s.Resets = slices.DeleteFunc(s.Resets, func(r tlv.Reset) bool { return slices.Contains(e.transfer.Replace, r.Replica) })
-}
-
 // FinishTransfer ends the transfer after its last page: what the snapshot lacked is closed, then the vector grows, synced.
 func (e *Engine) FinishTransfer() error {
 	if err := e.closeUnmet(); err != nil {
@@ -225,16 +230,22 @@ func (e *Engine) FinishTransfer() error {
 	for _, v := range t.Vector {
 		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
 			e.vector.Put(v)
-			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
+			l := lineageOf(t.Lineages, v.Replica)
+			var ok bool
+			if l, ok = l.Upto(v); !ok {
+				l = lastLife(v)
+			}
+			err = errors.Join(err, e.setLineage(batch, l), e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
 		}
 	}
 	next := transfer{Transfer: Transfer{Hold: slices.DeleteFunc(t.Hold, func(h tlv.VectorEntry) bool {
 		return e.vector.Entry(h.Replica).Stamp >= h.Stamp || h.Replica == e.id
 	})}}
+	next.Lineages = held(t.Lineages, next.Hold)
 	if len(next.Hold) > 0 {
-		err = errors.Join(err, next.write(batch))
+		err = errors.Join(err, next.write(batch), next.writeLineages(batch))
 	} else {
-		err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil))
+		err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil), batch.Delete(heldLineages, nil))
 	}
 	if err != nil {
 		batch.Close()
@@ -258,7 +269,7 @@ func (e *Engine) closeUnmet() error {
 	t, ok := e.Transfer()
 	e.commitMu.Lock()
 	marks := e.transfer.Marks
-	replace := slices.Clone(e.transfer.Replace)
+	replacing := len(e.transfer.Replace) > 0
 	e.commitMu.Unlock()
 	if !ok {
 		return ErrNoTransfer
@@ -267,8 +278,8 @@ func (e *Engine) closeUnmet() error {
 		return nil
 	}
 	concerns := func(s *tlv.State) bool {
-		return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
-			return c.Rev <= t.Vector.Entry(c.Replica).Stamp || slices.Contains(replace, c.Replica)
+		return replacing || slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
+			return c.Rev <= t.Vector.Entry(c.Replica).Stamp
 		})
 	}
 	return e.eachStored(concerns, true, func(deltas []tlv.Delta) error {
@@ -277,7 +288,7 @@ func (e *Engine) closeUnmet() error {
 		if err := e.transferring(); err != nil {
 			return err
 		}
-		return e.rework(deltas, e.joinPage)
+		return e.mergeKeys(deltas, func(*pebble.Batch, []arrival) (func(), error) { return func() {}, nil })
 	})
 }
 

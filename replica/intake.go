@@ -23,7 +23,7 @@ type intake struct {
 	behind   time.Time // since when something is lacking here that the peer has; zero: nothing is
 }
 
-// refusal says why a replica's batches are not taken from this peer, and until when; a zero until is for good.
+// refusal says why a replica's batches are not taken from this peer, and until when.
 type refusal struct {
 	state State
 	why   string
@@ -31,8 +31,11 @@ type refusal struct {
 }
 
 func (p *Puller) refuses(id tlv.ReplicaID) bool {
+	if p.disputed(id) {
+		return true
+	}
 	r, ok := p.refused[id]
-	return ok && (r.until.IsZero() || p.now.Before(r.until))
+	return ok && p.now.Before(r.until)
 }
 
 func (p *Puller) synced(ev Synced) Action {
@@ -57,6 +60,9 @@ func (p *Puller) synced(ev Synced) Action {
 	if !p.self.Confirmed {
 		return p.confirming()
 	}
+	if p.compareHistories(a.Lineages) {
+		return p.askNow() // this answer is for who has the same history
+	}
 	return p.takeNext()
 }
 
@@ -72,6 +78,7 @@ func (p *Puller) met(id tlv.ReplicaID) {
 	}
 	p.status.ID = id
 	clear(p.refused)
+	p.disputes = nil
 	p.intake.gaps = 0
 }
 
@@ -162,7 +169,7 @@ func (p *Puller) taken(b *tlv.Batch, err error) Action {
 	case errors.Is(err, engine.ErrGap):
 		p.intake.gap = true
 	case errors.Is(err, engine.ErrFork):
-		p.refuse(b.Replica, refusal{state: Forked, why: err.Error()})
+		p.refuse(b.Replica, refusal{state: Forked, why: err.Error(), until: p.now.Add(maxBackoff)}) // one of the two may get another history
 	case errors.Is(err, engine.ErrClock):
 		p.refuse(b.Replica, refusal{state: Refused, why: err.Error(), until: p.now.Add(maxBackoff)})
 	default:
@@ -220,8 +227,10 @@ func (p *Puller) polled() bool {
 // needsState says whether it takes the peer's state to get what the peer has.
 func (p *Puller) needsState() bool {
 	a := p.intake.answer
-	has := func(h tlv.VectorEntry) bool { return a.Vector.Entry(h.Replica).Stamp >= h.Stamp }
-	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.self.held(), has)
+	has := func(h tlv.VectorEntry) bool {
+		return a.Vector.Entry(h.Replica).Stamp >= h.Stamp && !p.disputed(h.Replica)
+	}
+	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.disputes, func(d dispute) bool { return d.lost }) || slices.ContainsFunc(p.self.held(), has)
 }
 
 // lag says how much of what the peer has is lacking here, as far as its answer is taken in.
@@ -291,6 +300,9 @@ func (p *Puller) settle() {
 		if worse(r.state, state) {
 			state, why = r.state, r.why
 		}
+	}
+	for _, d := range p.disputes {
+		state, why = Forked, d.why()
 	}
 	p.enter(state, why)
 }

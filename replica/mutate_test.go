@@ -39,6 +39,6 @@ func survive(seed uint64) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	_, err = simulate(seed, nil)
+	_, err = simulate(seed, false, nil)
 	return err
 }

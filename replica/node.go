@@ -176,7 +176,8 @@ func (n *Node) step(l *link, ev Event) Action {
 // self is what the store says of itself. The caller holds mu.
 func (n *Node) self() Self {
 	return Self{ID: n.engine.ReplicaID(), Life: n.engine.Life(), Vector: n.engine.Vector(), True: n.engine.True,
-		Confirmed: n.store.confirmed, Transfer: n.store.transfer, Hold: n.store.hold, NeedsState: n.store.needsState}
+		Confirmed: n.store.confirmed, Transfer: n.store.transfer, Hold: n.store.hold, NeedsState: n.store.needsState,
+		Lineage: n.engine.Lineage}
 }
 
 // carryOut does what a puller wants of the store or the node, and says what came of it. false: it wants something else.
@@ -240,12 +241,10 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	if err := n.engine.Rename(e); err != nil {
 		return fmt.Errorf("new replica ID: %w", err)
 	}
-	n.lookAtTransfer()
 	n.mu.Lock()
 	n.store.confirmed = true
-	needs := n.store.needsState
 	n.mu.Unlock()
-	n.o.Log.Warn("this store is another replica from now on", "replica", name(n.engine.ReplicaID()), "before", name(e.Replica), "needs_state", needs)
+	n.o.Log.Warn("this store is another replica from now on", "replica", name(n.engine.ReplicaID()), "before", name(e.Replica))
 	return nil
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // Version of the protocol that is spoken here. In version 1 there were no fields of hashes: who speaks only that would refuse
-// batches that have any.
-const Version = 2
+// batches that have any. In version 2 there were no lineages: nobody could tell which of two histories counts.
+const Version = 3
 
 const (
 	blockTime  = 5 * time.Second // a CSYNC waits so long for news
@@ -71,11 +71,12 @@ type Self struct {
 	ID         tlv.ReplicaID
 	Life       uint64
 	Vector     tlv.Vector
-	True       func(tlv.VectorEntry) bool // engine.Engine.True
-	Confirmed  bool                       // it is sure of its history, and takes batches
-	Transfer   *engine.Transfer           // one that is not finished
-	Hold       tlv.Vector                 // no batch is taken of replicas below it
-	NeedsState bool                       // it has taken a new ID late, and lacks what it lost under the old one
+	True       func(tlv.VectorEntry) bool        // engine.Engine.True
+	Confirmed  bool                              // it is sure of its history, and takes batches
+	Transfer   *engine.Transfer                  // one that is not finished
+	Hold       tlv.Vector                        // no batch is taken of replicas below it
+	NeedsState bool                              // it is replacing a history that does not count
+	Lineage    func(tlv.VectorEntry) tlv.Lineage // engine.Engine.Lineage
 }
 
 // held lists the entries that only a state transfer can bring. No batch of their replicas is taken before.

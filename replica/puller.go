@@ -43,6 +43,7 @@ type Puller struct {
 
 	intake   intake
 	refused  map[tlv.ReplicaID]refusal
+	disputes []dispute // about the last answer
 	transfer transfer
 
 	// Of the present step.
@@ -153,6 +154,11 @@ func (p *Puller) except() (list []tlv.ReplicaID) {
 			list = append(list, id)
 		}
 	}
+	for _, d := range p.disputes {
+		if !slices.Contains(list, d.replica) {
+			list = append(list, d.replica)
+		}
+	}
 	slices.Sort(list)
 	return list
 }
@@ -175,7 +181,8 @@ func (p *Puller) declined(err engine.PeerError) Action {
 	case word == codeForked:
 		return p.trouble(Forked, slog.LevelError, err)
 	case word == codeBusy:
-		return p.trouble(Held, slog.LevelInfo, err)
+		p.trouble(Held, slog.LevelInfo, err)
+		return Pause{heldPause}
 	case isVersionError(err):
 		return p.trouble(Refused, slog.LevelError, err)
 	}
@@ -185,6 +192,7 @@ func (p *Puller) declined(err engine.PeerError) Action {
 // lost has no answer, or none that makes sense.
 func (p *Puller) lost(err error) Action {
 	clear(p.refused)
+	p.disputes = nil
 	return p.trouble(Down, slog.LevelWarn, err)
 }
 

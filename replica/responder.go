@@ -75,3 +75,18 @@ func size(asked, usual int64) int {
 	}
 	return int(min(asked, maxBytes))
 }
+
+// lineages are what a caller with vector v has to know to tell whether what it has is the beginning of what is here. Where
+// both are of one life it is, or the other way round.
+func lineages(self *Self, v tlv.Vector) (list []tlv.Lineage) {
+	for _, e := range self.Vector {
+		life := v.Entry(e.Replica).Life
+		if life == e.Life {
+			continue
+		}
+		if l := self.Lineage(e); len(l.Lives) > 0 {
+			list = append(list, l.Since(life))
+		}
+	}
+	return list
+}

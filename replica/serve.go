@@ -59,7 +59,7 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 		return engine.SyncAnswer{}, err
 	}
 	n.sent(r.ID, b.Batches...)
-	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: self.Vector, NeedState: b.Behind != 0,
+	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: self.Vector, Lineages: lineages(&self, r.Vector), NeedState: b.Behind != 0,
 		Left: b.Left, LeftKeys: b.LeftKeys, Batches: b.Batches}, nil
 }
 
@@ -92,7 +92,11 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 	}
 	n.sent(r.ID, page)
 	done += keys
-	return engine.SnapAnswer{ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
+	var lineages []tlv.Lineage
+	if r.Snapshot == "" {
+		lineages = snap.Lineages
+	}
+	return engine.SnapAnswer{Lineages: lineages, ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
 		Next: wrapCursor(done, next), Page: page}, nil
 }
 

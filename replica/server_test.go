@@ -243,9 +243,10 @@ func parseSnapArgs(args []string) (r engine.SnapRequest) {
 }
 
 func syncReply(a *engine.SyncAnswer) []byte {
-	b := redcon.AppendInt(redcon.AppendArray(nil, 9), Version)
+	b := redcon.AppendInt(redcon.AppendArray(nil, 10), Version)
 	b = redcon.AppendBulkString(redcon.AppendBulkString(b, name(a.ID)), hex(a.Life))
 	b = redcon.AppendBulk(redcon.AppendInt(b, a.Clock), tlv.AppendVector(nil, a.Vector))
+	b = redcon.AppendBulk(b, tlv.AppendLineages(nil, a.Lineages))
 	if a.NeedState {
 		b = redcon.AppendBulkString(b, "state")
 	} else {
@@ -259,9 +260,9 @@ func syncReply(a *engine.SyncAnswer) []byte {
 }
 
 func snapReply(a *engine.SnapAnswer) []byte {
-	b := redcon.AppendInt(redcon.AppendArray(nil, 8), Version)
+	b := redcon.AppendInt(redcon.AppendArray(nil, 9), Version)
 	b = redcon.AppendBulkString(redcon.AppendBulkString(b, name(a.ID)), a.Snapshot)
-	b = redcon.AppendBulk(b, tlv.AppendVector(nil, a.Vector))
+	b = redcon.AppendBulk(redcon.AppendBulk(b, tlv.AppendVector(nil, a.Vector)), tlv.AppendLineages(nil, a.Lineages))
 	b = redcon.AppendInt(redcon.AppendInt(b, a.Keys), a.Done)
 	return redcon.AppendBulk(redcon.AppendBulk(b, a.Next), a.Page)
 }

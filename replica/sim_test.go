@@ -78,6 +78,7 @@ type simWorld struct {
 
 	ttl, stale bool
 	gaps       bool // logs are lost and links cut all the time: much is transferred, in small pages
+	forks      bool // stores are rolled back whether a peer is there that knows or not: no ghost can tell what is left
 	backlog    int64
 	calm       bool // nothing goes wrong any more
 	topology   string
@@ -90,14 +91,18 @@ type simWorld struct {
 	snapshots     map[string]ghost
 	dead          []tlv.ReplicaID // IDs that nobody has any more
 	transfers     int
+	counted       int64 // of healthyKey, where there are forks
 }
 
-func newSimWorld(seed uint64, tracing func(string, ...any)) *simWorld {
-	w := &simWorld{seed: seed, rng: rand.New(rand.NewPCG(seed, 2)), now: 1_000_000, tracing: tracing, history: map[tlv.ReplicaID][]simBatch{},
+func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorld {
+	w := &simWorld{seed: seed, forks: forks, rng: rand.New(rand.NewPCG(seed, 2)), now: 1_000_000, tracing: tracing, history: map[tlv.ReplicaID][]simBatch{},
 		contributions: map[writing]tlv.Contribution{}, snapshots: map[string]ghost{}}
 	w.ttl, w.stale, w.gaps = seed%2 == 1, seed%7 == 3, seed%3 == 0
 	w.backlog = []int64{1 << 20, 1 << 20, 2000, 400}[w.rng.IntN(4)]
 	keys, replicas := 1+w.rng.IntN(4), 2+w.rng.IntN(5)
+	if forks {
+		replicas = max(3, replicas)
+	}
 	if w.gaps {
 		keys, replicas = 2, 3+w.rng.IntN(2)
 	}
@@ -106,6 +111,9 @@ func newSimWorld(seed uint64, tracing func(string, ...any)) *simWorld {
 	}
 	if seed%4 < 2 {
 		w.keys = append(w.keys[1:], "h/f", "h/g")
+	}
+	if forks {
+		w.keys = append(w.keys, healthyKey)
 	}
 	for i := range replicas {
 		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), disk: engine.NewDisk(w.rng.Uint64),
@@ -197,6 +205,9 @@ func (w *simWorld) check(r *simReplica) {
 		return
 	}
 	for _, key := range w.keys {
+		if w.forks {
+			break
+		}
 		s, v := r.look(key)
 		if want := r.ghost.value(w.tokens, key); shown(&v) != want {
 			w.fail("%s: %s shows %+v; want %+v: %+v", r.name, key, shown(&v), want, s)
@@ -231,7 +242,17 @@ func (w *simWorld) run(steps int) {
 		if r.e == nil {
 			continue
 		}
-		w.step(r, w.keys[w.rng.IntN(len(w.keys))])
+		switch {
+		case w.healthy(r) && w.rng.IntN(4) == 0:
+			r.incr(healthyKey, 1)
+			w.counted++
+		case w.forks && r.backup == nil && w.rng.IntN(5) == 0:
+			r.save()
+		case w.forks && w.rng.IntN(10) == 0:
+			w.rollBackLate(r)
+		default:
+			w.step(r, w.key())
+		}
 		w.check(r)
 	}
 	w.end()
@@ -303,6 +324,21 @@ func (w *simWorld) step(r *simReplica, key string) {
 	}
 }
 
+// healthyKey is one that only healthy replicas increment, and that nobody deletes.
+const healthyKey = "healthy"
+
+// key is one to do something with.
+func (w *simWorld) key() string {
+	n := len(w.keys)
+	if w.forks {
+		n--
+	}
+	return w.keys[w.rng.IntN(n)]
+}
+
+// healthy says whether a replica never loses anything, in a world of forks.
+func (w *simWorld) healthy(r *simReplica) bool { return w.forks && r.name >= "r2" }
+
 // cut cuts a link of a replica, or mends it.
 func (w *simWorld) cut(r *simReplica) {
 	l := r.links[w.rng.IntN(len(r.links))]
@@ -318,7 +354,7 @@ func (w *simWorld) miss(r *simReplica) {
 	}
 	for range 6 {
 		o := w.replicas[w.rng.IntN(len(w.replicas))]
-		key := w.keys[w.rng.IntN(len(w.keys))]
+		key := w.key()
 		switch {
 		case o == r || o.e == nil:
 		case w.rng.IntN(2) == 0:
@@ -377,12 +413,72 @@ func (w *simWorld) killWaiting(r *simReplica) {
 }
 
 func (w *simWorld) rollBack(r *simReplica) {
+	if w.forks {
+		w.rollBackLate(r)
+		return
+	}
 	if w.witnessed() {
 		return
 	}
 	if l := r.restorable(); l != nil {
 		w.trace("%s is rolled back; %s knows all", r.name, l.to.name)
 		r.restore(l.to.name)
+	}
+}
+
+// rollBackLate rolls a replica back that reaches nobody for so long that it goes on under its old ID, and then one other,
+// which has not heard what the others had of it before.
+func (w *simWorld) rollBackLate(r *simReplica) {
+	if r.backup == nil || w.healthy(r) {
+		return
+	}
+	o := w.replicas[w.rng.IntN(len(w.replicas))]
+	for o == r {
+		o = w.replicas[w.rng.IntN(len(w.replicas))]
+	}
+	w.trace("%s hears nobody", o.name)
+	w.between(o, nil, true)
+	w.busy(r)
+	w.trace("%s is rolled back", r.name)
+	r.restore("")
+	r.fork = false
+	w.between(r, nil, true)
+	w.pass(2500)
+	w.busy(r)
+	w.trace("%s meets %s", r.name, o.name)
+	w.between(r, o, false)
+	w.pass(500)
+	w.busy(r)
+	if w.rng.IntN(2) == 0 {
+		w.between(r, o, true)
+	}
+}
+
+// busy has a replica do this and that, and publish it.
+func (w *simWorld) busy(r *simReplica) {
+	for range 1 + w.rng.IntN(3) {
+		key := w.key()
+		switch w.rng.IntN(5) {
+		case 0:
+			r.del(key)
+		case 1:
+			r.set(key, w.value())
+		default:
+			r.incr(key, 1)
+		}
+		r.flush()
+		w.pass(int64(w.rng.IntN(300)))
+	}
+}
+
+// between cuts the links between two replicas, or mends them; o nil: those between r and all others.
+func (w *simWorld) between(r, o *simReplica, cut bool) {
+	for _, p := range w.replicas {
+		for _, l := range p.links {
+			if l.r == r && (o == nil || l.to == o) || l.to == r && (o == nil || l.r == o) {
+				l.cut = cut
+			}
+		}
 	}
 }
 
@@ -394,6 +490,9 @@ func (w *simWorld) end() {
 	w.settle("after the expiries")
 	for _, r := range w.replicas {
 		for _, id := range w.dead {
+			if slices.ContainsFunc(w.replicas, func(o *simReplica) bool { return o.id == id }) {
+				continue // by an old backup it came to life again
+			}
 			if _, err := r.e.Forget(id); err != nil {
 				w.fail("%s: Forget(%x) = %v", r.name, id, err)
 			}
@@ -405,10 +504,13 @@ func (w *simWorld) end() {
 		w.check(r)
 		w.scrub(r)
 		for _, key := range w.keys {
-			_, a := first.look(key)
-			if _, b := r.look(key); shown(&a) != shown(&b) || a.Sum != b.Sum || a.Expiry != b.Expiry {
-				w.fail("%s of %s shows %+v; %s shows %+v", key, first.name, a, r.name, b)
+			x, a := first.look(key)
+			if y, b := r.look(key); shown(&a) != shown(&b) || a.Sum != b.Sum || a.Expiry != b.Expiry {
+				w.fail("%s of %s shows %+v; %s shows %+v: %+v and %+v", key, first.name, a, r.name, b, x, y)
 			}
+		}
+		if _, v := r.look(healthyKey); v.Sum != tlv.FromInt64(w.counted) {
+			w.fail("%s: %d was counted by those who never lost anything, and %+v shows", r.name, w.counted, v)
 		}
 		w.leftovers(r)
 	}
@@ -488,7 +590,7 @@ func (w *simWorld) leftovers(r *simReplica) {
 }
 
 // simulate runs the world of a seed to its end.
-func simulate(seed uint64, tracing func(string, ...any)) (w *simWorld, err error) {
+func simulate(seed uint64, forks bool, tracing func(string, ...any)) (w *simWorld, err error) {
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -498,7 +600,7 @@ func simulate(seed uint64, tracing func(string, ...any)) (w *simWorld, err error
 			panic(p)
 		}
 	}()
-	w = newSimWorld(seed, tracing)
+	w = newSimWorld(seed, forks, tracing)
 	w.run(120 + int(seed%100))
 	for _, r := range w.replicas {
 		r.drop()
@@ -523,22 +625,28 @@ func describe(x any) string {
 	return fmt.Sprintf("%T%+v", x, x)
 }
 
-func TestSimulation(t *testing.T) {
+func TestSimulation(t *testing.T) { testWorlds(t, *simCount, false) }
+
+// TestSimulationOfForks: stores are rolled back that find out late, so that others have taken in each of their histories. All
+// end alike, and what the others counted is all there.
+func TestSimulationOfForks(t *testing.T) { testWorlds(t, *simCount/5, true) }
+
+func testWorlds(t *testing.T, count int, forks bool) {
 	if *simSeed != 0 {
-		if _, err := simulate(*simSeed, t.Logf); err != nil {
+		if _, err := simulate(*simSeed, forks, t.Logf); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	count := *simCount
 	if testing.Short() {
-		count = 60
+		count = min(count, 60)
 	}
 	for seed := uint64(1); seed <= uint64(count); seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			if _, err := simulate(seed, nil); err != nil {
-				t.Fatalf("%v\nreplay: go test ./replica -run TestSimulation -sim.seed %d", err, seed)
+			if _, err := simulate(seed, forks, nil); err != nil {
+				name, _, _ := strings.Cut(t.Name(), "/")
+				t.Fatalf("%v\nreplay: go test ./replica -run %s$ -sim.seed %d", err, name, seed)
 			}
 		})
 	}

@@ -175,7 +175,7 @@ func (r *simReplica) serve(q *request) (ev Event, waits bool) {
 	switch a := q.action.(type) {
 	case AskSync:
 		a.Vector = recode(r.w, a.Vector)
-		if r.w.gaps || q.l.lossy(.5) {
+		if r.w.gaps && !r.w.calm || q.l.lossy(.5) {
 			a.Except = nil // what it sends all the same has to be refused
 		}
 		answer, err := r.node.Sync(q.l.r.name, a.SyncRequest)
@@ -238,9 +238,9 @@ func syncValues(a *engine.SyncAnswer) []any {
 	for _, b := range a.Batches {
 		batches = append(batches, string(b))
 	}
-	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), status, a.Left, a.LeftKeys, batches}
+	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), string(tlv.AppendLineages(nil, a.Lineages)), status, a.Left, a.LeftKeys, batches}
 }
 
 func snapValues(a *engine.SnapAnswer) []any {
-	return []any{int64(Version), name(a.ID), a.Snapshot, string(tlv.AppendVector(nil, a.Vector)), a.Keys, a.Done, string(a.Next), string(a.Page)}
+	return []any{int64(Version), name(a.ID), a.Snapshot, string(tlv.AppendVector(nil, a.Vector)), string(tlv.AppendLineages(nil, a.Lineages)), a.Keys, a.Done, string(a.Next), string(a.Page)}
 }

@@ -174,6 +174,9 @@ func (r *simReplica) restorable() *simLink {
 // restore puts the backup back.
 func (r *simReplica) restore(witness string) {
 	r.fork, r.witness, r.reborn, r.tail = true, witness, r.epoch != r.backup.epoch, len(r.backup.pending)
+	if r.id != r.backup.id {
+		r.w.dead = append(r.w.dead, r.id)
+	}
 	r.drop()
 	r.disk = r.backup.disk.Copy()
 	r.simStored = r.backup.simStored.clone()
@@ -190,10 +193,13 @@ func (r *simReplica) watch() {
 		r.renamed(id)
 	}
 	v := r.e.Vector()
-	if v.Entry(r.id) != r.vector.Entry(r.id) {
+	if v.Entry(r.id) != r.vector.Entry(r.id) && !w.forks {
 		r.publishes()
 	}
 	for _, e := range v {
+		if w.forks {
+			break
+		}
 		w.checkNoGap(r, r.vector.Entry(e.Replica), e)
 	}
 	if !slices.Equal(v, r.vector) {
@@ -215,6 +221,12 @@ func (r *simReplica) watch() {
 // renamed: what was not published goes on under the new ID. What of it is from before the restore the original has
 // published, and it will come from a peer; only what that cancelled of others is cancelled already.
 func (r *simReplica) renamed(id tlv.ReplicaID) {
+	if r.w.forks {
+		r.w.trace("%s is %x from now on", r.name, id)
+		r.w.dead = append(r.w.dead, r.id)
+		r.id = id
+		return
+	}
 	if !r.fork {
 		r.w.fail("%s took the new ID %x, though it lost nothing", r.name, id)
 	}
@@ -295,7 +307,7 @@ func (r *simReplica) ownGone(key string) (list []int) {
 
 // took notes that a batch was taken in.
 func (r *simReplica) took(b *tlv.Batch, before tlv.Vector) {
-	if before.Entry(b.Replica).Stamp >= b.Stamp {
+	if before.Entry(b.Replica).Stamp >= b.Stamp || r.w.forks {
 		return
 	}
 	published := r.w.batch(b.Entry())
@@ -328,6 +340,9 @@ func (r *simReplica) finished() {
 }
 
 func (r *simReplica) learn(key string) {
+	if r.w.forks {
+		return
+	}
 	source := r.w.snapshots[r.page]
 	r.ghost.merge(source, key)
 	r.stored.merge(source, key)
@@ -345,7 +360,7 @@ func (r *simReplica) look(key string) (tlv.State, tlv.View) {
 }
 
 func (r *simReplica) does(ev event) {
-	if ev.add < 0 && len(ev.gone) == 0 {
+	if ev.add < 0 && len(ev.gone) == 0 || r.w.forks {
 		return
 	}
 	r.ghost.apply(ev)

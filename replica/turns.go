@@ -15,19 +15,21 @@ const (
 
 // Turns has one link at a time fetch a state.
 type Turns struct {
-	holder string    // address of the link whose turn it is; "": nobody's
-	moved  time.Time // when a transfer last went on
+	holder  string    // address of the link whose turn it is; "": nobody's
+	moved   time.Time // when a transfer last went on, or was first wanted
+	claimed time.Time // when one was last wanted
 }
 
 // Claim says whether the link to addr may fetch the state of its peer.
 func (t *Turns) Claim(addr string, c Claim, unfinished *engine.Transfer, now time.Time) bool {
-	if t.moved.IsZero() {
+	if t.moved.IsZero() || now.Sub(t.claimed) > takeOver {
 		t.moved = now
 	}
+	t.claimed = now
 	if t.holder != "" && t.holder != addr || unfinished != nil && !t.suits(c, unfinished, now) {
 		return false
 	}
-	t.holder, t.moved = addr, now
+	t.holder = addr
 	return true
 }
 
@@ -56,7 +58,11 @@ func (t *Turns) Moved(addr string, a Action, now time.Time) {
 	if t.holder != addr {
 		return
 	}
-	if t.moved = now; !keepsTurn(a) {
+	switch a.(type) {
+	case MergePage, FinishTransfer: // to ask, and to hear that the peer is busy, is not to go on
+		t.moved = now
+	}
+	if !keepsTurn(a) {
 		t.holder = ""
 	}
 }

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -53,13 +54,14 @@ func TestTurns(t *testing.T) {
 		{"for so long since it last went on", []step{
 			{addr: "a", claim: claims(theirs), unfinished: begun, want: true},
 			{after: takeOver, addr: "a", does: MergePage{}},
+			{addr: "b", claim: claims(third), unfinished: begun},
 			{addr: "a", does: Pause{}},
 			{after: takeOver - 1, addr: "b", claim: claims(third), unfinished: begun},
 			{after: 1, addr: "b", claim: claims(third), unfinished: begun, want: true}}},
-		{"and in the end anybody", []step{
-			{addr: "b", claim: less, unfinished: begun},
-			{after: makeDo - 1, addr: "b", claim: less, unfinished: begun},
-			{after: 1, addr: "b", claim: less, unfinished: begun, want: true}}},
+		{"and in the end anybody", slices.Concat(
+			slices.Repeat([]step{{after: takeOver, addr: "b", claim: less, unfinished: begun}}, int(makeDo/takeOver)),
+			[]step{{after: takeOver - 1, addr: "b", claim: less, unfinished: begun},
+				{after: 1, addr: "b", claim: less, unfinished: begun, want: true}})},
 	} {
 		var turns Turns
 		now := time.UnixMilli(1000)
@@ -100,5 +102,37 @@ func TestTurnsAreIdle(t *testing.T) {
 	turns.Moved("b", MergePage{}, now.Add(makeDo)) // not its turn
 	if turns.Idle(now.Add(makeDo-1)) || !turns.Idle(now.Add(makeDo)) {
 		t.Errorf("not idle after %v since the last step of who has the turn", makeDo)
+	}
+}
+
+// A source that is always busy, because it waits for this replica's state itself, is not waited for for ever.
+func TestTurnsGiveUpOnABusySource(t *testing.T) {
+	var turns Turns
+	begin := time.UnixMilli(0)
+	source := Claim{Source: 1}
+	other := Claim{Source: 2, Vector: tlv.Vector{{Replica: 7, Stamp: 5}}}
+	unfinished := &engine.Transfer{Source: 1, Hold: other.Vector}
+	for at := time.Duration(0); at < makeDo; at += time.Second {
+		now := begin.Add(at)
+		if !turns.Claim("source:1", source, unfinished, now) {
+			t.Fatalf("after %v the source is refused", at)
+		}
+		turns.Moved("source:1", AskSnap{}, now)
+		turns.Moved("source:1", Pause{heldPause}, now)
+		if got, want := turns.Claim("other:1", other, unfinished, now), at >= takeOver; got != want {
+			t.Fatalf("after %v another that has all that the source had gets the turn: %t; want %t", at, got, want)
+		}
+		turns.Moved("other:1", Pause{}, now)
+		if lesser := (Claim{Source: 3}); turns.Claim("lesser:1", lesser, unfinished, now) {
+			t.Fatalf("after %v one that has less gets the turn", at)
+		}
+	}
+	if !turns.Claim("lesser:1", Claim{Source: 3}, unfinished, begin.Add(makeDo)) {
+		t.Errorf("after %v one that has less does not get the turn", makeDo)
+	}
+	turns.Moved("lesser:1", MergePage{}, begin.Add(makeDo))
+	turns.Moved("lesser:1", Pause{}, begin.Add(makeDo))
+	if turns.Idle(begin.Add(makeDo + time.Second)) {
+		t.Errorf("a transfer has just gone on, and none seems to come")
 	}
 }

@@ -135,6 +135,18 @@ func (f *fields) vector() tlv.Vector {
 	return v
 }
 
+func (f *fields) lineages() []tlv.Lineage {
+	data := f.bytes()
+	if f.err != nil {
+		return nil
+	}
+	list, err := tlv.ParseLineages(data)
+	if err != nil && f.err == nil {
+		f.err = fmt.Errorf("%w: element %d: %w", errReply, f.at, err)
+	}
+	return list
+}
+
 func (f *fields) batches() (list [][]byte) {
 	v := f.take()
 	all, ok := v.([]any)
@@ -154,11 +166,11 @@ func (f *fields) batches() (list [][]byte) {
 
 // parseSync reads the answer to CSYNC as go-redis gives it.
 func parseSync(reply any) (a engine.SyncAnswer, err error) {
-	f, err := openReply("CSYNC", reply, 9)
+	f, err := openReply("CSYNC", reply, 10)
 	if err != nil {
 		return a, err
 	}
-	a.ID, a.Life, a.Clock, a.Vector = f.replica(), f.hex(), f.count(), f.vector()
+	a.ID, a.Life, a.Clock, a.Vector, a.Lineages = f.replica(), f.hex(), f.count(), f.vector(), f.lineages()
 	switch status := string(f.bytes()); status {
 	case "ok":
 	case "state":
@@ -172,11 +184,11 @@ func parseSync(reply any) (a engine.SyncAnswer, err error) {
 
 // parseSnap reads the answer to CSNAP as go-redis gives it.
 func parseSnap(reply any) (a engine.SnapAnswer, err error) {
-	f, err := openReply("CSNAP", reply, 8)
+	f, err := openReply("CSNAP", reply, 9)
 	if err != nil {
 		return a, err
 	}
-	a.ID, a.Snapshot, a.Vector = f.replica(), string(f.bytes()), f.vector()
+	a.ID, a.Snapshot, a.Vector, a.Lineages = f.replica(), string(f.bytes()), f.vector(), f.lineages()
 	if f.err == nil && a.Snapshot == "" {
 		f.fail("the name of a snapshot", "")
 	}

@@ -228,8 +228,8 @@ func TestLongSyncAnswers(t *testing.T) {
 	before := heap()
 	for range 2 {
 		p.send(csync)
-		p.want("*9\r\n")
-		for range 13 { // lines up to the number of batches
+		p.want("*10\r\n")
+		for range 15 { // lines up to the number of batches
 			p.line()
 		}
 		for range 2 {

@@ -127,6 +127,23 @@
 //	31 10                      # stamp 0x10
 //	31 07                      # life 7
 //
+// # Lineages
+//
+//	L  replica    8 B, little-endian          Lineage.Replica
+//	   stamp      zipped                      Lineage.Stamp
+//	   number     zipped                      Life.Number
+//	   prev       zipped                      Life.Prev
+//	   first      zipped                      Life.First
+//	   and so on for each life, oldest first, at most 256
+//
+// Replica 1 published up to stamp 0x10 in life 7, and from 0x18 to 0x20 in life 9:
+//
+//	6c 15                      # L, 21 bytes
+//	01 00 00 00 00 00 00 00    # replica 1
+//	31 20                      # stamp 0x20
+//	31 07 30 31 10             # life 7, after nothing, from 0x10
+//	31 09 31 10 31 18          # life 9, after 0x10, from 0x18
+//
 // # Plain counters
 //
 // N and Z are counters of the seed system in its own format, one record per replica in ascending order.
