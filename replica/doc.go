@@ -86,7 +86,7 @@
 // is kept. One link at a time does so (Turns); batches of replicas that are held back meanwhile are not asked for (EXCEPT),
 // all others flow. A transfer that is not finished waits a while for its source before another peer takes its place. Where the
 // source was the only one that had something of a replica, and loses it before the end, the part that has come stays here, and
-// here alone: nobody can tell that it is not to come any more. (World 471 of TestSimulationOfForks ends so.)
+// here alone: nobody can tell that it is not to come any more.
 //
 // # Who decides
 //

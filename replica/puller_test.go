@@ -217,10 +217,12 @@ func TestPullerTakesBatches(t *testing.T) {
 			exchange{moment{Event: news(0), after: 1}, ask(blockTime)}), Held, "I"},
 		{"held back, and it comes by another way", nil, take(engine.ErrHeld,
 			exchange{moment{Event: Done{}, store: func(s *Self) { s.Vector = peerHas() }}, ask(blockTime)}), Syncing, "I"},
-		{"a fork: never again from this peer, others flow", nil, take(engine.ErrFork,
+		{"a fork: not for ten seconds, others flow", nil, take(engine.ErrFork,
 			exchange{Done{}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, batch(third, 20, 30), two), after: time.Hour}, Take{two}},
-			exchange{Done{}, ask(blockTime, third)}), Forked, "IE"},
+			exchange{moment{Event: news(0, batch(third, 20, 30), two), after: maxBackoff - 1}, Take{two}},
+			exchange{Done{}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, other), after: 1}, Take{other}},
+			exchange{Done{engine.ErrFork}, ask(blockTime, third)}), Forked, "IE"},
 		{"a fork, until the peer was away", nil, take(engine.ErrFork,
 			exchange{Done{}, ask(blockTime, third)},
 			exchange{Lost{errors.New("x")}, Pause{firstPause}},
@@ -268,7 +270,7 @@ func TestPullerDeclined(t *testing.T) {
 		{"DUPLICATE replica 0000000000000001 is my own ID", Duplicate, "E", firstPause},
 		{"FORKED replica 0000000000000002 has two histories", Forked, "E", firstPause},
 		{"NOSNAPSHOT \"s\" is not kept here", Refused, "W", firstPause}, // nobody has asked for one
-		{"BUSY ask again", Held, "I", firstPause},
+		{"BUSY ask again", Held, "I", heldPause},
 		{versionError("CSYNC", Version), Refused, "E", firstPause},
 		{"ERR unknown command 'CSYNC'", Refused, "W", firstPause},
 		{"NOAUTH Authentication required.", Refused, "W", firstPause},
@@ -378,7 +380,7 @@ func merge(a engine.SnapAnswer) MergePage { return MergePage{Page: a.Page, Next:
 // TestPullerTransfers: what comes of a state transfer, whatever comes in between.
 func TestPullerTransfers(t *testing.T) {
 	claim, first, last := Claim{theirs, peerHas()}, page(5, "c"), page(10, "")
-	begin := BeginTransfer{engine.Transfer{Source: theirs, Snapshot: "s", Vector: peerHas(), Hold: peerHas(), Keys: 10}}
+	begin := BeginTransfer{engine.Transfer{Source: theirs, Snapshot: "s", Vector: peerHas(), Keys: 10}}
 	under := func(change func(*engine.Transfer)) func(*Self) { // a transfer is under way
 		tr := engine.Transfer{Source: theirs, Snapshot: "s", Cursor: []byte("c"), Vector: peerHas(), Hold: peerHas(), Keys: 10, Done: 5}
 		change(&tr)
@@ -417,7 +419,7 @@ func TestPullerTransfers(t *testing.T) {
 			exchange{Declined{"NOSNAPSHOT \"s\""}, askSnap("", "")},
 			exchange{Snapped{first}, begin}), Transferring, "III"},
 		{"gone before it was there", nil, claimed(exchange{Declined{"NOSNAPSHOT \"s\""}, Pause{firstPause}}), Refused, "IIW"},
-		{"the peer is busy", nil, claimed(exchange{Declined{"BUSY ask again"}, Pause{firstPause}}, exchange{Woken{}, ask(0)}), Held, "III"},
+		{"the peer is busy", nil, claimed(exchange{Declined{"BUSY ask again"}, Pause{heldPause}}, exchange{Woken{}, ask(0)}), Held, "III"},
 		{"the link is cut", half, resumed(exchange{Lost{errors.New("x")}, Pause{firstPause}}, exchange{Woken{}, ask(0)},
 			exchange{news(0), claim}, exchange{Turn{true}, askSnap("s", "c")}), Transferring, "IIWI"},
 		{"a page of another replica", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.ID = third }), Pause{firstPause}}), Down, "IIW"},

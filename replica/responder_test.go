@@ -13,7 +13,7 @@ import (
 
 func TestJudge(t *testing.T) {
 	const (
-		version   = "ERR CSYNC: protocol version %d is not spoken here; this replica speaks 2"
+		version   = "ERR CSYNC: protocol version %d is not spoken here; this replica speaks 3"
 		self      = "SELF this is the replica that asks"
 		duplicate = "DUPLICATE replica 0000000000000001 is my own ID, published up to 50 in life 000000000000000b: the same store runs twice"
 		forked    = "FORKED replica 0000000000000001 has two histories: it takes a new ID; ask again"
