@@ -96,7 +96,7 @@ func TestTokenOfAFormerID(t *testing.T) {
 	a.attainable("after a start", tokens, "pending")
 	copied := a.disk.Copy()
 	a.fetch(b.snapshot(), b.ReplicaID(), 0)
-	a.attainable("after the transfer", tokens, "published", "pending", "of c")
+	a.attainable("after the transfer", tokens, "published", "pending", "of c", "of the new ID") // which still showed what goes
 	b.pull(a)
 	b.attainable("at a peer, who cannot know", tokens)
 	a.restart(copied, false)
