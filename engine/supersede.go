@@ -186,6 +186,26 @@ func (e *Engine) makeWay(s, delta *tlv.State) {
 	}
 }
 
+// forgetCovered has the cached keys remember of replicas whose entries are about to go what the database does, and no more. What
+// was dropped there, because the vector covers it, would be news here, and no page speaks of a key of which nothing is stored.
+func (e *Engine) forgetCovered(replicas []tlv.ReplicaID) {
+	if len(replicas) == 0 {
+		return
+	}
+	covered := func(id tlv.ReplicaID, s tlv.Stamp) bool { return slices.Contains(replicas, id) && e.covers(id, s) }
+	guard := e.nextGuard()
+	for _, en := range e.table.all() {
+		guard.RLock() // to take in may make an entry dirty
+		en.mu.Lock()
+		if en.foreign != nil && !en.gone {
+			e.takeIn(en)
+			en.foreign.other.Collect(covered)
+		}
+		en.mu.Unlock()
+		guard.RUnlock()
+	}
+}
+
 // replaceForked forgets what replicas added in histories that are being replaced.
 func (e *Engine) replaceForked(s *tlv.State) { drop(s, e.transfer.Replace) }
 

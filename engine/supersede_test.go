@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -170,4 +171,59 @@ func TestMergedStateOfALostHistoryStays(t *testing.T) {
 	f.second.fetch(f.first.snapshot(), f.first.ReplicaID(), 0)
 	f.rename()
 	f.equal("device", 50, "both", 11)
+}
+
+// A reset that is dropped because of the history that goes, and that nobody else has any more, does not come back from what a
+// cached key has not taken in yet: it would show another value than is stored.
+func TestCachedKeyShowsTheHistoryThatCame(t *testing.T) {
+	f := fork(t)
+	f.second.o.UpdatePeriod = time.Hour
+	f.second.restart(f.second.disk.Copy(), false)
+	f.second.shows("both", 101)
+	f.second.del("both")
+	f.second.flush()
+	f.store.del("both") // which the other does not know of: what it cancelled is of an earlier life now
+	f.second.pull(f.store)
+	f.first.fetch(f.second.snapshot(), f.second.ReplicaID(), 0)
+	f.first.shows("both", 11)
+	f.second.fetch(f.first.snapshot(), f.first.ReplicaID(), 0)
+	f.second.shows("both", 11)
+	f.rename()
+	f.equal("both", 11, "first", 2, "second", 0)
+}
+
+// What a cached key remembers of a contribution of the history that went, and the database does not, has no say against what
+// its replica goes on to publish.
+func TestCachedKeyForgetsTheHistoryThatWent(t *testing.T) {
+	clock := func(ms int64) Options { return Options{Now: func() int64 { return 1_700_000_000_000 + ms }} }
+	store, first, second := newMember(t, 1, clock(0)), newMember(t, 2, clock(0)), newMember(t, 3, clock(0))
+	store.add("both", 1)
+	store.flush()
+	backup := store.disk.Copy()
+	second.pull(store)
+	store.add("first", 2)
+	first.pull(store)
+	original := &member{t: t, o: clock(0), disk: store.disk.Copy()}
+	store.o = clock(60_000)
+	store.restart(backup, true)
+	if err := store.Confirm(); err != nil {
+		t.Fatalf("Confirm = %v", err)
+	}
+	store.add("late", 5)
+	second.pull(store)
+	second.shows("late", 5)
+	store.del("late")
+	second.pull(store)
+	second.shows("late", 0)
+	second.fetch(first.snapshot(), first.ReplicaID(), 0)
+	original.open()
+	original.add("late", 7)
+	for _, m := range []*member{first, second} {
+		if !m.pull(original) {
+			t.Fatalf("the log does not reach back")
+		}
+		m.shows("late", 7, "first", 2)
+	}
+	second.restart(second.disk.Crash(), false)
+	second.shows("late", 7)
 }

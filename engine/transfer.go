@@ -100,6 +100,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 
 // beginTransfer is where the store changes.
 func (e *Engine) beginTransfer(s supersession) error {
+	e.forgetCovered(s.replace)
 	e.transfer = s.next
 	for _, id := range s.replace {
 		e.vector.Remove(id) // nothing of it is collected before the other history is here
