@@ -21,6 +21,8 @@ import (
 //   - Resets stay, whoever made them, and whichever history they speak of: all replicas will have them. One that was dropped
 //     here because of a contribution that goes now comes from the snapshot, or from a batch that the snapshot does not have
 //     and the log here does (resetsBeyond), or has yet to come (makeWay).
+//     That is not enough where the history that goes had made a replica drop a reset of the other that only a trimmed log
+//     had: whoever fetched the state meanwhile counts what others have cancelled.
 //   - What the batches of the history that goes did to other replicas' contributions stays too, and nobody else may have it:
 //     it is published again, as this store's own (beyond).
 //
