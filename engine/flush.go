@@ -13,9 +13,9 @@ import (
 const (
 	flushSoon    = 5 * time.Millisecond
 	flushLate    = 2 * time.Second
-	flushAwaited = time.Second // the same, where peers wait for it
-	flushSmall   = 100         // keys: a flush of so few takes no processor to speak of, only the disk's time
-	flushShare   = 9           // wait that many times as long as the last flush took: at most a tenth of one core
+	flushAwaited = 1200 * time.Millisecond // the same, where peers wait for it
+	flushSmall   = 100                     // keys: a flush of so few takes no processor to speak of, only the disk's time
+	flushShare   = 9                       // wait that many times as long as the last flush took: at most a tenth of one core
 )
 
 // flusher flushes as long as there is something to flush, paced.

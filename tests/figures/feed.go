@@ -40,6 +40,11 @@ func measureFeed(l *lab) error {
 	var without, with []work
 	p := newProbe(source, followers...)
 	var calm []time.Duration
+	for _, r := range []*replica{alone, source} { // the first load, which makes the keys, is not measured
+		if _, err := l.load(r); err != nil {
+			return err
+		}
+	}
 	for range l.runs {
 		w, err := l.load(alone)
 		if err != nil {

@@ -30,7 +30,7 @@ type sizes struct {
 }
 
 var (
-	usual = sizes{samples: 500, requests: 3_000_000, runs: 3, keys: 100_000, missed: 1_000_000, state: 1_000_000}
+	usual = sizes{samples: 500, requests: 5_000_000, runs: 5, keys: 100_000, missed: 1_000_000, state: 1_000_000}
 	smoke = sizes{samples: 10, requests: 20_000, runs: 1, keys: 1000, missed: 5000, state: 5000}
 	big   = sizes{state: 10_000_000}
 )
