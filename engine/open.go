@@ -159,7 +159,7 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 		ErrorIfNotExists:            !fresh,
 		ErrorIfExists:               fresh,
 		ReadOnly:                    e.options.readOnly,
-		CacheSize:                   96 << 20,
+		CacheSize:                   80 << 20,
 		MemTableSize:                32 << 20,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       4,
