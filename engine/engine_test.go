@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -61,5 +62,27 @@ func TestReopen(t *testing.T) {
 	e := open(t, o)
 	if n := e.Stats().Replayed; n != 0 {
 		t.Errorf("after a clean close %d records were replayed; want 0", n)
+	}
+}
+
+func TestRestAfterFlush(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		keys       int
+		took       time.Duration
+		alone, fed time.Duration // without peers, and with
+	}{
+		{flushSmall, 20 * ms, 0, 60 * ms},
+		{flushSmall + 1, 20 * ms, 180 * ms, 180 * ms},
+		{100_000, 200 * ms, 1800 * ms, flushAwaited},
+		{100_000, time.Minute, flushLate, flushAwaited},
+		{1, time.Minute, 0, flushAwaited},
+	} {
+		var e Engine
+		alone := e.restAfter(c.keys, c.took)
+		e.flags = metaLogging
+		if fed := e.restAfter(c.keys, c.took); alone != c.alone || fed != c.fed {
+			t.Errorf("after %d keys in %v: rests %v, with peers %v; want %v, %v", c.keys, c.took, alone, fed, c.alone, c.fed)
+		}
 	}
 }

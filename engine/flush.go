@@ -16,6 +16,7 @@ const (
 	flushAwaited = 1200 * time.Millisecond // the same, where peers wait for it
 	flushSmall   = 100                     // keys: a flush of so few takes no processor to speak of, only the disk's time
 	flushShare   = 9                       // wait that many times as long as the last flush took: at most a tenth of one core
+	flushTurn    = 3                       // the same after a small one, where peers wait: each syncs it too, and has those of others to sync
 )
 
 // flusher flushes as long as there is something to flush, paced.
@@ -127,10 +128,13 @@ func (e *Engine) flush(step flushStep) error {
 
 // restAfter is how long the next flush has time after one of so many keys.
 func (e *Engine) restAfter(keys int, took time.Duration) time.Duration {
+	peers := e.flags&metaLogging != 0
 	switch {
+	case keys <= flushSmall && peers:
+		return min(flushTurn*took, flushAwaited)
 	case keys <= flushSmall:
 		return 0
-	case e.flags&metaLogging != 0:
+	case peers:
 		return min(flushShare*took, flushAwaited)
 	}
 	return min(flushShare*took, flushLate)
