@@ -123,28 +123,21 @@ func (f *fields) replica() tlv.ReplicaID {
 	return tlv.ReplicaID(n)
 }
 
-func (f *fields) vector() tlv.Vector {
+func (f *fields) vector() tlv.Vector { return parsed(f, tlv.ParseVector) }
+
+func (f *fields) lineages() []tlv.Lineage { return parsed(f, tlv.ParseLineages) }
+
+// parsed is the next element, of a format of package tlv.
+func parsed[T any](f *fields, parse func([]byte) (T, error)) (v T) {
 	data := f.bytes()
 	if f.err != nil {
-		return nil
+		return v
 	}
-	v, err := tlv.ParseVector(data)
-	if err != nil && f.err == nil {
+	v, err := parse(data)
+	if err != nil {
 		f.err = fmt.Errorf("%w: element %d: %w", errReply, f.at, err)
 	}
 	return v
-}
-
-func (f *fields) lineages() []tlv.Lineage {
-	data := f.bytes()
-	if f.err != nil {
-		return nil
-	}
-	list, err := tlv.ParseLineages(data)
-	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("%w: element %d: %w", errReply, f.at, err)
-	}
-	return list
 }
 
 func (f *fields) batches() (list [][]byte) {
