@@ -231,7 +231,10 @@ func (e *Engine) mergeKeys(deltas []tlv.Delta, more func(*pebble.Batch, []arriva
 	b := tlv.Batch{Replica: e.id, Prev: e.vector.Entry(e.id).Stamp, Life: e.Life()}
 	join := func(a *joining) {
 		e.joinPage(a)
-		if s := e.beyond(a); replacing && !s.Empty() {
+		if !replacing {
+			return
+		}
+		if s := e.beyond(a); !s.Empty() {
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
 		}
 	}
