@@ -105,7 +105,7 @@ func TestRefusedDirectory(t *testing.T) {
 // right or an error; it is never wrong. A table is damaged unseen until somebody reads it.
 func TestCorruptStore(t *testing.T) {
 	dir := madeStore(t)
-	for name := range contents(t, dir) {
+	for name, content := range contents(t, dir) {
 		rel, err := filepath.Rel(dir, name)
 		if err != nil {
 			t.Fatal(err)
@@ -113,15 +113,15 @@ func TestCorruptStore(t *testing.T) {
 		if strings.Contains(rel, "OPTIONS") {
 			continue // the options are told by the program
 		}
+		if content == "" {
+			continue // nothing in it to damage
+		}
 		t.Run(rel, func(t *testing.T) {
 			broken := filepath.Join(t.TempDir(), "store")
 			if err := os.CopyFS(broken, os.DirFS(dir)); err != nil {
 				t.Fatal(err)
 			}
-			b, err := os.ReadFile(filepath.Join(broken, rel))
-			if err != nil || len(b) == 0 {
-				t.Skip("nothing in it to damage")
-			}
+			b := []byte(content)
 			for i := 8; i < len(b); i += 16 {
 				b[i] ^= 0xff
 			}
