@@ -79,6 +79,14 @@ func (m *member) flush() {
 	}
 }
 
+// confirm begins as if nobody could be reached.
+func (m *member) confirm() {
+	m.t.Helper()
+	if err := m.Confirm(); err != nil {
+		m.t.Fatalf("Confirm = %v", err)
+	}
+}
+
 // shows checks values: key, value, key, value.
 func (m *member) shows(pairs ...any) {
 	m.t.Helper()
@@ -314,9 +322,7 @@ func TestRolledBackStoreTakesANewID(t *testing.T) {
 	b.pull(a)
 	b.shows("k", 1111)
 	a.restart(a.disk.Copy(), true)
-	if err := a.Confirm(); err != nil {
-		t.Fatalf("Confirm = %v", err)
-	}
+	a.confirm()
 	if v := b.Vector().Entry(a.ReplicaID()); v.Stamp == 0 || !a.True(v) {
 		t.Errorf("after a restart %v of %x is not true", v, a.ReplicaID())
 	}
@@ -376,9 +382,7 @@ func TestRolledBackStoreDropsWhatItsOriginalPublished(t *testing.T) {
 		backup := a.disk.Copy()
 		if restarted {
 			a.restart(a.disk.Copy(), true)
-			if err := a.Confirm(); err != nil {
-				t.Fatalf("Confirm = %v", err)
-			}
+			a.confirm()
 		}
 		a.add("gone", 100)
 		a.add("born and gone", 100)
@@ -441,9 +445,7 @@ func TestRolledBackStoreKeepsWhatFollowsAFlush(t *testing.T) {
 	a.add("k", 10)
 	b.pull(a)
 	a.restart(backup, true)
-	if err := a.Confirm(); err != nil { // nobody could be reached
-		t.Fatalf("Confirm = %v", err)
-	}
+	a.confirm()
 	a.add("k", 100)
 	a.restart(a.disk.Copy(), true)
 	a.add("k", 1000)
@@ -468,9 +470,7 @@ func TestLateForkConverges(t *testing.T) {
 	b.pull(a)
 	old := a.ReplicaID()
 	a.restart(backup, true)
-	if err := a.Confirm(); err != nil { // nobody could be reached
-		t.Fatalf("Confirm = %v", err)
-	}
+	a.confirm()
 	a.add("k", 100)
 	a.add("lost", 3)
 	a.flush()
@@ -660,9 +660,7 @@ func TestNewStoreThatAwaitsItsPeers(t *testing.T) {
 		t.Errorf("Close = %v", err)
 	}
 	m.restart(m.disk.Copy(), true)
-	if err := m.Confirm(); err != nil {
-		t.Errorf("Confirm = %v", err)
-	}
+	m.confirm()
 	m.shows("k", 6)
 }
 
