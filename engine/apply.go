@@ -68,12 +68,17 @@ func (e *Engine) Apply(b *tlv.Batch) error {
 	}
 	e.clock.pass(b.Stamp)
 	return e.land(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
-		if err := e.advance(batch, b); err != nil {
-			return nil, err
-		}
-		l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
-		return e.note(batch, l, b.Encoded)
+		return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 	})
+}
+
+// record makes the vector, the lineages and the log speak of b, of so many keys, whose deltas are in batch. What it returns is
+// done after the commit.
+func (e *Engine) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode func() []byte) (landed func(), err error) {
+	if err := e.advance(batch, b); err != nil {
+		return nil, err
+	}
+	return e.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: keys}, encode)
 }
 
 // follows says whether b may be applied: it is the next of its replica, of a sane clock, and not held back.
@@ -196,17 +201,17 @@ type arrivalWriter struct {
 	batch *pebble.Batch
 	join  func(*joining)
 	it    *pebble.Iterator
-	key   []byte // in the database
+	at    []byte // its key in the database
 	value []byte
 	ahead int // what touch read
 }
 
 // write makes one arrival what becomes of it.
 func (w *arrivalWriter) write() error {
-	w.key = stateKey(w.key[:0], w.place, w.arrival.key)
+	w.at = stateKey(w.at[:0], w.place, w.key)
 	cached, err := w.stored()
 	if err != nil {
-		return fmt.Errorf("read %q: %w", w.arrival.key[1:], err)
+		return fmt.Errorf("read %q: %w", w.key[1:], err)
 	}
 	before := w.all.View()
 	w.join(&w.joining)
@@ -216,17 +221,17 @@ func (w *arrivalWriter) write() error {
 	w.tends = own != nil && !own.Closed && !(w.after.exists && w.state.Open(own))
 	w.texts = w.all.Texts() > 0
 	if w.state.Empty() {
-		err = w.batch.Delete(w.key, nil)
+		err = w.batch.Delete(w.at, nil)
 	} else {
 		w.value = tlv.AppendState(w.value[:0], &w.state)
-		err = w.batch.Set(w.key, w.value, nil)
+		err = w.batch.Set(w.at, w.value, nil)
 	}
 	if cached {
 		all := w.all
 		w.arrival.all, w.all = &all, tlv.State{}
 	}
 	if err != nil {
-		return w.e.fail(fmt.Errorf("merge %q: %w", w.arrival.key[1:], err))
+		return w.e.fail(fmt.Errorf("merge %q: %w", w.key[1:], err))
 	}
 	return nil
 }
@@ -234,7 +239,7 @@ func (w *arrivalWriter) write() error {
 // stored makes all what is stored of the key, and says whether that is of its cached entry. No flush is under way: what an
 // entry holds as stored is.
 func (w *arrivalWriter) stored() (cached bool, err error) {
-	if en := w.e.table.get(w.place.hash, w.arrival.key); en != nil {
+	if en := w.e.table.get(w.place.hash, w.key); en != nil {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 		if !en.gone {
@@ -248,7 +253,7 @@ func (w *arrivalWriter) stored() (cached bool, err error) {
 		}
 	}
 	var v []byte
-	if w.it.SeekPrefixGE(w.key) {
+	if w.it.SeekPrefixGE(w.at) {
 		v, err = w.it.ValueAndErr()
 	} else {
 		err = w.it.Error()

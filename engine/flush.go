@@ -176,10 +176,7 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv
 	landed := func() {}
 	if publish {
 		var err error
-		if landed, err = e.note(batch, logged{replica: e.id, prev: b.Prev, stamp: stamp, keys: w.keys}, func() []byte { return w.log }); err != nil {
-			return err
-		}
-		if err := e.advance(batch, &b); err != nil {
+		if landed, err = e.record(batch, &b, w.keys, func() []byte { return w.log }); err != nil {
 			return err
 		}
 	}

@@ -54,11 +54,10 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 // publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.
 func (e *Engine) publish(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
 	e.lastCut.Store(uint64(b.Stamp))
-	if err := errors.Join(e.advance(batch, b), e.history.write(batch)); err != nil {
+	if err := e.history.write(batch); err != nil {
 		return nil, err
 	}
-	l := logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: uint32(len(b.Deltas))}
-	return e.note(batch, l, b.Encoded)
+	return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 }
 
 // takeInAll makes what has arrived of the keys show, update period or not.

@@ -289,14 +289,17 @@ func (e *Engine) closeUnmet() error {
 		if err := e.transferring(); err != nil {
 			return err
 		}
-		return e.mergeKeys(deltas, func(*pebble.Batch, []arrival) (func(), error) { return func() {}, nil })
+		return e.mergeKeys(deltas, noMore)
 	})
 }
 
 // rework merges deltas that no peer has to hear of. The caller holds commitMu.
 func (e *Engine) rework(deltas []tlv.Delta, join func(*joining)) error {
-	return e.land(deltas, join, func(*pebble.Batch, []arrival) (func(), error) { return func() {}, nil })
+	return e.land(deltas, join, noMore)
 }
+
+// noMore is for land where there is nothing to add to the batch.
+func noMore(*pebble.Batch, []arrival) (func(), error) { return func() {}, nil }
 
 const (
 	reworkPage = 1 << 10 // keys that are changed at once

@@ -59,7 +59,8 @@ func (e *Engine) reveal() {
 }
 
 // Seen is a vector that covers everything that shows here now: a replica whose Vector covers it has all of that. What is
-// pending here it covers by a stamp of the present generation, which the next batch exceeds. Call Hurry if somebody waits. The life of its own entry is the present one, for Attainable.
+// pending here it covers by a stamp of the present generation, which the next batch exceeds. Call Hurry if somebody waits.
+// The life of its own entry is the present one, for Attainable.
 // A store that awaits its peers waits for them, because it may yet get another ID: no pipeline of the caller's is active.
 func (e *Engine) Seen() tlv.Vector {
 	_ = e.awaitPeers() // of a closed engine nobody cares what it has seen

@@ -33,16 +33,11 @@ func (p *Puller) compareHistories(list []tlv.Lineage) (again bool) {
 	p.disputes = nil
 	asked, _ := p.last.(AskSync)
 	for i := range list {
-		theirs := &list[i]
-		if theirs.Replica == p.self.ID {
-			continue // see Self.True
-		}
-		mine := p.self.Lineage(p.self.Vector.Entry(theirs.Replica))
-		c := mine.Conflict(theirs)
+		c := p.conflict(&list[i])
 		if c == 0 {
 			continue
 		}
-		d := dispute{theirs.Replica, c < 0}
+		d := dispute{list[i].Replica, c < 0}
 		p.disputes = append(p.disputes, d)
 		again = again || !slices.Contains(asked.Except, d.replica)
 		if !slices.Contains(before, d) {
@@ -54,8 +49,14 @@ func (p *Puller) compareHistories(list []tlv.Lineage) (again bool) {
 
 // loses says whether one of these histories counts, and this store has another.
 func (p *Puller) loses(list []tlv.Lineage) bool {
-	return slices.ContainsFunc(list, func(theirs tlv.Lineage) bool {
-		mine := p.self.Lineage(p.self.Vector.Entry(theirs.Replica))
-		return theirs.Replica != p.self.ID && mine.Conflict(&theirs) < 0
-	})
+	return slices.ContainsFunc(list, func(theirs tlv.Lineage) bool { return p.conflict(&theirs) < 0 })
+}
+
+// conflict is tlv.Lineage.Conflict of the history that is here and another. About this replica's own there is none: see Self.True.
+func (p *Puller) conflict(theirs *tlv.Lineage) int {
+	if theirs.Replica == p.self.ID {
+		return 0
+	}
+	mine := p.self.Lineage(p.self.Vector.Entry(theirs.Replica))
+	return mine.Conflict(theirs)
 }

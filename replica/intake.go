@@ -230,7 +230,8 @@ func (p *Puller) needsState() bool {
 	has := func(h tlv.VectorEntry) bool {
 		return a.Vector.Entry(h.Replica).Stamp >= h.Stamp && !p.disputed(h.Replica)
 	}
-	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.disputes, func(d dispute) bool { return d.lost }) || slices.ContainsFunc(p.self.held(), has)
+	lost := func(d dispute) bool { return d.lost }
+	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.disputes, lost) || slices.ContainsFunc(p.self.held(), has)
 }
 
 // lag says how much of what the peer has is lacking here, as far as its answer is taken in.

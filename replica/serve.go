@@ -92,12 +92,12 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 	}
 	n.sent(r.ID, page)
 	done += keys
-	var lineages []tlv.Lineage
+	a = engine.SnapAnswer{ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
+		Next: wrapCursor(done, next), Page: page}
 	if r.Snapshot == "" {
-		lineages = snap.Lineages
+		a.Lineages = snap.Lineages
 	}
-	return engine.SnapAnswer{Lineages: lineages, ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
-		Next: wrapCursor(done, next), Page: page}, nil
+	return a, nil
 }
 
 // borrow finds the snapshot that is asked for, or takes one.
