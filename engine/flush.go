@@ -305,11 +305,7 @@ func (w *deltaWriter) book(en *entry, v *tlv.View) error {
 // bookFields books what the flush in progress does to the numbers of fields.
 func (e *Engine) bookFields(batch *pebble.Batch) error {
 	for i := range e.table.shards {
-		s := &e.table.shards[i]
-		s.dirtyMu.Lock()
-		heads := s.sinking
-		s.dirtyMu.Unlock()
-		for _, head := range heads { // some perhaps twice
+		for _, head := range e.table.shards[i].sunk() {
 			f := head.fields
 			if f.change == 0 {
 				continue

@@ -245,3 +245,30 @@ func TestLongFields(t *testing.T) {
 	}
 	commit(t, p)
 }
+
+// TestFieldsDirtyWhileFlushEnds has fields become dirty, each the first of its hash in a generation, at the very time at which a
+// flush ends: both lock the hash's fields and the shard of its head.
+func TestFieldsDirtyWhileFlushEnds(t *testing.T) {
+	tab := newTable(1 << 20)
+	var list []*entry
+	for i := range 64 { // of one shard
+		head := newEntry(uint64(i), 0, fmt.Appendf(nil, "h%d", i))
+		head.fields = &fields{head: head}
+		list = append(list, &entry{fields: head.fields})
+	}
+	const generations = 2000
+	var flusher sync.WaitGroup
+	flusher.Go(func() {
+		for gen := range uint64(generations) {
+			tab.cut()
+			tab.landed(gen)
+		}
+	})
+	for gen := range uint64(generations) {
+		for _, f := range list {
+			f.gen = gen + 1
+			tab.soilField(f)
+		}
+	}
+	flusher.Wait()
+}

@@ -284,20 +284,28 @@ func (s *shard) sortFlight() []*entry {
 	return s.flight
 }
 
-// landed forgets the entries of a finished flush, of what became dirty up to generation gen.
+// landed forgets the entries of a finished flush, of what became dirty up to generation gen. The heads are told before their shard
+// is locked: who soils a field holds its hash's fields while it locks that.
 func (t *table) landed(gen uint64) {
 	for i := range t.shards {
 		s := &t.shards[i]
+		for _, head := range s.sunk() {
+			head.fields.landed(gen)
+		}
 		s.dirtyMu.Lock()
 		clear(s.flight)
 		s.flight = s.flight[:0]
-		for _, head := range s.sinking {
-			head.fields.landed(gen)
-		}
 		clear(s.sinking)
 		s.sinking = s.sinking[:0]
 		s.dirtyMu.Unlock()
 	}
+}
+
+// sunk gives the heads of the flush in progress, some perhaps twice. They stay as they are until landed.
+func (s *shard) sunk() []*entry {
+	s.dirtyMu.Lock()
+	defer s.dirtyMu.Unlock()
+	return s.sinking
 }
 
 // pending appends the shard's entries that the database may not know yet, and the heads of such fields.

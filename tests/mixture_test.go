@@ -28,12 +28,14 @@ func TestMixture(t *testing.T) {
 	t.Logf("-seed %d", *seed)
 	var workers sync.WaitGroup
 	var done atomic.Int64 // calls
+	var silent sync.Once
 	for i, m := range c.members {
 		addr := m.Addr
 		for w := range mixtureWorkers {
 			workers.Go(func() {
 				if err := mix(addr, rand.New(rand.NewPCG(*seed, uint64(i*mixtureWorkers+w))), &done); err != nil {
 					t.Errorf("server %d: %v", i, err)
+					silent.Do(func() { t.Log(m.Goroutines()) })
 				}
 			})
 		}

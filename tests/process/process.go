@@ -102,7 +102,7 @@ func (p Program) Launch(dir string, args ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Program: p, Port: strconv.Itoa(port), Dir: dir, log: &tail{limit: 64 << 10}}
+	s := &Server{Program: p, Port: strconv.Itoa(port), Dir: dir, log: &tail{limit: 512 << 10}}
 	s.Addr = net.JoinHostPort("127.0.0.1", s.Port)
 	s.args = append(p.args(port, dir), args...)
 	if err := s.launch(); err != nil {
@@ -200,6 +200,18 @@ func (s *Server) Kill() error {
 		return err
 	}
 	return s.wait()
+}
+
+// Goroutines ends the process and returns what each of its goroutines was doing: for a server that does not answer. Only
+// for programs in Go.
+func (s *Server) Goroutines() string {
+	if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+		return err.Error()
+	}
+	if err := s.wait(); err != nil {
+		return err.Error()
+	}
+	return s.Log()
 }
 
 // Stop asks the process to end (SIGTERM); its exit status must be 0.
