@@ -52,22 +52,50 @@ type joining struct {
 // that is here already is skipped. ErrGap, ErrFork, ErrClock and ErrHeld refuse it, and an error of tlv what no replica can
 // have written; ErrFailed says that its outcome is unknown.
 func (e *Engine) Apply(b *tlv.Batch) error {
+	_, err := e.ApplyAll([]tlv.Batch{*b})
+	return err
+}
+
+// MaxApply is how many batches ApplyAll takes: as many may wait to be synced together.
+const MaxApply = 64
+
+// ApplyAll is Apply of up to MaxApply batches one after the other, which are synced together. It ends with the first that is
+// refused: err says why, and n how many before it are stored.
+func (e *Engine) ApplyAll(list []tlv.Batch) (n int, err error) {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
+	var unsynced []*pebble.Batch
+	for n < min(len(list), MaxApply) && err == nil {
+		var batch *pebble.Batch
+		if batch, err = e.apply(&list[n]); err == nil {
+			n++
+		}
+		if batch != nil {
+			unsynced = append(unsynced, batch)
+		}
+	}
+	if failed := e.settle(unsynced...); failed != nil {
+		return 0, failed
+	}
+	return n, err
+}
+
+// apply is Apply without the sync. The batch, if there is one, is to be settled, whatever the error.
+func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 	if err := e.refusal(); err != nil {
-		return err
+		return nil, err
 	}
 	if b.Stamp <= e.vector.Entry(b.Replica).Stamp {
-		return nil
+		return nil, nil
 	}
 	if err := b.Validate(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := e.follows(b); err != nil {
-		return fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, err)
+		return nil, fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, err)
 	}
 	e.clock.pass(b.Stamp)
-	return e.land(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
+	return e.commitArrivals(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
 		return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 	})
 }
@@ -317,37 +345,64 @@ func (a *joining) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
 // roomPerKey is what a key takes in a Pebble batch, about, in bytes.
 const roomPerKey = 128
 
-// land commits what deltas make of their keys (arrive), synced, and what more adds to the same batch; what that returns is
-// called after the commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then
-// told of what it missed, because none runs between the commit and the telling. An error of a read changes nothing.
+// land commits what deltas make of their keys, synced (commitArrivals).
 func (e *Engine) land(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) error {
+	batch, err := e.commitArrivals(deltas, join, more)
+	if batch == nil {
+		return err
+	}
+	return errors.Join(err, e.settle(batch))
+}
+
+// commitArrivals commits what deltas make of their keys (arrive), and what more adds to the same batch; what that returns is
+// called after the commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then
+// told of what it missed, because none runs between the commit and the telling. An error of a read changes nothing. The batch
+// that is returned, if any, is still to be settled: only then the vector may speak of it to others.
+func (e *Engine) commitArrivals(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) (*pebble.Batch, error) {
 	batch := e.db.NewBatchWithSize(min(1<<10+len(deltas)*roomPerKey, maxBatchSize))
-	defer batch.Close()
 	list, err := e.arrive(batch, deltas, join)
 	defer clear(list) // nothing of them is kept alive by their memory
 	if err != nil {
-		return err
+		return nil, errors.Join(err, batch.Close())
 	}
-	changes, err := e.bookArrivals(batch, list)
+	changes, landed, err := e.fillBatch(batch, list, more)
+	if err == nil {
+		err = e.showArrivals(batch, list, changes)
+	}
 	if err != nil {
-		return e.fail(fmt.Errorf("merge: %w", err))
-	}
-	landed, err := more(batch, list)
-	if err = errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil)); err != nil {
-		return e.fail(err)
-	}
-	if err := e.showArrivals(batch, list, changes); err != nil {
-		return e.fail(fmt.Errorf("merge: %w", err))
-	}
-	if err := errors.Join(batch.SyncWait(), e.Failed()); err != nil {
-		return e.fail(fmt.Errorf("merge: %w", err))
+		return nil, errors.Join(e.fail(fmt.Errorf("merge: %w", err)), batch.SyncWait(), batch.Close())
 	}
 	landed()
-	e.proclaim()
-	return e.tendAll(list, changes)
+	return batch, e.tendAll(list, changes)
 }
 
-// showArrivals commits a batch, not yet synced, and tells the cached keys. It holds a guard, for taking in may make an entry
+// fillBatch adds to a batch what goes along with the arrivals that it has.
+func (e *Engine) fillBatch(batch *pebble.Batch, list []arrival, more func(*pebble.Batch, []arrival) (func(), error)) (hashChanges, func(), error) {
+	changes, err := e.bookArrivals(batch, list)
+	if err != nil {
+		return nil, nil, err
+	}
+	landed, err := more(batch, list)
+	return changes, landed, errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil))
+}
+
+// settle waits until batches that are committed are synced, lets go of them, and makes the vector known.
+func (e *Engine) settle(batches ...*pebble.Batch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	var err error
+	for _, b := range batches {
+		err = errors.Join(err, b.SyncWait(), b.Close())
+	}
+	if err = errors.Join(err, e.Failed()); err != nil {
+		return e.fail(fmt.Errorf("merge: %w", err))
+	}
+	e.proclaim()
+	return nil
+}
+
+// showArrivals commits a batch, which is not yet synced then, and tells the cached keys. It holds a guard, for taking in may make an entry
 // dirty, and no longer than that: with two at once one could wait for a section that waits for the other.
 func (e *Engine) showArrivals(batch *pebble.Batch, list []arrival, changes hashChanges) error {
 	guard := e.nextGuard()

@@ -5,9 +5,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"atomiccounter/tlv"
 )
@@ -121,5 +123,106 @@ func TestLoadDuringAnArrival(t *testing.T) {
 	}
 	if s, err := e.readState(e.place([]byte("\x00k")), "\x00k"); err != nil || s.View().Sum != tlv.FromInt64(11) {
 		t.Errorf("stored = %+v, %v; want a sum of 11", s, err)
+	}
+}
+
+// sums are batches of a peer, each of which adds 1 to one key.
+func sums(p *peer, n int) (list []tlv.Batch) {
+	for range n {
+		list = append(list, *p.batch(p.delta("k", 1)))
+	}
+	return list
+}
+
+// TestApplyAll: batches that are taken in together are stored up to the first that is refused, and what is stored is durable.
+func TestApplyAll(t *testing.T) {
+	o := disk()
+	e := open(t, o)
+	other, all := newPeer(8), sums(newPeer(7), 4)
+	list := []tlv.Batch{all[0], *other.batch(other.delta("other", 5)), all[1], all[0], all[3], all[2]}
+	if n, err := e.ApplyAll(list); n != 4 || !errors.Is(err, ErrGap) {
+		t.Errorf("ApplyAll with a gap before the fifth = %d, %v; want 4, %v", n, err, ErrGap)
+	}
+	if n, err := e.ApplyAll(nil); n != 0 || err != nil {
+		t.Errorf("ApplyAll of nothing = %d, %v", n, err)
+	}
+	o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
+	e = open(t, o)
+	for key, want := range map[string]int64{"k": 2, "other": 5} {
+		if v, err := e.Counter(key).Get(t.Context()); v != want || err != nil {
+			t.Errorf("after a loss of power %s = %d, %v; want %d", key, v, err, want)
+		}
+	}
+	if n, err := e.ApplyAll(sums(newPeer(7), MaxApply+1)); n != MaxApply || err != nil {
+		t.Errorf("ApplyAll of one too many = %d, %v; want %d", n, err, MaxApply)
+	}
+}
+
+// TestPowerLossInApplyAll loses power at every write to the disk while batches are taken in together: the store then has some of
+// them, from the first on, and all that its vector had said to others.
+func TestPowerLossInApplyAll(t *testing.T) {
+	type loss struct {
+		powerSnap
+		said tlv.Stamp
+	}
+	var losses []loss
+	o := disk()
+	o.segments, o.segment, o.UpdatePeriod = newPlatters(), 4*pageSize, AlwaysFresh
+	journal, mem := o.segments.(*platters), o.fs.(*vfs.MemFS)
+	rng := rand.New(rand.NewPCG(1, 1))
+	var e *Engine
+	var mu sync.Mutex // Pebble writes in the background, too
+	armed := false
+	o.fs = hookFS(mem, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if armed {
+			percent := 100 * (len(losses) % 2)
+			fs := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
+			losses = append(losses, loss{powerSnap{fs, journal.lose(rng)}, e.Vector().Entry(7).Stamp})
+		}
+	})
+	arm := func(on bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		armed = on
+	}
+	e = open(t, o)
+	if err := e.KeepLog(); err != nil {
+		t.Fatalf("KeepLog = %v", err)
+	}
+	prepared(e)
+	list := sums(newPeer(7), 20)
+	arm(true)
+	for part := range slices.Chunk(list, 10) {
+		if n, err := e.ApplyAll(part); n != len(part) || err != nil {
+			t.Fatalf("ApplyAll = %d, %v", n, err)
+		}
+	}
+	arm(false)
+	if len(losses) < 4 {
+		t.Fatalf("%d writes to the disk; want several", len(losses))
+	}
+	for i, l := range losses {
+		o.fs, o.segments = l.fs, l.segments
+		lost := open(t, o)
+		stamp := lost.Vector().Entry(7).Stamp
+		stored := slices.IndexFunc(list, func(b tlv.Batch) bool { return b.Stamp == stamp }) + 1
+		if v, _ := lost.Counter("k").Get(t.Context()); v != int64(stored) || stamp < l.said {
+			t.Errorf("loss %d: %d, and a vector of batch %d; it had said %d", i, v, stored, l.said)
+		}
+		b, err := lost.Batches(nil, lost.ReplicaID(), 1<<20)
+		if err != nil || len(b.Batches) != stored {
+			t.Errorf("loss %d: the log has %d batches, %v; want %d", i, len(b.Batches), err, stored)
+		}
+		if n, err := lost.ApplyAll(list); n != len(list) || err != nil {
+			t.Errorf("loss %d: ApplyAll of all = %d, %v", i, n, err)
+		}
+		if v, err := lost.Counter("k").Get(t.Context()); v != int64(len(list)) || err != nil {
+			t.Errorf("loss %d, in the end: %d, %v; want %d", i, v, err, len(list))
+		}
+		if err := lost.Close(); err != nil {
+			t.Errorf("loss %d: Close = %v", i, err)
+		}
 	}
 }

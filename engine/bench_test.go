@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -171,6 +172,25 @@ func BenchmarkFlush(b *testing.B) {
 				}
 				b.StartTimer()
 				if err := e.Flush(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkApplySmall takes in batches of one key, an operation each, synced one by one and together.
+func BenchmarkApplySmall(b *testing.B) {
+	for _, together := range []int{1, MaxApply} {
+		b.Run(fmt.Sprintf("together=%d", together), func(b *testing.B) {
+			e := openDisk(b, Options{})
+			if err := e.KeepLog(); err != nil {
+				b.Fatal(err)
+			}
+			list := sums(newPeer(7), b.N)
+			b.ResetTimer()
+			for part := range slices.Chunk(list, together) {
+				if _, err := e.ApplyAll(part); err != nil {
 					b.Fatal(err)
 				}
 			}

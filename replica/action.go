@@ -15,8 +15,10 @@ type (
 	Woken struct{}
 	// Synced: the peer has answered AskSync.
 	Synced struct {
-		Answer engine.SyncAnswer
-		Sent   time.Time // when it was asked
+		Answer  engine.SyncAnswer // but for its batches
+		Batches []tlv.Batch
+		Err     error     // why what follows them cannot be read
+		Sent    time.Time // when it was asked
 	}
 	// Snapped: the peer has answered AskSnap.
 	Snapped struct{ Answer engine.SnapAnswer }
@@ -24,7 +26,12 @@ type (
 	Declined struct{ Err engine.PeerError }
 	// Lost: there is no answer, or none that can be read.
 	Lost struct{ Err error }
-	// Done: the store has done what it was asked, or has refused.
+	// Taken: the store has applied so many of the batches. Unless those are all, it has refused the next.
+	Taken struct {
+		Batches int
+		Err     error
+	}
+	// Done: the store has done what else it was asked, or has refused.
 	Done struct{ Err error }
 	// Turn answers Claim.
 	Turn struct{ Mine bool }
@@ -35,6 +42,7 @@ func (Synced) event()   {}
 func (Snapped) event()  {}
 func (Declined) event() {}
 func (Lost) event()     {}
+func (Taken) event()    {}
 func (Done) event()     {}
 func (Turn) event()     {}
 
@@ -49,8 +57,8 @@ type (
 	}
 	// AskSnap sends CSNAP: Snapped, Declined or Lost.
 	AskSnap struct{ engine.SnapRequest }
-	// Take has the store apply a batch, durably: Done.
-	Take struct{ Batch tlv.Batch }
+	// Take has the store apply batches in this order, durably, up to the first that it refuses: Taken.
+	Take struct{ Batches []tlv.Batch }
 	// Rename has the store take a new ID, unless it holds the entry for true by now: Done.
 	Rename struct{ Entry tlv.VectorEntry }
 	// Claim asks for the node's one turn to fetch a state: Turn. The turn is over with the next AskSync or Pause.

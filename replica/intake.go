@@ -14,10 +14,11 @@ import (
 // intake is where a puller is in taking in the batches of an answer.
 type intake struct {
 	answer   *engine.SyncAnswer
-	sent     time.Time // when it was asked for
+	batches  []tlv.Batch // of it
+	err      error       // why there are no more of them
+	sent     time.Time   // when it was asked for
 	received time.Time
-	next     int       // batch of it
-	keys     int64     // in the batches that are not taken in yet
+	next     int       // batch that is not taken in, nor passed over
 	gap      bool      // one did not follow what is here
 	gaps     int       // answers in a row of which that is so
 	behind   time.Time // since when something is lacking here that the peer has; zero: nothing is
@@ -51,10 +52,9 @@ func (p *Puller) synced(ev Synced) Action {
 	}
 	p.greeted, p.vouched = true, true
 	n := &p.intake
-	n.answer, n.sent, n.received, n.next, n.keys, n.gap = a, ev.Sent, p.now, 0, 0, false
-	for _, b := range a.Batches {
-		p.status.BytesIn += int64(len(b))
-		n.keys += keysIn(b)
+	n.answer, n.batches, n.err, n.sent, n.received, n.next, n.gap = a, ev.Batches, ev.Err, ev.Sent, p.now, 0, false
+	for i := range n.batches {
+		p.status.BytesIn += int64(len(n.batches[i].Encoded()))
 	}
 	p.lag()
 	if !p.self.Confirmed {
@@ -127,57 +127,79 @@ func (p *Puller) forked(e tlv.VectorEntry) Action {
 	return Rename{e}
 }
 
-// takeNext takes in the next batch of the answer that is not refused.
+// maxTake bounds how many keys the batches have that are taken in together, in front of the last: they are only many where
+// they are small, and a sync of the disk for each would take longer than all the rest.
+const maxTake = 4 << 10
+
+// takeNext takes in the next batches of the answer that are not refused.
 func (p *Puller) takeNext() Action {
 	n := &p.intake
-	for ; n.next < len(n.answer.Batches); n.next++ {
-		b, err := p.parse(n.answer.Batches[n.next])
-		if err != nil {
-			return p.lost(err)
+	for ; n.next < len(n.batches); n.next++ {
+		b := &n.batches[n.next]
+		switch {
+		case b.Replica == p.self.ID:
+			return p.lost(fmt.Errorf("batch %d of this replica itself", b.Stamp))
+		case p.refuses(b.Replica):
+			continue
 		}
-		if !p.refuses(b.Replica) {
-			p.lacks(b.Stamp)
-			n.next++
-			return Take{b}
-		}
-		n.keys -= int64(len(b.Deltas))
+		p.lacks(b.Stamp)
+		return Take{n.batches[n.next:p.takeUpTo()]}
+	}
+	if n.err != nil {
+		return p.lost(n.err)
 	}
 	return p.takenIn()
 }
 
-func (p *Puller) parse(data []byte) (tlv.Batch, error) {
-	b, rest, err := tlv.ParseBatch(data)
-	switch {
-	case err != nil:
-		return b, err
-	case len(rest) > 0:
-		return b, fmt.Errorf("batch: %d bytes too many", len(rest))
-	case b.Replica == p.self.ID:
-		return b, fmt.Errorf("batch %d of this replica itself", b.Stamp)
+// takeUpTo is the end of the batches that are taken in together, from the next on.
+func (p *Puller) takeUpTo() int {
+	n := &p.intake
+	end, keys := n.next, 0
+	for end < len(n.batches) && end-n.next < engine.MaxApply && keys < maxTake {
+		if b := &n.batches[end]; b.Replica == p.self.ID || p.refuses(b.Replica) {
+			break
+		}
+		keys += len(n.batches[end].Deltas)
+		end++
 	}
-	return b, nil
+	return end
 }
 
-// taken hears how the store received a batch.
-func (p *Puller) taken(b *tlv.Batch, err error) Action {
-	switch {
-	case err == nil:
-		delete(p.refused, b.Replica)
+// taken hears how many of the batches the store has taken in, and why not the next.
+func (p *Puller) taken(batches int, err error) Action {
+	n := &p.intake
+	for range batches {
+		delete(p.refused, n.batches[n.next].Replica)
+		n.next++
+	}
+	if batches > 0 {
 		p.settle() // an answer may take long to take in
+	}
+	if err != nil {
+		if !p.passOver(n.batches[n.next].Replica, err) {
+			return p.stuck(err)
+		}
+		n.next++
+	}
+	p.lag()
+	return p.takeNext()
+}
+
+// passOver hears why the store has refused a batch of a replica. false: it is no reason to go on with the next.
+func (p *Puller) passOver(id tlv.ReplicaID, err error) bool {
+	switch {
 	case errors.Is(err, engine.ErrHeld): // not lost: it comes again
-		p.refused[b.Replica] = refusal{state: Held, until: p.now.Add(heldPause)}
+		p.refused[id] = refusal{state: Held, until: p.now.Add(heldPause)}
 	case errors.Is(err, engine.ErrGap):
 		p.intake.gap = true
 	case errors.Is(err, engine.ErrFork):
-		p.refuse(b.Replica, refusal{state: Forked, why: err.Error(), until: p.now.Add(maxBackoff)}) // one of the two may get another history
+		p.refuse(id, refusal{state: Forked, why: err.Error(), until: p.now.Add(maxBackoff)}) // one of the two may get another history
 	case errors.Is(err, engine.ErrClock):
-		p.refuse(b.Replica, refusal{state: Refused, why: err.Error(), until: p.now.Add(maxBackoff)})
+		p.refuse(id, refusal{state: Refused, why: err.Error(), until: p.now.Add(maxBackoff)})
 	default:
-		return p.stuck(err)
+		return false
 	}
-	p.intake.keys -= int64(len(b.Deltas))
-	p.lag()
-	return p.takeNext()
+	return true
 }
 
 // refuse takes no more batches of a replica from this peer. Those of others flow on.
@@ -200,7 +222,7 @@ func (p *Puller) takenIn() Action {
 		return p.hollow("the peer has news, it says, and sends none")
 	}
 	p.failed = 0
-	if len(n.answer.Batches) > 0 || p.polled() {
+	if len(n.batches) > 0 || p.polled() {
 		p.empties = 0
 	}
 	if p.needsState() || p.self.Transfer != nil || p.self.NeedsState {
@@ -212,7 +234,7 @@ func (p *Puller) takenIn() Action {
 // empty says whether the peer says nothing where it should have waited, or says that there is more of nothing.
 func (p *Puller) empty() bool {
 	a := p.intake.answer
-	if len(a.Batches) > 0 || a.NeedState {
+	if len(p.intake.batches) > 0 || a.NeedState {
 		return false
 	}
 	return a.Left > 0 || p.polled() && p.now.Sub(p.intake.sent) < blockTime/2
@@ -237,8 +259,11 @@ func (p *Puller) needsState() bool {
 // lag says how much of what the peer has is lacking here, as far as its answer is taken in.
 func (p *Puller) lag() {
 	n := &p.intake
-	p.status.LagBatches = n.answer.Left + int64(len(n.answer.Batches)-n.next)
-	p.status.LagKeys = n.answer.LeftKeys + n.keys
+	p.status.LagBatches = n.answer.Left + int64(len(n.batches)-n.next)
+	p.status.LagKeys = n.answer.LeftKeys
+	for i := n.next; i < len(n.batches); i++ {
+		p.status.LagKeys += int64(len(n.batches[i].Deltas))
+	}
 }
 
 // lacks notes that a batch of that stamp is not here yet: it has been lacking since the peer's clock showed that.
@@ -264,21 +289,6 @@ func (p *Puller) caughtUp() {
 	case n.answer.Left == 0:
 		n.behind = time.Time{}
 	}
-}
-
-// keysIn counts the keys of a batch that is not parsed yet.
-func keysIn(batch []byte) (n int64) {
-	body, _, err := tlv.Expect(batch, 'B')
-	if err != nil || len(body) < 8 { // whoever parses it says so
-		return 0
-	}
-	for rest := body[8:]; err == nil; { // after the ID of its replica there are only records
-		var typ byte
-		if typ, _, rest, err = tlv.Take(rest); typ == 'D' {
-			n++
-		}
-	}
-	return n
 }
 
 // goOn asks for more; at once if there is some.

@@ -96,8 +96,9 @@ func reach(ctx context.Context, client *redis.Client, a Action) Event {
 	case AskSync:
 		sent := time.Now()
 		return answered(client, ctx, syncArgs(&a.SyncRequest, a.Block), func(reply any) (Event, error) {
-			answer, err := parseSync(reply)
-			return Synced{Answer: answer, Sent: sent}, err
+			ev, err := parseSync(reply)
+			ev.Sent = sent
+			return ev, err
 		})
 	case AskSnap:
 		return answered(client, ctx, snapArgs(&a.SnapRequest), func(reply any) (Event, error) {

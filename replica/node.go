@@ -184,7 +184,7 @@ func (n *Node) self() Self {
 func (n *Node) carryOut(l *link, a Action) (Event, bool) {
 	switch a := a.(type) {
 	case Take:
-		return n.take(&a.Batch), true
+		return n.take(a.Batches), true
 	case Rename:
 		return Done{n.rename(a.Entry)}, true
 	case Claim:
@@ -205,14 +205,14 @@ func (n *Node) carryOut(l *link, a Action) (Event, bool) {
 	return nil, false
 }
 
-func (n *Node) take(b *tlv.Batch) Event {
-	err := n.engine.Apply(b)
-	if err == nil {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		n.heard[b.Replica] = n.o.now()
+func (n *Node) take(list []tlv.Batch) Event {
+	taken, err := n.engine.ApplyAll(list)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i := range taken {
+		n.heard[list[i].Replica] = n.o.now()
 	}
-	return Done{err}
+	return Taken{taken, err}
 }
 
 // heardOf notes what a transfer has brought.

@@ -77,6 +77,8 @@ func (p *Puller) step(ev Event) Action {
 		return p.lost(ev.Err)
 	case Turn:
 		return p.turn(ev.Mine)
+	case Taken:
+		return p.taken(ev.Batches, ev.Err)
 	case Done:
 		return p.done(ev.Err)
 	}
@@ -98,9 +100,7 @@ func (p *Puller) confirming() Action {
 }
 
 func (p *Puller) done(err error) Action {
-	switch a := p.last.(type) {
-	case Take:
-		return p.taken(&a.Batch, err)
+	switch p.last.(type) {
 	case BeginTransfer, MergePage, FinishTransfer:
 		return p.merged(err)
 	}
@@ -139,7 +139,7 @@ func (p *Puller) ask() Action {
 }
 
 func (p *Puller) askNow() AskSync {
-	p.intake.answer = nil
+	p.intake.answer, p.intake.batches = nil, nil
 	return AskSync{SyncRequest: engine.SyncRequest{Version: Version, ID: p.self.ID, Life: p.self.Life,
 		Vector: p.self.Vector, Except: p.except(), Bytes: syncBytes}}
 }

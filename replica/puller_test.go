@@ -46,11 +46,7 @@ func batch(id tlv.ReplicaID, prev, stamp tlv.Stamp) tlv.Batch {
 
 // news is an answer to CSYNC that came after as long as it may have taken.
 func news(left int64, batches ...tlv.Batch) Synced {
-	a := engine.SyncAnswer{ID: theirs, Life: 22, Vector: peerHas(), Left: left}
-	for i := range batches {
-		a.Batches = append(a.Batches, tlv.AppendBatch(nil, &batches[i]))
-	}
-	return Synced{Answer: a}
+	return Synced{Answer: engine.SyncAnswer{ID: theirs, Life: 22, Vector: peerHas(), Left: left}, Batches: batches}
 }
 
 // changed is an answer that differs from news.
@@ -68,6 +64,8 @@ type moment struct {
 	after time.Duration
 	store func(*Self)
 }
+
+func takes(list ...tlv.Batch) Take { return Take{list} }
 
 // ask is a CSYNC; the rest of it follows from the store.
 func ask(block time.Duration, except ...tlv.ReplicaID) AskSync {
@@ -183,7 +181,7 @@ func TestPullerBegins(t *testing.T) {
 			{Woken{}, again},
 			{news(0, batch(theirs, 10, 20)), Pause{shortPause}},
 			{moment{Event: Woken{}, store: sure}, ask(0)},
-			{news(0, batch(theirs, 10, 20)), Take{batch(theirs, 10, 20)}},
+			{news(0, batch(theirs, 10, 20)), takes(batch(theirs, 10, 20))},
 		}, Confirming, "I"},
 		{"what the peer has of this replica is asked for again after it was lost", unsure, []exchange{
 			{Lost{errors.New("x")}, Pause{firstPause}},
@@ -200,48 +198,63 @@ func TestPullerBegins(t *testing.T) {
 
 func TestPullerTakesBatches(t *testing.T) {
 	one, two, other := batch(theirs, 10, 20), batch(theirs, 20, 30), batch(third, 10, 20)
+	many := func(from, n int) (list []tlv.Batch) {
+		for i := range tlv.Stamp(n) {
+			list = append(list, batch(theirs, tlv.Stamp(from)+i+10, tlv.Stamp(from)+i+11))
+		}
+		return list
+	}
+	large, after := batch(theirs, 20, 30), batch(theirs, 30, 40)
+	large.Deltas = make([]tlv.Delta, maxTake)
 	take := func(err error, then ...exchange) []exchange { // the first of two is received so
-		return append([]exchange{{news(0, other, one), Take{other}}, {Done{err}, Take{one}}}, then...)
+		return append([]exchange{{news(0, other, one), takes(other, one)}, {Taken{0, err}, takes(one)}}, then...)
 	}
 	broken := func(err error) []exchange {
-		return []exchange{{news(0, other, one), Take{other}}, {Done{err}, Pause{firstPause}}, {Woken{}, ask(0)}}
+		return []exchange{{news(0, other, one), takes(other, one)}, {Taken{0, err}, Pause{firstPause}}, {Woken{}, ask(0)}}
 	}
 	converse(t, []conversation{
-		{"in order", nil, []exchange{{news(0, one, two), Take{one}}, {Done{}, Take{two}}, {Done{}, ask(blockTime)}}, Syncing, "I"},
-		{"more is asked for at once", nil, []exchange{{news(2, one), Take{one}}, {Done{}, ask(0)}}, Syncing, "I"},
-		{"the acknowledgement is the vector that results", nil, []exchange{{news(0, one), Take{one}},
-			{moment{Event: Done{}, store: func(s *Self) { s.Vector = tlv.Vector{at(theirs, 20)} }}, ask(blockTime)}}, Syncing, "I"},
+		{"in order", nil, []exchange{{news(0, one, two), takes(one, two)}, {Taken{2, nil}, ask(blockTime)}}, Syncing, "I"},
+		{"as many together as may be", nil, []exchange{{news(0, many(0, engine.MaxApply+1)...), takes(many(0, engine.MaxApply)...)},
+			{Taken{engine.MaxApply, nil}, takes(many(engine.MaxApply, 1)...)}, {Taken{1, nil}, ask(blockTime)}}, Syncing, "I"},
+		{"large ones not together", nil, []exchange{{news(0, one, large, after), takes(one, large)}, {Taken{2, nil}, takes(after)}}, Syncing, "I"},
+		{"what is refused lies between", nil, []exchange{{news(0, other), takes(other)}, {Taken{0, engine.ErrFork}, ask(blockTime, third)},
+			{news(0, one, batch(third, 20, 30), two), takes(one)}, {Taken{1, nil}, takes(two)}, {Taken{1, nil}, ask(blockTime, third)}}, Forked, "IE"},
+		{"the second is refused", nil, []exchange{{news(0, one, other, two), takes(one, other, two)}, {Taken{1, engine.ErrHeld}, takes(two)},
+			{Taken{1, nil}, ask(blockTime, third)}}, Held, "I"},
+		{"more is asked for at once", nil, []exchange{{news(2, one), takes(one)}, {Taken{1, nil}, ask(0)}}, Syncing, "I"},
+		{"the acknowledgement is the vector that results", nil, []exchange{{news(0, one), takes(one)},
+			{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = tlv.Vector{at(theirs, 20)} }}, ask(blockTime)}}, Syncing, "I"},
 		{"held back: not asked for, for a second", nil, take(engine.ErrHeld,
-			exchange{Done{}, ask(blockTime, third)},
+			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{moment{Event: news(0), after: heldPause - 1}, ask(blockTime, third)},
 			exchange{moment{Event: news(0), after: 1}, ask(blockTime)}), Held, "I"},
 		{"held back, and it comes by another way", nil, take(engine.ErrHeld,
-			exchange{moment{Event: Done{}, store: func(s *Self) { s.Vector = peerHas() }}, ask(blockTime)}), Syncing, "I"},
+			exchange{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = peerHas() }}, ask(blockTime)}), Syncing, "I"},
 		{"a fork: not for ten seconds, others flow", nil, take(engine.ErrFork,
-			exchange{Done{}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, batch(third, 20, 30), two), after: maxBackoff - 1}, Take{two}},
-			exchange{Done{}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, other), after: 1}, Take{other}},
-			exchange{Done{engine.ErrFork}, ask(blockTime, third)}), Forked, "IE"},
+			exchange{Taken{1, nil}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, batch(third, 20, 30), two), after: maxBackoff - 1}, takes(two)},
+			exchange{Taken{1, nil}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, other), after: 1}, takes(other)},
+			exchange{Taken{0, engine.ErrFork}, ask(blockTime, third)}), Forked, "IE"},
 		{"a fork, until the peer was away", nil, take(engine.ErrFork,
-			exchange{Done{}, ask(blockTime, third)},
+			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{Lost{errors.New("x")}, Pause{firstPause}},
 			exchange{Woken{}, ask(0)}), Down, "IEW"},
 		{"a clock far ahead: not for ten seconds", nil, take(engine.ErrClock,
-			exchange{Done{}, ask(blockTime, third)},
+			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{moment{Event: news(0, other), after: maxBackoff - 1}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, other), after: 1}, Take{other}},
-			exchange{Done{engine.ErrClock}, ask(blockTime, third)}), Refused, "IE"},
+			exchange{moment{Event: news(0, other), after: 1}, takes(other)},
+			exchange{Taken{0, engine.ErrClock}, ask(blockTime, third)}), Refused, "IE"},
 		{"a clock far ahead that comes right", nil, take(engine.ErrClock,
-			exchange{Done{}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, other), after: maxBackoff}, Take{other}},
-			exchange{Done{}, ask(blockTime)}), Syncing, "IE"},
-		{"a gap: asked again at once", nil, take(engine.ErrGap, exchange{Done{}, ask(0)}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(blockTime, third)},
+			exchange{moment{Event: news(0, other), after: maxBackoff}, takes(other)},
+			exchange{Taken{1, nil}, ask(blockTime)}), Syncing, "IE"},
+		{"a gap: asked again at once", nil, take(engine.ErrGap, exchange{Taken{1, nil}, ask(0)}), Syncing, "I"},
 		{"a gap twice: it takes the state", nil, take(engine.ErrGap,
-			exchange{Done{}, ask(0)}, exchange{news(0, other), Take{other}}, exchange{Done{engine.ErrGap}, Claim{theirs, peerHas()}}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(0)}, exchange{news(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, Claim{theirs, peerHas()}}), Syncing, "I"},
 		{"a gap twice, but not in a row", nil, take(engine.ErrGap,
-			exchange{Done{}, ask(0)}, exchange{news(0, one), Take{one}}, exchange{Done{}, ask(blockTime)},
-			exchange{news(0, other), Take{other}}, exchange{Done{engine.ErrGap}, ask(0)}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(0)}, exchange{news(0, one), takes(one)}, exchange{Taken{1, nil}, ask(blockTime)},
+			exchange{news(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, ask(0)}), Syncing, "I"},
 		{"the store is closed", nil, broken(engine.ErrClosed), Down, "IE"},
 		{"the store has failed", nil, broken(engine.ErrFailed), Down, "IE"},
 		{"the disk is full", nil, broken(engine.ErrNoSpace), Down, "IE"},
@@ -316,12 +329,10 @@ func TestPullerBacksOff(t *testing.T) {
 // What a peer may say that cannot be, or bodes ill.
 func TestPullerHearsNonsense(t *testing.T) {
 	one := batch(theirs, 10, 20)
-	raw := func(list ...string) Synced {
-		return changed(func(a *engine.SyncAnswer) {
-			for _, b := range list {
-				a.Batches = append(a.Batches, []byte(b))
-			}
-		})
+	unreadable := func(before ...tlv.Batch) Synced {
+		s := news(0, before...)
+		s.Err = tlv.ErrMalformed
+		return s
 	}
 	atOnce := func(s Synced) Synced { // though it was asked to wait
 		s.Sent = newTalk(t).now
@@ -336,15 +347,13 @@ func TestPullerHearsNonsense(t *testing.T) {
 		{"and the store cannot take another ID", nil, []exchange{{forked, Rename{fork}}, {Done{engine.ErrFailed}, Pause{firstPause}}}, Down, "IEE"},
 		{"not even before the store is sure of itself", func(s *Self) { s.Confirmed = false }, []exchange{{forked, Rename{fork}}}, Forked, "IE"},
 		{"a batch of this replica", nil, []exchange{{news(0, batch(mine, 50, 60)), Pause{firstPause}}}, Down, "IW"},
-		{"no batch", nil, []exchange{{raw("hello"), Pause{firstPause}}}, Down, "IW"},
-		{"an empty one", nil, []exchange{{raw(""), Pause{firstPause}}}, Down, "IW"},
-		{"one with something behind it", nil, []exchange{{raw(string(tlv.AppendBatch(nil, &one)) + "x"), Pause{firstPause}}}, Down, "IW"},
+		{"no batch", nil, []exchange{{unreadable(), Pause{firstPause}}}, Down, "IW"},
 		{"good ones before a bad one are taken", nil, []exchange{
-			{raw(string(tlv.AppendBatch(nil, &one)), "x"), Take{one}}, {Done{}, Pause{firstPause}}}, Down, "IW"},
+			{unreadable(one), takes(one)}, {Taken{1, nil}, Pause{firstPause}}}, Down, "IW"},
 		{"more, but nothing comes", nil, []exchange{{news(1), Pause{firstPause}}}, Refused, "IW"},
 		{"nothing, at once", nil, []exchange{{atOnce(news(0)), ask(blockTime)}, {atOnce(news(0)), Pause{firstPause}}}, Refused, "IW"},
 		{"it is another replica now: what was refused is asked for", nil, []exchange{
-			{news(0, one), Take{one}}, {Done{engine.ErrFork}, ask(blockTime, theirs)},
+			{news(0, one), takes(one)}, {Taken{0, engine.ErrFork}, ask(blockTime, theirs)},
 			{changed(func(a *engine.SyncAnswer) { a.ID = third }), ask(blockTime)}}, Syncing, "IEW"},
 		{"its clock is off, and is set", nil, []exchange{
 			{changed(func(a *engine.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
@@ -466,10 +475,12 @@ func (o *oneByOne) do(a Action) Event {
 	case Pause:
 		return Woken{}
 	case Take:
-		if a.Batch.Prev != o.has() || o.self.Transfer != nil {
-			o.t.Errorf("batch %d is taken after %d, transfer %+v", a.Batch.Stamp, o.has(), o.self.Transfer)
+		b := &a.Batches[0]
+		if b.Prev != o.has() || len(a.Batches) > 1 || o.self.Transfer != nil {
+			o.t.Errorf("%d batches, from %d on, are taken after %d, transfer %+v", len(a.Batches), b.Stamp, o.has(), o.self.Transfer)
 		}
-		o.self.Vector.Put(a.Batch.Entry())
+		o.self.Vector.Put(b.Entry())
+		return Taken{1, nil}
 	case BeginTransfer:
 		o.self.Transfer, o.pages = &a.Transfer, ""
 	case MergePage:
@@ -494,7 +505,7 @@ func (o *oneByOne) sync(has tlv.Stamp) Event {
 	s.Answer.Vector = tlv.Vector{at(theirs, 50)}
 	if s.Answer.NeedState = has < 30; has >= 30 && has < 50 {
 		b := batch(theirs, has, has+10)
-		s.Answer.Batches, s.Answer.Left = [][]byte{tlv.AppendBatch(nil, &b)}, int64(50-b.Stamp)/10
+		s.Batches, s.Answer.Left = []tlv.Batch{b}, int64(50-b.Stamp)/10
 	}
 	return s
 }
@@ -549,8 +560,8 @@ func TestPullerShows(t *testing.T) {
 	late.Answer.LeftKeys = 8
 	k.step(Woken{})
 	k.step(late)
-	k.step(Done{})
-	if s := k.p.Status(); s.LagBatches != 3 || s.LagKeys != 8 || k.p.LagMillis(k.now) != 700 || s.ID != theirs || s.BytesIn != int64(len(late.Answer.Batches[0])) {
+	k.step(Taken{1, nil})
+	if s := k.p.Status(); s.LagBatches != 3 || s.LagKeys != 8 || k.p.LagMillis(k.now) != 700 || s.ID != theirs || s.BytesIn != int64(len(late.Batches[0].Encoded())) {
 		t.Errorf("behind: %+v", s)
 	}
 	k.step(needState)
@@ -775,18 +786,18 @@ func TestLagDuringATransfer(t *testing.T) {
 func TestLagWhileAnAnswerIsTakenIn(t *testing.T) {
 	d := pull(t)
 	at := func(ago time.Duration) tlv.Stamp { return tlv.Stamp(d.now.Add(-ago).UnixMilli()) << tlv.StampShift }
-	batch := func(prev, stamp tlv.Stamp, keys ...string) []byte {
+	batch := func(prev, stamp tlv.Stamp, keys ...string) tlv.Batch {
 		b := tlv.Batch{Replica: 2, Prev: prev, Stamp: stamp, Life: 22}
 		for _, key := range keys {
 			c := tlv.Contribution{Replica: 2, Birth: stamp, Rev: stamp, Last: stamp, Total: tlv.FromInt64(1), Kind: tlv.ZCounter}
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: append([]byte{0}, key...), State: tlv.State{Contributions: []tlv.Contribution{c}}})
 		}
-		return tlv.AppendBatch(nil, &b)
+		return b
 	}
 	first, second, last := at(5*time.Second), at(2*time.Second), at(time.Second)
 	answer := d.answer()
 	answer.Answer.Vector = tlv.Vector{{Replica: 2, Stamp: last, Life: 22}}
-	answer.Answer.Batches = [][]byte{batch(0, first, "a", "b", "c"), batch(first, second, "a")}
+	answer.Batches = []tlv.Batch{batch(0, first, "a", "b", "c"), batch(first, second, "a")}
 	answer.Answer.Left, answer.Answer.LeftKeys = 1, 7
 	want := func(what string, state State, batches, keys, ms int64) {
 		t.Helper()
@@ -799,16 +810,16 @@ func TestLagWhileAnAnswerIsTakenIn(t *testing.T) {
 	d.step(answer)
 	want("with an answer in hand", Connecting, 3, 11, 5000)
 	d.now = d.now.Add(time.Second)
-	d.step(Done{})
+	d.step(Taken{1, nil})
 	want("with its first batch stored", Syncing, 2, 8, 3000)
-	d.asks(Done{})
+	d.asks(Taken{1, nil})
 	want("with both stored", Syncing, 1, 7, 3000)
 
 	answer = d.answer()
 	answer.Answer.Vector = tlv.Vector{{Replica: 2, Stamp: last, Life: 22}}
-	answer.Answer.Batches = [][]byte{batch(second, last, "a", "b", "c", "d", "e", "f", "g")}
+	answer.Batches = []tlv.Batch{batch(second, last, "a", "b", "c", "d", "e", "f", "g")}
 	d.step(answer)
 	want("with the last in hand", Syncing, 1, 7, 2000)
-	d.asks(Done{})
+	d.asks(Taken{1, nil})
 	want("with all stored", Syncing, 0, 0, 0)
 }

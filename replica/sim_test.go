@@ -630,9 +630,13 @@ func describe(x any) string {
 	case AskSnap:
 		return fmt.Sprintf("CSNAP %q %x", x.Snapshot, x.Cursor)
 	case Take:
-		return fmt.Sprintf("take %d..%d of %x", x.Batch.Prev, x.Batch.Stamp, x.Batch.Replica)
+		var b strings.Builder
+		for i := range x.Batches {
+			fmt.Fprintf(&b, "take %d..%d of %x, ", x.Batches[i].Prev, x.Batches[i].Stamp, x.Batches[i].Replica)
+		}
+		return b.String()
 	case Synced:
-		return fmt.Sprintf("%d batches of %x, left %d, state %v, vector %v", len(x.Answer.Batches), x.Answer.ID, x.Answer.Left, x.Answer.NeedState, x.Answer.Vector)
+		return fmt.Sprintf("%d batches of %x, left %d, state %v, vector %v", len(x.Batches), x.Answer.ID, x.Answer.Left, x.Answer.NeedState, x.Answer.Vector)
 	case Snapped:
 		return fmt.Sprintf("page of %q, done %d of %d, next %x", x.Answer.Snapshot, x.Answer.Done, x.Answer.Keys, x.Answer.Next)
 	}

@@ -65,10 +65,14 @@ func (l *simLink) carryOut(a Action) {
 	if !ok {
 		r.w.fail("%s: nobody does %T", r.name, a)
 	}
+	if taken, ok := ev.(Taken); ok {
+		list := a.(Take).Batches[:taken.Batches]
+		for i := range list {
+			r.took(&list[i], before)
+		}
+	}
 	if done, ok := ev.(Done); ok && done.Err == nil {
 		switch a := a.(type) {
-		case Take:
-			r.took(&a.Batch, before)
 		case BeginTransfer:
 			r.met, r.page = map[string]bool{}, a.Transfer.Snapshot
 		case MergePage:
@@ -193,7 +197,8 @@ func (r *simReplica) serve(q *request) (ev Event, waits bool) {
 		if err != nil {
 			r.w.fail("%s: its answer: %v", r.name, err)
 		}
-		return Synced{Answer: got, Sent: q.sent}, false
+		got.Sent = q.sent
+		return got, false
 	case AskSnap:
 		answer, err := r.node.Snap(q.l.r.name, a.SnapRequest)
 		if err != nil {

@@ -157,12 +157,13 @@ func (f *fields) batches() (list [][]byte) {
 	return list
 }
 
-// parseSync reads the answer to CSYNC as go-redis gives it.
-func parseSync(reply any) (a engine.SyncAnswer, err error) {
+// parseSync reads the answer to CSYNC as go-redis gives it. A batch that cannot be read spoils only what follows it.
+func parseSync(reply any) (ev Synced, err error) {
 	f, err := openReply("CSYNC", reply, 10)
 	if err != nil {
-		return a, err
+		return ev, err
 	}
+	a := &ev.Answer
 	a.ID, a.Life, a.Clock, a.Vector, a.Lineages = f.replica(), f.hex(), f.count(), f.vector(), f.lineages()
 	switch status := string(f.bytes()); status {
 	case "ok":
@@ -171,8 +172,24 @@ func parseSync(reply any) (a engine.SyncAnswer, err error) {
 	default:
 		f.fail("ok or state", status)
 	}
-	a.Left, a.LeftKeys, a.Batches = f.count(), f.count(), f.batches()
-	return a, f.err
+	a.Left, a.LeftKeys = f.count(), f.count()
+	for _, data := range f.batches() {
+		b, err := parseBatch(data)
+		if err != nil {
+			ev.Err = err
+			break
+		}
+		ev.Batches = append(ev.Batches, b)
+	}
+	return ev, f.err
+}
+
+func parseBatch(data []byte) (tlv.Batch, error) {
+	b, rest, err := tlv.ParseBatch(data)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("batch: %d bytes too many", len(rest))
+	}
+	return b, err
 }
 
 // parseSnap reads the answer to CSNAP as go-redis gives it.

@@ -12,7 +12,7 @@ import (
 
 // What a peer may answer instead of what it should. The elements of a good answer are changed one at a time.
 func TestAnswersThatAreNone(t *testing.T) {
-	sync, snap := news(2, batch(theirs, 10, 20)).Answer, page(5, "c")
+	sync, snap := answerOf(news(2, batch(theirs, 10, 20))), page(5, "c")
 	parse := map[string]func(any) error{
 		"CSYNC": func(reply any) error { _, err := parseSync(reply); return err },
 		"CSNAP": func(reply any) error { _, err := parseSnap(reply); return err },
@@ -55,15 +55,38 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
+// answerOf is what the peer has answered, its batches included.
+func answerOf(s Synced) engine.SyncAnswer {
+	a := s.Answer
+	for i := range s.Batches {
+		a.Batches = append(a.Batches, tlv.AppendBatch(nil, &s.Batches[i]))
+	}
+	return a
+}
+
+// Of batches that are none those before them are kept.
+func TestAnswersWithBadBatches(t *testing.T) {
+	one := batch(theirs, 10, 20)
+	for _, bad := range []string{"hello", "", string(tlv.AppendBatch(nil, &one)) + "x"} {
+		answer := answerOf(news(0, one))
+		answer.Batches = append(answer.Batches, []byte(bad), answer.Batches[0])
+		got, err := parseSync(syncValues(&answer))
+		if err != nil || got.Err == nil || len(got.Batches) != 1 || got.Batches[0].Stamp != one.Stamp {
+			t.Errorf("%q after a batch: %v, %v, %d batches; want that one, and an error of what follows it", bad, err, got.Err, len(got.Batches))
+		}
+	}
+}
+
 // What is written is what is read.
 func TestAnswers(t *testing.T) {
-	sync, snap := news(2, batch(theirs, 10, 20), batch(third, 10, 20)).Answer, page(5, "c")
-	sync.LeftKeys, sync.Clock = 7, 123
-	sync.Lineages = []tlv.Lineage{{Replica: theirs, Stamp: 90, Lives: []tlv.Life{{Number: 22, Prev: 10, First: 20}}}}
-	snap.Lineages = sync.Lineages
+	sync, snap := news(2, batch(theirs, 10, 20), batch(third, 10, 20)), page(5, "c")
+	sync.Answer.LeftKeys, sync.Answer.Clock = 7, 123
+	sync.Answer.Lineages = []tlv.Lineage{{Replica: theirs, Stamp: 90, Lives: []tlv.Life{{Number: 22, Prev: 10, First: 20}}}}
+	snap.Lineages = sync.Answer.Lineages
 	for range 2 {
-		sync.NeedState = !sync.NeedState
-		if got, err := parseSync(syncValues(&sync)); err != nil || fmt.Sprint(got) != fmt.Sprint(sync) {
+		sync.Answer.NeedState = !sync.Answer.NeedState
+		answer := answerOf(sync)
+		if got, err := parseSync(syncValues(&answer)); err != nil || fmt.Sprint(got) != fmt.Sprint(sync) {
 			t.Errorf("parseSync = %+v, %v; want %+v", got, err, sync)
 		}
 	}
@@ -128,7 +151,7 @@ func TestAnswerOfABadClock(t *testing.T) {
 	answer := func(clock int64) any {
 		return []any{int64(Version), "0000000000000001", "0000000000000002", clock, "v\x00", "", "ok", int64(0), int64(0), []any{}}
 	}
-	if a, err := parseSync(answer(0)); err != nil || a.Clock != 0 {
+	if a, err := parseSync(answer(0)); err != nil || a.Answer.Clock != 0 {
 		t.Errorf("parseSync of clock 0 = %+v, %v", a, err)
 	}
 	for _, clock := range []int64{-1, -1 << 63} {
