@@ -22,8 +22,12 @@ type logged struct {
 	prev    tlv.Stamp
 	stamp   tlv.Stamp
 	keys    uint32
-	size    int64 // bytes
+	size    int64 // bytes that it takes in the log: its own, and loggedSize
 }
+
+// loggedSize is what a batch takes in the log beside its own bytes: its key, and its line in the table of contents. Of small
+// batches that is half.
+const loggedSize = 80
 
 // replicationLog is the log's table of contents, changed after the commit that changes the log.
 type replicationLog struct {
@@ -61,7 +65,7 @@ func (e *Engine) readLog() error {
 			return errors.Join(fmt.Errorf("replication log: key % x is malformed", it.Key()), it.Close())
 		}
 		v := it.LazyValue()
-		l.size = int64(v.Len())
+		l.size = int64(v.Len()) + loggedSize
 		e.backlog.add(l)
 	}
 	return it.Close()
@@ -92,7 +96,7 @@ func (e *Engine) note(batch *pebble.Batch, l logged, encode func() []byte) (land
 		return func() {}, nil
 	}
 	data := encode()
-	l.size = int64(len(data))
+	l.size = int64(len(data)) + loggedSize
 	if err := batch.Set(logKey(&l), data, nil); err != nil {
 		return nil, err
 	}

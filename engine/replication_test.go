@@ -220,6 +220,29 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
+// What the log takes beside the batches counts too, also after a restart.
+func TestLogSizeOfSmallBatches(t *testing.T) {
+	a := newMember(t, 1, Options{})
+	for range 10 {
+		a.add("k", 1)
+		a.flush()
+	}
+	size := func(when string) {
+		t.Helper()
+		b, err := a.Batches(nil, 0, 1<<20)
+		want := int64(len(b.Batches)) * loggedSize
+		for _, data := range b.Batches {
+			want += int64(len(data))
+		}
+		if n := a.LogSize(); n != want || len(b.Batches) != 10 || err != nil {
+			t.Errorf("%s: %d batches, %v, take %d bytes; want %d", when, len(b.Batches), err, n, want)
+		}
+	}
+	size("before a restart")
+	a.restart(a.disk.Copy(), false)
+	size("after it")
+}
+
 func TestNoLogWithoutAPeer(t *testing.T) {
 	e := open(t, disk())
 	increment(t, e, "k", 1)
