@@ -126,35 +126,59 @@ func (e *Engine) foreignOnly(list []tlv.Delta) []tlv.Delta {
 }
 
 // Dump gives the state of a key with everything that shows, as another cluster may merge it; false if there is no such key.
-// It flushes if it has to, and so lets go of the pipeline's locks first.
+//
+// What it gives is in the database. What is pending has no stamp yet: that of the batch in which the peers get it, under which
+// it must be the same everywhere. So if anything is, Dump lets go of the pipeline's locks and flushes, and gives the key as it was
+// at the cut. It need not be clean then: what is done to it later is not part of that.
 func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
-	for {
-		en, err := p.exclusive(key, true)
-		if err != nil {
-			return tlv.State{}, false, err
-		}
-		p.saw = true
-		switch p.typeOf(en) {
-		case TypeNone:
-			return tlv.State{}, false, nil
-		case TypeHash:
-			return tlv.State{}, false, ErrWrongType
-		}
-		if en.gen == 0 {
-			s := en.full()
-			return s, true, nil
-		}
-		if p.section.open {
-			return tlv.State{}, false, ErrInSection
-		}
-		p.pause()
-		if err := p.e.awaitPeers(); err != nil {
-			return tlv.State{}, false, err
-		}
-		if err := p.e.Flush(); err != nil {
-			return tlv.State{}, false, err
+	en, err := p.exclusive(key, true)
+	if err != nil {
+		return tlv.State{}, false, err
+	}
+	p.saw = true
+	switch p.typeOf(en) {
+	case TypeNone:
+		return tlv.State{}, false, nil
+	case TypeHash:
+		return tlv.State{}, false, ErrWrongType
+	}
+	if en.gen == 0 && en.flight <= p.e.flushed.Load() {
+		return en.full(), true, nil
+	}
+	if p.section.open {
+		return tlv.State{}, false, ErrInSection
+	}
+	name := en.key
+	p.pause()
+	if err := p.e.awaitPeers(); err != nil {
+		return tlv.State{}, false, err
+	}
+	s, err := p.e.flushFor(name)
+	if v := s.View(); err != nil || !v.Exists || v.Expiry.At != 0 && v.Expiry.At <= p.e.Now() {
+		return tlv.State{}, false, err
+	}
+	return s, true, nil
+}
+
+// flushFor flushes, and gives what is stored of a key then.
+func (e *Engine) flushFor(key string) (tlv.State, error) {
+	e.commitMu.Lock() // until the state is read: an entry already has what the next flush is about to store
+	defer e.commitMu.Unlock()
+	if e.closed.Load() {
+		return tlv.State{}, ErrClosed
+	}
+	if err := e.flush(flushStep{}); err != nil {
+		return tlv.State{}, err
+	}
+	at := e.place([]byte(key))
+	if en := e.table.get(at.hash, key); en != nil {
+		en.mu.RLock()
+		defer en.mu.RUnlock()
+		if !en.gone {
+			return en.full(), nil
 		}
 	}
+	return e.readState(at, key)
 }
 
 // Forget drops what is cancelled of a replica that will not come back to do so itself, and says of how many keys. What
