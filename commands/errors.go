@@ -16,6 +16,14 @@ const (
 // ErrorLine is the RESP error, its code first, for an error of the engine. What is wrong with the disk is a MISCONF, as in
 // Redis: clients know that it is no fault of the command.
 func ErrorLine(err error) string {
+	line := lineOf(err)
+	if text := engine.ErrPartly.Error(); errors.Is(err, engine.ErrPartly) && !strings.HasSuffix(line, text) {
+		line += ": " + text
+	}
+	return line
+}
+
+func lineOf(err error) string {
 	switch {
 	case errors.Is(err, engine.ErrOverflow):
 		return "ERR increment or decrement would overflow"

@@ -226,7 +226,7 @@ type Engine struct {
 	texts    atomic.Int64  // bytes of texts assigned in the present generation
 	hashes   atomic.Bool   // there are fields in the store, or were since it was opened
 
-	commitMu   sync.Mutex              // one writer of the database at a time: flush, Apply, FlushDB
+	commitMu   latch                   // one writer of the database at a time: flush, Apply, FlushDB
 	batchSize  int                     // bytes of the last flush; under commitMu
 	logBuffer  []byte                  // of the last flush; under commitMu
 	arrivals   []arrival               // memory for those of the next batch; under commitMu

@@ -38,7 +38,8 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 	if alone || err != nil {
 		return err
 	}
-	return p.cancelDBs(dbs)
+	before := p.changes
+	return p.partly(p.cancelDBs(dbs), before)
 }
 
 // cancelDBs cancels what is observed of the databases, one key after another.

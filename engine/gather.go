@@ -1,5 +1,14 @@
 package engine
 
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrPartly goes with another error of a command on many fields or keys: those that had their turn before it are gone. To call it
+// again does the rest.
+var ErrPartly = errors.New("a part of it is done")
+
 // What takes a hash away as a whole, DEL, SET or its expiry, cancels every field as observed. The fields are brought into the
 // cache for that, and their head is locked, so that no command is in the middle of any. Who brings them in holds loads
 // before the head's lock: foreign data, which takes loads exclusively, then locks entries.
@@ -40,7 +49,10 @@ func (p *Pipeline) toChange(key []byte, fresh bool, t takes) (*entry, error) {
 
 // gatherAll lets go of all locks and locks the entries anew, which are pinned and in the order of their keys, with their
 // fields gathered where those are to be taken.
-func (p *Pipeline) gatherAll(list []*entry, t takes) error {
+func (p *Pipeline) gatherAll(list []*entry, t takes) (err error) {
+	if t == takesAll { // otherwise what goes shows no more
+		defer func(before uint64) { err = p.partly(err, before) }(p.changes)
+	}
 	for round := 0; ; round++ {
 		p.publish()
 		for _, e := range list {
@@ -51,12 +63,22 @@ func (p *Pipeline) gatherAll(list []*entry, t takes) error {
 				return err
 			}
 		}
-		p.begin()
+		if err := p.enter(); err != nil {
+			return err
+		}
 		done, err := p.tryGather(list, t, round > 2 || p.section.open)
 		if err != nil || done {
 			return err
 		}
 	}
+}
+
+// partly makes err an ErrPartly too if something has changed since there were so many changes.
+func (p *Pipeline) partly(err error, before uint64) error {
+	if err == nil || p.changes == before || errors.Is(err, ErrPartly) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, ErrPartly)
 }
 
 // tryGather gives up if there are too many fields, which came meanwhile.

@@ -36,7 +36,7 @@ func Open(dir string, o Options) (*Engine, error) {
 func newEngine(o Options) *Engine {
 	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
 		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), repaced: make(chan struct{}, 1), hurry: make(chan struct{}, 1), litter: make(chan struct{}, 1),
-		confirmed: make(chan struct{}), stop: make(chan struct{}), turnstile: newTurnstile()}
+		confirmed: make(chan struct{}), stop: make(chan struct{}), turnstile: newTurnstile(), commitMu: newLatch()}
 	e.pendings.New = func() any { return new(pending) }
 	e.pipes.New = func() any {
 		p := e.NewPipeline()

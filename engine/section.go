@@ -50,7 +50,9 @@ func (p *Pipeline) Begin(wipes bool) error {
 		e.relieveTexts()
 	}
 	if wipes {
-		e.commitMu.Lock() // before the turnstile: who has it may be on the way to that
+		if err := e.turnstile.lock(e.commitMu, p.Hasty); err != nil { // before entering: who has it may be on the way there
+			return err
+		}
 	}
 	if err := e.turnstile.enter(p.Hasty); err != nil {
 		if wipes {

@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// ErrBusy says that a section takes so long that nobody should wait for it any more; nothing was done.
+// ErrBusy says that a section takes so long that nobody should wait for it any more; nothing was done, unless it is ErrPartly too.
 var ErrBusy = errors.New("a section takes too long")
 
 // turnstile lets one section in at a time, and has those who come meanwhile wait where they can be called away: whoever waits
 // for a guard cannot. Only a section and, for a moment, one that has found its guard taken are in it; a cut is not.
 type turnstile struct {
-	inside chan struct{} // full: somebody is
+	inside latch // locked: somebody is
 
 	mu    sync.Mutex
 	away  chan struct{} // closed: do not wait
@@ -19,32 +19,51 @@ type turnstile struct {
 }
 
 func newTurnstile() turnstile {
-	return turnstile{inside: make(chan struct{}, 1), away: make(chan struct{})}
+	return turnstile{inside: newLatch(), away: make(chan struct{})}
+}
+
+// latch is a mutex for which one may wait until called away.
+type latch chan struct{} // full: it is locked
+
+func newLatch() latch { return make(latch, 1) }
+
+func (l latch) Lock() { l <- struct{}{} }
+
+func (l latch) Unlock() { <-l }
+
+func (l latch) TryLock() bool {
+	select {
+	case l <- struct{}{}:
+		return true
+	default:
+		return false
+	}
 }
 
 // enter waits until nobody is inside, or, if hasty, until it is called away.
-func (t *turnstile) enter(hasty bool) error {
-	select {
-	case t.inside <- struct{}{}:
+func (t *turnstile) enter(hasty bool) error { return t.lock(t.inside, hasty) }
+
+// lock locks a latch whose holder may wait for a section, or, if hasty, is called away from it.
+func (t *turnstile) lock(l latch, hasty bool) error {
+	if l.TryLock() {
 		return nil
-	default:
 	}
 	if !hasty {
-		t.inside <- struct{}{}
+		l.Lock()
 		return nil
 	}
 	t.mu.Lock()
 	away := t.away
 	t.mu.Unlock()
 	select {
-	case t.inside <- struct{}{}:
+	case l <- struct{}{}:
 		return nil
 	case <-away:
 		return ErrBusy
 	}
 }
 
-func (t *turnstile) leave() { <-t.inside }
+func (t *turnstile) leave() { t.inside.Unlock() }
 
 // open counts a section that has entered.
 func (t *turnstile) open() {
