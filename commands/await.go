@@ -19,9 +19,14 @@ func wait(c *Context, args [][]byte) {
 	if !ok {
 		return
 	}
-	c.whenSettled(until,
-		func() { c.acked(wanted, c.Pipe.Written(), until, false) }, // what is written is journaled now, and has a stamp
-		func() { c.Out.Int(0) })
+	c.whenSettled(until, func() {
+		stamp, err := c.Pipe.Written() // what is written is journaled now
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		c.acked(wanted, stamp, until, false)
+	}, func() { c.Out.Int(0) })
 }
 
 func (c *Context) acked(wanted int64, stamp tlv.Stamp, until time.Time, expired bool) {
@@ -58,7 +63,11 @@ var tokenText = base64.RawURLEncoding
 // cToken gives what this replica shows now, for CWAIT at another one.
 func cToken(c *Context, _ [][]byte) {
 	c.whenSettled(time.Time{}, func() {
-		seen := c.Server.Engine.Seen()
+		seen, err := c.Pipe.Seen()
+		if err != nil {
+			c.fail(err)
+			return
+		}
 		c.Server.Engine.Hurry()
 		c.Out.BulkString(tokenText.EncodeToString(tlv.AppendVector(nil, seen)))
 	}, c.unsettled)

@@ -135,6 +135,8 @@ func TestErrorLine(t *testing.T) {
 		{engine.ErrClosed, "ERR server is shutting down"},
 		{engine.ErrNoSpace, "MISCONF no space left on device: writes are refused until there is room"},
 		{errors.New("other"), "ERR other"},
+		{fmt.Errorf("%w: %w", engine.ErrBusy, engine.ErrPartly), errBusyScript + ": a part of it is done"},
+		{fmt.Errorf("%w: %w", errors.New("other"), engine.ErrPartly), "ERR other: a part of it is done"},
 	} {
 		if got := ErrorLine(test.err); got != test.want {
 			t.Errorf("ErrorLine(%v) = %q; want %q", test.err, got, test.want)

@@ -159,6 +159,31 @@ func TestAlarmWhileAHashIsGathered(t *testing.T) {
 	}
 }
 
+// So is who asks, for WAIT or CTOKEN, which stamp covers what was done.
+func TestAlarmWhileAStampIsAskedFor(t *testing.T) {
+	for name, ask := range map[string]func(*Pipeline) error{
+		"Written": func(p *Pipeline) error {
+			_, err := p.Written()
+			return err
+		},
+		"Seen": func(p *Pipeline) error {
+			_, err := p.Seen()
+			return err
+		},
+	} {
+		p := hastyAtHash(t, 1)
+		end := overtake(t, p)
+		if err := ask(p); !errors.Is(err, ErrBusy) {
+			t.Errorf("%s beside a section that takes too long = %v; want ErrBusy", name, err)
+		}
+		end()
+		if err := ask(p); err != nil {
+			t.Errorf("%s after it = %v", name, err)
+		}
+		commit(t, p)
+	}
+}
+
 // Of a hash so large that it goes in pages a part may be gone by then: the error says so.
 func TestAlarmWhileALargeHashGoes(t *testing.T) {
 	const n = 2*maxWhole + 10

@@ -63,9 +63,18 @@ func (e *Engine) reveal() {
 // The life of its own entry is the present one, for Attainable.
 // A store that awaits its peers waits for them, because it may yet get another ID: no pipeline of the caller's is active.
 func (e *Engine) Seen() tlv.Vector {
-	_ = e.awaitPeers() // of a closed engine nobody cares what it has seen
-	p := e.NewPipeline()
-	p.begin() // no cut
+	v, _ := e.NewPipeline().Seen() // it is patient
+	return v
+}
+
+// Seen is Engine.Seen, but ErrBusy if the pipeline is hasty. It lets go of the pipeline's locks first.
+func (p *Pipeline) Seen() (tlv.Vector, error) {
+	p.pause()
+	e := p.e
+	_ = e.awaitPeers()                // of a closed engine nobody cares what it has seen
+	if err := p.enter(); err != nil { // no cut
+		return nil, err
+	}
 	own := tlv.VectorEntry{Replica: e.id, Stamp: tlv.Stamp(e.lastCut.Load()), Life: e.Life()}
 	if e.dirtied.Load() {
 		own.Stamp = e.clock.next(e.Now())
@@ -78,30 +87,32 @@ func (e *Engine) Seen() tlv.Vector {
 	if own.Stamp != 0 {
 		v.Put(own)
 	}
-	return v
+	return v, nil
 }
 
 // Written is a stamp that this replica's entry of Vector reaches when all that this pipeline has committed is in the
 // database and on its way to peers. 0: it has written nothing. It waits as Seen does, and lets go of the pipeline's locks.
 // In a section it does neither.
-func (p *Pipeline) Written() tlv.Stamp {
+func (p *Pipeline) Written() (tlv.Stamp, error) {
 	p.pause()
 	wrote := p.wrote
 	if len(p.buf) > 0 { // of a section
 		wrote = p.e.gen.Load()
 	}
 	if wrote == 0 {
-		return 0
+		return 0, nil
 	}
 	if !p.section.open {
 		_ = p.e.awaitPeers()
 	}
-	p.begin() // no cut
+	if err := p.enter(); err != nil { // no cut
+		return 0, err
+	}
 	defer p.pause()
 	if wrote == p.e.gen.Load() {
-		return p.e.clock.next(p.e.Now())
+		return p.e.clock.next(p.e.Now()), nil
 	}
-	return tlv.Stamp(p.e.lastCut.Load())
+	return tlv.Stamp(p.e.lastCut.Load()), nil
 }
 
 // Hurry has the next flush begin soon: somebody waits for it.
