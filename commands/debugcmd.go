@@ -32,13 +32,20 @@ func (c *Context) mayDebug() bool {
 	return false
 }
 
-// sleep replies after some seconds. Other clients are not held up, as they are in Redis. What is no number is 0 there.
+// sleep replies after some seconds. Other clients are held up only by a transaction that sleeps; in Redis, always. What is no
+// number is 0 there.
 func (c *Context) sleep(arg []byte) {
 	s, err := strconv.ParseFloat(string(arg), 64)
 	if err != nil || s < 0 || s > maxWaitMillis/1000 {
 		s = 0
 	}
-	until := time.Now().Add(time.Duration(s * float64(time.Second)))
+	d := time.Duration(s * float64(time.Second))
+	if c.inside { // which cannot let go of anything
+		time.Sleep(d)
+		c.Out.OK()
+		return
+	}
+	until := time.Now().Add(d)
 	c.wait(nil, until, func(bool) { c.slept(until) })
 }
 

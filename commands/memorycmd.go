@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"atomiccounter/engine"
 )
 
 // memoryUsage estimates what a key takes in memory while it is cached.
@@ -36,8 +38,13 @@ func memoryDoctor(c *Context, _ [][]byte) {
 	c.Out.Verbatim("txt", "No trouble with memory was found. What is cached is bounded by cache-size.\n")
 }
 
-// memoryPurge gives memory that is free back to the system. That is work for the collector, which holds nobody up.
+// memoryPurge gives memory that is free back to the system. That is work for the collector, which holds nobody up; for a
+// transaction all would wait.
 func memoryPurge(c *Context, _ [][]byte) {
+	if c.inside {
+		c.failIn("MEMORY PURGE", engine.ErrInSection)
+		return
+	}
 	c.apart(func() {
 		debug.FreeOSMemory()
 		c.Out.OK()
