@@ -137,8 +137,9 @@ func (s *platters) limit(n int) {
 	s.room = n
 }
 
-func (p *platter) Bytes() []byte { return p.mem }
-func (p *platter) Close() error  { return nil }
+func (p *platter) Bytes() []byte  { return p.mem }
+func (p *platter) Close() error   { return nil }
+func (p *platter) Touch(int, int) {}
 
 func (p *platter) Sync(from, to int) error {
 	p.mu.Lock()

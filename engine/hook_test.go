@@ -19,3 +19,13 @@ func hookFS(fs vfs.FS, f func()) vfs.FS {
 }
 
 func prepared(e *Engine) { e.journal.prepared() }
+
+// roomAgain waits until the journal, on a disk that was full, has prepared its next segment.
+func roomAgain(e *Engine) {
+	j := e.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.next == nil {
+		j.ready.Wait()
+	}
+}

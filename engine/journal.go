@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,6 +70,8 @@ type segmentFile interface {
 	Bytes() []byte
 	// Sync makes the bytes from..to durable.
 	Sync(from, to int) error
+	// Touch makes from..to ready for writes that do not wait, as far as that can be had.
+	Touch(from, to int)
 	Close() error
 }
 
@@ -110,7 +113,7 @@ type journal struct {
 	ended   bool          // nobody serves any more; under waitMu
 	wake    chan struct{} // syncer: there are waiters
 	prepare chan struct{} // preparer: next was taken
-	touch   chan []byte   // toucher: memory that will be written soon
+	touch   chan pages    // toucher: memory that will be written soon
 
 	stop chan struct{}
 	done sync.WaitGroup
@@ -125,7 +128,7 @@ var errNoSegment = errors.New("journal: no room for the next segment")
 
 // openJournal starts a fresh segment with the given number. Sum chains it to what was before.
 func openJournal(store segmentStore, log *slog.Logger, size int, buffered bool, number uint64, sum uint32) (*journal, error) {
-	j := &journal{store: store, log: log, size: size, buffered: buffered, touch: make(chan []byte, 1),
+	j := &journal{store: store, log: log, size: size, buffered: buffered, touch: make(chan pages, 1),
 		wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{})}
 	j.ready = sync.NewCond(&j.mu)
 	s, err := j.newSegment(number, size, buffered)
@@ -158,9 +161,7 @@ func (j *journal) newSegment(number uint64, size int, buffered bool) (*segment, 
 	binary.LittleEndian.PutUint32(h[20:], rand.Uint32())
 	binary.LittleEndian.PutUint32(h[24:], crc32.Checksum(h[:24], castagnoli))
 	clear(h[28:])
-	if !buffered {
-		populate(s.mem[:min(touchAhead, len(s.mem))])
-	}
+	f.Touch(0, min(touchAhead, len(s.mem)))
 	return s, nil
 }
 
@@ -233,6 +234,12 @@ func (j *journal) put(length uint32, body []byte) {
 	}
 }
 
+// pages are a part of a segment.
+type pages struct {
+	of       *segment
+	from, to int
+}
+
 // touchAhead is how far ahead of the appends pages are asked for, in bytes.
 const touchAhead = 4 << 20
 
@@ -246,7 +253,7 @@ func (j *journal) askTouch() {
 		return
 	}
 	select {
-	case j.touch <- j.cur.mem[from:to]:
+	case j.touch <- pages{j.cur, from, to}:
 		j.touched = to
 	default:
 	}
@@ -258,11 +265,21 @@ func (j *journal) toucher() {
 		select {
 		case <-j.stop:
 			return
-		case mem := <-j.touch:
-			j.syncMu.Lock() // the segment cannot go meanwhile
-			populate(mem)
-			j.syncMu.Unlock()
+		case p := <-j.touch:
+			j.touchNow(p)
 		}
+	}
+}
+
+// touchNow touches pages, unless their segment is gone.
+func (j *journal) touchNow(p pages) {
+	j.syncMu.Lock() // it cannot go meanwhile
+	defer j.syncMu.Unlock()
+	j.mu.Lock()
+	here := p.of == j.cur || slices.Contains(j.old, p.of)
+	j.mu.Unlock()
+	if here {
+		p.of.file.Touch(p.from, p.to)
 	}
 }
 
@@ -492,6 +509,11 @@ func (j *journal) serve() {
 func (j *journal) Release(m mark) error {
 	j.syncMu.Lock() // a sync may be about to touch them
 	defer j.syncMu.Unlock()
+	return j.release(m)
+}
+
+// release is Release under syncMu.
+func (j *journal) release(m mark) error {
 	j.mu.Lock()
 	var gone []*segment
 	keep := j.old[:0]
@@ -626,12 +648,12 @@ func replay(store segmentStore, m mark, f func(body []byte) error) (mark, error)
 	}
 }
 
-// prepared waits for the next segment: its header is written in the background, and who copies the segments meanwhile
-// races with that.
+// prepared waits for the next segment, or until there is no room for one: its header is written in the background, and who copies
+// the segments meanwhile races with that.
 func (j *journal) prepared() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for j.next == nil && !j.closing() {
+	for j.next == nil && j.prepErr == nil && !j.closing() {
 		j.ready.Wait()
 	}
 }

@@ -140,6 +140,8 @@ func (m *mappedFile) Sync(from, to int) error {
 	return flushDrive(m.f)
 }
 
+func (m *mappedFile) Touch(from, to int) { populate(m.mem[from:to]) }
+
 func (m *mappedFile) Close() error {
 	return errors.Join(unix.Munmap(m.mem), m.f.Close())
 }
@@ -162,6 +164,8 @@ func (b *bufferedFile) Sync(from, to int) error {
 	}
 	return dataSync(b.f)
 }
+
+func (b *bufferedFile) Touch(int, int) {}
 
 // Close gives the memory to the next segment: nobody uses it any more.
 func (b *bufferedFile) Close() error {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -207,7 +209,7 @@ func TestJournalFullDisk(t *testing.T) {
 		t.Errorf("Get without room = %v", err)
 	}
 	s.set(nil, nil)
-	prepared(e)
+	roomAgain(e)
 	e.checkSpace()
 	increment(t, e, "k", 1)
 }
@@ -227,7 +229,7 @@ func TestSyncModeOnFullDisk(t *testing.T) {
 		}
 	}
 	s.set(nil, nil)
-	prepared(e)
+	roomAgain(e)
 	if err := e.SetSync(EverySec); err != nil || e.Sync() != EverySec || e.journal.cur.buffered {
 		t.Errorf("SetSync = %v, the mode is %d, buffered %t; want %d, not buffered", err, e.Sync(), e.journal.cur.buffered, EverySec)
 	}
@@ -336,4 +338,68 @@ func FuzzRecord(f *testing.F) {
 			t.Fatalf("parseRecord(%x) = %+v, %d bytes left", data, r, len(rest))
 		}
 	})
+}
+
+// closable is a store of segments in memory that tell whether they are touched after they were closed.
+type closable struct{ *memorySegments }
+
+type closableFile struct {
+	memoryFile
+	closed, late atomic.Bool
+}
+
+func (s closable) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+	f, err := s.memorySegments.Create(number, size, buffered)
+	return &closableFile{memoryFile: f.(memoryFile)}, err
+}
+
+func (f *closableFile) Touch(int, int) {
+	f.late.Store(f.late.Load() || f.closed.Load())
+}
+
+func (f *closableFile) Close() error {
+	f.closed.Store(true)
+	return nil
+}
+
+// Pages that were asked for are not touched any more once their segment is released, which unmaps them.
+func TestJournalTouchesNothingThatIsGone(t *testing.T) {
+	j := openTestJournal(t, closable{newMemorySegments()}, 2*touchAhead)
+	first := j.cur.file.(*closableFile)
+	j.syncMu.Lock()
+	body := make([]byte, touchAhead/4)
+	for j.touched == touchAhead { // until more is asked for
+		appendBodies(t, j, [][]byte{body})
+	}
+	for len(j.touch) > 0 { // until the toucher has taken it
+		runtime.Gosched()
+	}
+	for j.Mark().segment == 1 {
+		appendBodies(t, j, [][]byte{body})
+	}
+	must(t, nil, j.release(j.Mark()))
+	j.syncMu.Unlock()
+	must(t, nil, j.Close())
+	if !first.closed.Load() || first.late.Load() {
+		t.Errorf("the first segment: closed %t, then touched %t; want closed, and not touched", first.closed.Load(), first.late.Load())
+	}
+	if last := j.cur.file.(*closableFile); last.late.Load() {
+		t.Error("the last segment was touched after it was closed")
+	}
+}
+
+// Who waits for the next segment does not wait for room on the disk.
+func TestJournalPreparedWithoutRoom(t *testing.T) {
+	s := &unreliable{memorySegments: newMemorySegments()}
+	j := openTestJournal(t, s, 256)
+	j.prepared()
+	s.set(syscall.ENOSPC, nil)
+	for j.Mark().segment == 1 {
+		appendBodies(t, j, bodies(40))
+	}
+	j.prepared()
+	if !j.NoRoom() {
+		t.Error("NoRoom = false on a full disk")
+	}
+	must(t, nil, j.Close())
 }

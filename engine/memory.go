@@ -53,4 +53,5 @@ func (m *memorySegments) Remove(number uint64) error {
 
 func (f memoryFile) Bytes() []byte     { return f }
 func (memoryFile) Sync(_, _ int) error { return nil }
+func (memoryFile) Touch(_, _ int)      {}
 func (memoryFile) Close() error        { return nil }
