@@ -97,6 +97,7 @@ type journal struct {
 	end      atomic.Uint64 // Position after the last frame; written under mu
 	old      []*segment    // full segments, some perhaps not synced; removed by release
 	next     *segment      // prepared; nil while the preparer works
+	growing  bool          // somebody makes a segment greater than that: nobody else goes on in another, or prepares one
 	buffered bool          // form of the segments to come
 	touched  int           // up to where cur's pages have been asked for
 	ready    *sync.Cond    // next was set or prepErr changed; uses mu
@@ -185,7 +186,7 @@ func (j *journal) Append(body []byte, aside bool) (Position, error) {
 	}
 	defer j.mu.Unlock()
 	need := frameHeader + len(body)
-	if j.off+need+frameHeader > len(j.cur.mem) { // always leave room for the end frame
+	for j.off+need+frameHeader > len(j.cur.mem) { // always leave room for the end frame
 		if err := j.rotate(need + frameHeader); err != nil {
 			return 0, err
 		}
@@ -200,11 +201,12 @@ func (j *journal) Reserve(need int) (room int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	const around = 2 * frameHeader // its own, and that of the end
-	if j.off+need+around > len(j.cur.mem) {
-		if need += around; need > j.size-segmentHeader {
-			need *= 2
+	for j.off+need+around > len(j.cur.mem) {
+		frames := need + around
+		if frames > j.size-segmentHeader {
+			frames *= 2
 		}
-		if err := j.rotate(need); err != nil {
+		if err := j.rotate(frames); err != nil {
 			return 0, err
 		}
 	}
@@ -283,32 +285,59 @@ func (j *journal) touchNow(p pages) {
 	}
 }
 
-// rotate goes on in the next segment, which holds at least need bytes of frames. Called under mu.
+// rotate goes on in the next segment, which holds at least need bytes of frames. Called under mu, which it lets go of while it waits:
+// if another goes on meanwhile it does nothing, and the caller looks again.
 func (j *journal) rotate(need int) error {
-	for j.next == nil && j.prepErr == nil && !j.closing() {
+	cur := j.cur
+	for j.cur == cur && (j.growing || j.next == nil && j.prepErr == nil && !j.closing()) {
 		j.ready.Wait()
 	}
-	if j.next == nil {
+	switch {
+	case j.cur != cur:
+		return nil
+	case j.next == nil:
 		return errNoSegment
 	}
 	next := j.next
+	j.next = nil
 	if need > len(next.mem)-segmentHeader {
-		// Rare: a frame greater than a segment. The prepared one gives way to one that fits.
-		next.file.Close()
-		j.next = nil
-		big, err := j.newSegment(next.number, need+segmentHeader, j.buffered)
-		if err != nil {
+		var err error
+		if next, err = j.grow(next, need+segmentHeader); err != nil {
 			j.askNext()
 			return err
 		}
-		next = big
 	}
-	j.next = nil
 	j.put(frameEnd, nil)
 	j.old = append(j.old, j.cur)
 	j.enter(next, j.sum)
 	j.askNext()
 	return nil
+}
+
+// grow gives a segment of size bytes in place of one that was prepared. That is rare: for a frame greater than a segment. Called
+// under mu, which it lets go of: so much takes the file system its time, and what the current segment has left others use.
+func (j *journal) grow(s *segment, size int) (*segment, error) {
+	j.growing = true
+	for {
+		buffered := j.buffered
+		j.mu.Unlock()
+		j.discard(s)
+		next, err := j.newSegment(s.number, size, buffered)
+		j.mu.Lock()
+		if err != nil || buffered == j.buffered {
+			j.growing = false
+			j.ready.Broadcast()
+			return next, err
+		}
+		s = next
+	}
+}
+
+// discard lets go of a segment that nobody has used. Its file is made anew under the same name.
+func (j *journal) discard(s *segment) {
+	if err := s.file.Close(); err != nil {
+		j.log.Error("journal: close an unused segment", "err", err)
+	}
 }
 
 // SetBuffered goes on in a segment of the given form, and syncs what the one before has. After an error the segment may still
@@ -321,7 +350,7 @@ func (j *journal) SetBuffered(b bool) error {
 		return nil
 	}
 	err := j.dropNext(!b)
-	if err == nil && j.cur.buffered != b {
+	for err == nil && j.cur.buffered != b {
 		err = j.rotate(0)
 	}
 	j.mu.Unlock()
@@ -375,7 +404,7 @@ func (j *journal) preparer() {
 		}
 		retry = nil
 		j.mu.Lock()
-		number, buffered, have := j.cur.number+1, j.buffered, j.next != nil
+		number, buffered, have := j.cur.number+1, j.buffered, j.next != nil || j.growing
 		j.mu.Unlock()
 		if have {
 			continue
@@ -385,9 +414,7 @@ func (j *journal) preparer() {
 		if err == nil && buffered != j.buffered {
 			j.askNext()
 			j.mu.Unlock()
-			if err := s.file.Close(); err != nil {
-				j.log.Error("journal: close an unused segment", "err", err)
-			}
+			j.discard(s)
 			continue
 		}
 		if err != nil && j.prepErr == nil {
@@ -653,7 +680,7 @@ func replay(store segmentStore, m mark, f func(body []byte) error) (mark, error)
 func (j *journal) prepared() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for j.next == nil && j.prepErr == nil && !j.closing() {
+	for (j.growing || j.next == nil && j.prepErr == nil) && !j.closing() {
 		j.ready.Wait()
 	}
 }

@@ -403,3 +403,84 @@ func TestJournalPreparedWithoutRoom(t *testing.T) {
 	}
 	must(t, nil, j.Close())
 }
+
+// gated is a store in memory that makes segments of more than the usual size only when told to.
+type gated struct {
+	*memorySegments
+	size        int
+	asked, gate chan struct{}
+}
+
+func (s gated) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+	if size > s.size {
+		s.asked <- struct{}{}
+		<-s.gate
+	}
+	return s.memorySegments.Create(number, size, buffered)
+}
+
+// While a segment is made for a frame that fits in none, others append to the one that there is. If the form of segments changes
+// meanwhile, another is made.
+func TestJournalAppendsWhileASegmentIsMade(t *testing.T) {
+	const size = 512
+	for name, change := range map[string]bool{"same form": false, "other form": true} {
+		s := gated{newMemorySegments(), size, make(chan struct{}), make(chan struct{})}
+		j := openTestJournal(t, s, size)
+		big, small, late := bodies(5 * size)[0], []byte("small"), bytes.Repeat([]byte("late"), size/5)
+		errs := make(chan error, 2)
+		go func() {
+			_, err := j.Append(big, false)
+			errs <- err
+		}()
+		<-s.asked
+		appendBodies(t, j, [][]byte{small, small})
+		want := [][]byte{small, small, big}
+		if change {
+			must(t, nil, j.SetBuffered(false)) // as it is
+			j.mu.Lock()
+			j.buffered = true // as SetBuffered does, which goes on to wait then
+			j.mu.Unlock()
+			s.gate <- struct{}{}
+			<-s.asked
+		}
+		s.gate <- struct{}{}
+		must(t, nil, <-errs)
+		if j.cur.buffered != change {
+			t.Errorf("%s: the segment is buffered: %t", name, j.cur.buffered)
+		}
+		appendBodies(t, j, [][]byte{late, late})
+		want = append(want, late, late)
+		must(t, nil, j.Close())
+		if got, err := replayed(s, start(t, s)); err != nil || !slices.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("%s: replayed %d frames, %v; want %d", name, len(got), err, len(want))
+		}
+	}
+}
+
+// Who finds the current segment full meanwhile goes on in that which was made.
+func TestJournalFullWhileASegmentIsMade(t *testing.T) {
+	const size = 256
+	s := gated{newMemorySegments(), size, make(chan struct{}), make(chan struct{})}
+	j := openTestJournal(t, s, size)
+	errs := make(chan error)
+	go func() {
+		_, err := j.Reserve(5 * size) // and twice as much
+		errs <- err
+	}()
+	<-s.asked
+	full := make(chan error)
+	go func() {
+		_, err := j.Append(bodies(size - 100)[0], false)
+		if err == nil {
+			_, err = j.Append(bodies(100)[0], false)
+		}
+		full <- err
+	}()
+	s.gate <- struct{}{}
+	must(t, nil, <-errs)
+	must(t, nil, <-full)
+	if at := j.Mark().segment; at != 2 {
+		t.Errorf("the journal is at segment %d; want 2", at)
+	}
+	must(t, nil, j.Close())
+}
