@@ -46,13 +46,31 @@ func newApp() *cli.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve},
-			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check},
-			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys},
-			{Name: "version", Usage: "print the version", Action: printVersion},
+			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve, OnUsageError: misused},
+			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check, OnUsageError: misused},
+			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys,
+				OnUsageError: misused},
+			{Name: "version", Usage: "print the version", Action: printVersion, OnUsageError: misused},
 		},
+		Action:         helpOrUnknown,
+		OnUsageError:   misused,
 		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: main
 	}
+}
+
+// misused is what a wrong flag or variable comes to, instead of the whole help.
+func misused(c *cli.Context, err error, _ bool) error { return seeHelp(c, err) }
+
+func seeHelp(c *cli.Context, err error) error {
+	return fmt.Errorf("%w; see %s --help", err, c.Command.HelpName)
+}
+
+// helpOrUnknown is for who names no command that there is.
+func helpOrUnknown(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return seeHelp(c, fmt.Errorf("there is no command %q", c.Args().First()))
+	}
+	return cli.ShowAppHelp(c)
 }
 
 func printVersion(*cli.Context) error {
@@ -62,7 +80,7 @@ func printVersion(*cli.Context) error {
 
 func check(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return errors.New("check takes the directory of one store")
+		return seeHelp(c, errors.New("check takes the directory of one store"))
 	}
 	return engine.Check(c.Args().First(), engine.Options{Logger: slog.New(slog.DiscardHandler)}, os.Stdout)
 }
@@ -135,7 +153,7 @@ func serveFlags() []cli.Flag {
 
 func serve(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return fmt.Errorf("serve takes flags only; what is %q?", c.Args().First())
+		return seeHelp(c, fmt.Errorf("serve takes flags only; what is %q?", c.Args().First()))
 	}
 	if err := readConfig(c); err != nil {
 		return err
