@@ -322,6 +322,17 @@ func TestQueryBufferLimit(t *testing.T) {
 	p.wantEnd(fmt.Sprintf("$%d\r\n%s\r\n", len(long), long))
 }
 
+// A client that has authenticated may send any number of arguments, as far as they fit into the query buffer.
+func TestManyArguments(t *testing.T) {
+	const n = 1<<20 + 1
+	p := serve(t, Options{}, nil).dial(t)
+	go io.WriteString(p.Conn, fmt.Sprintf("*%d\r\n$4\r\nMGET\r\n", n+1)+strings.Repeat("$1\r\nk\r\n", n))
+	p.want(fmt.Sprintf("*%d\r\n", n) + strings.Repeat("$-1\r\n", n))
+	p = serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
+	go io.WriteString(p.Conn, fmt.Sprintf("*%d\r\n$4\r\nMGET\r\n", n+1)+strings.Repeat("$1\r\nk\r\n", n))
+	p.wantEnd("")
+}
+
 // What waits for EXEC counts, too.
 func TestQueryBufferLimitOfTransactions(t *testing.T) {
 	p := serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
