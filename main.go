@@ -185,13 +185,16 @@ func serve(c *cli.Context) error {
 	return run(c.String("dir"), store, listen, peers)
 }
 
-// run opens the store, serves until a signal or SHUTDOWN, and closes the store.
+// run listens, opens the store, serves until a signal or SHUTDOWN, and closes the store.
 func run(dir string, store engine.Options, o server.Options, peers replica.Options) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if o.Lobby, err = server.Listen(o); err != nil { // before a store is made for nothing
+		return err
+	}
 	eng, err := engine.Open(dir, store)
 	if err != nil {
-		return err
+		return errors.Join(err, o.Lobby.Close())
 	}
 	defer func() {
 		if e := eng.Close(); e != nil {
@@ -203,7 +206,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 	redis.SetLogger(clientLog{o.Log})
 	node, err := replica.New(eng, peers)
 	if err != nil {
-		return err
+		return errors.Join(err, o.Lobby.Close())
 	}
 	o.Engine, o.Replication = eng, node
 	s, err := server.New(o)

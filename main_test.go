@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +51,36 @@ func TestBadFlags(t *testing.T) {
 		}
 		if _, err := os.Stat(store); err == nil {
 			t.Fatalf("serve %s has made a store", test[0])
+		}
+	}
+}
+
+// TestAddressInUse: that is found before a store is made.
+func TestAddressInUse(t *testing.T) {
+	dir := t.TempDir()
+	store, socket := filepath.Join(dir, "store"), filepath.Join(dir, "s")
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	unix, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close()
+	_, port, _ := net.SplitHostPort(tcp.Addr().String())
+	for _, test := range [][2]string{
+		{"--bind 127.0.0.1 --port " + port, "listen tcp 127.0.0.1:" + port + ": bind: address already in use"},
+		{"--port 0 --unixsocket " + socket, "unix socket " + socket + ": another process listens on it"},
+		{"--port 0", "nothing to listen on: there is neither a port nor a Unix socket"},
+	} {
+		err := newApp().Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
+		if err == nil || err.Error() != test[1] {
+			t.Errorf("serve %s = %v; want %q", test[0], err, test[1])
+		}
+		if _, err := os.Stat(store); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("serve %s: Stat of the store = %v; want no such file", test[0], err)
 		}
 	}
 }

@@ -365,9 +365,9 @@ func TestProtectedMode(t *testing.T) {
 		{commands.Settings{Password: "secret"}, false},
 		{commands.Settings{Unprotected: true}, false},
 	} {
-		s := &Server{options: Options{Settings: test.settings}, shared: new(commands.Server)}
-		s.shared.Config.Start(test.settings)
-		if got := s.protected(); got != test.want {
+		var config commands.Config
+		config.Start(test.settings)
+		if got := protected(&config, test.settings.Bind); got != test.want {
 			t.Errorf("protected(%+v) = %v; want %v", test.settings, got, test.want)
 		}
 	}
@@ -389,7 +389,7 @@ func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0,
 func TestDenied(t *testing.T) {
 	s := &Server{shared: &commands.Server{Log: quiet()}}
 	near, far := net.Pipe()
-	go s.admit(stranger{near}, nil)
+	go s.admit(guest{stranger{near}, nil})
 	got, err := io.ReadAll(far)
 	if err != nil || string(got) != denied {
 		t.Errorf("read %q, %v; want %q", got, err, denied)
