@@ -34,6 +34,10 @@ func TestConfigTakesEffect(t *testing.T) {
 		}
 	}
 	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$5|250ms|")
+	for value, shown := range map[string]string{"0": "$1|1|", "100": "$3|100|", "501": "$3|500|"} { // as Redis does
+		want(t, c, "CONFIG SET hz "+value, "+OK|")
+		want(t, c, "CONFIG GET hz", "*2|$2|hz|"+shown)
+	}
 	want(t, c, "CONFIG GET repl-backlog-size", "*2|$17|repl-backlog-size|$9|268435456|")
 	want(t, c, "CONFIG SET update-period 0", "+OK|")
 	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$2|0s|")

@@ -71,6 +71,9 @@ func (s *Server) admit(g guest) {
 		s.turnAway(g, "")
 		return
 	}
+	if err := keepAlive(g.Conn, s.shared.Config.KeepAlive()); err != nil {
+		s.shared.Log.Debug("cannot set tcp-keepalive", "addr", client.Addr, "err", err)
+	}
 	client.Kill, client.Wake = c.kill, c.wake
 	if !s.shared.Clients.Add(client, s.shared.Config.MaxClients()) {
 		s.turnAway(g, tooManyClients)

@@ -127,9 +127,6 @@ func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Settings.KeepAlive == 0 {
-		o.Settings.KeepAlive = commands.DefaultKeepAlive
-	}
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
 	}
