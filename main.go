@@ -2,7 +2,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
@@ -93,6 +91,7 @@ const (
 	storeFlags   = "store:"
 	counterFlags = "counters:"
 	watchFlags   = "watching:"
+	limitFlags   = "limits:"
 )
 
 func serveFlags() []cli.Flag {
@@ -145,8 +144,13 @@ func serveFlags() []cli.Flag {
 		text(watchFlags, "slowlog-max-len", "128", "how many it has"),
 		text(watchFlags, "latency-monitor-threshold", "0", "milliseconds from which on LATENCY has an event; 0: never"),
 		text(watchFlags, "notify-keyspace-events", "", "keyspace events that are published, by Redis's letters"),
-		text(watchFlags, "client-output-buffer-limit", "pubsub 32mb 8mb 60", "what may wait for who listens"),
+		text(watchFlags, "client-output-buffer-limit", "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", "what may wait for who listens"),
 		text(watchFlags, "tracking-table-max-keys", "1000000", "how many keys that clients cache are remembered; 0: any number"),
+		text(watchFlags, "latency-tracking", "yes", "whether INFO latencystats and LATENCY HISTOGRAM count: yes or no"),
+		text(watchFlags, "latency-tracking-info-percentiles", "50 99 99.9", "what INFO latencystats shows"),
+		text(limitFlags, "proto-max-bulk-len", "512mb", "longest argument"),
+		text(limitFlags, "client-query-buffer-limit", "64mb", "longest command"),
+		text(limitFlags, "hz", "10", "taken as Redis takes it; nothing here depends on it"),
 		list(counterFlags, "natural", "`PATTERN` of keys that become Naturals, which only grow; repeatable"),
 	}
 }
@@ -181,6 +185,9 @@ func serve(c *cli.Context) error {
 	listen.Settings.Backlog = store.Backlog
 	limitMemory(store.CacheSize)
 	listen.CacheSized = limitMemory
+	if name := listen.Settings.ConfigFile; name != "" {
+		listen.Rewrite = func(settings map[string]string) error { return rewriteConfig(name, settings) }
+	}
 	makeUpForSyncs(store.Sync)
 	return run(c.String("dir"), store, listen, peers)
 }
@@ -317,8 +324,14 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	if err != nil {
 		return o, err
 	}
+	file := c.String("config")
+	if file != "" {
+		if file, err = filepath.Abs(file); err != nil {
+			return o, err
+		}
+	}
 	o.Settings = commands.Settings{
-		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: c.String("config"),
+		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: file,
 		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
 		Timeout: time.Duration(c.Int("timeout")) * time.Second, KeepAlive: keepAlive(c.Int("tcp-keepalive")),
 		BusyReply: busyReply(c.Int("busy-reply-threshold")),
@@ -341,9 +354,9 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	if err := tlsOptions(c, &o); err != nil {
 		return o, err
 	}
-	for _, name := range []string{"timeout", "tcp-keepalive", "busy-reply-threshold"} {
-		if n := c.Int(name); n < 0 || n > math.MaxInt32 {
-			return o, fmt.Errorf("%s must be between 0 and %d", name, math.MaxInt32)
+	for name, most := range map[string]int{"timeout": math.MaxInt32, "tcp-keepalive": math.MaxInt32, "busy-reply-threshold": math.MaxInt64 - 1} {
+		if n := c.Int(name); n < 0 || n > most {
+			return o, fmt.Errorf("%s must be between 0 and %d", name, most)
 		}
 	}
 	if o.Settings.MaxClients < 1 {
@@ -356,7 +369,7 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 func watchOptions(c *cli.Context) (map[string]string, error) {
 	others := make(map[string]string)
 	for _, flag := range c.Command.Flags {
-		if f, ok := flag.(*cli.StringFlag); ok && f.Category == watchFlags {
+		if f, ok := flag.(*cli.StringFlag); ok && (f.Category == watchFlags || f.Category == limitFlags) {
 			others[f.Name] = c.String(f.Name)
 		}
 	}
@@ -380,78 +393,12 @@ func makeUpForSyncs(mode engine.SyncMode) {
 	}
 }
 
-// readConfig takes the flags that are not set from the file that --config names: on each line a flag's name without
-// dashes and its value, perhaps in double quotes; # begins a comment.
-func readConfig(c *cli.Context) error {
-	name := c.String("config")
-	if name == "" {
-		return nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	defer f.Close()
-	given := make(map[string]bool)
-	for _, flag := range c.Command.Flags {
-		given[flag.Names()[0]] = c.IsSet(flag.Names()[0])
-	}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		flag, value, err := splitSetting(lines.Text())
-		if err == nil && flag != "" {
-			err = setFlag(c, given, flag, value)
-		}
-		if err != nil {
-			return fmt.Errorf("%s, line %d: %w", name, n, err)
-		}
-	}
-	return lines.Err()
-}
-
-func splitSetting(line string) (flag, value string, err error) {
-	line = strings.TrimSpace(line)
-	if line == "" || line[0] == '#' {
-		return "", "", nil
-	}
-	flag = line
-	if end := strings.IndexFunc(line, unicode.IsSpace); end > 0 {
-		flag, value = line[:end], strings.TrimSpace(line[end:])
-	}
-	switch {
-	case strings.HasPrefix(value, `"`): // which may be empty
-		if value, err = strconv.Unquote(value); err != nil {
-			err = fmt.Errorf("%s: quotes that do not match", flag)
-		}
-	case value == "":
-		err = fmt.Errorf("%s has no value", flag)
-	}
-	return strings.ToLower(flag), value, err
-}
-
-func setFlag(c *cli.Context, given map[string]bool, flag, value string) error {
-	set, known := given[flag]
-	if flag == "peer-tls" { // as the other switches of the file are written
-		value = map[string]string{"yes": "true", "no": "false"}[value]
-	}
-	switch {
-	case !known || flag == "config":
-		return fmt.Errorf("there is no setting %q", flag)
-	case set:
-		return nil
-	}
-	if err := c.Set(flag, value); err != nil {
-		return fmt.Errorf("%s: %q: %w", flag, value, err)
-	}
-	return nil
-}
-
 // busyReply gives the setting for a number of milliseconds, of which 0 means for ever.
 func busyReply(ms int) time.Duration {
 	if ms == 0 {
 		return -1
 	}
-	return time.Duration(ms) * time.Millisecond
+	return time.Duration(min(ms, math.MaxInt64/int(time.Millisecond))) * time.Millisecond
 }
 
 // keepAlive gives the setting for a number of seconds, of which 0 means never.

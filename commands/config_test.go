@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -87,6 +88,22 @@ func TestConfigKeepsWhatCannotChange(t *testing.T) {
 	c := newContext(t)
 	want(t, c, "CONFIG SET appendonly yes maxmemory 0", "+OK|")
 	want(t, c, "CONFIG SET appendonly no", "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set immutable config|")
+}
+
+func TestConfigRewrite(t *testing.T) {
+	c := newContext(t)
+	want(t, c, "CONFIG REWRITE", "-ERR The server is running without a config file|")
+	var written map[string]string
+	c.Server.Rewrite = func(settings map[string]string) error { written = settings; return nil }
+	want(t, c, "CONFIG SET timeout 30 cache-size 64mb", "+OK|")
+	want(t, c, "CONFIG REWRITE", "+OK|")
+	for name, value := range map[string]string{"timeout": "30", "cache-size": "67108864", "appendfsync": "everysec", "port": "", "databases": ""} {
+		if written[name] != value {
+			t.Errorf("CONFIG REWRITE writes %s %q; want %q", name, written[name], value)
+		}
+	}
+	c.Server.Rewrite = func(map[string]string) error { return errors.New("no room\nat all") }
+	want(t, c, "CONFIG REWRITE", "-ERR Rewriting config file: no room at all|")
 }
 
 func TestConfigGet(t *testing.T) {

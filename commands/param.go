@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,9 +32,11 @@ func sure(apply func()) func() error {
 	}
 }
 
-// params are the parameters that tools read or write. Of those that Redis could change and this server cannot, SET takes
-// the value that they have, so that a tool which makes sure of it goes on.
-var params = []param{
+// params are the parameters that tools read or write.
+var params = slices.Concat(tunables, steady)
+
+// tunables are those that SET changes.
+var tunables = []param{
 	{"requirepass", func(s *Server) string { return s.Config.Password() }, setPassword},
 	{"timeout", showInt(func(s *Server) int64 { return s.Config.timeout.Load() }),
 		takeInt(0, math.MaxInt32, func(s *Server, n int64) { s.Config.timeout.Store(n) })},
@@ -62,7 +65,6 @@ var params = []param{
 	{"client-output-buffer-limit", func(s *Server) string { return s.Config.limits().String() }, takeLimits},
 	{"protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) },
 		takeYesNo(func(s *Server, on int64) { s.Config.unprotected.Store(on == 0) })},
-	{"enable-debug-command", func(s *Server) string { return cmp.Or(s.Config.settings.Debug, "no") }, nil},
 	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.Engine.Sync())) },
 		syncModes.take(func(s *Server, mode int) error { return s.Engine.SetSync(engine.SyncMode(mode)) })},
 	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},
@@ -71,7 +73,11 @@ var params = []param{
 		takeBytes(MinCacheSize, setCacheSize)},
 	{"busy-reply-threshold", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply},
 	{"lua-time-limit", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply}, // its old name
+}
 
+// steady are those that do not change. Of those that Redis could change, SET takes the value that they have, so that a tool which
+// makes sure of it goes on.
+var steady = []param{
 	kept("save", ""),
 	kept("appendonly", "yes"),
 	kept("no-appendfsync-on-rewrite", "no"),
@@ -91,6 +97,7 @@ var params = []param{
 	keptAs("tls-auth-clients", func(s *Server) string { return s.Config.settings.TLS.AuthClients }),
 	keptAs("repl-backlog-size", func(s *Server) string { return strconv.FormatInt(s.Config.Backlog(), 10) }),
 
+	{"enable-debug-command", func(s *Server) string { return cmp.Or(s.Config.settings.Debug, "no") }, nil},
 	{"databases", fixed(strconv.Itoa(engine.Databases)), nil},
 	{"unixsocket", func(s *Server) string { return s.Config.settings.UnixSocket }, nil},
 	{"natural", func(s *Server) string { return strings.Join(s.Config.settings.Natural, " ") }, nil},

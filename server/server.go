@@ -97,6 +97,8 @@ type Options struct {
 	Replication commands.Replication
 	// CacheSized is told when CONFIG SET has changed cache-size; nil: nobody is.
 	CacheSized func(bytes int64)
+	// Rewrite is CONFIG REWRITE: it is given the settings that CONFIG SET can change, by name. nil: there is no configuration file.
+	Rewrite func(settings map[string]string) error
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
@@ -139,7 +141,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{options: o, writeTimeout: writeTimeout, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
 		Port: tcpPort(o.Lobby.listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication,
-		CacheSized: o.CacheSized}
+		CacheSized: o.CacheSized, Rewrite: o.Rewrite}
 	s.shared.Config.Start(o.Settings)
 	err := s.shared.Configure(o.Settings.Others)
 	if err == nil {

@@ -377,7 +377,7 @@ func config(g generator) []string {
 		"CONFIG GET", "CONFIG SET", "CONFIG SET timeout", "CONFIG SET timeout 0", "CONFIG SET timeout x", "CONFIG SET timeout -1",
 		"CONFIG SET nothing 1", "CONFIG SET timeout 0 nothing 1", "CONFIG SET timeout 0 timeout 0", "CONFIG SET databases 4",
 		"CONFIG SET maxclients x", "CONFIG SET appendfsync sometimes", "CONFIG SET loglevel loud", "CONFIG RESETSTAT", "CONFIG RESETSTAT x",
-		"CONFIG NOTHING", "CONFIG NOTHING x", "CONFIG SET maxclients 10000",
+		"CONFIG NOTHING", "CONFIG NOTHING x", "CONFIG SET maxclients 10000", "CONFIG REWRITE", "CONFIG REWRITE x",
 		"CONFIG GET hz", "CONFIG SET hz 0", "CONFIG SET hz 501", "CONFIG SET hz 10", "CONFIG SET hz -1", "CONFIG SET hz x",
 		"CONFIG GET tcp-keepalive", "CONFIG SET tcp-keepalive 0", "CONFIG SET tcp-keepalive 60", "CONFIG SET tcp-keepalive 300", "CONFIG SET tcp-keepalive -1")
 }
