@@ -16,7 +16,7 @@ import (
 
 func importFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "from", Required: true, Usage: "`URL` of the Redis: redis://user:password@host:port, with /database for one only"},
+		&cli.StringFlag{Name: "from", Usage: "`URL` of the Redis: redis://user:password@host:port, with /database for one only"},
 		&cli.StringFlag{Name: "to", Value: "redis://127.0.0.1:6379", Usage: "`URL` of this server"},
 		&cli.StringFlag{Name: "match", Usage: "only keys of this `PATTERN`"},
 		&cli.BoolFlag{Name: "replace", Usage: "overwrite keys that the server has already; default: leave them alone"},
@@ -27,14 +27,16 @@ func importFlags() []cli.Flag {
 
 // importKeys fails if a key was not taken along, so that a script notices.
 func importKeys(c *cli.Context) (err error) {
-	if c.NArg() > 0 {
-		return fmt.Errorf("import takes flags only; what is %q?", c.Args().First())
+	switch {
+	case c.NArg() > 0:
+		return seeHelp(c, fmt.Errorf("import takes flags only; what is %q?", c.Args().First()))
+	case c.String("from") == "":
+		return seeHelp(c, errors.New("import needs --from URL"))
+	case c.Bool("add") && c.Bool("replace"):
+		return errors.New("--add and --replace exclude each other")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	if c.Bool("add") && c.Bool("replace") {
-		return errors.New("--add and --replace exclude each other")
-	}
 	bar := migrate.Bar{W: os.Stderr, Terminal: isTerminal(os.Stderr)}
 	o := migrate.Options{From: c.String("from"), To: c.String("to"), Match: c.String("match"), Replace: c.Bool("replace"), Add: c.Bool("add"), Progress: bar.Show}
 	if name := c.String("left"); name != "" {

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +18,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
@@ -46,13 +44,31 @@ func newApp() *cli.App {
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve},
-			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check},
-			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys},
-			{Name: "version", Usage: "print the version", Action: printVersion},
+			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve, OnUsageError: misused},
+			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check, OnUsageError: misused},
+			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys,
+				OnUsageError: misused},
+			{Name: "version", Usage: "print the version", Action: printVersion, OnUsageError: misused},
 		},
+		Action:         helpOrUnknown,
+		OnUsageError:   misused,
 		ExitErrHandler: func(*cli.Context, error) {}, // one place prints: main
 	}
+}
+
+// misused is what a wrong flag or variable comes to, instead of the whole help.
+func misused(c *cli.Context, err error, _ bool) error { return seeHelp(c, err) }
+
+func seeHelp(c *cli.Context, err error) error {
+	return fmt.Errorf("%w; see %s --help", err, c.Command.HelpName)
+}
+
+// helpOrUnknown is for who names no command that there is.
+func helpOrUnknown(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return seeHelp(c, fmt.Errorf("there is no command %q", c.Args().First()))
+	}
+	return cli.ShowAppHelp(c)
 }
 
 func printVersion(*cli.Context) error {
@@ -62,7 +78,7 @@ func printVersion(*cli.Context) error {
 
 func check(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return errors.New("check takes the directory of one store")
+		return seeHelp(c, errors.New("check takes the directory of one store"))
 	}
 	return engine.Check(c.Args().First(), engine.Options{Logger: slog.New(slog.DiscardHandler)}, os.Stdout)
 }
@@ -75,6 +91,7 @@ const (
 	storeFlags   = "store:"
 	counterFlags = "counters:"
 	watchFlags   = "watching:"
+	limitFlags   = "limits:"
 )
 
 func serveFlags() []cli.Flag {
@@ -127,15 +144,20 @@ func serveFlags() []cli.Flag {
 		text(watchFlags, "slowlog-max-len", "128", "how many it has"),
 		text(watchFlags, "latency-monitor-threshold", "0", "milliseconds from which on LATENCY has an event; 0: never"),
 		text(watchFlags, "notify-keyspace-events", "", "keyspace events that are published, by Redis's letters"),
-		text(watchFlags, "client-output-buffer-limit", "pubsub 32mb 8mb 60", "what may wait for who listens"),
+		text(watchFlags, "client-output-buffer-limit", "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", "what may wait for who listens"),
 		text(watchFlags, "tracking-table-max-keys", "1000000", "how many keys that clients cache are remembered; 0: any number"),
+		text(watchFlags, "latency-tracking", "yes", "whether INFO latencystats and LATENCY HISTOGRAM count: yes or no"),
+		text(watchFlags, "latency-tracking-info-percentiles", "50 99 99.9", "what INFO latencystats shows"),
+		text(limitFlags, "proto-max-bulk-len", "512mb", "longest argument"),
+		text(limitFlags, "client-query-buffer-limit", "64mb", "longest command"),
+		text(limitFlags, "hz", "10", "taken as Redis takes it; nothing here depends on it"),
 		list(counterFlags, "natural", "`PATTERN` of keys that become Naturals, which only grow; repeatable"),
 	}
 }
 
 func serve(c *cli.Context) error {
 	if c.NArg() > 0 {
-		return fmt.Errorf("serve takes flags only; what is %q?", c.Args().First())
+		return seeHelp(c, fmt.Errorf("serve takes flags only; what is %q?", c.Args().First()))
 	}
 	if err := readConfig(c); err != nil {
 		return err
@@ -163,17 +185,23 @@ func serve(c *cli.Context) error {
 	listen.Settings.Backlog = store.Backlog
 	limitMemory(store.CacheSize)
 	listen.CacheSized = limitMemory
+	if name := listen.Settings.ConfigFile; name != "" {
+		listen.Rewrite = func(settings map[string]string) error { return rewriteConfig(name, settings) }
+	}
 	makeUpForSyncs(store.Sync)
 	return run(c.String("dir"), store, listen, peers)
 }
 
-// run opens the store, serves until a signal or SHUTDOWN, and closes the store.
+// run listens, opens the store, serves until a signal or SHUTDOWN, and closes the store.
 func run(dir string, store engine.Options, o server.Options, peers replica.Options) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	if o.Lobby, err = server.Listen(o); err != nil { // before a store is made for nothing
+		return err
+	}
 	eng, err := engine.Open(dir, store)
 	if err != nil {
-		return err
+		return errors.Join(err, o.Lobby.Close())
 	}
 	defer func() {
 		if e := eng.Close(); e != nil {
@@ -185,7 +213,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 	redis.SetLogger(clientLog{o.Log})
 	node, err := replica.New(eng, peers)
 	if err != nil {
-		return err
+		return errors.Join(err, o.Lobby.Close())
 	}
 	o.Engine, o.Replication = eng, node
 	s, err := server.New(o)
@@ -296,8 +324,14 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	if err != nil {
 		return o, err
 	}
+	file := c.String("config")
+	if file != "" {
+		if file, err = filepath.Abs(file); err != nil {
+			return o, err
+		}
+	}
 	o.Settings = commands.Settings{
-		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: c.String("config"),
+		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: file,
 		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
 		Timeout: time.Duration(c.Int("timeout")) * time.Second, KeepAlive: keepAlive(c.Int("tcp-keepalive")),
 		BusyReply: busyReply(c.Int("busy-reply-threshold")),
@@ -320,9 +354,9 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	if err := tlsOptions(c, &o); err != nil {
 		return o, err
 	}
-	for _, name := range []string{"timeout", "tcp-keepalive", "busy-reply-threshold"} {
-		if n := c.Int(name); n < 0 || n > math.MaxInt32 {
-			return o, fmt.Errorf("%s must be between 0 and %d", name, math.MaxInt32)
+	for name, most := range map[string]int{"timeout": math.MaxInt32, "tcp-keepalive": math.MaxInt32, "busy-reply-threshold": math.MaxInt64 - 1} {
+		if n := c.Int(name); n < 0 || n > most {
+			return o, fmt.Errorf("%s must be between 0 and %d", name, most)
 		}
 	}
 	if o.Settings.MaxClients < 1 {
@@ -335,7 +369,7 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 func watchOptions(c *cli.Context) (map[string]string, error) {
 	others := make(map[string]string)
 	for _, flag := range c.Command.Flags {
-		if f, ok := flag.(*cli.StringFlag); ok && f.Category == watchFlags {
+		if f, ok := flag.(*cli.StringFlag); ok && (f.Category == watchFlags || f.Category == limitFlags) {
 			others[f.Name] = c.String(f.Name)
 		}
 	}
@@ -359,78 +393,12 @@ func makeUpForSyncs(mode engine.SyncMode) {
 	}
 }
 
-// readConfig takes the flags that are not set from the file that --config names: on each line a flag's name without
-// dashes and its value, perhaps in double quotes; # begins a comment.
-func readConfig(c *cli.Context) error {
-	name := c.String("config")
-	if name == "" {
-		return nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	defer f.Close()
-	given := make(map[string]bool)
-	for _, flag := range c.Command.Flags {
-		given[flag.Names()[0]] = c.IsSet(flag.Names()[0])
-	}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		flag, value, err := splitSetting(lines.Text())
-		if err == nil && flag != "" {
-			err = setFlag(c, given, flag, value)
-		}
-		if err != nil {
-			return fmt.Errorf("%s, line %d: %w", name, n, err)
-		}
-	}
-	return lines.Err()
-}
-
-func splitSetting(line string) (flag, value string, err error) {
-	line = strings.TrimSpace(line)
-	if line == "" || line[0] == '#' {
-		return "", "", nil
-	}
-	flag = line
-	if end := strings.IndexFunc(line, unicode.IsSpace); end > 0 {
-		flag, value = line[:end], strings.TrimSpace(line[end:])
-	}
-	switch {
-	case strings.HasPrefix(value, `"`): // which may be empty
-		if value, err = strconv.Unquote(value); err != nil {
-			err = fmt.Errorf("%s: quotes that do not match", flag)
-		}
-	case value == "":
-		err = fmt.Errorf("%s has no value", flag)
-	}
-	return strings.ToLower(flag), value, err
-}
-
-func setFlag(c *cli.Context, given map[string]bool, flag, value string) error {
-	set, known := given[flag]
-	if flag == "peer-tls" { // as the other switches of the file are written
-		value = map[string]string{"yes": "true", "no": "false"}[value]
-	}
-	switch {
-	case !known || flag == "config":
-		return fmt.Errorf("there is no setting %q", flag)
-	case set:
-		return nil
-	}
-	if err := c.Set(flag, value); err != nil {
-		return fmt.Errorf("%s: %q: %w", flag, value, err)
-	}
-	return nil
-}
-
 // busyReply gives the setting for a number of milliseconds, of which 0 means for ever.
 func busyReply(ms int) time.Duration {
 	if ms == 0 {
 		return -1
 	}
-	return time.Duration(ms) * time.Millisecond
+	return time.Duration(min(ms, math.MaxInt64/int(time.Millisecond))) * time.Millisecond
 }
 
 // keepAlive gives the setting for a number of seconds, of which 0 means never.

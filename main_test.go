@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +52,68 @@ func TestBadFlags(t *testing.T) {
 		if _, err := os.Stat(store); err == nil {
 			t.Fatalf("serve %s has made a store", test[0])
 		}
+	}
+}
+
+// TestAddressInUse: that is found before a store is made.
+func TestAddressInUse(t *testing.T) {
+	dir := t.TempDir()
+	store, socket := filepath.Join(dir, "store"), filepath.Join(dir, "s")
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	unix, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close()
+	_, port, _ := net.SplitHostPort(tcp.Addr().String())
+	for _, test := range [][2]string{
+		{"--bind 127.0.0.1 --port " + port, "listen tcp 127.0.0.1:" + port + ": bind: address already in use"},
+		{"--port 0 --unixsocket " + socket, "unix socket " + socket + ": another process listens on it"},
+		{"--port 0", "nothing to listen on: there is neither a port nor a Unix socket"},
+	} {
+		err := newApp().Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
+		if err == nil || err.Error() != test[1] {
+			t.Errorf("serve %s = %v; want %q", test[0], err, test[1])
+		}
+		if _, err := os.Stat(store); !errors.Is(err, os.ErrNotExist) {
+			t.Fatalf("serve %s: Stat of the store = %v; want no such file", test[0], err)
+		}
+	}
+}
+
+// TestMisuse: what is wrong is said on one line, without the whole help.
+func TestMisuse(t *testing.T) {
+	for _, test := range [][2]string{
+		{"serve --prot 1", "flag provided but not defined: -prot; see atomiccounter serve --help"},
+		{"serve --port abc", `invalid value "abc" for flag -port: parse error; see atomiccounter serve --help`},
+		{"serve --port", "flag needs an argument: -port; see atomiccounter serve --help"},
+		{"serve now", `serve takes flags only; what is "now"?; see atomiccounter serve --help`},
+		{"sevre", `there is no command "sevre"; see atomiccounter --help`},
+		{"--port 1", "flag provided but not defined: -port; see atomiccounter --help"},
+		{"check", "check takes the directory of one store; see atomiccounter check --help"},
+		{"check --fast x", "flag provided but not defined: -fast; see atomiccounter check --help"},
+		{"import", "import needs --from URL; see atomiccounter import --help"},
+		{"version --long", "flag provided but not defined: -long; see atomiccounter version --help"},
+	} {
+		wantMisuse(t, test[1], strings.Fields(test[0])...)
+	}
+	t.Setenv("ATOMICCOUNTER_PORT", "abc")
+	wantMisuse(t, `could not parse "abc" as int value from environment variable "ATOMICCOUNTER_PORT" for flag port: `+
+		`strconv.ParseInt: parsing "abc": invalid syntax; see atomiccounter serve --help`, "serve")
+}
+
+func wantMisuse(t *testing.T, want string, args ...string) {
+	t.Helper()
+	var shown bytes.Buffer
+	app := newApp()
+	app.Writer = &shown
+	err := app.Run(append([]string{"atomiccounter"}, args...))
+	if err == nil || err.Error() != want || shown.Len() > 0 {
+		t.Errorf("Run(%q) = %v, and shows %.60q; want %q, and nothing else", args, err, shown.String(), want)
 	}
 }
 

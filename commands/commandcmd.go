@@ -1,6 +1,9 @@
 package commands
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // commandAll is COMMAND without a subcommand.
 func commandAll(c *Context, _ [][]byte) {
@@ -160,22 +163,56 @@ func (c *Command) in(category []byte) bool {
 }
 
 func commandGetKeys(c *Context, args [][]byte) {
-	call := args[2:]
-	cmd := c.table.find(call)
-	switch {
-	case cmd == nil:
-		c.Out.Error("ERR Invalid command specified")
-		return
-	case !cmd.Keys.Any():
-		c.Out.Error("ERR The command has no key arguments")
-		return
-	case !cmd.Fits(len(call)):
-		c.Out.Error("ERR Invalid number of arguments specified for command")
+	cmd := keysOf(c, args[2:])
+	if cmd == nil {
 		return
 	}
-	keys := cmd.Keys.Of(call)
+	keys := cmd.Keys.Of(args[2:])
 	c.Out.Array(len(keys))
 	for _, key := range keys {
 		c.Out.Bulk(key)
 	}
+}
+
+func commandGetKeysAndFlags(c *Context, args [][]byte) {
+	call := args[2:]
+	cmd := keysOf(c, call)
+	if cmd == nil {
+		return
+	}
+	keys := cmd.Keys.Of(call)
+	c.Out.Array(len(keys))
+	for i, key := range keys {
+		c.Out.Array(2)
+		c.Out.Bulk(key)
+		c.Out.statuses("", strings.Fields(cmd.Keys.access(call, i)))
+	}
+}
+
+// keysOf gives the command of a call that may have keys. Nil: the client has been told what is wrong with it.
+func keysOf(c *Context, call [][]byte) *Command {
+	cmd := c.table.find(call)
+	switch {
+	case cmd == nil:
+		c.Out.Error("ERR Invalid command specified")
+	case !cmd.Keys.Any() || cmd.Keys.Access == notKey:
+		c.Out.Error("ERR The command has no key arguments")
+	case !cmd.Fits(len(call)):
+		c.Out.Error("ERR Invalid number of arguments specified for command")
+	default:
+		return cmd
+	}
+	return nil
+}
+
+// access is what a call does with its i-th key. SET is the one command that it depends on.
+func (k KeySpec) access(call [][]byte, i int) string {
+	if k == setKey {
+		if slices.ContainsFunc(call[3:], func(arg []byte) bool { return same(arg, "get") }) {
+			return updateKey.Access
+		}
+		return writeKey.Access
+	}
+	ways := strings.Split(k.Access, "; ")
+	return ways[min(i, len(ways)-1)]
 }

@@ -43,10 +43,9 @@ const (
 	defaultBacklog      = 256 << 20
 	defaultBusyReply    = 5000 // ms
 	defaultTrackedKeys  = 1_000_000
+	defaultKeepAlive    = 300 // s
+	defaultHz           = 10
 )
-
-// DefaultKeepAlive is tcp-keepalive where nothing is set.
-const DefaultKeepAlive = 300 * time.Second
 
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
 // (appendfsync, update-period, cache-size) is read from there. The zero value has Redis's defaults.
@@ -63,6 +62,8 @@ type Config struct {
 	busyReply                                atomic.Int64  // ms + 1
 	slowerThan, slowLogLen, latencyThreshold tunable       // µs; entries; ms
 	trackedKeys                              tunable       // tracking-table-max-keys
+	keepAlive                                tunable       // s
+	hz                                       tunable       // for tools that set it: nothing here depends on it
 	events                                   atomic.Uint32 // notify-keyspace-events
 	tracking                                 tunable       // 0: latency-tracking no
 	pushLimit                                atomic.Pointer[bufferLimits]
@@ -101,6 +102,9 @@ func (c *Config) Start(s Settings) {
 	c.maxClients.Store(int64(s.MaxClients))
 	c.protoMaxBulk.Store(s.ProtoMaxBulk)
 	c.queryBuffer.Store(s.QueryBuffer)
+	if s.KeepAlive != 0 {
+		c.keepAlive.set(int64(max(s.KeepAlive, 0) / time.Second))
+	}
 	if s.BusyReply != 0 {
 		c.busyReply.Store(max(s.BusyReply.Milliseconds(), 0) + 1)
 	}
@@ -142,12 +146,9 @@ func (c *Config) Backlog() int64 {
 // Protected says that without a password only the loopback may connect.
 func (c *Config) Protected() bool { return !c.unprotected.Load() }
 
-// KeepAlive is how long a peer may be silent before it is probed; 0: for ever.
+// KeepAlive is how long the peer of a new connection may be silent before it is probed; 0: for ever.
 func (c *Config) KeepAlive() time.Duration {
-	if c.settings.KeepAlive == 0 {
-		return DefaultKeepAlive
-	}
-	return max(c.settings.KeepAlive, 0)
+	return time.Duration(c.keepAlive.or(defaultKeepAlive)) * time.Second
 }
 
 func orDefault(n *atomic.Int64, or int64) int64 {

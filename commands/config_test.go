@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -34,6 +35,10 @@ func TestConfigTakesEffect(t *testing.T) {
 		}
 	}
 	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$5|250ms|")
+	for value, shown := range map[string]string{"0": "$1|1|", "100": "$3|100|", "501": "$3|500|"} { // as Redis does
+		want(t, c, "CONFIG SET hz "+value, "+OK|")
+		want(t, c, "CONFIG GET hz", "*2|$2|hz|"+shown)
+	}
 	want(t, c, "CONFIG GET repl-backlog-size", "*2|$17|repl-backlog-size|$9|268435456|")
 	want(t, c, "CONFIG SET update-period 0", "+OK|")
 	want(t, c, "CONFIG GET update-period", "*2|$13|update-period|$2|0s|")
@@ -83,6 +88,22 @@ func TestConfigKeepsWhatCannotChange(t *testing.T) {
 	c := newContext(t)
 	want(t, c, "CONFIG SET appendonly yes maxmemory 0", "+OK|")
 	want(t, c, "CONFIG SET appendonly no", "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set immutable config|")
+}
+
+func TestConfigRewrite(t *testing.T) {
+	c := newContext(t)
+	want(t, c, "CONFIG REWRITE", "-ERR The server is running without a config file|")
+	var written map[string]string
+	c.Server.Rewrite = func(settings map[string]string) error { written = settings; return nil }
+	want(t, c, "CONFIG SET timeout 30 cache-size 64mb", "+OK|")
+	want(t, c, "CONFIG REWRITE", "+OK|")
+	for name, value := range map[string]string{"timeout": "30", "cache-size": "67108864", "appendfsync": "everysec", "port": "", "databases": ""} {
+		if written[name] != value {
+			t.Errorf("CONFIG REWRITE writes %s %q; want %q", name, written[name], value)
+		}
+	}
+	c.Server.Rewrite = func(map[string]string) error { return errors.New("no room\nat all") }
+	want(t, c, "CONFIG REWRITE", "-ERR Rewriting config file: no room at all|")
 }
 
 func TestConfigGet(t *testing.T) {

@@ -99,6 +99,28 @@ func setFailed(name string, err error) error {
 	return fmt.Errorf("CONFIG SET failed (possibly related to argument '%s') - %w", name, err)
 }
 
+// configRewrite writes down what CONFIG SET can change.
+func configRewrite(c *Context, _ [][]byte) {
+	if c.Server.Rewrite == nil {
+		c.Out.Error("ERR The server is running without a config file")
+		return
+	}
+	c.Pipe.Pause() // others do not wait for the disk
+	config := &c.Server.Config
+	config.mu.Lock()
+	defer config.mu.Unlock()
+	settings := make(map[string]string, len(tunables))
+	for i := range tunables {
+		settings[tunables[i].name] = tunables[i].get(c.Server)
+	}
+	if err := c.Server.Rewrite(settings); err != nil {
+		c.Out.Error("ERR Rewriting config file: " + err.Error())
+		return
+	}
+	c.Server.Log.Info("the configuration file is rewritten", "client", c.Client.ID)
+	c.Out.OK()
+}
+
 func configResetStat(c *Context, _ [][]byte) {
 	c.EndRound(time.Now()) // what came before in this round counts, too
 	c.Server.Stats.reset()

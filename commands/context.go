@@ -19,6 +19,7 @@ type Context struct {
 	multi    transaction
 	inside   bool           // a transaction or a script, which holds up all others
 	scripted bool           // a script
+	declared [][]byte       // keys that it was given
 	track    trackMode      // of the client; tracking has it too
 	caching  bool           // CLIENT CACHING was said before this command
 	ran      *Command       // last; nil: it was rejected

@@ -103,13 +103,14 @@ func (c *Context) runScript(s *script.Script, keys, args [][]byte, readOnly bool
 func (e *evaluation) borrow(run func() []byte) Reply {
 	c := e.c
 	out, mode, db := c.Out, c.Client.Reply, c.Pipe.DB
-	c.Client.Reply, c.scripted = ReplyOn, true
+	c.Client.Reply, c.scripted, c.declared = ReplyOn, true, e.run.call.Keys
 	mark := len(out.Buf)
 	out.Buf = run()
 	if len(out.Buf) > mark && out.Buf[mark] == '-' {
 		out.Errors++
 	}
 	c.Client.Reply, c.Pipe.DB, c.scripted = mode, db, false
+	c.declared = nil
 	c.Client.DB.Store(int32(db))
 	c.Server.Scripts.slow.Store(nil)
 	close(e.run.over)

@@ -21,10 +21,7 @@ func (s *Server) Lapse() {
 
 // remember notes the keys that the command is about to read, if its client caches them.
 func (c *Context) remember(cmd *Command, args [][]byte) {
-	if !c.caches(cmd) {
-		return
-	}
-	if keys := cmd.Keys.Of(args); len(keys) > 0 {
+	if keys := c.cached(cmd, args); len(keys) > 0 {
 		c.Server.tracking.note(c.Client, keys, c.Server.Config.trackedKeys.or(defaultTrackedKeys), c.Server.Config.PushLimit())
 	}
 }
@@ -35,12 +32,21 @@ func (c *Context) caches(cmd *Command) bool {
 	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
 }
 
+// cached gives the keys that the client caches as the command has read them. If a script reads anything those are the keys that
+// the script was given.
+func (c *Context) cached(cmd *Command, args [][]byte) [][]byte {
+	switch {
+	case !c.caches(cmd) || cmd.Flags&scripted == scripted:
+		return nil
+	case c.scripted:
+		return c.declared
+	}
+	return cmd.Keys.Of(args)
+}
+
 // rememberLapse notes when the keys that the command has read will expire.
 func (c *Context) rememberLapse(cmd *Command, args [][]byte) {
-	if !c.caches(cmd) {
-		return
-	}
-	for _, key := range cmd.Keys.Of(args) {
+	for _, key := range c.cached(cmd, args) {
 		if at, ok, err := c.Pipe.ExpireTime(key); err == nil && ok && at != 0 {
 			c.Server.tracking.noteLapse(key, at)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,12 +32,18 @@ func sure(apply func()) func() error {
 	}
 }
 
-// params are the parameters that tools read or write. Of those that Redis could change and this server cannot, SET takes
-// the value that they have, so that a tool which makes sure of it goes on.
-var params = []param{
+// params are the parameters that tools read or write.
+var params = slices.Concat(tunables, steady)
+
+// tunables are those that SET changes.
+var tunables = []param{
 	{"requirepass", func(s *Server) string { return s.Config.Password() }, setPassword},
 	{"timeout", showInt(func(s *Server) int64 { return s.Config.timeout.Load() }),
 		takeInt(0, math.MaxInt32, func(s *Server, n int64) { s.Config.timeout.Store(n) })},
+	{"tcp-keepalive", showInt(func(s *Server) int64 { return s.Config.keepAlive.or(defaultKeepAlive) }),
+		takeInt(0, math.MaxInt32, func(s *Server, n int64) { s.Config.keepAlive.set(n) })},
+	{"hz", showInt(func(s *Server) int64 { return s.Config.hz.or(defaultHz) }),
+		takeInt(0, math.MaxInt32, func(s *Server, n int64) { s.Config.hz.set(min(max(n, 1), 500)) })},
 	{"maxclients", showInt(func(s *Server) int64 { return int64(s.Config.MaxClients()) }),
 		takeInt(1, math.MaxUint32, func(s *Server, n int64) { s.Config.maxClients.Store(n) })},
 	{"proto-max-bulk-len", showInt(func(s *Server) int64 { return s.Config.ProtoMaxBulk() }),
@@ -58,7 +65,6 @@ var params = []param{
 	{"client-output-buffer-limit", func(s *Server) string { return s.Config.limits().String() }, takeLimits},
 	{"protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) },
 		takeYesNo(func(s *Server, on int64) { s.Config.unprotected.Store(on == 0) })},
-	{"enable-debug-command", func(s *Server) string { return cmp.Or(s.Config.settings.Debug, "no") }, nil},
 	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.Engine.Sync())) },
 		syncModes.take(func(s *Server, mode int) error { return s.Engine.SetSync(engine.SyncMode(mode)) })},
 	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},
@@ -67,7 +73,11 @@ var params = []param{
 		takeBytes(MinCacheSize, setCacheSize)},
 	{"busy-reply-threshold", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply},
 	{"lua-time-limit", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply}, // its old name
+}
 
+// steady are those that do not change. Of those that Redis could change, SET takes the value that they have, so that a tool which
+// makes sure of it goes on.
+var steady = []param{
 	kept("save", ""),
 	kept("appendonly", "yes"),
 	kept("no-appendfsync-on-rewrite", "no"),
@@ -77,8 +87,6 @@ var params = []param{
 	kept("slave-read-only", "yes"),
 	kept("replica-priority", "100"),
 	kept("stop-writes-on-bgsave-error", "yes"),
-	keptAs("tcp-keepalive", showInt(func(s *Server) int64 { return int64(s.Config.KeepAlive() / time.Second) })),
-	kept("hz", "10"),
 	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
 	keptAs("bind", func(s *Server) string { return s.Config.settings.Bind }),
 	keptAs("port", func(s *Server) string { return strconv.Itoa(s.Port) }),
@@ -89,6 +97,7 @@ var params = []param{
 	keptAs("tls-auth-clients", func(s *Server) string { return s.Config.settings.TLS.AuthClients }),
 	keptAs("repl-backlog-size", func(s *Server) string { return strconv.FormatInt(s.Config.Backlog(), 10) }),
 
+	{"enable-debug-command", func(s *Server) string { return cmp.Or(s.Config.settings.Debug, "no") }, nil},
 	{"databases", fixed(strconv.Itoa(engine.Databases)), nil},
 	{"unixsocket", func(s *Server) string { return s.Config.settings.UnixSocket }, nil},
 	{"natural", func(s *Server) string { return strings.Join(s.Config.settings.Natural, " ") }, nil},

@@ -17,11 +17,12 @@ type Server struct {
 	Log         *slog.Logger
 	Level       *slog.LevelVar // of Log; nil: loglevel cannot be changed
 	Started     time.Time
-	RunID       string            // 40 hexadecimal digits, random per process
-	Port        int               // TCP port, 0 if there is none
-	Version     string            // of this program
-	Shutdown    func()            // asks the process to end; returns at once, may be called again
-	CacheSized  func(bytes int64) // is told when CONFIG SET has changed cache-size; nil: nobody is
+	RunID       string                                 // 40 hexadecimal digits, random per process
+	Port        int                                    // TCP port, 0 if there is none
+	Version     string                                 // of this program
+	Shutdown    func()                                 // asks the process to end; returns at once, may be called again
+	CacheSized  func(bytes int64)                      // is told when CONFIG SET has changed cache-size; nil: nobody is
+	Rewrite     func(settings map[string]string) error // the configuration file; nil: there is none
 
 	Clients ClientRegistry // every open connection
 	Config  Config         // what CONFIG GET shows and CONFIG SET changes

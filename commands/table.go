@@ -15,6 +15,9 @@ var (
 	twoKeys   = KeySpec{First: 1, Last: 2, Step: 1, Access: "RW access delete; OW update"}
 )
 
+// notKey is what is done with channels, which are no keys but belong to a slot as they do.
+const notKey = "not_key"
+
 // What a script does with its keys nobody knows.
 var (
 	scriptKeys     = KeySpec{Count: 2, Access: "RW access update"}
@@ -502,6 +505,9 @@ var configCommands = []Command{
 		Group: "server", Since: "2.0.0", Complexity: "O(N) where N is the number of parameters",
 		Args: "parameter_value(parameter value)...", Tips: "request_policy:all_nodes response_policy:all_succeeded",
 		Summary: "Changes parameters, all or none."},
+	{Name: "rewrite", Arity: 2, Flags: forAdmins, Run: configRewrite,
+		Group: "server", Since: "2.8.0", Complexity: constant,
+		Summary: "Writes the parameters to the configuration file."},
 	{Name: "resetstat", Arity: 2, Flags: forAdmins, Run: configResetStat,
 		Group: "server", Since: "2.0.0", Complexity: constant, Summary: "Sets the counters of INFO back to 0."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Run: help,
@@ -524,6 +530,9 @@ var commandCommands = []Command{
 	{Name: "getkeys", Arity: -4, Flags: Loading | Stale, Categories: Connection, Run: commandGetKeys,
 		Group: "server", Since: "2.8.13", Complexity: "O(N) where N is the number of arguments",
 		Summary: "Names the keys of a call."},
+	{Name: "getkeysandflags", Arity: -4, Flags: Loading | Stale, Categories: Connection, Run: commandGetKeysAndFlags,
+		Group: "server", Since: "7.0.0", Complexity: "O(N) where N is the number of arguments",
+		Summary: "Names the keys of a call, and what it does with each."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Categories: Connection, Run: help,
 		Group: "server", Since: "5.0.0", Complexity: constant, Summary: helpSummary},
 }

@@ -11,7 +11,7 @@ const (
 	unsupported  = "Always an error: this is no cluster."
 )
 
-var channelKeys = KeySpec{First: 1, Last: -1, Step: 1, Access: "not_key"}
+var channelKeys = KeySpec{First: 1, Last: -1, Step: 1, Access: notKey}
 
 // toolTable is the rows of tools.
 var toolTable = []Command{
@@ -147,7 +147,7 @@ var pubsubTable = []Command{
 		Group: "pubsub", Since: "7.0.0", Complexity: "O(N) where N is the number of channels", Args: "[shardchannel...]",
 		Summary: "Ends that, for all or some shard channels."},
 	{Name: "spublish", Arity: 3, Flags: PubSub | Loading | Stale | Fast | mayWrite, Run: sPublish,
-		Keys:  KeySpec{First: 1, Last: 1, Step: 1, Access: "not_key"},
+		Keys:  KeySpec{First: 1, Last: 1, Step: 1, Access: notKey},
 		Group: "pubsub", Since: "7.0.0", Complexity: "O(N) where N is the number of listeners", Args: "shardchannel message",
 		Summary: "Sends a message to all who listen to a shard channel of this server."},
 	{Name: "pubsub", Arity: -2, Group: "pubsub", Since: "2.8.0", Complexity: "Depends on the subcommand.",

@@ -180,9 +180,12 @@ func (w *fencedLog) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
+// Preallocate may fail: Pebble asks for more than it needs, and goes on without.
 func (w *fencedLog) Preallocate(off, n int64) error {
-	w.do(func() error { return w.File.Preallocate(off, n) })
-	return nil
+	if err := w.e.Failed(); err != nil {
+		return err
+	}
+	return w.File.Preallocate(off, n)
 }
 
 func (w *fencedLog) Sync() error {

@@ -31,24 +31,34 @@ func (p *Pipeline) takesFields(e *entry, t takes) bool {
 	return t != takesNone && e.size() > 0 && (t == takesAll || e.due(p.now()))
 }
 
-// toChange is exclusive for a command that may take a hash away.
+// errGone: a pinned entry is not in the cache any more. While a pipeline lets go of its guard the store may get another ID, and
+// begins with an empty cache then: whoever does that looks at what it has pinned again.
+var errGone = errors.New("the cache was emptied")
+
+// toChange is exclusive for a command that may take a hash away. It may let go of the guard.
 func (p *Pipeline) toChange(key []byte, fresh bool, t takes) (*entry, error) {
-	p.letGo()
-	e, err := p.exclusive(key, fresh)
-	if err != nil || e.fields == nil || !p.takesFields(e, t) {
-		return e, err
+	for {
+		p.letGo()
+		e, err := p.exclusive(key, fresh)
+		if err != nil || e.fields == nil || !p.takesFields(e, t) {
+			return e, err
+		}
+		e.pins.Add(1)
+		err = p.gatherAll([]*entry{e}, t)
+		e.pins.Add(-1)
+		switch {
+		case errors.Is(err, errGone):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		p.ready(e, fresh)
+		return e, nil
 	}
-	e.pins.Add(1)
-	defer e.pins.Add(-1)
-	if err := p.gatherAll([]*entry{e}, t); err != nil {
-		return nil, err
-	}
-	p.ready(e, fresh)
-	return e, nil
 }
 
-// gatherAll lets go of all locks and locks the entries anew, which are pinned and in the order of their keys, with their
-// fields gathered where those are to be taken.
+// gatherAll lets go of all locks and of the guard, and locks the entries anew, which are pinned and in the order of their keys, with
+// their fields gathered where those are to be taken. errGone: one of them is gone.
 func (p *Pipeline) gatherAll(list []*entry, t takes) (err error) {
 	if t == takesAll { // otherwise what goes shows no more
 		defer func(before uint64) { err = p.partly(err, before) }(p.changes)
@@ -88,6 +98,9 @@ func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, er
 	n := int64(0)
 	for _, e := range list {
 		p.wait(e, true)
+		if e.gone {
+			return false, errGone
+		}
 		if p.takesFields(e, t) {
 			n += e.size()
 		}
@@ -192,7 +205,7 @@ func (p *Pipeline) thinPage(e *entry, t takes, leave int64, cursor uint64) (next
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
 	p.wait(e, true)
-	if e.size() <= leave || !p.takesFields(e, t) {
+	if e.gone || e.size() <= leave || !p.takesFields(e, t) {
 		return cursorEnd, nil
 	}
 	next, err = p.gather(e, cursor, maxWhole)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"time"
 
 	"atomiccounter/tlv"
@@ -203,7 +204,10 @@ func (p *Pipeline) lockFields(key []byte, names [][]byte, want access) (head *en
 			return nil, nil, err
 		}
 		if len(list) == len(names) {
-			return head, list, nil
+			if !slices.ContainsFunc(list, func(f *entry) bool { return f.gone }) { // while the head was made ready, see errGone
+				return head, list, nil
+			}
+			unpin(list)
 		}
 		if list = p.cachedFields(key, names); list != nil {
 			return head, list, nil

@@ -272,3 +272,92 @@ func TestFieldsDirtyWhileFlushEnds(t *testing.T) {
 	}
 	flusher.Wait()
 }
+
+// TestCommandsWhileTheIDChanges: a store takes another ID, for which it begins with an empty cache, while commands are in the middle of
+// something for which they let go of it. None goes on with what was cached before.
+func TestCommandsWhileTheIDChanges(t *testing.T) {
+	for round := range 100 {
+		o := disk()
+		var now atomic.Int64
+		now.Store(1_700_000_000_000)
+		o.manual, o.AwaitPeers, o.Now = true, true, now.Load
+		e := open(t, o)
+		begun := make(chan struct{})
+		var done atomic.Bool
+		var worker sync.WaitGroup
+		worker.Go(func() {
+			p := e.NewPipeline()
+			for i := 0; !done.Load() || i <= round; i++ {
+				if i == round {
+					close(begun)
+				}
+				changeHashes(t, p, i, &now)
+			}
+		})
+		<-begun
+		if err := e.Rename(tlv.VectorEntry{Replica: e.ReplicaID(), Stamp: 1 << 60, Life: 77}); err != nil {
+			t.Errorf("Rename = %v", err)
+		}
+		done.Store(true)
+		worker.Wait()
+		checkCounters(t, e, map[string]int64{"once": 1, "s": 0})
+		checkFields(t, e, "h", nil)
+		checkFields(t, e, "kept", map[string]int64{"f": 1})
+		checkSize(t, e)
+		if err := checkStore(t, e, o); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if t.Failed() {
+			t.Fatalf("in round %d", round)
+		}
+	}
+}
+
+// changeHashes makes hashes and takes them away in several ways.
+func changeHashes(t *testing.T, p *Pipeline, i int, now *atomic.Int64) {
+	h, once, kept, f := []byte("h"), []byte("once"), []byte("kept"), [][]byte{[]byte("f")}
+	set := func(key []byte) error {
+		_, err := p.SetFields(key, f, []Value{IntValue(1)}, false)
+		if err = errors.Join(err, p.finish()); err != nil {
+			return err
+		}
+		v, _, err := p.Field(key, f[0])
+		if v.Int != 1 {
+			err = errors.Join(err, fmt.Errorf("after HSET: HGET %d", v.Int))
+		}
+		return err
+	}
+	count := func(first bool) error {
+		v, counted, err := p.IncrOnce(once, fmt.Append(nil, i), 1, TokenLife)
+		if v != 1 || counted != first {
+			err = errors.Join(err, fmt.Errorf("IncrOnce = %d, counted %t", v, counted))
+		}
+		return err
+	}
+	expire := func(key []byte) error {
+		_, err := p.ExpireAt(key, p.Now()+1, 0)
+		now.Add(2)
+		return err
+	}
+	for step, f := range []func() error{
+		func() error { return set(h) },
+		func() error { _, err := p.Incr([]byte("s"), 1); return err },
+		func() error { _, err := p.Del([][]byte{h, []byte("s")}); return err },
+		func() error { return set(kept) },
+		func() error { return expire(kept) },
+		func() error { return set(kept) },
+		func() error { _, err := p.Del([][]byte{once}); return err },
+		func() error { return set(once) },
+		func() error { return expire(once) },
+		func() error { return count(true) },
+		func() error { return count(false) },
+	} {
+		if err := errors.Join(f(), p.finish()); err != nil {
+			t.Errorf("step %d: %v", step, err)
+		}
+	}
+	n, err := p.Len(h)
+	if err = errors.Join(err, p.finish()); n != 0 || err != nil {
+		t.Errorf("after DEL: HLEN %d, %v", n, err)
+	}
+}

@@ -129,10 +129,27 @@ var errNoSegment = errors.New("journal: no room for the next segment")
 
 // openJournal starts a fresh segment with the given number. Sum chains it to what was before.
 func openJournal(store segmentStore, log *slog.Logger, size int, buffered bool, number uint64, sum uint32) (*journal, error) {
+	return beginJournal(store, log, size, size, buffered, number, sum)
+}
+
+// scrapSize is that of a segment in which a journal begins for which there is no room: enough for what is noted though writes are
+// refused.
+const scrapSize = 16 << 10
+
+// openScrap is openJournal where there is no room for a segment: it begins in a small one, with NoRoom until it has a next.
+func openScrap(store segmentStore, log *slog.Logger, size int, buffered bool, number uint64, sum uint32) (*journal, error) {
+	return beginJournal(store, log, scrapSize, size, buffered, number, sum)
+}
+
+// beginJournal starts a segment of first bytes; those that follow have size.
+func beginJournal(store segmentStore, log *slog.Logger, first, size int, buffered bool, number uint64, sum uint32) (*journal, error) {
 	j := &journal{store: store, log: log, size: size, buffered: buffered, touch: make(chan pages, 1),
 		wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{})}
 	j.ready = sync.NewCond(&j.mu)
-	s, err := j.newSegment(number, size, buffered)
+	if first < size {
+		j.prepErr = errNoSegment
+	}
+	s, err := j.newSegment(number, first, buffered)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -211,7 +212,7 @@ func (e *Engine) adopt(m *meta) {
 }
 
 // catchUp replays the journal from m on, goes on in a fresh segment, and flushes. Until that is committed, which for a store
-// that awaits its peers takes a while, a crash leaves all as it was: what is replayed is sealed, and the fresh segment
+// that awaits its peers, or room on its disk, takes a while, a crash leaves all as it was: what is replayed is sealed, and the fresh segment
 // follows it.
 func (e *Engine) catchUp(m mark, fresh bool) (err error) {
 	if !fresh {
@@ -222,18 +223,30 @@ func (e *Engine) catchUp(m mark, fresh bool) (err error) {
 			return fmt.Errorf("journal: %w", err)
 		}
 	}
-	if err := e.openJournal(max(m.segment, 1), m.sum); err != nil {
+	err = e.openJournal(max(m.segment, 1), m.sum)
+	if errors.Is(err, syscall.ENOSPC) && !fresh {
+		e.log.Error("journal: no room for a segment; writes are refused until there is", "err", err)
+		e.journal, err = openScrap(e.segments, e.log, e.options.segment, e.Sync() == Always, max(m.segment, 1), m.sum)
+	}
+	if err != nil {
 		return err
 	}
-	if e.awaiting {
+	tight := !fresh && e.tight()
+	if tight || e.journal.NoRoom() {
+		e.checkSpace() // before anybody writes
+	}
+	if e.awaiting || tight {
 		if err := e.beginAwaiting(fresh); err != nil {
 			return err
 		}
 	}
+	if tight {
+		return nil // the flusher waits for room, and what is replayed is in the journal as it was
+	}
 	return e.firstFlush()
 }
 
-// beginAwaiting notes what a store has to know if it is stopped before its peers have confirmed it.
+// beginAwaiting notes what a store has to know if it is stopped before its first flush.
 func (e *Engine) beginAwaiting(fresh bool) error {
 	if fresh { // or the first flush would write who it is
 		e.mark = e.journal.Mark()

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -395,24 +396,37 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 // all locks the keys exclusively, all at the same time, with all that has arrived, for a command that may take hashes
 // away.
 func (p *Pipeline) all(keys [][]byte, t takes) (map[string]*entry, error) {
-	list, err := p.pinAll(keys, true)
-	defer unpin(list)
-	if err != nil {
-		return nil, err
+	for {
+		list, err := p.pinAll(keys, true)
+		if err == nil {
+			err = p.lockToChange(list, t)
+		}
+		unpin(list)
+		switch {
+		case errors.Is(err, errGone):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		return byName(list), nil
 	}
+}
+
+// lockToChange locks pinned entries for all.
+func (p *Pipeline) lockToChange(list []*entry, t takes) error {
 	p.letGo()
 	for _, e := range list {
 		p.wait(e, true)
 	}
 	if slices.ContainsFunc(list, func(e *entry) bool { return p.takesFields(e, t) }) {
 		if err := p.gatherAll(list, t); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, e := range list {
 		p.ready(e, true)
 	}
-	return byName(list), nil
+	return nil
 }
 
 // GetDel takes the key away and gives the value that was taken, exactly.

@@ -144,9 +144,27 @@ func (m *member) fetch(s *Snapshot, source tlv.ReplicaID, steps int) {
 
 func (m *member) begin(s *Snapshot, source tlv.ReplicaID) {
 	m.t.Helper()
-	if err := m.BeginTransfer(Transfer{Source: source, Snapshot: "s", Vector: s.Vector, Lineages: s.Lineages, Keys: s.Keys}); err != nil {
+	if err := m.BeginTransfer(transferOf(s, source)); err != nil {
 		m.t.Fatalf("BeginTransfer = %v", err)
 	}
+}
+
+func transferOf(s *Snapshot, source tlv.ReplicaID) Transfer {
+	return Transfer{Source: source, Snapshot: "s", Vector: s.Vector, Lineages: s.Lineages, Keys: s.Keys}
+}
+
+// fetchAnyway fetches a state that lacks what is here.
+func (m *member) fetchAnyway(s *Snapshot, source tlv.ReplicaID) {
+	m.t.Helper()
+	begin := transferOf(s, source)
+	if err := m.BeginTransfer(begin); !errors.Is(err, ErrAhead) {
+		m.t.Errorf("BeginTransfer = %v; want %v", err, ErrAhead)
+	}
+	begin.MakeDo = true
+	if err := m.BeginTransfer(begin); err != nil {
+		m.t.Fatalf("BeginTransfer that makes do = %v", err)
+	}
+	m.fetch(s, source, 0)
 }
 
 func (m *member) snapshot() *Snapshot {

@@ -21,8 +21,8 @@ import (
 //   - Resets stay, whoever made them, and whichever history they speak of: all replicas will have them. One that was dropped
 //     here because of a contribution that goes now comes from the snapshot, or from a batch that the snapshot does not have
 //     and the log here does (resetsBeyond), or has yet to come (makeWay).
-//     That is not enough where the history that goes had made a replica drop a reset of the other that only a trimmed log
-//     had: whoever fetched the state meanwhile counts what others have cancelled.
+//     A state of one who has the history that does not count, and so may have dropped such a reset, is not fetched before that
+//     one has replaced it (ErrAhead), if that can be waited for.
 //   - What the batches of the history that goes did to other replicas' contributions stays too, and nobody else may have it:
 //     it is published again, as this store's own (beyond).
 //
@@ -46,6 +46,8 @@ func (e *Engine) supersede(t Transfer) (s supersession, err error) {
 		}
 		mine, met, theirs := e.Lineage(e.vector.Entry(v.Replica)), lineageOf(was.Lineages, v.Replica), lineageOf(t.Lineages, v.Replica)
 		switch a, b := mine.Conflict(&theirs), met.Conflict(&theirs); {
+		case a > 0 && !t.MakeDo:
+			return s, fmt.Errorf("%w: the history of replica %x that counts", ErrAhead, uint64(v.Replica))
 		case a > 0:
 			s.next.Skip = append(s.next.Skip, v.Replica)
 			t.Vector.Remove(v.Replica)
@@ -83,9 +85,9 @@ func (e *Engine) supersede(t Transfer) (s supersession, err error) {
 	return s, nil
 }
 
-// ErrAhead: a transfer is to replace a history, and its source does not have yet all that is here. It has to get that first,
-// or what was cancelled of that history might be known there and not here. Where it never can, and only then, the transfer may
-// MakeDo: what nobody else has they get from here.
+// ErrAhead: histories differ, and the source of a transfer does not have yet all that is here: the history that counts, or where
+// the transfer is to replace one, batches. It has to get that first, or what was cancelled of a history might be known at one of
+// the two and not at the other. Where it never can, and only then, the transfer may MakeDo: what nobody else has they get from here.
 var ErrAhead = errors.New("the snapshot lacks what is here")
 
 // reconsider is for histories that an unfinished transfer is replacing, where t has nothing of the replica. Who had the one

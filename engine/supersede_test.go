@@ -84,11 +84,11 @@ func TestSecondHistoryIsReplaced(t *testing.T) {
 	f.equal("both", 11, "first", 2, "second", 0, "theirs", 0)
 }
 
-// Who has the history that counts takes nothing of the other, and all else.
+// Who has the history that counts takes nothing of the other, and all else; but only if it has to.
 func TestFirstHistoryIsNotReplaced(t *testing.T) {
 	f := fork(t)
 	f.second.add("new", 9)
-	f.first.fetch(f.second.snapshot(), f.second.ReplicaID(), 0)
+	f.first.fetchAnyway(f.second.snapshot(), f.second.ReplicaID())
 	f.first.shows("both", 11, "first", 2, "second", 0, "new", 9)
 	if v := f.first.Vector().Entry(f.old); len(f.first.Lineage(v).Lives) != 1 {
 		t.Errorf("%v is of %v; want one life", v, f.first.Lineage(v))
@@ -182,7 +182,7 @@ func TestCachedKeyShowsTheHistoryThatCame(t *testing.T) {
 	f.second.flush()
 	f.store.del("both") // which the other does not know of: what it cancelled is of an earlier life now
 	f.second.pull(f.store)
-	f.first.fetch(f.second.snapshot(), f.second.ReplicaID(), 0)
+	f.first.fetchAnyway(f.second.snapshot(), f.second.ReplicaID())
 	f.first.shows("both", 11)
 	f.second.fetch(f.first.snapshot(), f.first.ReplicaID(), 0)
 	f.second.shows("both", 11)

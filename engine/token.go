@@ -50,9 +50,18 @@ func (p *Pipeline) IncrOnce(key, token []byte, n, life int64) (v int64, counted 
 	case !fitsField(key, token):
 		return 0, false, ErrKeyTooLong
 	}
-	if err := p.writable(); err != nil {
-		return 0, false, err
+	for {
+		if err := p.writable(); err != nil {
+			return 0, false, err
+		}
+		if v, counted, err = p.incrOnce(key, token, n, life); !errors.Is(err, errGone) {
+			return v, counted, err
+		}
+		p.publish()
 	}
+}
+
+func (p *Pipeline) incrOnce(key, token []byte, n, life int64) (v int64, counted bool, err error) {
 	t, err := p.lockToken(key, token)
 	if err != nil {
 		return 0, false, err
@@ -64,8 +73,11 @@ func (p *Pipeline) IncrOnce(key, token []byte, n, life int64) (v int64, counted 
 	t.pins.Add(1)
 	defer t.pins.Add(-1)
 	e, err := p.lockWith(key, t)
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, false, err
+	case t.gone:
+		return 0, false, errGone
 	}
 	p.ready(t, true)
 	if was := p.valueOf(t); was.OK { // somebody else was faster while it was let go of
@@ -89,7 +101,7 @@ func (p *Pipeline) lockToken(key, token []byte) (*entry, error) {
 	return t, nil
 }
 
-// lockWith gives the key's entry for an increment, and has t locked too, which is pinned.
+// lockWith gives the key's entry for an increment, and has t locked too, which is pinned; it may be gone all the same (errGone).
 func (p *Pipeline) lockWith(key []byte, t *entry) (*entry, error) {
 	for {
 		e, err := p.toChange(key, false, takesDue)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -39,7 +38,7 @@ func (s *Server) accept(ctx context.Context, l listener) {
 		switch {
 		case err == nil:
 			pause = minAcceptPause
-			s.admit(nc, l.secure)
+			s.admit(guest{nc, l.secure})
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -60,21 +59,24 @@ func sleep(ctx context.Context, d time.Duration) {
 }
 
 // admit begins to serve a connection, or turns it away.
-func (s *Server) admit(nc net.Conn, secure *tls.Config) {
-	if s.protected() && !local(nc.RemoteAddr()) {
-		s.turnAway(nc, secure, denied)
+func (s *Server) admit(g guest) {
+	if protected(&s.shared.Config, s.options.Settings.Bind) && !local(g.RemoteAddr()) {
+		s.turnAway(g, denied)
 		return
 	}
-	client := describe(nc)
-	c, err := s.newConn(nc, secure, client)
+	client := describe(g.Conn)
+	c, err := s.newConn(g.Conn, g.secure, client)
 	if err != nil {
 		s.shared.Log.Error("cannot serve a connection", "addr", client.Addr, "err", err)
-		s.turnAway(nc, secure, "")
+		s.turnAway(g, "")
 		return
+	}
+	if err := keepAlive(g.Conn, s.shared.Config.KeepAlive()); err != nil {
+		s.shared.Log.Debug("cannot set tcp-keepalive", "addr", client.Addr, "err", err)
 	}
 	client.Kill, client.Wake = c.kill, c.wake
 	if !s.shared.Clients.Add(client, s.shared.Config.MaxClients()) {
-		s.turnAway(nc, secure, tooManyClients)
+		s.turnAway(g, tooManyClients)
 		return
 	}
 	s.start(c)
@@ -107,23 +109,17 @@ func (s *Server) remove(c *conn) {
 	delete(s.conns, c)
 }
 
-// turnAway tells the client why. A new socket has room for that, so it does not wait. Under TLS nobody could be told without
-// a handshake.
-func (s *Server) turnAway(nc net.Conn, secure *tls.Config, why string) {
+// turnAway tells the client why.
+func (s *Server) turnAway(g guest, why string) {
 	s.shared.Stats.Rejected.Add(1)
-	var err error
-	if secure == nil {
-		_, err = nc.Write([]byte(why))
-	}
-	if err = errors.Join(err, nc.Close()); err != nil {
+	if err := g.turnAway(why); err != nil {
 		s.shared.Log.Debug("turned a client away", "err", err)
 	}
 }
 
 // protected says that only those on this machine are let in: nobody has chosen an address or a password.
-func (s *Server) protected() bool {
-	config := &s.shared.Config
-	return config.Protected() && s.options.Settings.Bind == "" && config.Password() == ""
+func protected(config *commands.Config, bind string) bool {
+	return config.Protected() && bind == "" && config.Password() == ""
 }
 
 func local(a net.Addr) bool {

@@ -56,7 +56,7 @@ func listenTCP(o Options, port int, secure *tls.Config) (list []listener, err er
 	}
 	for _, addr := range strings.Fields(bind) {
 		addr, optional := strings.CutPrefix(addr, "-")
-		l, err := listenAddr(addr, port, o.Settings.KeepAlive)
+		l, err := listenAddr(addr, port)
 		if optional && unavailable(err) {
 			continue
 		} else if err != nil {
@@ -67,7 +67,7 @@ func listenTCP(o Options, port int, secure *tls.Config) (list []listener, err er
 	return list, nil
 }
 
-func listenAddr(addr string, port int, keepAliveAfter time.Duration) (net.Listener, error) {
+func listenAddr(addr string, port int) (net.Listener, error) {
 	network := "tcp"
 	switch addr {
 	case "*":
@@ -75,16 +75,17 @@ func listenAddr(addr string, port int, keepAliveAfter time.Duration) (net.Listen
 	case "::*":
 		network, addr = "tcp6", ""
 	}
-	config := net.ListenConfig{KeepAliveConfig: keepAlive(keepAliveAfter)}
+	config := net.ListenConfig{KeepAlive: -1} // each connection is told when it is let in
 	return config.Listen(context.Background(), network, net.JoinHostPort(addr, strconv.Itoa(max(port, 0))))
 }
 
-// keepAlive probes a silent peer after d, and gives it up after three probes a third of d apart, as Redis does.
-func keepAlive(d time.Duration) net.KeepAliveConfig {
-	if d < 0 {
-		return net.KeepAliveConfig{}
+// keepAlive has a silent peer probed after d, and given up after three probes a third of d apart, as Redis does; 0: never.
+func keepAlive(nc net.Conn, d time.Duration) error {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok || d == 0 {
+		return nil // nobody probes unless asked to
 	}
-	return net.KeepAliveConfig{Enable: true, Idle: d, Interval: max(d/3, time.Second), Count: 3}
+	return tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: d, Interval: max(d/3, time.Second), Count: 3})
 }
 
 // unavailable says that this machine has no such address, or not its family.

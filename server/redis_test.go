@@ -78,8 +78,7 @@ func TestProtocolAgainstRedis(t *testing.T) {
 		"CLIENT REPLY OFF\r\nPING\r\n*x\r\n", "CLIENT REPLY SKIP\r\n*x\r\n", "*2147483648\r\n", "*-2147483649\r\n" + ping, "*-9223372036854775809\r\n",
 	}
 	for _, test := range scanTests {
-		// Redis finds no line end behind a zero byte, and takes up to 2^31-1 arguments.
-		if test.in != "*1048577\r\n" && test.in != "ECHO a\x00b\n" {
+		if test.in != "ECHO a\x00b\n" { // Redis finds no line end behind a zero byte
 			inputs = append(inputs, test.in, ping+test.in)
 		}
 	}

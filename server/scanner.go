@@ -1,15 +1,19 @@
 package server
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
 
 // Limits of a request, in bytes but for the counts of arguments. Those of unauthenticated clients hold while a password
 // is asked for.
 const (
-	maxLine         = 64 << 10 // an inline command, or the line that announces a length
-	maxArgs         = 1 << 20  // arguments of one command
-	maxUnauthArgs   = 10       //
-	maxUnauthBulk   = 16 << 10 // one argument
-	maxUnauthBuffer = 64 << 10 // one command
+	maxLine         = 64 << 10      // an inline command, or the line that announces a length
+	maxArgs         = math.MaxInt32 // arguments of one command; room is made as they arrive
+	maxUnauthArgs   = 10            //
+	maxUnauthBulk   = 16 << 10      // one argument
+	maxUnauthBuffer = 64 << 10      // one command
 )
 
 // protocolError is a request that cannot be understood. Its text is what Redis says; the connection ends with it.
@@ -177,7 +181,7 @@ func (s *scanner) bulkLength(in []byte, lim limits) (bool, error) {
 
 // finish slices the arguments out of a complete command and makes ready for the next.
 func (s *scanner) finish(in []byte) int {
-	s.args = s.args[:0]
+	s.args = slices.Grow(s.args[:0], len(s.spans))
 	for _, a := range s.spans {
 		s.args = append(s.args, in[a.from:a.to:a.to])
 	}

@@ -63,7 +63,9 @@ var scanTests = []struct {
 	{"*x\r\n", "", 4, "Protocol error: invalid multibulk length"},
 	{"*+1\r\n", "", 5, "Protocol error: invalid multibulk length"},
 	{"*-0\r\n", "", 5, "Protocol error: invalid multibulk length"},
-	{"*1048577\r\n", "", 10, "Protocol error: invalid multibulk length"},
+	{"*1048577\r\n", "", 10, ""},
+	{"*2147483647\r\n$4\r\nMGET\r\n", "", 23, ""},
+	{"*2147483648\r\n", "", 13, "Protocol error: invalid multibulk length"},
 	{"*9223372036854775808\r\n", "", 22, "Protocol error: invalid multibulk length"},
 	{"*1\r\nPING\r\n", "", 10, "Protocol error: expected '$', got 'P'"},
 	{"*1\r\n:4\r\n", "", 8, "Protocol error: expected '$', got ':'"},
@@ -127,6 +129,20 @@ func TestScannerUnauthenticated(t *testing.T) {
 		if _, _, err := scanAll(new(scanner), []byte(test.in), open); err != nil {
 			t.Errorf("next(%q) = %v after AUTH; want no error", test.in, err)
 		}
+	}
+}
+
+// TestScannerAllocatesAsArgumentsArrive: what is announced costs nothing.
+func TestScannerAllocatesAsArgumentsArrive(t *testing.T) {
+	in := []byte("*2147483647\r\n$536870912\r\n")
+	allocated := testing.AllocsPerRun(10, func() {
+		var s scanner
+		if n, err := s.next(in, open); n != 0 || err != nil || s.left != 1<<31-1 {
+			t.Fatalf("next(%q) = %d, %v with %d arguments to come; want 0, nil with 2147483647", in, n, err, s.left)
+		}
+	})
+	if allocated != 0 {
+		t.Errorf("next(%q) allocates %g times; want never", in, allocated)
 	}
 }
 

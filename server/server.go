@@ -12,6 +12,11 @@
 // A session is sans-I/O: bytes in, replies out, and the journal position that the replies depend on. It runs the same on
 // a goroutine per connection, in a fuzz test, or under an event loop.
 //
+// # Before there is a store
+//
+// Listen comes before the engine is opened, so an address in use is found before anything is created. Until New takes it over,
+// the Lobby replies LOADING to every command.
+//
 // # Commands that wait
 //
 // A command that has to wait ends its round and lets go of all locks; the replies before it are on their way. The
@@ -84,12 +89,16 @@ type Options struct {
 	// TLS lets clients in that speak it, on TLSPort of all addresses; nil: none.
 	TLS     *tls.Config
 	TLSPort int
+	// Lobby has the listeners already, if Listen was called with these options; nil: New listens.
+	Lobby *Lobby
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
 	// Replication is what the commands of peers are answered by; nil: there is none. It must be there until Serve has returned.
 	Replication commands.Replication
 	// CacheSized is told when CONFIG SET has changed cache-size; nil: nobody is.
 	CacheSized func(bytes int64)
+	// Rewrite is CONFIG REWRITE: it is given the settings that CONFIG SET can change, by name. nil: there is no configuration file.
+	Rewrite func(settings map[string]string) error
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
@@ -103,6 +112,7 @@ type Server struct {
 	shared       *commands.Server
 	options      Options
 	listeners    []listener
+	early        []guest // came before Serve
 	buffers      bufferPool
 	writeTimeout time.Duration
 
@@ -114,29 +124,31 @@ type Server struct {
 	conns map[*conn]struct{} // nil: closed to new ones
 }
 
-// New listens. Clients are served once Serve is called.
+// New takes over from the lobby, or listens. Clients are served once Serve is called.
 func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Settings.KeepAlive == 0 {
-		o.Settings.KeepAlive = commands.DefaultKeepAlive
-	}
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
 	}
-	listeners, err := listen(o)
-	if err != nil {
-		return nil, err
+	if o.Lobby == nil {
+		var err error
+		if o.Lobby, err = Listen(o); err != nil {
+			return nil, err
+		}
 	}
-	s := &Server{options: o, listeners: listeners, writeTimeout: writeTimeout,
-		asked: make(chan struct{}), conns: make(map[*conn]struct{})}
+	s := &Server{options: o, writeTimeout: writeTimeout, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
-		Port: tcpPort(listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication,
-		CacheSized: o.CacheSized}
+		Port: tcpPort(o.Lobby.listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication,
+		CacheSized: o.CacheSized, Rewrite: o.Rewrite}
 	s.shared.Config.Start(o.Settings)
-	if err := s.shared.Configure(o.Settings.Others); err != nil {
-		return nil, errors.Join(err, closeAll(listeners))
+	err := s.shared.Configure(o.Settings.Others)
+	if err == nil {
+		s.listeners, s.early, err = o.Lobby.leave()
+	}
+	if err != nil {
+		return nil, errors.Join(err, o.Lobby.Close())
 	}
 	s.shared.Watch()
 	return s, nil
@@ -172,6 +184,10 @@ func (s *Server) Addrs() []net.Addr {
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	for _, g := range s.early {
+		s.admit(g)
+	}
+	s.early = nil
 	for _, l := range s.listeners {
 		s.handlers.Go(func() { s.accept(ctx, l) })
 	}

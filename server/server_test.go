@@ -322,6 +322,17 @@ func TestQueryBufferLimit(t *testing.T) {
 	p.wantEnd(fmt.Sprintf("$%d\r\n%s\r\n", len(long), long))
 }
 
+// A client that has authenticated may send any number of arguments, as far as they fit into the query buffer.
+func TestManyArguments(t *testing.T) {
+	const n = 1<<20 + 1
+	p := serve(t, Options{}, nil).dial(t)
+	go io.WriteString(p.Conn, fmt.Sprintf("*%d\r\n$4\r\nMGET\r\n", n+1)+strings.Repeat("$1\r\nk\r\n", n))
+	p.want(fmt.Sprintf("*%d\r\n", n) + strings.Repeat("$-1\r\n", n))
+	p = serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
+	go io.WriteString(p.Conn, fmt.Sprintf("*%d\r\n$4\r\nMGET\r\n", n+1)+strings.Repeat("$1\r\nk\r\n", n))
+	p.wantEnd("")
+}
+
 // What waits for EXEC counts, too.
 func TestQueryBufferLimitOfTransactions(t *testing.T) {
 	p := serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
@@ -354,9 +365,9 @@ func TestProtectedMode(t *testing.T) {
 		{commands.Settings{Password: "secret"}, false},
 		{commands.Settings{Unprotected: true}, false},
 	} {
-		s := &Server{options: Options{Settings: test.settings}, shared: new(commands.Server)}
-		s.shared.Config.Start(test.settings)
-		if got := s.protected(); got != test.want {
+		var config commands.Config
+		config.Start(test.settings)
+		if got := protected(&config, test.settings.Bind); got != test.want {
 			t.Errorf("protected(%+v) = %v; want %v", test.settings, got, test.want)
 		}
 	}
@@ -378,7 +389,7 @@ func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0,
 func TestDenied(t *testing.T) {
 	s := &Server{shared: &commands.Server{Log: quiet()}}
 	near, far := net.Pipe()
-	go s.admit(stranger{near}, nil)
+	go s.admit(guest{stranger{near}, nil})
 	got, err := io.ReadAll(far)
 	if err != nil || string(got) != denied {
 		t.Errorf("read %q, %v; want %q", got, err, denied)

@@ -366,6 +366,8 @@ func command(g generator) []string {
 		"COMMAND LIST FILTERBY ACLCAT nothing", "COMMAND LIST FILTERBY MODULE none", "COMMAND LIST FILTERBY x y", "COMMAND LIST x",
 		"COMMAND GETKEYS get a", "COMMAND GETKEYS mget a b c", "COMMAND GETKEYS mset a 1 b 2", "COMMAND GETKEYS del a b",
 		"COMMAND GETKEYS set a 1 NX", "COMMAND GETKEYS ping", "COMMAND GETKEYS none a", "COMMAND GETKEYS get", "COMMAND GETKEYS",
+		"COMMAND GETKEYSANDFLAGS get a", "COMMAND GETKEYSANDFLAGS mset a 1 b 2", "COMMAND GETKEYSANDFLAGS set a 1 GET", "COMMAND GETKEYSANDFLAGS set a 1",
+		"COMMAND GETKEYSANDFLAGS eval x 2 a b", "COMMAND GETKEYSANDFLAGS get", "COMMAND GETKEYSANDFLAGS time now", "COMMAND GETKEYSANDFLAGS none a",
 		"COMMAND GETKEYS object encoding a", "COMMAND GETKEYS expire a 5", "COMMAND NOTHING", "COMMAND NOTHING x", "COMMAND INFO incr decr mset")
 }
 
@@ -375,5 +377,7 @@ func config(g generator) []string {
 		"CONFIG GET", "CONFIG SET", "CONFIG SET timeout", "CONFIG SET timeout 0", "CONFIG SET timeout x", "CONFIG SET timeout -1",
 		"CONFIG SET nothing 1", "CONFIG SET timeout 0 nothing 1", "CONFIG SET timeout 0 timeout 0", "CONFIG SET databases 4",
 		"CONFIG SET maxclients x", "CONFIG SET appendfsync sometimes", "CONFIG SET loglevel loud", "CONFIG RESETSTAT", "CONFIG RESETSTAT x",
-		"CONFIG NOTHING", "CONFIG NOTHING x", "CONFIG SET maxclients 10000")
+		"CONFIG NOTHING", "CONFIG NOTHING x", "CONFIG SET maxclients 10000", "CONFIG REWRITE", "CONFIG REWRITE x",
+		"CONFIG GET hz", "CONFIG SET hz 0", "CONFIG SET hz 501", "CONFIG SET hz 10", "CONFIG SET hz -1", "CONFIG SET hz x",
+		"CONFIG GET tcp-keepalive", "CONFIG SET tcp-keepalive 0", "CONFIG SET tcp-keepalive 60", "CONFIG SET tcp-keepalive 300", "CONFIG SET tcp-keepalive -1")
 }

@@ -88,3 +88,33 @@ func cacheable(g generator) []string {
 		}
 	}
 }
+
+// TestScriptsThatReadDifferential: what a client caches that has a script read something.
+func TestScriptsThatReadDifferential(t *testing.T) {
+	w := startTwins(t, "")
+	get, nothing := `return redis.call("GET", KEYS[1])`, "return 1"
+	for _, script := range [][]string{
+		{"EVAL", get, "2", "a", "b"}, {"EVAL_RO", get, "2", "a", "b"}, {"EVAL", nothing, "2", "a", "b"}, {"EVAL_RO", nothing, "1", "a"},
+		{"EVAL", `return redis.call("GET", "b")`, "1", "a"}, {"EVAL", `return redis.call("SET", KEYS[1], 1)`, "2", "a", "b"},
+		{"EVALSHA_RO", strings.Repeat("0", 40), "1", "a"},
+	} {
+		if err := w.reset(); err != nil {
+			t.Fatal(err)
+		}
+		reads := [][]string{{"HELLO", "3"}, {"CLIENT", "TRACKING", "ON"}, script}
+		if _, _, err := w.both(0, reads, false); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := w.both(1, [][]string{{"SET", "a", "5"}, {"SET", "b", "5"}}, false); err != nil {
+			t.Fatal(err)
+		}
+		redis, ours, err := w.both(0, [][]string{{"PING"}}, false)
+		if err == nil {
+			err = sameReplies(0, script, pushesLast(redis), pushesLast(ours))
+		}
+		if err != nil {
+			t.Errorf("%s: %v", quote(script), err)
+		}
+		w.close()
+	}
+}

@@ -7,11 +7,14 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -25,6 +28,7 @@ type Program struct {
 	Name string // for messages
 	Path string // of the executable
 	args func(port int, dir string) []string
+	look func() error // at the source; nil: there is none
 }
 
 // Redis finds redis-server. It keeps nothing on disk unless it is started with "--appendonly yes".
@@ -36,7 +40,7 @@ func Redis() (Program, error) {
 	args := func(port int, dir string) []string {
 		return []string{"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--loglevel", "warning"}
 	}
-	return Program{"redis-server", path, args}, nil
+	return Program{Name: "redis-server", Path: path, args: args}, nil
 }
 
 // Build compiles this repository's server into dir.
@@ -58,7 +62,25 @@ func Build(dir string) (Program, error) {
 	args := func(port int, dir string) []string {
 		return []string{"serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", dir, "--loglevel", "warning"}
 	}
-	return Program{"atomiccounter", path, args}, nil
+	look := sync.OnceValue(func() error { return lookAt(root) })
+	return Program{Name: "atomiccounter", Path: path, args: args, look: look}, nil
+}
+
+// lookAt makes go test know that the result depends on the source, or it would take that of a former run for the result of this
+// one: it goes by what the test itself looks at while it runs, inside its module.
+func lookAt(root string) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") || d.Name() == "tests"):
+			return filepath.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		_, err = os.Stat(path)
+		return err
+	})
 }
 
 // ModuleRoot is the directory of the server's go.mod, also for a module that is nested in its own.
@@ -98,6 +120,11 @@ func (p Program) Start(dir string, args ...string) (*Server, error) {
 
 // Launch starts the program without waiting for it.
 func (p Program) Launch(dir string, args ...string) (*Server, error) {
+	if p.look != nil {
+		if err := p.look(); err != nil {
+			return nil, err
+		}
+	}
 	port, err := FreePort()
 	if err != nil {
 		return nil, err

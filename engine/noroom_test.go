@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"errors"
+	"math"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// shortDisk has room for segments up to a size.
+type shortDisk struct {
+	*memorySegments
+	most atomic.Int64
+}
+
+func (s *shortDisk) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+	if int64(size) > s.most.Load() {
+		return nil, syscall.ENOSPC
+	}
+	return s.memorySegments.Create(number, size, buffered)
+}
+
+// TestStartWithoutRoom: a store on a full disk is read from, though there is no room for a segment of the journal. It refuses
+// writes until there is, and what was acknowledged before counts once, however often it is started meanwhile.
+func TestStartWithoutRoom(t *testing.T) {
+	for name, left := range map[string]int64{"nothing can be flushed": 0, "a flush has room": math.MaxInt64} {
+		t.Run(name, func(t *testing.T) {
+			s := &shortDisk{memorySegments: newMemorySegments()}
+			s.most.Store(math.MaxInt64)
+			free := int64(math.MaxInt64)
+			o := disk()
+			o.segments, o.segment, o.Reserve = s, 1<<20, 1<<20
+			o.free = func() (int64, error) { return free, nil }
+			e := open(t, o)
+			increment(t, e, "k", 5)
+			crash(t, e)
+
+			s.most.Store(scrapSize)
+			free = left
+			for range 3 {
+				e = open(t, o)
+				wantFull(t, e)
+				checkCounters(t, e, map[string]int64{"k": 5})
+				if n := e.Stats().Flushes; left == 0 && n != 0 {
+					t.Errorf("%d flushes on a full disk; want 0", n)
+				}
+				crash(t, e)
+			}
+
+			e = open(t, o)
+			wantFull(t, e)
+			s.most.Store(math.MaxInt64)
+			free = math.MaxInt64
+			roomAgain(e)
+			e.checkSpace()
+			increment(t, e, "k", 1)
+			crash(t, e)
+			e = open(t, o)
+			checkCounters(t, e, map[string]int64{"k": 6})
+			if err := e.Close(); err != nil {
+				t.Errorf("Close = %v", err)
+			}
+			e = open(t, o)
+			checkCounters(t, e, map[string]int64{"k": 6})
+			if n := e.Stats().Replayed; n != 0 {
+				t.Errorf("%d records replayed after Close; want 0", n)
+			}
+		})
+	}
+}
+
+func crash(t *testing.T, e *Engine) {
+	t.Helper()
+	if err := e.Abandon(); err != nil {
+		t.Fatalf("Abandon = %v", err)
+	}
+}
+
+func wantFull(t *testing.T, e *Engine) {
+	t.Helper()
+	if n, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("Increment on a full disk = %d, %v; want %v", n, err, ErrNoSpace)
+	}
+	if err := e.Failed(); err != nil {
+		t.Errorf("Failed = %v on a full disk; want nothing", err)
+	}
+}
+
+// TestNewStoreWithoutRoom: there is nothing to read yet.
+func TestNewStoreWithoutRoom(t *testing.T) {
+	o := disk()
+	s := &shortDisk{memorySegments: newMemorySegments()}
+	s.most.Store(scrapSize)
+	o.segments, o.Logger, o.manual = s, quiet, true
+	if _, err := Open("store", o); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("Open = %v; want %v", err, syscall.ENOSPC)
+	}
+}
+
+// fullFile has no room for more.
+type fullFile struct{ vfs.File }
+
+func (fullFile) Preallocate(int64, int64) error { return syscall.ENOSPC }
+
+// TestLogPreallocation: Pebble goes on where it cannot preallocate 35 MiB for its log, and so does the engine.
+func TestLogPreallocation(t *testing.T) {
+	e := open(t, disk())
+	log := &fencedLog{File: fullFile{}, e: e}
+	if err := log.Preallocate(0, 35<<20); !errors.Is(err, syscall.ENOSPC) || e.Failed() != nil {
+		t.Errorf("Preallocate = %v, and the engine has failed with %v; want %v, and nothing", err, e.Failed(), syscall.ENOSPC)
+	}
+}
