@@ -94,6 +94,9 @@ func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 	if err := e.follows(b); err != nil {
 		return nil, fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, err)
 	}
+	if err := e.awaitTables(); err != nil {
+		return nil, err
+	}
 	e.clock.pass(b.Stamp)
 	return e.commitArrivals(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
 		return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
@@ -411,6 +414,7 @@ func (e *Engine) showArrivals(batch *pebble.Batch, list []arrival, changes hashC
 	e.reveal()
 	e.loads.Lock()
 	defer e.loads.Unlock()
+	e.unlooked += batch.Len()
 	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		return err
 	}

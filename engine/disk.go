@@ -65,7 +65,7 @@ func (e *Engine) Abandon() error {
 	e.news.announce()
 	e.scans.Lock()
 	defer e.scans.Unlock()
-	return errors.Join(e.journal.Close(), e.db.Close(), e.folder.lock.Close())
+	return errors.Join(e.journal.Close(), e.closeDB(), e.folder.lock.Close())
 }
 
 // SyncJournal syncs what is journaled, which on a Disk nobody else does.

@@ -145,6 +145,7 @@ type Options struct {
 	fs       vfs.FS       // default: the disk
 	segments segmentStore // default: files in dir
 	segment  int          // size of a journal segment in bytes
+	memTable int          // size of a memory table of Pebble's in bytes; default 32 MiB
 	manual   bool         // no background work: tests flush, sync and sweep by themselves
 	readOnly bool         // Check looks at the database
 	free     func() (int64, error)
@@ -177,8 +178,11 @@ func (o Options) withDefaults() Options {
 	if o.segment == 0 {
 		o.segment = segmentSize
 	}
+	if o.memTable == 0 {
+		o.memTable = 32 << 20
+	}
 	if o.InMemory {
-		o.fs, o.segment = vfs.NewMem(), 1<<20
+		o.fs, o.segment, o.memTable = vfs.NewMem(), 1<<20, 1<<20
 		o.free = func() (int64, error) { return math.MaxInt64, nil }
 	}
 	if o.Disk != nil {
@@ -228,6 +232,8 @@ type Engine struct {
 
 	commitMu   latch                   // one writer of the database at a time: flush, Apply, FlushDB
 	batchSize  int                     // bytes of the last flush; under commitMu
+	unlooked   int                     // bytes committed since Pebble was last seen to keep up; under commitMu
+	shortages  atomic.Int64            // tables that could not be written because the disk was full
 	logBuffer  []byte                  // of the last flush; under commitMu
 	arrivals   []arrival               // memory for those of the next batch; under commitMu
 	vector     tlv.Vector              // as the next commit says it; under commitMu
@@ -260,6 +266,7 @@ type Engine struct {
 	watches    watches
 	turnstile  turnstile
 	stop       chan struct{}
+	leaving    chan struct{} // closed when the database is about to be closed
 	done       sync.WaitGroup
 
 	misses, expired, flushes, replayed atomic.Int64
@@ -425,6 +432,9 @@ func (e *Engine) Failed() error {
 	}
 	return nil
 }
+
+// failure is what a call gets once the engine has failed.
+func (e *Engine) failure() error { return fmt.Errorf("%w: %w", ErrFailed, e.Failed()) }
 
 // hash decides a key's place in the store and the table.
 func (e *Engine) hash(key []byte) uint64 { return siphash.Hash(e.seed[0], e.seed[1], key) }

@@ -33,6 +33,7 @@ func (f fence) check(err error) error {
 	}
 	if errors.Is(err, syscall.ENOSPC) {
 		f.e.refuse.Or(refuseSpace)
+		f.e.shortages.Add(1)
 	} else if f.e.Failed() == nil {
 		err = f.e.fail(err)
 	}
@@ -40,10 +41,10 @@ func (f fence) check(err error) error {
 	return err
 }
 
-// pause ends early when the engine closes.
+// pause ends early when Pebble is about to be told to stop; before that it would try again at full speed.
 func (f fence) pause() {
 	select {
-	case <-f.e.stop:
+	case <-f.e.leaving:
 	case <-time.After(fencePause):
 	}
 }

@@ -34,21 +34,37 @@ func (e *Engine) flusher() {
 		case <-e.hurry:
 		case <-time.After(max(flushSoon, time.Duration(e.rest.Load()))):
 		}
-		if !e.awaitRoom() {
+		if !e.flushWithRoom() {
 			return
-		}
-		if err := e.Flush(); err != nil {
-			return // the engine has failed, and has said so
 		}
 	}
 }
 
-// Flush brings all that is journaled into the database, synced. While the store awaits its peers it does nothing.
+// flushWithRoom flushes once the disk has room for that. False: there is nothing more to flush, for the engine stops or has
+// failed, and has said so.
+func (e *Engine) flushWithRoom() bool {
+	for e.awaitRoom() {
+		if err := e.Flush(); !errors.Is(err, ErrNoSpace) {
+			return err == nil
+		}
+		select {
+		case <-e.stop:
+		case <-time.After(spaceEvery):
+		}
+	}
+	return false
+}
+
+// Flush brings all that is journaled into the database, synced. While the store awaits its peers it does nothing. ErrNoSpace:
+// nothing has changed, and a later one may do it.
 func (e *Engine) Flush() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	if e.closed.Load() {
 		return ErrClosed
+	}
+	if err := e.awaitTables(); err != nil {
+		return err
 	}
 	return e.flush(flushStep{})
 }
@@ -57,7 +73,7 @@ func (e *Engine) Flush() error {
 func (e *Engine) relieve() {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.table.over() && e.Failed() == nil && !e.closed.Load() && !e.tight() {
+	if e.table.over() && e.mayCommit() == nil && !e.tight() {
 		if err := e.flush(flushStep{}); err != nil {
 			e.log.Error("flush", "err", err)
 		}
@@ -76,8 +92,8 @@ type flushStep struct {
 
 // flush is one flush. The caller holds commitMu.
 func (e *Engine) flush(step flushStep) error {
-	if err := e.Failed(); err != nil {
-		return fmt.Errorf("%w: %w", ErrFailed, err)
+	if e.Failed() != nil {
+		return e.failure()
 	}
 	if e.awaiting {
 		return nil
@@ -187,10 +203,12 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv
 	if mutation == publishBeforeSync {
 		durably = pebble.NoSync
 	}
+	size := batch.Len()                                                    // a large one is Pebble's afterwards
 	if err := errors.Join(batch.Commit(durably), e.Failed()); err != nil { // Failed: see fence
 		return err
 	}
-	e.mark, e.batchSize = at, min(batch.Len(), maxBatchSize)
+	e.mark, e.batchSize = at, min(size, maxBatchSize)
+	e.unlooked += size
 	landed()
 	e.proclaim()
 	if e.options.publish != nil && publish {

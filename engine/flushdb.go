@@ -65,6 +65,9 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 	if e.closed.Load() {
 		return false, ErrClosed
 	}
+	if err := e.awaitTables(); err != nil {
+		return false, err
+	}
 	return true, e.flush(flushStep{more: func(batch *pebble.Batch) error {
 		for _, db := range dbs {
 			if _, err := e.journal.Append(appendFlush(nil, db), false); err != nil {

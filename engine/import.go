@@ -24,7 +24,7 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	}
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if err := e.refusal(); err != nil {
+	if err := e.mayCommit(); err != nil {
 		return err
 	}
 	for i := range list {
@@ -197,7 +197,7 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 	err = e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
 		e.commitMu.Lock()
 		defer e.commitMu.Unlock()
-		if err := e.refusal(); err != nil {
+		if err := e.mayCommit(); err != nil {
 			return err
 		}
 		return e.rework(deltas, func(a *joining) {

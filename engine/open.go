@@ -37,7 +37,7 @@ func Open(dir string, o Options) (*Engine, error) {
 func newEngine(o Options) *Engine {
 	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
 		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), repaced: make(chan struct{}, 1), hurry: make(chan struct{}, 1), litter: make(chan struct{}, 1),
-		confirmed: make(chan struct{}), stop: make(chan struct{}), turnstile: newTurnstile(), commitMu: newLatch()}
+		confirmed: make(chan struct{}), stop: make(chan struct{}), leaving: make(chan struct{}), turnstile: newTurnstile(), commitMu: newLatch()}
 	e.pendings.New = func() any { return new(pending) }
 	e.pipes.New = func() any {
 		p := e.NewPipeline()
@@ -161,10 +161,10 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 		ErrorIfExists:               fresh,
 		ReadOnly:                    e.options.readOnly,
 		CacheSize:                   80 << 20,
-		MemTableSize:                32 << 20,
-		MemTableStopWritesThreshold: 4,
+		MemTableSize:                uint64(e.options.memTable),
+		MemTableStopWritesThreshold: stallNever,
 		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       40,
+		L0StopWritesThreshold:       stallNever,
 		LBaseMaxBytes:               64 << 20,
 		FormatMajorVersion:          pebble.FormatNewest,
 	}
@@ -178,7 +178,7 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 		}
 	}
 	if e.options.InMemory {
-		o.CacheSize, o.MemTableSize = 1<<20, 1<<20
+		o.CacheSize = 1 << 20
 	}
 	return o
 }
@@ -363,7 +363,13 @@ func (e *Engine) Close() error {
 	e.scans.Lock()
 	defer e.scans.Unlock()
 	e.news.announce()
-	return errors.Join(err, e.journal.Close(), e.db.Close(), e.folder.lock.Close())
+	return errors.Join(err, e.journal.Close(), e.closeDB(), e.folder.lock.Close())
+}
+
+// closeDB ends what Pebble does in the background, and lets go of the database.
+func (e *Engine) closeDB() error {
+	close(e.leaving)
+	return e.db.Close()
 }
 
 // abandon lets go of what an Open that failed half-way had.
@@ -372,7 +378,7 @@ func (e *Engine) abandon() (err error) {
 		err = e.journal.Close()
 	}
 	if e.db != nil {
-		err = errors.Join(err, e.db.Close())
+		err = errors.Join(err, e.closeDB())
 	}
 	return errors.Join(err, e.folder.lock.Close())
 }

@@ -467,7 +467,7 @@ func (e *Engine) refusal() error {
 	case e.closed.Load():
 		return ErrClosed
 	case e.Failed() != nil:
-		return fmt.Errorf("%w: %w", ErrFailed, e.Failed())
+		return e.failure()
 	}
 	return ErrNoSpace
 }

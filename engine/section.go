@@ -53,6 +53,7 @@ func (p *Pipeline) Begin(wipes bool) error {
 		if err := e.turnstile.lock(e.commitMu, p.Hasty); err != nil { // before entering: who has it may be on the way there
 			return err
 		}
+		_ = e.awaitTables() // the section's own refusal says as much
 	}
 	if err := e.turnstile.enter(p.Hasty); err != nil {
 		if wipes {
@@ -148,7 +149,7 @@ func (p *Pipeline) wipe(dbs []byte) error {
 	if !s.commits {
 		s.commits = p.e.commitMu.TryLock()
 	}
-	if !s.commits || !p.e.alone() {
+	if !s.commits || !p.e.alone() || p.e.behind() {
 		return p.cancelWhole(dbs)
 	}
 	if s.batch == nil {

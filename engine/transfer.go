@@ -77,7 +77,7 @@ func (e *Engine) holds(id tlv.ReplicaID, have tlv.Stamp) bool {
 func (e *Engine) BeginTransfer(t Transfer) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if err := e.refusal(); err != nil {
+	if err := e.mayCommit(); err != nil {
 		return err
 	}
 	if e.awaiting {
@@ -174,7 +174,7 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 }
 
 func (e *Engine) transferring() error {
-	if err := e.refusal(); err != nil {
+	if err := e.mayCommit(); err != nil {
 		return err
 	}
 	if !e.transfer.Running {
@@ -382,7 +382,7 @@ func (e *Engine) Scrub() error {
 	return e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
 		e.commitMu.Lock()
 		defer e.commitMu.Unlock()
-		if err := e.refusal(); err != nil {
+		if err := e.mayCommit(); err != nil {
 			return err
 		}
 		return e.rework(deltas, func(a *joining) {

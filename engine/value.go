@@ -187,7 +187,7 @@ func (e *Engine) relieveTexts() {
 	}
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.texts.Load() < maxTexts || e.Failed() != nil || e.closed.Load() || e.tight() {
+	if e.texts.Load() < maxTexts || e.mayCommit() != nil || e.tight() {
 		return
 	}
 	if err := e.flush(flushStep{}); err != nil {
