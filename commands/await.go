@@ -2,6 +2,7 @@ package commands
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,28 +21,46 @@ func wait(c *Context, args [][]byte) {
 		return
 	}
 	c.whenSettled(until, func() {
+		id := c.Server.Engine.ReplicaID()
 		stamp, err := c.Pipe.Written() // what is written is journaled now
 		if err != nil {
 			c.fail(err)
 			return
 		}
-		c.acked(wanted, stamp, until, false)
+		c.acked(wanted, tlv.VectorEntry{Replica: id, Stamp: stamp}, until, false)
 	}, func() { c.Out.Int(0) })
 }
 
-func (c *Context) acked(wanted int64, stamp tlv.Stamp, until time.Time, expired bool) {
-	var news <-chan struct{}
+var errRenamed = errors.New("this replica got a new ID meanwhile: which peers have what was written under the old one is not known")
+
+// acked waits until what is written is in the database, and so on its way, and then for the peers.
+func (c *Context) acked(wanted int64, written tlv.VectorEntry, until time.Time, expired bool) {
+	e := c.Server.Engine
+	news := e.News()
+	var acks <-chan struct{}
 	n := int64(0)
 	if node := c.Server.Replication; node != nil {
-		news = node.AckNews()
-		n = int64(node.Acked(stamp))
+		acks = node.AckNews()
+		n = int64(node.Acked(written.Stamp))
 	}
-	if n >= wanted || expired {
+	if e.Vector().Entry(written.Replica).Stamp >= written.Stamp {
+		news = acks
+	}
+	err := e.Attainable(tlv.Vector{written})
+	if written.Stamp != 0 && e.ReplicaID() != written.Replica {
+		err = errRenamed
+	}
+	switch {
+	case n >= wanted:
 		c.Out.Int(n)
-		return
+	case err != nil:
+		c.failIn("WAIT", err)
+	case expired:
+		c.Out.Int(n)
+	default:
+		e.Hurry()
+		c.wait(news, until, func(expired bool) { c.acked(wanted, written, until, expired) })
 	}
-	c.Server.Engine.Hurry()
-	c.wait(news, until, func(expired bool) { c.acked(wanted, stamp, until, expired) })
 }
 
 // timeout reads a number of milliseconds, 0 for ever. False: it is none, and the reply is written.

@@ -1,11 +1,14 @@
 package commands
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
+	"atomiccounter/engine"
 	"atomiccounter/tlv"
 )
 
@@ -173,5 +176,105 @@ func bring(t *testing.T, a, b *Context) {
 		if err != nil {
 			t.Fatalf("Apply = %v", err)
 		}
+	}
+}
+
+// brokenStore is a server on a disk that breaks before what was written has reached the database.
+func brokenStore(t *testing.T) (*Context, *fakeNode) {
+	t.Helper()
+	disk := engine.NewDisk(rand.New(rand.NewPCG(1, 2)).Uint64)
+	c, n := connect(t, newServerWith(t, engine.Options{Disk: disk})), new(fakeNode)
+	c.Server.Replication = n
+	do(t, c, "INCR", "stored")
+	if err := c.Server.Engine.Flush(); err != nil {
+		t.Fatalf("Flush = %v", err)
+	}
+	do(t, c, "INCR", "k")
+	disk.Break()
+	return c, n
+}
+
+// Who waits for what will never be stored, because the store has failed, gets an error: also for ever, and also afterwards.
+func TestWaitForFailedStore(t *testing.T) {
+	for _, name := range []string{"WAIT 1 0", "CWAIT token 0"} {
+		t.Run(name, func(t *testing.T) {
+			c, n := brokenStore(t)
+			line := strings.Replace(name, "token", reparse(t, do(t, c, "CTOKEN")).(string), 1)
+			c.Out.Buf = nil
+			c.Run(words(strings.Fields(line)...))
+			for range 3 {
+				c.Resume() // until it waits for news
+			}
+			if c.Wait == nil {
+				t.Fatalf("%s before the failure = %q; want it to wait", name, c.Out.Buf)
+			}
+			if err := c.Server.Engine.Flush(); !errors.Is(err, engine.ErrFailed) {
+				t.Fatalf("Flush on a broken disk = %v; want %v", err, engine.ErrFailed)
+			}
+			for c.Wait != nil {
+				await(t, c)
+				c.Resume()
+			}
+			for range 2 {
+				if got := string(c.Out.Buf); !strings.HasPrefix(got, "-MISCONF the store has failed") {
+					t.Errorf("%s = %q; want the failure", name, got)
+				}
+				do(t, c, strings.Fields(line)...)
+			}
+			n.ack(1)
+			if got := do(t, c, "WAIT", "1", "0"); got != ":1\r\n" {
+				t.Errorf("WAIT with a peer that has all = %q; want 1", got)
+			}
+		})
+	}
+}
+
+// What is stored peers can still get from a store that has failed.
+func TestWaitForPeersOfFailedStore(t *testing.T) {
+	c, n := brokenStore(t)
+	other := connect(t, c.Server)
+	written := tlv.VectorEntry{Replica: c.Server.Engine.ReplicaID(), Stamp: 1}
+	if err := c.Server.Engine.Flush(); !errors.Is(err, engine.ErrFailed) {
+		t.Fatalf("Flush on a broken disk = %v; want %v", err, engine.ErrFailed)
+	}
+	other.acked(1, written, time.Time{}, false)
+	if other.Wait == nil {
+		t.Fatalf("WAIT for what is stored = %q; want it to wait", other.Out.Buf)
+	}
+	n.ack(1)
+	await(t, other)
+	other.Resume()
+	if got := string(other.Out.Buf); got != ":1\r\n" {
+		t.Errorf("WAIT for what is stored = %q; want 1", got)
+	}
+}
+
+// A replica that gets a new ID does not know what its peers have of what it wrote under the old one, and nothing more of
+// that will come.
+func TestWaitOverNewID(t *testing.T) {
+	c, n := replicated(t)
+	e := c.Server.Engine
+	do(t, c, "INCR", "k")
+	if err := e.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c.Out.Buf = nil
+	c.Run(words("WAIT", "1", "0"))
+	for range 2 {
+		c.Resume()
+	}
+	if c.Wait == nil {
+		t.Fatalf("WAIT = %q; want it to wait", c.Out.Buf)
+	}
+	if err := e.Rename(tlv.VectorEntry{Replica: e.ReplicaID(), Stamp: 1, Life: 9}); err != nil {
+		t.Fatalf("Rename = %v", err)
+	}
+	n.ack(0) // the node announces it
+	for c.Wait != nil {
+		await(t, c)
+		c.Resume()
+	}
+	if got := string(c.Out.Buf); !strings.HasPrefix(got, "-ERR WAIT: this replica got a new ID") {
+		t.Errorf("WAIT = %q; want an error", got)
 	}
 }

@@ -23,7 +23,7 @@ type Replication interface {
 	Peers() []engine.PeerStatus
 	Forget(id tlv.ReplicaID)
 
-	// Acked is how many peers have what this replica published up to a stamp; AckNews is closed when it may be more.
+	// Acked is how many peers have what this replica published up to a stamp; AckNews is closed when it may be another number.
 	Acked(own tlv.Stamp) int
 	AckNews() <-chan struct{}
 	LastHeard(id tlv.ReplicaID) (time.Time, bool)

@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
 // Disk is a simulated disk with one store on it, for simulations of crashes: what was not synced it may lose.
@@ -18,6 +20,7 @@ type Disk struct {
 	segments *platters
 	random   func() uint64
 	engine   *Engine // that has it open, or had
+	broken   atomic.Bool
 }
 
 // NewDisk gives an empty disk. random decides what the engine draws and what crashes take; it is called by one goroutine at
@@ -27,8 +30,18 @@ func NewDisk(random func() uint64) *Disk {
 }
 
 func (d *Disk) use(o *Options) {
-	o.fs, o.segments, o.segment, o.manual, o.random = d.fs, d.segments, 1<<16, true, d.random
+	o.fs, o.segments, o.segment, o.manual, o.random = errorfs.Wrap(d.fs, errorfs.InjectorFunc(d.inject)), d.segments, 1<<16, true, d.random
 	o.free = func() (int64, error) { return math.MaxInt64, nil }
+}
+
+// Break has all that the database writes fail from now on.
+func (d *Disk) Break() { d.broken.Store(true) }
+
+func (d *Disk) inject(op errorfs.Op) error {
+	if d.broken.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose {
+		return syscall.EIO
+	}
+	return nil
 }
 
 // Copy is the disk as the process sees it now: what is left after kill -9, or what cp gives.

@@ -422,6 +422,7 @@ func (e *Engine) fail(err error) error {
 		e.log.Error("the engine stops taking writes; restart to recover", "err", err)
 	}
 	e.refuse.Or(refuseFailed)
+	e.news.announce() // there will be no more
 	return fmt.Errorf("%w: %w", ErrFailed, err)
 }
 

@@ -117,9 +117,20 @@ func (b *branch) ends(seen, have tlv.VectorEntry) bool {
 // ErrGivenUp: a token speaks of what this store has given up together with a former ID.
 var ErrGivenUp = errors.New("what the token speaks of was given up in a fork")
 
-// Attainable says, by ErrGivenUp, that what another vector has seen will never be here, whatever stamps Vector reaches: this store
+// Attainable says that what another vector has seen will never be here. ErrGivenUp: whatever stamps Vector reaches, for this store
 // had seen it under an ID that it has given up since, and nobody else goes on from there. Of the forks of others nothing is known.
+// ErrFailed: Vector does not cover it, and grows no more.
 func (e *Engine) Attainable(seen tlv.Vector) error {
+	if err := e.givenUp(seen); err != nil {
+		return err
+	}
+	if e.Failed() != nil && !e.Vector().Covers(seen) {
+		return e.failure()
+	}
+	return nil
+}
+
+func (e *Engine) givenUp(seen tlv.Vector) error {
 	h := &e.history
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -33,7 +33,7 @@ func (n *news) announce() {
 	}
 }
 
-// News is closed when Vector grows next, or the store is closed. Ask for it before looking.
+// News is closed when Vector grows next, or never will, because the engine has failed or is closed. Ask for it before looking.
 func (e *Engine) News() <-chan struct{} { return e.news.wait() }
 
 // Vector says up to which batch of each replica, this one included, everything is stored and synced. The caller only reads it.

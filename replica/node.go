@@ -244,6 +244,7 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	n.mu.Lock()
 	n.store.confirmed = true
 	n.mu.Unlock()
+	n.acks.announce()
 	n.o.Log.Warn("this store is another replica from now on", "replica", name(n.engine.ReplicaID()), "before", name(e.Replica))
 	return nil
 }
@@ -302,7 +303,7 @@ func (n *Node) Acked(own tlv.Stamp) int {
 	return n.members.Acked(n.engine.ReplicaID(), own)
 }
 
-// AckNews is closed when one of them has more than before. Ask for it before looking.
+// AckNews is closed when one of them has more than before, or this replica gets a new ID. Ask for it before looking.
 func (n *Node) AckNews() <-chan struct{} { return n.acks.wait() }
 
 // LastHeard is when the replica was last heard, or heard of: by a request or an answer, or by a batch that came from it.

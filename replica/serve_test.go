@@ -255,3 +255,17 @@ func TestWhatACallerDoesNotWant(t *testing.T) {
 		t.Error("wanted has changed the request")
 	}
 }
+
+// Who waits for acknowledgements hears of a new ID, to which all that is known of them does not apply.
+func TestNewIDIsAnnounced(t *testing.T) {
+	r := newResponder(t)
+	news, old := r.node.AckNews(), r.engine.ReplicaID()
+	if err := r.node.rename(tlv.VectorEntry{Replica: old, Stamp: 1, Life: 9}); err != nil || r.engine.ReplicaID() == old {
+		t.Fatalf("rename = %v, and the ID is %x; want another than before", err, old)
+	}
+	select {
+	case <-news:
+	default:
+		t.Error("a new ID is no news for who waits for acknowledgements")
+	}
+}
