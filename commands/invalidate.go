@@ -29,10 +29,10 @@ func (c *Context) remember(cmd *Command, args [][]byte) {
 	}
 }
 
-// caches says whether the client caches what the command reads.
+// caches says whether the client caches what the command reads. Of a script that is what its commands read.
 func (c *Context) caches(cmd *Command) bool {
 	m := c.track
-	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
+	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && cmd.Flags&scripted != scripted && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
 }
 
 // rememberLapse notes when the keys that the command has read will expire.
