@@ -152,12 +152,13 @@ func (g generator) spoil(args []string) []string {
 	return args
 }
 
-// dangerous commands could end a server or a connection when changed, pause it for ever, or leave it with room for one client.
+// dangerous commands could end a server or a connection when changed, pause it for ever, have a client track keys, which is another
+// test, or leave a server with room for one client.
 func dangerous(args []string) bool {
 	if len(args) < 2 {
 		return oneOf(args[0], "SHUTDOWN")
 	}
-	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL", "PAUSE") ||
+	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL", "PAUSE", "TRACKING") ||
 		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
 }
 
