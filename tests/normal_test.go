@@ -287,7 +287,7 @@ func sameSettings(_ *twins, _ int, args []string, redis, ours reply) bool {
 
 // sameCommands: names that match an exact pattern; a full list differs.
 func sameCommands(_ *twins, _ int, args []string, redis, ours reply) bool {
-	if len(args) == 2 {
+	if len(args) == 2 || args[len(args)-1] == "*" {
 		return redis.mark == ours.mark && len(ours.parts) > 0
 	}
 	return sameSet(nil, 0, nil, redis, ours)
