@@ -159,7 +159,8 @@ func dangerous(args []string) bool {
 		return oneOf(args[0], "SHUTDOWN")
 	}
 	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL", "PAUSE", "TRACKING") ||
-		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
+		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET") ||
+		oneOf(args[0], "EVAL", "EVAL_RO") && oneOf(args[len(args)-1], "SYNC") // a command of Redis, if FLUSHDB before it is left out
 }
 
 // fleeting commands make a key vanish while the stream runs, but not at the same moment on both servers.
