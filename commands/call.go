@@ -91,6 +91,10 @@ func (c *Context) noteError(cmd *Command, before int) {
 
 // countError counts the error that stands in Out from before on.
 func (c *Context) countError(before int) {
+	if c.passedOn {
+		c.passedOn = false
+		return
+	}
 	c.Server.Stats.Errors.Add(1)
 	if before < len(c.Out.Buf) && c.Out.Buf[before] == '-' {
 		c.Server.calls.failed(c.Out.Buf[before:])

@@ -20,6 +20,7 @@ type Context struct {
 	inside   bool           // a transaction or a script, which holds up all others
 	scripted bool           // a script
 	declared [][]byte       // keys that it was given
+	passedOn bool           // the error that a script replies is that of its command, which is counted
 	track    trackMode      // of the client; tracking has it too
 	caching  bool           // CLIENT CACHING was said before this command
 	ran      *Command       // last; nil: it was rejected

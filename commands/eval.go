@@ -72,6 +72,7 @@ type evaluation struct {
 	run      *scriptRun
 	readOnly bool
 	buf      []byte // replies of its commands
+	failure  string // the last error that one of them replied
 }
 
 // runScript runs a script with nobody else running, and replies what it returns. All it does is one record of the journal.
@@ -108,6 +109,7 @@ func (e *evaluation) borrow(run func() []byte) Reply {
 	out.Buf = run()
 	if len(out.Buf) > mark && out.Buf[mark] == '-' {
 		out.Errors++
+		c.passedOn = e.failure != "" && bytes.HasPrefix(out.Buf[mark:], []byte(e.failure))
 	}
 	c.Client.Reply, c.Pipe.DB, c.scripted = mode, db, false
 	c.declared = nil
@@ -122,9 +124,12 @@ func (e *evaluation) do(args [][]byte, proto int) []byte {
 	c := e.c
 	c.Out = Reply{Buf: e.buf[:0], Proto: proto}
 	if cmd, refusal := e.allowed(args); refusal != "" {
-		c.Out.Error(refusal)
+		c.reject(cmd, refusal)
 	} else {
 		c.within(cmd, args)
+	}
+	if len(c.Out.Buf) > 0 && c.Out.Buf[0] == '-' {
+		e.failure = string(bytes.TrimRight(c.Out.Buf, "\r\n"))
 	}
 	if e.buf = c.Out.Buf; cap(e.buf) > maxScriptReply {
 		e.buf = nil
@@ -142,15 +147,15 @@ func (e *evaluation) allowed(args [][]byte) (cmd *Command, refusal string) {
 	case cmd == nil:
 		return nil, "ERR Unknown Redis command called from script"
 	case !cmd.Fits(len(args)):
-		return nil, "ERR Wrong number of args calling Redis command from script"
+		return cmd, "ERR Wrong number of args calling Redis command from script"
 	case cmd.Flags&(NoScript|NoMulti) != 0:
-		return nil, "ERR This Redis command is not allowed from script"
+		return cmd, "ERR This Redis command is not allowed from script"
 	case e.readOnly && cmd.Flags&(Write|mayWrite) != 0:
-		return nil, "ERR Write commands are not allowed from read-only scripts."
+		return cmd, "ERR Write commands are not allowed from read-only scripts."
 	case cmd.Flags&Write == 0:
 		return cmd, ""
 	case !e.run.fate.CompareAndSwap(undecided, hasWritten) && e.run.fate.Load() == isKilled:
-		return nil, "ERR Script killed by user with SCRIPT KILL."
+		return cmd, "ERR Script killed by user with SCRIPT KILL."
 	}
 	return cmd, ""
 }

@@ -26,17 +26,17 @@ func (c *Context) remember(cmd *Command, args [][]byte) {
 	}
 }
 
-// caches says whether the client caches what the command reads.
+// caches says whether the client caches what the command reads. A script itself reads nothing.
 func (c *Context) caches(cmd *Command) bool {
 	m := c.track
-	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
+	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && cmd.Flags&scripted != scripted && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
 }
 
 // cached gives the keys that the client caches as the command has read them. If a script reads anything those are the keys that
 // the script was given.
 func (c *Context) cached(cmd *Command, args [][]byte) [][]byte {
 	switch {
-	case !c.caches(cmd) || cmd.Flags&scripted == scripted:
+	case !c.caches(cmd):
 		return nil
 	case c.scripted:
 		return c.declared

@@ -47,7 +47,7 @@ func TestPeerCommands(t *testing.T) {
 func threePeers() []engine.PeerStatus {
 	return []engine.PeerStatus{
 		{Addr: "10.0.0.2:6379", ID: 0xb, State: "syncing", Since: time.Now(), LastContact: time.Now(), LagKeys: 5, BytesIn: 100, AckedOwn: 7 << tlv.StampShift,
-			Pulls: true, LastPull: time.Now().Add(-3500 * time.Millisecond)},
+			Pulls: true, LastPull: time.Now().Add(-time.Hour)},
 		{Addr: "10.0.0.3:6379", State: "down", Error: "dial tcp, refused\r\n", TransferKeys: 100, TransferDone: 40, TransferRate: 9},
 		{Addr: "10.0.0.4:50000", ID: 0xd, State: "pulling", Inbound: true, AckedOwn: 6, Pulls: true},
 	}
@@ -78,7 +78,7 @@ func TestInfoReplication(t *testing.T) {
 	}
 	text := reparse(t, do(t, c, "INFO", "replication")).(string)
 	for _, part := range []string{
-		"role:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.2,port=6379,state=online,offset=7340032,lag=3\r\n",
+		"role:master\r\nconnected_slaves:2\r\nslave0:ip=10.0.0.2,port=6379,state=online,offset=7340032,lag=36", // an hour, and what the test takes
 		"slave1:ip=10.0.0.4,port=50000,state=online,offset=6,lag=0\r\n", "\r\nrepl_backlog_size:268435456\r\n",
 		"\r\npeers:3\r\npeer0:addr=10.0.0.2:6379,id=000000000000000b,state=syncing,",
 		"\r\npeer1:addr=10.0.0.3:6379,id=,state=down,", ",error=dial tcp; refused  \r\n", "\r\npeer2:",

@@ -14,14 +14,7 @@ var (
 	errNotFinite = errors.New("increment would produce NaN or Infinity")
 )
 
-// appendTo is APPEND. To append nothing is a write, too, for those who watch the key.
 func appendTo(c *Context, args [][]byte) {
-	if len(args[2]) == 0 {
-		if err := c.Pipe.Touch(args[1]); err != nil {
-			c.fail(err)
-			return
-		}
-	}
 	c.edit(args[1], func(old engine.Value) (engine.Value, bool, error) {
 		if old.OK && len(args[2]) == 0 {
 			return old, false, nil
@@ -56,7 +49,8 @@ func setRange(c *Context, args [][]byte) {
 	}, "setrange")
 }
 
-// edit replaces a value by what change makes of it, and replies its length. As in Redis an APPEND of nothing is an event.
+// edit replaces a value by what change makes of it, and replies its length. As in Redis an APPEND of nothing is an event, and a
+// write for those who watch the key.
 func (c *Context) edit(key []byte, change func(engine.Value) (engine.Value, bool, error), event string) {
 	n, changed := 0, false
 	err := c.Pipe.Edit(key, func(old engine.Value) (engine.Value, bool, error) {
@@ -64,6 +58,9 @@ func (c *Context) edit(key []byte, change func(engine.Value) (engine.Value, bool
 		n, changed = next.Len(), changes
 		return next, changes, err
 	})
+	if err == nil && !changed && event == "append" {
+		err = c.Pipe.Touch(key)
+	}
 	if err != nil {
 		c.fail(err)
 		return

@@ -34,6 +34,24 @@ func wantInvalidated(t *testing.T, c *Context, want string) {
 	}
 }
 
+// TestTrackingOfScripts: a client caches what the commands of its script read, and not what keys the script names.
+func TestTrackingOfScripts(t *testing.T) {
+	s := newServer(t)
+	s.Watch()
+	w := connect(t, s)
+	c := cacher(t, s, "")
+	for _, command := range []string{"EVAL", "EVAL_RO"} {
+		for script, want := range map[string]string{"return 1": "", "return redis.call('get', KEYS[1])": "k"} {
+			do(t, c, command, script, "1", "k")
+			do(t, w, "INCR", "k")
+			wantInvalidated(t, c, want)
+		}
+	}
+	do(t, c, "EVALSHA_RO", strings.Repeat("0", 40), "1", "k")
+	do(t, w, "INCR", "k")
+	wantInvalidated(t, c, "")
+}
+
 func TestTracking(t *testing.T) {
 	s := newServer(t)
 	s.Watch()

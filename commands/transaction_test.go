@@ -45,6 +45,21 @@ func TestTransaction(t *testing.T) {
 	}
 }
 
+// TestWatchAgainstAppendOfNothing, which is a write where it is not refused.
+func TestWatchAgainstAppendOfNothing(t *testing.T) {
+	c := newContext(t)
+	for _, s := range []struct{ make, reply, exec string }{{"SET k 5", ":1\r\n", "*-1|"}, {"HSET h f 5", "-WRONGTYPE ", "*0|"}} {
+		do(t, c, strings.Fields(s.make)...)
+		key := strings.Fields(s.make)[1]
+		want(t, c, "WATCH "+key, "+OK|")
+		if got := do(t, c, "APPEND", key, ""); !strings.HasPrefix(got, s.reply) {
+			t.Errorf("APPEND of nothing after %s = %q; want %q", s.make, got, s.reply)
+		}
+		want(t, c, "MULTI", "+OK|")
+		want(t, c, "EXEC", s.exec)
+	}
+}
+
 // TestWatchOfTwo: what another connection does between WATCH and EXEC.
 func TestWatchOfTwo(t *testing.T) {
 	s := newServer(t)

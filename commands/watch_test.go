@@ -55,6 +55,37 @@ func TestCommandStatsCountExactly(t *testing.T) {
 	}
 }
 
+// Each error of a script counts once, whether the script catches it, replies it or makes another one of it, and whether its command ran.
+func TestErrorsOfScriptsCountOnce(t *testing.T) {
+	for _, s := range []struct{ script, stats string }{
+		{"redis.pcall('incr') return 1", "incr rejected=1 failed=0, eval failed=0, errors=1"},
+		{"return redis.pcall('incr')", "incr rejected=1 failed=0, eval failed=1, errors=1"},
+		{"return redis.call('incr')", "incr rejected=1 failed=0, eval failed=1, errors=1"},
+		{"redis.pcall('incr', 'text') return 1", "incr rejected=0 failed=1, eval failed=0, errors=1"},
+		{"return redis.pcall('incr', 'text')", "incr rejected=0 failed=1, eval failed=1, errors=1"},
+		{"return redis.call('incr', 'text')", "incr rejected=0 failed=1, eval failed=1, errors=1"},
+		{"redis.pcall('nosuch') return redis.error_reply('ERR of its own')", "incr rejected=0 failed=0, eval failed=1, errors=2"},
+		{"redis.pcall('incr') redis.pcall('subscribe', 'c') return redis.pcall('incr', 'text')", "incr rejected=1 failed=1, eval failed=1, errors=3"},
+		{"error('x')", "incr rejected=0 failed=0, eval failed=1, errors=1"},
+	} {
+		c := newContext(t)
+		do(t, c, "SET", "text", "x")
+		do(t, c, "EVAL", s.script, "0")
+		info := reparse(t, do(t, c, "INFO", "commandstats", "errorstats", "stats")).(string)
+		number := func(pattern string) string {
+			if m := regexp.MustCompile(pattern + `=?:?(\d+)`).FindStringSubmatch(info); m != nil {
+				return m[1]
+			}
+			return "0"
+		}
+		got := fmt.Sprintf("incr rejected=%s failed=%s, eval failed=%s, errors=%s", number("cmdstat_incr:.*rejected_calls"),
+			number("cmdstat_incr:.*failed_calls"), number("cmdstat_eval:.*failed_calls"), number("errorstat_ERR:count"))
+		if got != s.stats || number("total_error_replies") != number("errorstat_ERR:count") {
+			t.Errorf("after EVAL %q INFO says %s, %s in all; want %s", s.script, got, number("total_error_replies"), s.stats)
+		}
+	}
+}
+
 func TestSlowLog(t *testing.T) {
 	c := newContext(t)
 	c.Client.SetName("me")

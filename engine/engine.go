@@ -418,10 +418,11 @@ func (e *Engine) noteDirty() {
 
 // fail makes every later write an error. The first reason stays.
 func (e *Engine) fail(err error) error {
-	if e.fatal.CompareAndSwap(nil, &err) {
+	first := e.fatal.CompareAndSwap(nil, &err)
+	e.refuse.Or(refuseFailed)
+	if first {
 		e.log.Error("the engine stops taking writes; restart to recover", "err", err)
 	}
-	e.refuse.Or(refuseFailed)
 	e.news.announce() // there will be no more
 	return fmt.Errorf("%w: %w", ErrFailed, err)
 }

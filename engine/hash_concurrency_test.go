@@ -150,11 +150,10 @@ var hugeHash = flag.Int("hash.fields", 250_000, "fields of the huge hash")
 
 // TestHugeHash: a hash that does not fit into the cache is counted, incremented, scanned and deleted all the same.
 func TestHugeHash(t *testing.T) {
-	n := *hugeHash
+	n, o := *hugeHash, Options{CacheSize: 8 << 20}
 	if testing.Short() {
-		n = 50_000
+		n, o.CacheSize = 20_000, 1<<20
 	}
-	o := Options{CacheSize: 8 << 20}
 	e := open(t, o)
 	p := e.NewPipeline()
 	name := func(i int) []byte { return fmt.Appendf(nil, "field:%07d", i) }

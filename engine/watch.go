@@ -164,13 +164,13 @@ func (s *watches) change(key string, exists bool) bool {
 }
 
 // touch breaks the watches of the key of an entry that changes; of a field, its hash's. It returns whether to ask again at the
-// next change.
+// next change. A hash that has expired is cancelled field by field, and is absent meanwhile.
 func (e *Engine) touch(en *entry) bool {
 	if !isField(en.key) {
-		return e.watches.touch(en.key, en.shown())
+		return e.watches.touch(en.key, en.shown() && !en.due(e.Now()))
 	}
 	if f := en.fields; f.watched.Load() {
-		e.watches.touch(f.head.key, en.exists || wordExists(f.word.Load()))
+		e.watches.touch(f.head.key, (en.exists || wordExists(f.word.Load())) && !f.head.due(e.Now()))
 	}
 	return true
 }

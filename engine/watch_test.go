@@ -31,6 +31,12 @@ func TestWatch(t *testing.T) {
 	evict := func(w *watchWorld) { must(w.t, nil, w.e.Flush()); dropCache(w.e) }
 	get := func(w *watchWorld) { _, _, err := w.p.Get([]byte("k")); must(w.t, nil, err) }
 	foreign := func(key string) func(*watchWorld) { return func(w *watchWorld) { w.peer.add(w.t, w.e, key, 5) } }
+	fields := func(w *watchWorld) {
+		w.do(func(p *Pipeline) error {
+			_, err := p.SetFields([]byte("k"), fieldNames("f", "g"), []Value{IntValue(1), IntValue(2)}, false)
+			return err
+		})
+	}
 	type steps = []func(*watchWorld)
 	for _, c := range []struct {
 		name          string
@@ -59,6 +65,11 @@ func TestWatch(t *testing.T) {
 		{"expired before", steps{incr("k", 1), expireIn(100), wait(100)}, steps{wait(100), get}, false},
 		{"expired before, then swept", steps{incr("k", 1), expireIn(100), wait(100)}, steps{sweep}, false},
 		{"expired before, then created", steps{incr("k", 1), expireIn(100), wait(100)}, steps{incr("k", 1)}, true},
+		{"a hash, expired and swept", steps{fields, expireIn(100)}, steps{wait(100), sweep}, true},
+		{"a hash, expired before, then swept", steps{fields, expireIn(100), wait(100)}, steps{sweep}, false},
+		{"a hash, flushed and expired before, then swept", steps{fields, evict, expireIn(100), wait(100)}, steps{sweep}, false},
+		{"a hash, expired before, then deleted", steps{fields, expireIn(100), wait(100)}, steps{del}, false},
+		{"a hash, expired before, then created", steps{fields, expireIn(100), wait(100)}, steps{incr("k", 1)}, true},
 		{"foreign", steps{incr("k", 1)}, steps{foreign("k")}, true},
 		{"foreign, cold", steps{incr("k", 1)}, steps{evict, foreign("k")}, true},
 		{"foreign, of another key", steps{incr("k", 1)}, steps{foreign("j")}, false},

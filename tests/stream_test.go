@@ -152,13 +152,15 @@ func (g generator) spoil(args []string) []string {
 	return args
 }
 
-// dangerous commands could end a server or a connection when changed, or leave a server with room for one client.
+// dangerous commands could end a server or a connection when changed, pause it for ever, have a client track keys, which is another
+// test, or leave a server with room for one client.
 func dangerous(args []string) bool {
 	if len(args) < 2 {
 		return oneOf(args[0], "SHUTDOWN")
 	}
-	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL") ||
-		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET")
+	return oneOf(args[0], "SHUTDOWN") || oneOf(args[0], "CLIENT") && oneOf(args[1], "KILL", "PAUSE", "TRACKING") ||
+		oneOf(args[0], "CONFIG") && oneOf(args[1], "SET") ||
+		oneOf(args[0], "EVAL", "EVAL_RO") && oneOf(args[len(args)-1], "SYNC") // a command of Redis, if FLUSHDB before it is left out
 }
 
 // fleeting commands make a key vanish while the stream runs, but not at the same moment on both servers.

@@ -12,8 +12,8 @@ func TestWait(t *testing.T) {
 	c.expect(0, "2", "WAIT", "2", "0")
 	c.cut(2)
 	c.ok(0, "INCR", "k")
-	c.expect(0, "1", "WAIT", "2", "300")
 	c.expect(0, "1", "WAIT", "1", "0")
+	c.expect(0, "1", "WAIT", "2", "300")
 	for i := range 2 { // what was waited for is there, whatever becomes of the others
 		c.kill(i)
 	}

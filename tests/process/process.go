@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -164,13 +165,30 @@ func (s *Server) Restart() error {
 	return s.Ready()
 }
 
-// FreePort is a TCP port that nobody listens on now.
+// The ports of servers are below those that systems give to whoever asks for any (from 32768 on): nobody is given one before
+// its server listens, or while it is started again.
+const (
+	lowestPort = 10_000
+	ports      = 22_000
+)
+
+// given counts the ports that this process was given.
+var given atomic.Int64
+
+// FreePort is a TCP port that nobody listens on now, another one each time. Each process begins elsewhere.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range ports {
+		port := lowestPort + (os.Getpid()*500+int(given.Add(1)))%ports
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		return port, l.Close()
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, errors.New("all ports are in use")
 }
 
 // PID is the process's ID.

@@ -116,6 +116,26 @@ func expectBroken(t *testing.T, c net.Conn) {
 	}
 }
 
+// awaitTorn waits until bytes of some connection have been swallowed.
+func awaitTorn(t *testing.T, p *Proxy) {
+	t.Helper()
+	torn := func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for l := range p.links {
+			if l.torn.Load() {
+				return true
+			}
+		}
+		return false
+	}
+	for deadline := time.Now().Add(patience); !torn(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is swallowed")
+		}
+	}
+}
+
 func TestForward(t *testing.T) {
 	p := open(t)
 	c := dial(t, p)
@@ -183,6 +203,7 @@ func TestSwallow(t *testing.T) {
 		expect(t, idle, "a")
 		p.Swallow(d)
 		send(t, torn, "lost")
+		awaitTorn(t, p)
 		expectNothing(t, torn)
 		p.Heal()
 		expectBroken(t, torn)
