@@ -506,17 +506,17 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 	en.setBooks(a.after)
 	if a.whole {
 		en.foreign.other = tlv.State{}
-		e.takeIn(en)
+		e.absorb(en)
 		return nil
 	}
 	e.table.weigh(en)
 	if len(e.transfer.Replace) > 0 { // incoming does not have all that is in other
 		e.replaceForked(&en.foreign.other)
-		e.takeIn(en)
+		e.absorb(en)
 		return nil
 	}
 	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(&v) {
-		e.takeIn(en)
+		e.absorb(en)
 		return nil
 	}
 	en.stale.Store(true)
@@ -533,10 +533,19 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 	return nil
 }
 
-// takeIn makes what has arrived part of what the entry shows. The caller holds it exclusively, and a guard.
+// takeIn makes what has arrived part of what the entry shows, and closes what is to be closed of it. The caller holds it
+// exclusively, and a guard.
 func (e *Engine) takeIn(en *entry) {
+	if e.absorb(en) {
+		e.tend(en)
+	}
+}
+
+// absorb is takeIn for a batch that is just arriving. What is to be closed tendAll finds when all of it shows: until its fields do, a
+// hash looks as if there were none.
+func (e *Engine) absorb(en *entry) bool {
 	if en.incoming() == nil || en.gone {
-		return
+		return false
 	}
 	en.settle()
 	all := en.full()
@@ -546,7 +555,7 @@ func (e *Engine) takeIn(en *entry) {
 	en.refreshed = e.Now()
 	e.show(en)
 	e.report(en, Arrived)
-	e.tend(en)
+	return true
 }
 
 // books are what the store counts of a stored state.

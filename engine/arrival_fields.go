@@ -135,7 +135,7 @@ func (c hashChanges) hold(e *Engine) {
 			en.pins.Add(1)
 			h.head = en
 			e.makeHead(en)
-			e.takeIn(en) // an expiry that came before the first field
+			e.absorb(en) // an expiry that came before the first field
 		}
 		en.mu.Unlock()
 	}

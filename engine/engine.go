@@ -386,6 +386,9 @@ func (e *Engine) tend(en *entry) {
 	e.markDirty(en)
 	en.pend.touch = true
 	en.pend.reborn, en.pend.tended = open, open
+	if en.fields != nil { // of a hash an expiry shows though nothing exists: fields may come
+		e.show(en)
+	}
 }
 
 // roll is entry.roll under the stamp of the last cut.

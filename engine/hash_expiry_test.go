@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"testing"
 
 	"atomiccounter/tlv"
@@ -67,5 +68,52 @@ func TestExpiryOfEmptiedHash(t *testing.T) {
 				t.Errorf("%d keys, %d with an expiry", s.Keys[0], s.Expires[0])
 			}
 		})
+	}
+}
+
+// TestExpiryThatAHashInherits: a peer cancels a string and makes a hash of its key, and has not heard yet that the string was given
+// an expiry. That is the hash's then, whether or not the key is in the cache, and is not closed as if nothing were left.
+func TestExpiryThatAHashInherits(t *testing.T) {
+	for _, cached := range []bool{true, false} {
+		o := disk()
+		o.Now = func() int64 { return 1_700_000_000_000 }
+		e := open(t, o)
+		p := e.NewPipeline()
+		write := func(err error) tlv.Stamp {
+			t.Helper()
+			if err = errors.Join(err, p.finish(), e.Flush()); err != nil {
+				t.Fatal(err)
+			}
+			return e.Vector().Entry(e.ReplicaID()).Stamp
+		}
+		_, err := p.Set([]byte("k"), 5, SetOptions{})
+		heard := write(err)
+		at := o.Now() + 60_000
+		_, err = p.ExpireAt([]byte("k"), at, 0)
+		write(err)
+		if !cached {
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			e = open(t, o)
+			p = e.NewPipeline()
+		}
+		other := newPeer(8)
+		cancel := tlv.Delta{Key: []byte("\x00k"), State: tlv.State{Resets: []tlv.Reset{{Replica: e.ReplicaID(), Rev: heard}}}}
+		if err := e.Apply(other.batch(cancel, other.fieldDelta("k", "f", 3))); err != nil {
+			t.Fatalf("Apply = %v", err)
+		}
+		for _, when := range []string{"at once", "after a restart"} {
+			n, err := p.Len([]byte("k"))
+			got, ok, expireErr := p.ExpireTime([]byte("k"))
+			if err = errors.Join(err, expireErr, p.finish()); n != 1 || got != at || !ok || err != nil {
+				t.Errorf("cached %t, %s: HLEN %d, PEXPIRETIME %d, %t, %v; want 1, %d", cached, when, n, got, ok, err, at)
+			}
+			if err := errors.Join(e.Flush(), e.Close()); err != nil {
+				t.Fatal(err)
+			}
+			e = open(t, o)
+			p = e.NewPipeline()
+		}
 	}
 }
