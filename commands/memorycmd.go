@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
-
-	"atomiccounter/engine"
 )
 
 // memoryUsage estimates what a key takes in memory while it is cached.
@@ -38,11 +36,17 @@ func memoryDoctor(c *Context, _ [][]byte) {
 	c.Out.Verbatim("txt", "No trouble with memory was found. What is cached is bounded by cache-size.\n")
 }
 
-// memoryPurge gives memory that is free back to the system. That is work for the collector, which holds nobody up; for a
-// transaction all would wait.
+// memoryPurge gives memory that is free back to the system. That is work for the collector, which holds nobody up; a
+// transaction does not wait for it, as all would wait for that.
 func memoryPurge(c *Context, _ [][]byte) {
 	if c.inside {
-		c.failIn("MEMORY PURGE", engine.ErrInSection)
+		if c.Server.purging.CompareAndSwap(false, true) {
+			go func() {
+				defer c.Server.purging.Store(false)
+				debug.FreeOSMemory()
+			}()
+		}
+		c.Out.OK()
 		return
 	}
 	c.apart(func() {

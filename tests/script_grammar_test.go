@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -100,10 +101,21 @@ func (g generator) eval(body, key string, args ...string) []string {
 func (g generator) inScript() []string {
 	for {
 		args := g.command()
-		if _, inexact := formOf(args); !inexact && queueable(args) && !oneOf(args[0], "eval", "evalsha", "eval_ro", "evalsha_ro") {
+		if scriptable(args) {
 			return append([]string{g.pick("EVAL", "EVAL", "EVAL_RO"), g.pick(anyCall...), "0"}, args...)
 		}
 	}
+}
+
+// scriptable commands can be compared by what a script makes of their replies.
+func scriptable(args []string) bool {
+	_, inexact := formOf(args)
+	return !inexact && queueable(args) && !oneOf(args[0], "eval", "evalsha", "eval_ro", "evalsha_ro")
+}
+
+// misled says whether a call that was changed has a script run what is not scriptable.
+func misled(args []string) bool {
+	return len(args) > 3 && oneOf(args[0], "eval", "eval_ro") && slices.Contains(anyCall, args[1]) && !scriptable(args[3:])
 }
 
 func shaOf(body string) string {

@@ -120,7 +120,7 @@ func (g generator) command() []string {
 	if g.IntN(8) == 0 {
 		args[0] = strings.ToLower(args[0])
 	}
-	if fleeting(args) || g.password != "" && len(args) > maxUnauthArgs {
+	if fleeting(args) || misled(args) || g.password != "" && len(args) > maxUnauthArgs {
 		return g.command()
 	}
 	return args
