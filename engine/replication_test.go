@@ -160,9 +160,9 @@ func (m *member) fetchAnyway(s *Snapshot, source tlv.ReplicaID) {
 	if err := m.BeginTransfer(begin); !errors.Is(err, ErrAhead) {
 		m.t.Errorf("BeginTransfer = %v; want %v", err, ErrAhead)
 	}
-	begin.MakeDo = true
+	begin.Waited = true
 	if err := m.BeginTransfer(begin); err != nil {
-		m.t.Fatalf("BeginTransfer that makes do = %v", err)
+		m.t.Fatalf("BeginTransfer that has waited = %v", err)
 	}
 	m.fetch(s, source, 0)
 }

@@ -22,7 +22,7 @@ import (
 //     here because of a contribution that goes now comes from the snapshot, or from a batch that the snapshot does not have
 //     and the log here does (resetsBeyond), or has yet to come (makeWay).
 //     A state of one who has the history that does not count, and so may have dropped such a reset, is not fetched before that
-//     one has replaced it (ErrAhead), if that can be waited for.
+//     one has replaced it (ErrAhead), or has had a minute to do so.
 //   - What the batches of the history that goes did to other replicas' contributions stays too, and nobody else may have it:
 //     it is published again, as this store's own (beyond).
 //
@@ -46,7 +46,7 @@ func (e *Engine) supersede(t Transfer) (s supersession, err error) {
 		}
 		mine, met, theirs := e.Lineage(e.vector.Entry(v.Replica)), lineageOf(was.Lineages, v.Replica), lineageOf(t.Lineages, v.Replica)
 		switch a, b := mine.Conflict(&theirs), met.Conflict(&theirs); {
-		case a > 0 && !t.MakeDo:
+		case a > 0 && !t.Waited && !t.MakeDo:
 			return s, fmt.Errorf("%w: the history of replica %x that counts", ErrAhead, uint64(v.Replica))
 		case a > 0:
 			s.next.Skip = append(s.next.Skip, v.Replica)

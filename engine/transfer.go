@@ -31,7 +31,8 @@ type Transfer struct {
 	Lineages []tlv.Lineage `json:"-"` // of what Vector and Hold speak of, in a record of their own
 	Hold     tlv.Vector    // replicas below it are held back; at least Vector
 	Keys     int64         // in all, about
-	MakeDo   bool          // begin in spite of ErrAhead
+	Waited   bool          // the source has had time to replace histories that do not count, and did not
+	MakeDo   bool          // begin in spite of ErrAhead, whatever the source lacks
 	Done     int64         // keys merged
 	Bytes    int64         // of pages
 	Complete bool          // all pages are merged; it is to be finished

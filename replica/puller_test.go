@@ -403,6 +403,13 @@ func TestPullerTransfers(t *testing.T) {
 	resumed := func(then ...exchange) []exchange {
 		return append([]exchange{{news(0), claim}, {Turn{true}, askSnap("s", "c")}}, then...)
 	}
+	tooEarly := func(after time.Duration, waited, makesDo bool, then ...exchange) []exchange { // so long after it was last
+		begin := begin
+		begin.Transfer.Waited, begin.Transfer.MakeDo = waited, makesDo
+		list := []exchange{{needState, claim}, {Turn{true}, askSnap("", "")}, {moment{Event: Snapped{first}, after: after}, begin},
+			{Done{engine.ErrAhead}, Pause{heldPause}}, {Woken{}, ask(blockTime)}}
+		return append(list, then...)
+	}
 	snapped := func(change func(*engine.SnapAnswer)) Snapped {
 		a := last
 		change(&a)
@@ -416,6 +423,8 @@ func TestPullerTransfers(t *testing.T) {
 			exchange{Snapped{last}, merge(last)},
 			exchange{Done{}, FinishTransfer{}},
 			exchange{Done{}, ask(0)}), Syncing, "III"},
+		{"the peer lacks what is here, and in the end that has to do", nil, tooEarly(0, false, false,
+			tooEarly(giveWay-1, false, false, tooEarly(1, true, false, tooEarly(makeDo-giveWay-1, true, false, tooEarly(1, true, true)...)...)...)...), Held, "IIW" + strings.Repeat("I", 4)},
 		{"it is another's turn", nil, []exchange{{needState, claim}, {Turn{false}, Pause{heldPause}}, {Woken{}, ask(blockTime)}}, Held, "I"},
 		{"another's turn, and batches flow", half, []exchange{{news(0), claim}, {Turn{false}, ask(blockTime)}}, Syncing, "I"},
 		{"a store that has a new ID needs the state", func(s *Self) { s.NeedsState = true }, []exchange{{news(0), claim}}, Connecting, "I"},

@@ -75,8 +75,9 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 			return p.hollow("the state of the peer is needed, it says, and has nothing that is not here")
 		}
 		p.status.TransferBytes = int64(len(a.Page))
+		waited := func(d time.Duration) bool { return !p.transfer.ahead.IsZero() && p.now.Sub(p.transfer.ahead) >= d }
 		return BeginTransfer{engine.Transfer{Source: a.ID, Snapshot: a.Snapshot, Vector: a.Vector, Lineages: a.Lineages, Keys: a.Keys,
-			MakeDo: !p.transfer.ahead.IsZero() && p.now.Sub(p.transfer.ahead) >= makeDo}}
+			Waited: waited(giveWay), MakeDo: waited(makeDo)}}
 	}
 	p.status.TransferBytes += int64(len(a.Page))
 	return p.mergePage()
