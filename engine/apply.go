@@ -36,7 +36,9 @@ type arrival struct {
 	all    *tlv.State // of a key that is cached: what is stored, with what may be forgotten, for the entry has to learn what was closed
 	whole  bool       // all lacks what was forgotten: a cached entry must not keep it
 	texts  bool       // there is a text among what is stored
-	tends  bool       // this replica has something to close
+
+	closes   bool // this replica has something to close
+	inherits bool // this replica may have to take over an expiry
 }
 
 // joining is what it takes to work out the new state of one arrival; its memory is used again for the next.
@@ -248,8 +250,7 @@ func (w *arrivalWriter) write() error {
 	w.join(&w.joining)
 	after := w.state.View()
 	w.before, w.after = w.e.booksOf(&before), w.e.booksOf(&after)
-	own := w.state.Contribution(w.e.id)
-	w.tends = own != nil && !own.Closed && !(w.after.exists && w.state.Open(own))
+	w.closes, w.inherits = owes(w.e.id, &w.state, &after)
 	w.texts = w.all.Texts() > 0
 	if w.state.Empty() {
 		err = w.batch.Delete(w.at, nil)
@@ -443,11 +444,11 @@ func (e *Engine) tellAll(list []arrival, changes hashChanges) error {
 	return nil
 }
 
-// tendAll loads the keys of which this replica now has something to close, which is what loading does.
+// tendAll loads the keys of which this replica now has something to close, which is what loading does, or an expiry to take over.
 func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 	p := e.NewPipeline()
 	for i := range list {
-		if !list[i].tends {
+		if !list[i].closes && !list[i].inherits {
 			continue
 		}
 		if err := p.tend(list[i].key); err != nil {
@@ -468,10 +469,9 @@ func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 func (p *Pipeline) tend(key string) error {
 	en, err := p.lockKey([]byte(key))
 	if err == nil {
-		p.ready(en, false)
-		if en.incoming() == nil {
-			p.e.tend(en)
-		}
+		p.ready(en, true)
+		p.e.tend(en)
+		err = p.inherit(en)
 	}
 	p.pause()
 	return err
@@ -515,8 +515,9 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 		e.absorb(en)
 		return nil
 	}
-	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(&v) {
+	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(e.id, &v) {
 		e.absorb(en)
+		a.inherits = a.inherits || !en.carries && (en.pend != nil || en.isHead())
 		return nil
 	}
 	en.stale.Store(true)

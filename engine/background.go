@@ -10,8 +10,8 @@ import (
 
 const (
 	sweepEvery = 100 * time.Millisecond
-	sweepPage  = 512         // keys per look into the index
-	sweepGrace = 3600 * 1000 // ms after which a replica carries out another's expiry
+	sweepPage  = 512       // keys per look into the index
+	sweepGrace = 10 * 1000 // ms after which a replica carries out another's expiry
 	spaceEvery = 200 * time.Millisecond
 )
 

@@ -331,6 +331,7 @@ func (e *Engine) show(en *entry) {
 	v := en.view(e.id)
 	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
 	en.text = v.IsText
+	en.carries = v.Expiry.Stamp == 0 || v.Expiry.Stamp <= en.named(e.id).Stamp
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
 	if !v.Exists && en.fields == nil {
@@ -341,7 +342,7 @@ func (e *Engine) show(en *entry) {
 	if en.watched {
 		en.watched = e.touch(en)
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.pend != nil && en.pend.add && (!en.watched || isField(en.key)) {
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.carries && en.pend != nil && en.pend.add && (!en.watched || isField(en.key)) {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)

@@ -41,6 +41,7 @@ type entry struct {
 	flightOwn bool          // the operand of generation flight has the own contribution
 	stored    bool          // books, with index
 	watched   bool          // somebody may watch it: no short way, and show tells
+	carries   bool          // the own contribution names the expiry in force, or a later one; or there is none
 	weight    uint32        // bytes of besides, as the table counts them; written under the shard's mu too
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last settled
@@ -93,6 +94,7 @@ type pending struct {
 	birth    tlv.Stamp
 	delta    tlv.Int128
 	expiry   tlv.Expiry
+	ended    tlv.Expiry // that was in force when all was cancelled
 	resets   []tlv.Reset
 }
 
@@ -215,12 +217,24 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 		c.Birth, c.Last, c.Total = p.birth, rev, p.delta
 		c.HasValue, c.Assigned, c.Expiry = p.hasValue, p.assigned, p.expiry
 		c.IsText, c.Text = p.isText, p.text
+		if c.Expiry.Stamp == 0 && (p.ended.Stamp != 0 || e.own.Closed && e.own.Expiry.Stamp != 0) {
+			c.Expiry = tlv.Expiry{Stamp: p.birth} // or what is left of the life before would give it one
+		}
 	case p.expiry.Stamp != 0:
-		c.Birth, c.Expiry = p.expiry.Stamp, p.expiry
+		c.Birth, c.Expiry = p.birth, p.expiry
 	default:
-		c.Birth, c.Closed = rev, true
+		c.Birth, c.Closed, c.Expiry = rev, true, p.ended
 	}
 	return c, true
+}
+
+// named is the expiry that the own contribution names, with what is pending, if anything of it is open.
+func (e *entry) named(id tlv.ReplicaID) tlv.Expiry {
+	c, any := e.contribution(id, endOfTime)
+	if !any || c.Closed || c.Rev <= e.cutOwn() {
+		return tlv.Expiry{}
+	}
+	return c.Expiry
 }
 
 // carryOn adds what is pending to an open contribution.
@@ -267,8 +281,8 @@ func viewOwn(c *tlv.Contribution, any bool) tlv.View {
 	if !any || c.Closed {
 		return v
 	}
-	if c.Expiry.At != 0 {
-		v.Expiry, v.Owner = c.Expiry, c.Replica
+	if v.Expiry = c.Expiry; c.Expiry.At != 0 {
+		v.Owner = c.Replica
 	}
 	if c.Last == 0 {
 		return v
@@ -302,8 +316,9 @@ func (e *entry) ahead(id tlv.ReplicaID) tlv.View {
 }
 
 // differs says whether a view of an existing key differs from what it shows in more than the value.
-func (e *entry) differs(v *tlv.View) bool {
-	return v.Expiry.At != e.expire.Load() || v.Owner != e.owner || (v.Kind == tlv.Natural) != e.natural || v.IsText != e.text
+func (e *entry) differs(id tlv.ReplicaID, v *tlv.View) bool {
+	return v.Expiry.At != e.expire.Load() || v.Owner != e.owner || (v.Kind == tlv.Natural) != e.natural || v.IsText != e.text ||
+		e.carries && v.Expiry.Stamp > e.named(id).Stamp
 }
 
 // observed says what a cancel of everything takes away now: resets for the others' open contributions, and whether
@@ -336,13 +351,17 @@ func (e *entry) add(n int64, stamp tlv.Stamp, kind tlv.Kind) {
 	p.delta = p.delta.Add(tlv.FromInt64(n))
 }
 
-func (e *entry) cancel(own bool, resets []tlv.Reset) {
+// cancel takes away what is observed; ended is the expiry in force.
+func (e *entry) cancel(own bool, resets []tlv.Reset, ended tlv.Expiry) {
 	p := e.pend
 	for _, r := range resets {
 		joinReset(&p.resets, r)
 	}
+	if ended.Stamp != 0 {
+		p.ended = ended
+	}
 	if own {
-		*p = pending{reborn: true, touch: true, kind: p.kind, resets: p.resets}
+		*p = pending{reborn: true, touch: true, kind: p.kind, resets: p.resets, ended: p.ended}
 	}
 }
 
@@ -354,12 +373,16 @@ func joinReset(list *[]tlv.Reset, r tlv.Reset) {
 
 func (e *entry) assign(v Value, stamp tlv.Stamp, kind tlv.Kind) {
 	*e.pend = pending{touch: true, add: true, reborn: true, hasValue: true, kind: kind,
-		assigned: v.Int, isText: v.IsText, text: v.Text, birth: stamp, resets: e.pend.resets}
+		assigned: v.Int, isText: v.IsText, text: v.Text, birth: stamp, resets: e.pend.resets, ended: e.pend.ended}
 }
 
-func (e *entry) expireAt(stamp tlv.Stamp, at int64) {
-	e.pend.expiry = tlv.Expiry{Stamp: stamp, At: at}
-	e.pend.touch = true
+// expireAt has the own contribution name an expiry. If there is none, one comes into being that only carries it, born at birth.
+func (e *entry) expireAt(x tlv.Expiry, birth tlv.Stamp) {
+	p := e.pend
+	p.expiry, p.touch = x, true
+	if !p.add {
+		p.birth = birth
+	}
 }
 
 // roll makes what is pending of an earlier generation part of the stored state, under the stamp of that generation's
@@ -368,7 +391,7 @@ func (e *entry) roll(id tlv.ReplicaID, rev tlv.Stamp) *pending {
 	e.settle()
 	p := e.pend
 	c, _ := e.contribution(id, rev)
-	e.flight, e.flightOwn = e.gen, p.touch && (!c.Closed || e.own.Replica != 0) // closing what was never stored says nothing
+	e.flight, e.flightOwn = e.gen, p.touch && (!c.Closed || e.own.Replica != 0 || c.Expiry.Stamp != 0) // closing what was never stored says nothing else
 	if len(p.resets) > 0 && e.foreign == nil {
 		e.foreign = &foreign{}
 	}

@@ -44,7 +44,7 @@ func (p *Pipeline) headOf(key []byte, want access, exclusive bool) (*entry, erro
 
 // headToWrite gives the head ready for a new field: what is expired or left over is cancelled first.
 func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
-	if e.fields != nil && (e.size() > 0 || e.blank()) && !e.due(p.now()) {
+	if e.fields != nil && (e.size() > 0 || e.blank()) && !e.due(p.now()) && p.e.carriesFields(e) {
 		return e, nil
 	}
 	e, err := p.toChange(key, true, takesDue)
@@ -56,6 +56,7 @@ func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
 		return nil, ErrWrongType
 	}
 	p.e.makeHead(e)
+	p.carryFields(e)
 	return e, nil
 }
 

@@ -329,8 +329,8 @@ func FuzzRecord(f *testing.F) {
 	f.Add(appendAssign(nil, "\x0fk", 5, 7, tlv.ZCounter))
 	f.Add(appendText(nil, "\x0fk", "hello", 7))
 	f.Add(appendText(nil, "\x00k", string(make([]byte, 300)), 7))
-	f.Add(appendExpire(nil, "\x00k", 7, 1000))
-	f.Add(appendCancel(nil, "\x00k", true, []tlv.Reset{{Replica: 1, Rev: 2}}))
+	f.Add(appendExpire(nil, "\x00k", tlv.Expiry{Stamp: 7, At: 1000}, 8))
+	f.Add(appendCancel(nil, "\x00k", true, []tlv.Reset{{Replica: 1, Rev: 2}}, tlv.Expiry{Stamp: 7, At: 1000}))
 	f.Add(appendFlush(nil, 3))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, rest, err := parseRecord(data)

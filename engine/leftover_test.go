@@ -14,7 +14,7 @@ func TestExpiryThatNobodyOwnsIsSwept(t *testing.T) {
 	for _, c := range []struct {
 		ago  time.Duration
 		left int // contributions that are not cancelled
-	}{{time.Minute, 1}, {2 * time.Hour, 0}} {
+	}{{9 * time.Second, 1}, {11 * time.Second, 0}} {
 		m := newMember(t, 1, Options{})
 		at := m.Now() - c.ago.Milliseconds()
 		stamp := tlv.Stamp(m.Now()) << tlv.StampShift

@@ -331,7 +331,7 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	if err != nil {
 		return r, err
 	}
-	keep := e.expire.Load()
+	keep := e.view(p.e.id).Expiry
 	p.assign(e, v, kind)
 	if t == TypeNone {
 		p.report(e, Created)
@@ -339,8 +339,8 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	switch {
 	case o.ExpireAt != 0:
 		p.expireOrCancel(e, o.ExpireAt)
-	case o.KeepTTL && keep != 0:
-		p.expireAt(e, keep)
+	case o.KeepTTL && keep.Stamp != 0:
+		p.setExpiry(e, keep)
 	}
 	r.Done = true
 	return r, nil

@@ -385,8 +385,9 @@ func (p *Pipeline) cancel(e *entry) {
 	expired := e.exists && e.due(p.now()) && !isToken(e.key)
 	p.e.markDirty(e)
 	p.endRun()
-	p.buf = appendCancel(p.buf, e.key, own, resets)
-	e.cancel(own, resets)
+	ended := e.view(p.e.id).Expiry
+	p.buf = appendCancel(p.buf, e.key, own, resets, ended)
+	e.cancel(own, resets, ended)
 	p.e.show(e)
 	if expired {
 		p.e.expired.Add(1)
@@ -397,6 +398,7 @@ func (p *Pipeline) cancel(e *entry) {
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	p.changes++
 	p.e.markDirty(e)
+	p.carry(e)
 	stamp := tlv.Stamp(0)
 	if !e.pend.add {
 		stamp = p.e.clock.next(p.now())
@@ -431,13 +433,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
-	p.changes++
-	p.e.markDirty(e)
-	p.endRun()
-	stamp := p.e.clock.next(p.now())
-	p.buf = appendExpire(p.buf, e.key, stamp, at)
-	e.expireAt(stamp, at)
-	p.e.show(e)
+	p.setExpiry(e, tlv.Expiry{Stamp: p.e.clock.next(p.now()), At: at})
 }
 
 // note remembers an increment of the short way; those of one key in a row share one record.

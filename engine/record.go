@@ -9,10 +9,10 @@ import (
 // Records are what the journal's frames hold, each a TLV record with the engine's key (database byte, then the user's):
 //
 //	A  K key, n (zigzag), stamp, kind      add n; stamp is the birth if this increment gives one, else 0
-//	C  K key, own, S resets                cancel: own contribution if own is 1, and what was observed of the others
+//	C  K key, own, S resets, stamp, at     cancel: own contribution if own is 1, and what was observed of the others; the expiry in force
 //	V  K key, value (zigzag), stamp, kind  SET, after the cancel
 //	T  K key, X text, stamp                SET of a text, after the cancel; what has a text is a ZCounter
-//	E  K key, stamp, at                    EXPIRE at that time in ms; 0: PERSIST
+//	E  K key, stamp, at, birth             EXPIRE at that time in ms; 0: PERSIST; birth of the contribution if there was none
 //	F  database                            every key of the database goes
 //	B  stamp                               a cut: what lies before it is in the batch of that stamp
 //	L  life                                a life of the replica begins
@@ -34,8 +34,8 @@ func appendText(buf []byte, key, text string, stamp tlv.Stamp) []byte {
 	return tlv.AppendTinyZip(buf, uint64(stamp))
 }
 
-func appendExpire(buf []byte, key string, stamp tlv.Stamp, at int64) []byte {
-	return appendNumbers(buf, 'E', key, uint64(stamp), uint64(at), 0)
+func appendExpire(buf []byte, key string, x tlv.Expiry, birth tlv.Stamp) []byte {
+	return appendNumbers(buf, 'E', key, uint64(x.Stamp), uint64(x.At), uint64(birth))
 }
 
 // appendNumbers writes a record in place: its header is short or long by the size known beforehand.
@@ -60,7 +60,7 @@ func appendKey(buf []byte, key string) []byte {
 	return append(tlv.AppendHeader(buf, 'K', len(key)), key...)
 }
 
-func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset) []byte {
+func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset, ended tlv.Expiry) []byte {
 	var state []byte
 	if len(resets) > 0 {
 		state = tlv.AppendState(nil, &tlv.State{Resets: resets})
@@ -69,10 +69,13 @@ func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset) []byte {
 	if own {
 		flag = 1
 	}
-	buf = tlv.AppendHeader(buf, 'C', recordSize(len(key))+1+tlv.ZipLen(flag)+recordSize(len(state)))
+	size := recordSize(len(key)) + 1 + tlv.ZipLen(flag) + recordSize(len(state)) + 2 + tlv.ZipLen(uint64(ended.Stamp)) + tlv.ZipLen(uint64(ended.At))
+	buf = tlv.AppendHeader(buf, 'C', size)
 	buf = appendKey(buf, key)
 	buf = tlv.AppendTinyZip(buf, flag)
-	return tlv.Append(buf, 'S', state)
+	buf = tlv.Append(buf, 'S', state)
+	buf = tlv.AppendTinyZip(buf, uint64(ended.Stamp))
+	return tlv.AppendTinyZip(buf, uint64(ended.At))
 }
 
 func appendFlush(buf []byte, db byte) []byte { return tlv.Append(buf, 'F', []byte{db}) }
@@ -93,7 +96,8 @@ type record struct {
 	n      int64
 	text   string
 	stamp  tlv.Stamp
-	at     int64
+	birth  tlv.Stamp  // of E
+	expiry tlv.Expiry // of E and C
 	kind   tlv.Kind
 	own    bool
 	resets []tlv.Reset
@@ -143,11 +147,32 @@ func (r *record) parseCancel(data []byte) error {
 		return err
 	}
 	s, err := tlv.ParseState(state)
-	r.resets = s.Resets
-	if err == nil && (len(data) > 0 || len(s.Contributions) > 0 || flag > 1) {
-		err = fmt.Errorf("%w: cancel record", tlv.ErrMalformed)
+	if err != nil {
+		return err
 	}
-	return err
+	r.resets = s.Resets
+	if len(data) > 0 { // records before version 4 have no expiry
+		if data, err = r.parseExpiry(data); err != nil {
+			return err
+		}
+	}
+	if len(data) > 0 || len(s.Contributions) > 0 || flag > 1 {
+		return fmt.Errorf("%w: cancel record", tlv.ErrMalformed)
+	}
+	return nil
+}
+
+func (r *record) parseExpiry(data []byte) (rest []byte, err error) {
+	stamp, data, err := tlv.TakeZip(data)
+	if err != nil {
+		return nil, err
+	}
+	at, data, err := tlv.TakeZip(data)
+	r.expiry = tlv.Expiry{Stamp: tlv.Stamp(stamp), At: int64(at)}
+	if err == nil && (r.expiry.At < 0 || stamp == 0 && at != 0) {
+		err = fmt.Errorf("%w: expiry of a cancel record", tlv.ErrMalformed)
+	}
+	return data, err
 }
 
 func (r *record) parseText(data []byte) error {
@@ -178,11 +203,15 @@ func (r *record) parseNumbers(data []byte) error {
 	case 'A', 'V':
 		r.n, r.stamp, r.kind = tlv.Unzigzag(v[0]), tlv.Stamp(v[1]), tlv.Kind(v[2])
 	case 'E':
-		r.stamp, r.at = tlv.Stamp(v[0]), int64(v[1])
+		r.expiry = tlv.Expiry{Stamp: tlv.Stamp(v[0]), At: int64(v[1])}
+		if r.birth = tlv.Stamp(v[2]); r.birth == 0 { // before version 4
+			r.birth = r.expiry.Stamp
+		}
+		r.stamp = max(r.birth, r.expiry.Stamp)
 	default:
 		return fmt.Errorf("%w: journal record %c", tlv.ErrMalformed, r.typ)
 	}
-	if len(data) > 0 || r.kind > tlv.Natural || r.at < 0 {
+	if len(data) > 0 || r.kind > tlv.Natural || r.expiry.At < 0 {
 		return fmt.Errorf("%w: journal record %c", tlv.ErrMalformed, r.typ)
 	}
 	return nil

@@ -91,13 +91,13 @@ func (e *Engine) redo(p *Pipeline, r *record) error {
 	case 'A':
 		en.add(r.n, r.stamp, r.kind)
 	case 'C':
-		en.cancel(r.own, r.resets)
+		en.cancel(r.own, r.resets, r.expiry)
 	case 'V':
 		en.assign(IntValue(r.n), r.stamp, r.kind)
 	case 'T':
 		en.assign(Value{Text: r.text, IsText: true, OK: true}, r.stamp, tlv.ZCounter)
 	case 'E':
-		en.expireAt(r.stamp, r.at)
+		en.expireAt(r.expiry, r.birth)
 	}
 	e.show(en)
 	return nil

@@ -84,6 +84,7 @@ type simWorld struct {
 	rng      *rand.Rand
 	now      int64
 	ttl      bool
+	limits   bool // limiters are all that there is: at the end no key may be left
 	tokens   []token
 	keys     []string
 	fields   map[string][]string // of keys that are used as hashes too: their fields, under the names that the ghosts have for them
@@ -91,7 +92,7 @@ type simWorld struct {
 }
 
 func newSimWorld(t *testing.T, seed uint64) *simWorld {
-	w := &simWorld{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_000_000, ttl: seed%2 == 1}
+	w := &simWorld{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: 1_000_000, ttl: seed%2 == 1, limits: seed%8 > 4 && seed%2 == 1}
 	for i := range 1 + seed%3 {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
 	}
@@ -230,6 +231,8 @@ func (r *simReplica) step(key string) {
 		r.w.t.Logf("%d %s %s op %.2f: %+v shows %+v", r.w.now, r.name, key, op, s, v)
 	}
 	switch {
+	case r.w.limits && op < .62:
+		r.stepLimiter(key, op)
 	case op < .62 && r.w.fields[key] != nil && g.IntN(2) == 0:
 		r.stepHash(key, op)
 	case op < .35:
@@ -261,6 +264,33 @@ func (r *simReplica) step(key string) {
 		r.evict()
 	default:
 		r.crash()
+	}
+}
+
+// stepLimiter counts in a window, or deletes what was counted. Who counts 1 sets the TTL.
+func (r *simReplica) stepLimiter(key string, op float64) {
+	switch {
+	case op < .45:
+		r.limit(key)
+	case op < .48 && len(r.w.keys) > 1:
+		r.cancelsAll(key)
+		r.do(func(p *Pipeline) error { _, err := p.Del([][]byte{[]byte(key)}); return err })
+	default:
+		r.sweep()
+	}
+}
+
+func (r *simReplica) limit(key string) {
+	counted := key
+	if fields := r.w.fields[key]; fields != nil {
+		counted = fields[r.w.rng.IntN(len(fields))]
+		r.writeField(key, counted, false)
+	} else {
+		r.increment(key, 1)
+	}
+	_, v := r.look(counted)
+	if n := v.Sum; n == tlv.FromInt64(1) || n == tlv.FromInt64(fieldStep) && r.w.fields[key] != nil {
+		r.expire(key, []int64{3, 6}[r.w.rng.IntN(2)])
 	}
 }
 
@@ -528,6 +558,9 @@ func (w *simWorld) settle() {
 func (w *simWorld) run(steps int) {
 	for step := range steps {
 		w.now += int64(w.rng.IntN(3) / 2)
+		if w.limits {
+			w.now += int64(w.rng.IntN(2))
+		}
 		r := w.replicas[w.rng.IntN(len(w.replicas))]
 		r.step(w.keys[w.rng.IntN(len(w.keys))])
 		w.check(step)
@@ -544,7 +577,21 @@ func (w *simWorld) run(steps int) {
 			}
 		}
 	}
+	if w.limits {
+		w.ended()
+	}
 	w.leftovers()
+}
+
+// ended checks that all windows of limiters are over.
+func (w *simWorld) ended() {
+	for _, r := range w.replicas {
+		for _, key := range w.keys {
+			if s, v := r.look(key); v.Exists || r.live(key) > 0 {
+				w.t.Fatalf("%s: %s is left after its time: %+v", r.name, key, s)
+			}
+		}
+	}
 }
 
 // leftovers checks that dead keys have left nothing behind.
@@ -553,7 +600,7 @@ func (w *simWorld) leftovers() {
 		for _, key := range w.names() {
 			_, v := r.look(key)
 			s, err := r.e.readState(r.e.place([]byte(simKey(key))), simKey(key))
-			if err != nil || !v.Exists && !s.Empty() {
+			if err != nil || !v.Exists && r.live(key) == 0 && !s.Empty() { // what is left of a hash's own state may say that it was persisted
 				w.t.Fatalf("%s: dead %s left %+v, %v", r.name, key, s, err)
 			}
 		}

@@ -118,6 +118,8 @@ func (r *simReplica) stepHash(key string, op float64) {
 	}
 }
 
+const fieldStep = 3 // what an increment of a field adds
+
 // writeField increments or sets a field.
 func (r *simReplica) writeField(key, f string, sets bool) {
 	gone := r.typeOf(key) == TypeNone
@@ -143,7 +145,7 @@ func (r *simReplica) writeField(key, f string, sets bool) {
 		if sets {
 			_, err = p.SetFields([]byte(key), [][]byte{name}, []Value{v}, false)
 		} else {
-			_, err = p.IncrField([]byte(key), name, 3)
+			_, err = p.IncrField([]byte(key), name, fieldStep)
 		}
 		return nil
 	})
@@ -155,7 +157,7 @@ func (r *simReplica) writeField(key, f string, sets bool) {
 	case sets:
 		r.assigned(f, v)
 	default:
-		r.adds(f, 3)
+		r.adds(f, fieldStep)
 	}
 }
 

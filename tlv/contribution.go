@@ -22,8 +22,8 @@ func (k Kind) String() string {
 	return "zcounter"
 }
 
-// Expiry is one replica's last EXPIRE (At in milliseconds since the Unix epoch) or PERSIST (At is 0).
-// A zero Stamp means that the replica has set neither.
+// Expiry is an EXPIRE (At in milliseconds since the Unix epoch) or a PERSIST (At is 0), under the stamp that it was given by the
+// replica that ran it. A zero Stamp means neither.
 type Expiry struct {
 	Stamp Stamp
 	At    int64
@@ -42,7 +42,7 @@ type Contribution struct {
 	IsText   bool   // of Text
 	Assigned int64  // what the SET that gave birth to it assigned
 	Text     string // the same, where it is no integer
-	Expiry   Expiry
+	Expiry   Expiry // the latest that it was counted under; of a closed one, that which ended with it
 }
 
 // Validate says what of c no replica can have written. The total is free: a Natural's goes below zero where the key was
@@ -87,7 +87,7 @@ func (c *Contribution) validateEmpty() error {
 	if c.Last != 0 || c.Total != (Int128{}) || c.HasValue {
 		return malformed("total in a contribution that is closed or was never added to")
 	}
-	if c.Closed && (c.Birth != c.Rev || c.Expiry.Stamp != 0) || !c.Closed && c.Expiry.Stamp == 0 {
+	if c.Closed && c.Birth != c.Rev || !c.Closed && c.Expiry.Stamp == 0 {
 		return malformed("closed %t, birth %d, rev %d, expiry %d", c.Closed, c.Birth, c.Rev, c.Expiry.Stamp)
 	}
 	return nil

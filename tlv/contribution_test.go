@@ -16,6 +16,7 @@ func TestContributionValidate(t *testing.T) {
 		"only an expiry":           {Contribution{Replica: 1, Birth: 5, Rev: 9, Expiry: Expiry{5, 1}}, true},
 		"only a PERSIST":           {Contribution{Replica: 1, Birth: 5, Rev: 9, Expiry: Expiry{5, 0}}, true},
 		"closed":                   {Contribution{Replica: 1, Birth: 9, Rev: 9, Closed: true}, true},
+		"closed by an expiry":      {Contribution{Replica: 1, Birth: 9, Rev: 9, Expiry: Expiry{8, 1}, Closed: true}, true},
 		"closed natural":           {Contribution{Replica: 1, Birth: 9, Rev: 9, Kind: Natural, Closed: true}, true},
 		"natural below zero":       {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, Kind: Natural, Total: FromInt64(-1)}, true},
 		"expired before its birth": {Contribution{Replica: 1, Birth: 5, Rev: 9, Last: 9, Expiry: Expiry{4, 1}}, true},
@@ -48,7 +49,6 @@ func TestContributionValidate(t *testing.T) {
 		"closed with a last":     {Contribution{Replica: 1, Birth: 9, Rev: 9, Last: 9, Closed: true}, false},
 		"closed with a total":    {Contribution{Replica: 1, Birth: 9, Rev: 9, Total: FromInt64(1), Closed: true}, false},
 		"closed with a value":    {Contribution{Replica: 1, Birth: 9, Rev: 9, HasValue: true, Closed: true}, false},
-		"closed with an expiry":  {Contribution{Replica: 1, Birth: 9, Rev: 9, Expiry: Expiry{9, 1}, Closed: true}, false},
 		"closed since before":    {Contribution{Replica: 1, Birth: 8, Rev: 9, Closed: true}, false},
 	} {
 		err := test.c.Validate()

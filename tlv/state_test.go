@@ -40,7 +40,7 @@ func drawNext(t *rapid.T, id ReplicaID, before []Contribution) Contribution {
 	c.Rev += Stamp(rapid.IntRange(2, 9).Draw(t, "rev"))
 	switch rapid.IntRange(0, 3).Draw(t, "what") {
 	case 0:
-		return Contribution{Replica: id, Rev: c.Rev, Birth: c.Rev, Closed: true}
+		return Contribution{Replica: id, Rev: c.Rev, Birth: c.Rev, Closed: true, Expiry: c.Expiry}
 	case 1: // an EXPIRE, perhaps of what others have
 		if c.Closed {
 			c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1}

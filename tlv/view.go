@@ -7,8 +7,8 @@ type View struct {
 	IsText bool      // it shows Text, whatever the sum
 	Text   string    // the value assigned last, if that is a text
 	Sum    Int128    // true sum; readers clamp it to int64
-	Expiry Expiry    // in force; zero: none
-	Owner  ReplicaID // of the expiry in force; it carries it out
+	Expiry Expiry    // in force: the latest EXPIRE, or, where At is 0, PERSIST; zero: neither
+	Owner  ReplicaID // of the expiry in force, which carries it out; 0 where At is
 }
 
 // Cut is the stamp up to which all of replica is cancelled; 0 if nothing is.
@@ -55,15 +55,31 @@ func (s *State) View() View {
 		v.Sum = v.Sum.Add(FromInt64(set.Assigned))
 		v.IsText, v.Text = set.IsText, set.Text
 	}
-	if v.Expiry.At == 0 { // none, or a PERSIST
-		v.Expiry, v.Owner = Expiry{}, 0
+	if v.Expiry.At == 0 {
+		v.Owner = 0
 	}
 	return v
 }
 
-// armed says whether c carries an EXPIRE or a PERSIST that nobody has cancelled.
+// armed says whether c carries an EXPIRE or a PERSIST that is in force: one that nobody has cancelled, or under which something was
+// counted that is left. A contribution that only carries an expiry counts nothing itself, but may speak for fields; it is
+// published for that alone, so what was published after the cut is left.
 func (s *State) armed(c *Contribution) bool {
-	return !c.Closed && c.Expiry.Stamp > s.Cut(c.Replica)
+	if c.Closed || c.Expiry.Stamp == 0 {
+		return false
+	}
+	cut := s.Cut(c.Replica)
+	return max(c.Last, c.Expiry.Stamp) > cut || c.Last == 0 && c.Rev > cut
+}
+
+// Named is the latest expiry, or PERSIST, that a contribution other than own's names, closed and cancelled ones included.
+func (s *State) Named(own ReplicaID) (latest Expiry) {
+	for i := range s.Contributions {
+		if c := &s.Contributions[i]; c.Replica != own && c.Expiry.Stamp >= latest.Stamp {
+			latest = c.Expiry
+		}
+	}
+	return latest
 }
 
 // before says whether what v has so far is later. Replicas come in ascending order: of equal stamps the later one wins.
