@@ -37,8 +37,9 @@ type arrival struct {
 	whole  bool       // all lacks what was forgotten: a cached entry must not keep it
 	texts  bool       // there is a text among what is stored
 
-	closes   bool // this replica has something to close
-	inherits bool // this replica may have to take over an expiry
+	closes   bool       // this replica has something to close
+	inherits bool       // this replica may have to take over an expiry
+	named    tlv.Expiry // the latest that other contributions name, of all
 }
 
 // joining is what it takes to work out the new state of one arrival; its memory is used again for the next.
@@ -250,7 +251,8 @@ func (w *arrivalWriter) write() error {
 	w.join(&w.joining)
 	after := w.state.View()
 	w.before, w.after = w.e.booksOf(&before), w.e.booksOf(&after)
-	w.closes, w.inherits = owes(w.e.id, &w.state, &after)
+	w.named = w.all.Named(w.e.id)
+	w.closes, w.inherits = w.e.owes(&w.state, &after, w.named)
 	w.texts = w.all.Texts() > 0
 	if w.state.Empty() {
 		err = w.batch.Delete(w.at, nil)
@@ -451,13 +453,13 @@ func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 		if !list[i].closes && !list[i].inherits {
 			continue
 		}
-		if err := p.tend(list[i].key); err != nil {
+		if err := p.tend(list[i].key, list[i].named); err != nil {
 			return errors.Join(err, p.finish())
 		}
 	}
 	for key, c := range changes {
 		if c.was+c.by == 0 && !c.self.exists && c.self.index != 0 {
-			if err := p.tend(key); err != nil {
+			if err := p.tend(key, tlv.Expiry{}); err != nil {
 				return errors.Join(err, p.finish())
 			}
 		}
@@ -465,13 +467,14 @@ func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 	return p.finish()
 }
 
-// tend loads a key, and closes what is to be closed of it.
-func (p *Pipeline) tend(key string) error {
+// tend loads a key, closes what is to be closed of it, and has it take over what it was counted under. named is what has
+// arrived of that, and perhaps is not stored.
+func (p *Pipeline) tend(key string, named tlv.Expiry) error {
 	en, err := p.lockKey([]byte(key))
 	if err == nil {
 		p.ready(en, true)
 		p.e.tend(en)
-		err = p.inherit(en)
+		err = p.inherit(en, named)
 	}
 	p.pause()
 	return err

@@ -331,7 +331,7 @@ func (e *Engine) show(en *entry) {
 	v := en.view(e.id)
 	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
 	en.text = v.IsText
-	en.carries = v.Expiry.Stamp == 0 || v.Expiry.Stamp <= en.named(e.id).Stamp
+	en.carries = mutation == noCarry || v.Expiry.Stamp == 0 || v.Expiry.Stamp <= en.named(e.id).Stamp
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
 	if !v.Exists && en.fields == nil {

@@ -54,23 +54,23 @@ func (p *Pipeline) carryFields(head *entry) {
 }
 
 // owes says what may be due of a stored state when something of it has arrived: closes, that the own contribution is to be closed;
-// inherits, that another contribution names an expiry that the own one may have to take over.
-func owes(id tlv.ReplicaID, s *tlv.State, v *tlv.View) (closes, inherits bool) {
-	own := s.Contribution(id)
+// inherits, that others name an expiry that the own one may have to take over.
+func (e *Engine) owes(s *tlv.State, v *tlv.View, named tlv.Expiry) (closes, inherits bool) {
+	own := s.Contribution(e.id)
 	closes = own != nil && !own.Closed && !(v.Exists && s.Open(own))
-	named := tlv.Stamp(0)
-	if own != nil && !own.Closed {
-		named = own.Expiry.Stamp
+	latest := v.Expiry.Stamp
+	if own != nil && s.Open(own) {
+		latest = max(latest, own.Expiry.Stamp)
 	}
-	counts := own != nil && s.Live(own) || !v.Exists // where nothing exists, there may be fields
-	return closes, counts && s.Named(id).Stamp > max(named, v.Expiry.Stamp)
+	counts := own != nil && s.Live(own) || !v.Exists && e.hashes.Load() // there may be fields
+	return closes, counts && named.Stamp > latest
 }
 
 // inherit has the own part of a key take over what it was counted under: what is in force, if something is pending, and an expiry
 // that is not, if it is later and the part was counted before its time. The key is held exclusively, with all that has arrived;
 // that of a hash may be let go of in between.
-func (p *Pipeline) inherit(e *entry) error {
-	x, before := p.heritage(e)
+func (p *Pipeline) inherit(e *entry, named tlv.Expiry) error {
+	x, before := p.heritage(e, named)
 	if x.Stamp == 0 {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (p *Pipeline) inherit(e *entry) error {
 }
 
 // heritage is what the own part of a key may have to take over, if anything, and whether all of the part was counted before its time.
-func (p *Pipeline) heritage(e *entry) (x tlv.Expiry, before bool) {
+func (p *Pipeline) heritage(e *entry, arrived tlv.Expiry) (x tlv.Expiry, before bool) {
 	s := e.whole(p.e.id)
 	hash := e.isHead() && e.size() > 0
 	own := s.Contribution(p.e.id)
@@ -108,7 +108,10 @@ func (p *Pipeline) heritage(e *entry) (x tlv.Expiry, before bool) {
 	if pending && inForce.Stamp > named.Stamp && running(inForce) {
 		return inForce, true
 	}
-	if x = s.Named(p.e.id); x.Stamp <= max(named.Stamp, inForce.Stamp) {
+	if x = s.Named(p.e.id); x.Stamp < arrived.Stamp {
+		x = arrived
+	}
+	if x.Stamp <= max(named.Stamp, inForce.Stamp) {
 		return tlv.Expiry{}, false
 	}
 	return x, running(x) || !pending && last < tlv.Stamp(x.At)<<tlv.StampShift

@@ -122,12 +122,12 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 	return nil
 }
 
-// cancelKeys cancels what is observed of every key of the selected database, a page at a time.
+// cancelKeys cancels what is observed of every key of the selected database, due or not, a page at a time.
 func (p *Pipeline) cancelKeys() error {
 	var page [][]byte
 	for cursor := uint64(0); ; {
 		page = page[:0]
-		next, err := p.Scan(cursor, 1000, func(key []byte, _ Type) { page = append(page, slices.Clone(key)) })
+		next, err := p.scanAt(beforeAll, cursor, 1000, func(key []byte, _ Type) { page = append(page, slices.Clone(key)) })
 		if err != nil {
 			return err
 		}

@@ -30,13 +30,21 @@ type found struct {
 // valid during the call. next is the cursor to go on with, below 2^53; 0: that was all. Every key that exists all the while is met at
 // least once over the pages. No lock is held: the pipeline lets go of its own first, but for those of a section.
 func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte, t Type)) (next uint64, err error) {
+	return p.scanAt(p.now(), cursor, count, f)
+}
+
+// beforeAll is a time at which no expiry is due.
+const beforeAll = 0
+
+// scanAt is Scan of what exists at a time, in ms.
+func (p *Pipeline) scanAt(now int64, cursor uint64, count int, f func(key []byte, t Type)) (next uint64, err error) {
 	p.pause()
 	p.saw = true
 	if err := p.enterScan(); err != nil {
 		return 0, err
 	}
 	defer p.e.scans.RUnlock()
-	w := &walk{e: p.e, db: p.DB, now: p.now(), want: max(count, 1), wiped: p.isWiped(p.DB)}
+	w := &walk{e: p.e, db: p.DB, now: now, want: max(count, 1), wiped: p.isWiped(p.DB)}
 	for shards := uint64(1); cursor < cursorEnd && len(w.list) < w.want; shards *= 2 {
 		if cursor, err = w.some(cursor, shards); err != nil {
 			return 0, err
@@ -52,9 +60,11 @@ func (p *Pipeline) Scan(cursor uint64, count int, f func(key []byte, t Type)) (n
 }
 
 // Keys calls f with every key of the selected database, as Scan does.
-func (p *Pipeline) Keys(f func(key []byte, t Type)) error {
+func (p *Pipeline) Keys(f func(key []byte, t Type)) error { return p.keysAt(p.now(), f) }
+
+func (p *Pipeline) keysAt(now int64, f func(key []byte, t Type)) error {
 	for cursor := uint64(0); ; {
-		next, err := p.Scan(cursor, 10_000, f)
+		next, err := p.scanAt(now, cursor, 10_000, f)
 		if err != nil || next == 0 {
 			return err
 		}

@@ -204,7 +204,7 @@ func (p *Pipeline) cancelWhole(dbs []byte) error {
 func (p *Pipeline) sizeOfDB() (size int, err error) {
 	each := p.e.cancelSize()
 	var hashes [][]byte
-	if err := p.Keys(func(key []byte, t Type) {
+	if err := p.keysAt(beforeAll, func(key []byte, t Type) {
 		size += len(key) + each
 		if t == TypeHash {
 			hashes = append(hashes, slices.Clone(key))

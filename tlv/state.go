@@ -83,14 +83,11 @@ func (s *State) dropStale() {
 
 // Collect drops what a dead key may leave behind: closed contributions, and resets without a contribution, that
 // covered says are at or below the version vector: whatever is that old and not here is never let in again. A closed contribution
-// that names an expiry stays as long as another is open, whose owner may have to take it over.
+// that names an expiry stays as long as another is not closed: its owner may have counted more, and have to take the expiry over.
 func (s *State) Collect(covered func(ReplicaID, Stamp) bool) {
-	open := false
-	for i := range s.Contributions {
-		open = open || s.Open(&s.Contributions[i])
-	}
+	heirs := slices.ContainsFunc(s.Contributions, func(c Contribution) bool { return !c.Closed })
 	s.Contributions = slices.DeleteFunc(s.Contributions, func(c Contribution) bool {
-		return c.Closed && !(open && c.Expiry.Stamp != 0) && covered(c.Replica, c.Rev)
+		return c.Closed && !(heirs && c.Expiry.Stamp != 0) && covered(c.Replica, c.Rev)
 	})
 	s.Resets = slices.DeleteFunc(s.Resets, func(r Reset) bool {
 		return s.Contribution(r.Replica) == nil && covered(r.Replica, r.Rev)

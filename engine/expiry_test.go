@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"testing"
+
+	"atomiccounter/tlv"
+)
+
+// window is two replicas with one clock, and a limiter's key on both.
+type window struct {
+	t    *testing.T
+	now  int64
+	a, b *member
+}
+
+func newWindow(t *testing.T) *window {
+	w := &window{t: t, now: 1_000_000}
+	o := Options{Now: func() int64 { return w.now }}
+	w.a, w.b = newMember(t, 1, o), newMember(t, 2, o)
+	return w
+}
+
+// heal has each replica hear all of the other, until there is nothing more to hear.
+func (w *window) heal() {
+	for range 4 {
+		for _, m := range []*member{w.a, w.b} {
+			m.sweep()
+			m.flush()
+		}
+		w.a.pull(w.b)
+		w.b.pull(w.a)
+	}
+}
+
+func (m *member) sweep() {
+	m.t.Helper()
+	if err := m.Sweep(); err != nil {
+		m.t.Fatalf("Sweep = %v", err)
+	}
+}
+
+// run runs a command.
+func (m *member) run(f func(p *Pipeline) error) {
+	m.t.Helper()
+	p := m.NewPipeline()
+	if err := f(p); err != nil {
+		m.t.Fatalf("command: %v", err)
+	}
+	if _, err := p.Commit(); err != nil {
+		m.t.Fatalf("Commit = %v", err)
+	}
+}
+
+func (m *member) expireAt(at int64) {
+	m.t.Helper()
+	m.run(func(p *Pipeline) error { _, err := p.ExpireAt([]byte("lim"), at, 0); return err })
+}
+
+// empty checks that nothing is left of any key, in memory or in the database.
+func (m *member) empty() {
+	m.t.Helper()
+	m.run(func(p *Pipeline) error {
+		typ, err := p.Type([]byte("lim"))
+		if typ != TypeNone {
+			m.t.Errorf("lim has type %d after its time; want none", typ)
+		}
+		return err
+	})
+	if s := m.Stats(); s.Keys[0] != 0 || s.Expires[0] != 0 {
+		m.t.Errorf("%d keys, %d with an expiry; want none", s.Keys[0], s.Expires[0])
+	}
+	if s := m.stored("lim"); !s.Empty() {
+		m.t.Errorf("lim is stored: %+v; want nothing", s)
+	}
+}
+
+// shapes are ways to count in a window of lim.
+var shapes = map[string]func(p *Pipeline) error{
+	"counter": func(p *Pipeline) error { _, err := p.Incr([]byte("lim"), 3); return err },
+	"text": func(p *Pipeline) error {
+		return p.Edit([]byte("lim"), func(old Value) (Value, bool, error) { return ParseValue(append(old.Append(nil), 'x')), true, nil })
+	},
+	"hash": func(p *Pipeline) error { _, err := p.IncrField([]byte("lim"), []byte("f"), 3); return err },
+	"field": func(p *Pipeline) error {
+		_, err := p.SetFields([]byte("lim"), [][]byte{[]byte("f")}, []Value{IntValue(1)}, false)
+		return err
+	},
+	"token": func(p *Pipeline) error { _, _, err := p.IncrOnce([]byte("lim"), []byte("t"), 3, 1000); return err },
+	"increx": func(p *Pipeline) error {
+		_, err := p.IncrEx([]byte("lim"), IncrExOptions{By: 3, Lower: NoLower, Upper: NoUpper})
+		return err
+	},
+	"keepttl": func(p *Pipeline) error {
+		_, err := p.Put([]byte("lim"), IntValue(8), SetOptions{KeepTTL: true})
+		return err
+	},
+}
+
+// TestCountedUnderATTL: what b counts under the TTL that a has set goes with it, though the link is down from before b counts until
+// after both have carried the TTL out.
+func TestCountedUnderATTL(t *testing.T) {
+	for name, count := range shapes {
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(count)
+			w.a.expireAt(w.now + 6000)
+			w.heal()
+			w.now += 2000
+			w.b.run(count)
+			w.b.flush()
+			w.now += 4001
+			w.a.sweep()
+			w.a.flush()
+			w.b.sweep()
+			w.heal()
+			w.heal()
+			for _, m := range []*member{w.a, w.b} {
+				m.empty()
+			}
+		})
+	}
+}
+
+// TestCountedBeforeATTL: what b counted without knowing of the TTL that a set meanwhile goes with it too, if b counted before
+// its time; and if b learns of it only when a has carried it out.
+func TestCountedBeforeATTL(t *testing.T) {
+	for name, count := range shapes {
+		for what, flushed := range map[string]bool{"flushed": true, "pending": false} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				w := newWindow(t)
+				w.a.run(count)
+				w.a.expireAt(w.now + 6000)
+				w.b.run(count)
+				if flushed {
+					w.b.flush()
+				}
+				w.a.flush()
+				w.now += 3000
+				if !flushed { // what is pending learns of it before its time, and what is stored whenever it comes
+					w.a.run(func(p *Pipeline) error { _, err := p.Del([][]byte{[]byte("lim")}); return err })
+				} else {
+					w.now += 3001
+					w.a.sweep()
+				}
+				w.a.flush()
+				w.heal()
+				w.now += 6001
+				w.heal()
+				for _, m := range []*member{w.a, w.b} {
+					m.empty()
+				}
+			})
+		}
+	}
+}
+
+// TestCountedBeforeATTLAndTransfer: the log of a does not reach back to what b lacks. What b counted before the time of a TTL of which it
+// has not heard goes with it all the same: the state that it gets says so.
+func TestCountedBeforeATTLAndTransfer(t *testing.T) {
+	w := newWindow(t)
+	w.a.run(shapes["counter"])
+	w.b.run(shapes["counter"])
+	w.a.pull(w.b)
+	w.a.expireAt(w.now + 6000)
+	w.a.flush()
+	w.b.run(shapes["counter"])
+	w.b.flush()
+	w.now += 6001
+	w.a.sweep()
+	w.a.flush()
+	w.a.pull(w.b)
+	w.b.fetch(w.a.snapshot(), w.a.ReplicaID(), 0)
+	w.heal()
+	for _, m := range []*member{w.a, w.b} {
+		m.empty()
+	}
+}
+
+// TestCarried: b counts under the TTL that a has set, and says so.
+func TestCarried(t *testing.T) {
+	for name, count := range shapes {
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(count)
+			w.a.expireAt(w.now + 6000)
+			w.heal()
+			for range 2 {
+				w.b.run(count)
+				if name == "token" { // which counts once
+					w.b.run(shapes["counter"])
+				}
+				w.b.flush()
+				s := w.b.stored("lim")
+				if own := s.Contribution(w.b.ReplicaID()); own == nil || own.Expiry.At != w.now+6000 || own.Rev != w.b.Vector().Entry(w.b.ReplicaID()).Stamp {
+					t.Errorf("after it counted, b has %+v; want the expiry %d", own, w.now+6000)
+				}
+			}
+		})
+	}
+}
+
+// TestCountedAfterATTL: what b counts after the time of a TTL that it has not heard of stays.
+func TestCountedAfterATTL(t *testing.T) {
+	for _, name := range []string{"counter", "hash"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(shapes[name])
+			w.a.expireAt(w.now + 6000)
+			w.a.flush()
+			w.now += 6001
+			w.b.run(shapes[name])
+			w.b.flush()
+			w.a.sweep()
+			w.heal()
+			for _, m := range []*member{w.a, w.b} {
+				if s := m.Stats(); s.Keys[0] != 1 || s.Expires[0] != 0 {
+					t.Errorf("%d keys, %d with an expiry; want 1, 0", s.Keys[0], s.Expires[0])
+				}
+			}
+		})
+	}
+}
+
+// TestCreatedAnew: a key that was deleted with its TTL has none when it is made anew, whatever else is left of its earlier life.
+func TestCreatedAnew(t *testing.T) {
+	w := newWindow(t)
+	w.a.run(shapes["counter"])
+	w.a.expireAt(w.now + 6000)
+	w.heal()
+	w.b.run(shapes["counter"]) // carries the TTL, and survives what a does
+	w.b.flush()
+	w.a.run(func(p *Pipeline) error { _, err := p.Del([][]byte{[]byte("lim")}); return err })
+	w.a.run(shapes["counter"])
+	w.heal()
+	for _, m := range []*member{w.a, w.b} {
+		m.run(func(p *Pipeline) error {
+			at, ok, err := p.ExpireTime([]byte("lim"))
+			if at != 0 || !ok {
+				t.Errorf("ExpireTime = %d, %v; want 0, true", at, ok)
+			}
+			return err
+		})
+	}
+}
+
+// TestExpiryOfADeadSetter: the replica that set the TTL is gone. Ten seconds after its time the key leaves the others.
+func TestExpiryOfADeadSetter(t *testing.T) {
+	for _, name := range []string{"counter", "hash"} {
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(shapes[name])
+			w.a.expireAt(w.now + 6000)
+			w.a.flush()
+			w.b.pull(w.a)
+			w.now += 6000 + 10_000
+			w.b.sweep()
+			w.b.flush()
+			if s := w.b.Stats(); s.Keys[0] != 0 || s.Expires[0] != 0 {
+				t.Errorf("%d keys, %d with an expiry; want none", s.Keys[0], s.Expires[0])
+			}
+		})
+	}
+}
+
+// TestFlushAllOfWhatIsDue: FLUSHALL empties a server of keys too whose time has come, though others are to carry that out.
+func TestFlushAllOfWhatIsDue(t *testing.T) {
+	for what, flush := range map[string]func(p *Pipeline) error{
+		"alone": func(p *Pipeline) error { return p.FlushAll() },
+		"section": func(p *Pipeline) error {
+			if err := p.Begin(true); err != nil {
+				return err
+			}
+			defer p.End()
+			return p.FlushAll()
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(shapes["counter"])
+			w.a.expireAt(w.now + 1000)
+			w.a.flush()
+			w.b.pull(w.a)
+			w.now += 1001
+			w.b.run(flush)
+			w.b.flush()
+			if s := w.b.Stats(); s.Keys[0] != 0 || s.Expires[0] != 0 {
+				t.Errorf("%d keys, %d with an expiry; want none", s.Keys[0], s.Expires[0])
+			}
+			if s := w.b.stored("lim"); s.View() != (tlv.View{Kind: tlv.Natural}) {
+				t.Errorf("lim shows %+v; want nothing", s.View())
+			}
+		})
+	}
+}
