@@ -31,13 +31,17 @@ type Client struct {
 	QueryBuffer atomic.Int64 // bytes received that are no whole command yet
 	Blocked     atomic.Bool  // a command of it waits (Wait); whoever waits sets it
 
-	last       atomic.Pointer[Command]
-	inbox      inbox
-	listens    [channelKinds]atomic.Int64 // to so many channels
-	monitors   atomic.Bool                // it watches all commands
-	tracks     atomic.Bool                // it caches keys
-	broadcasts atomic.Bool                // it is told of keys that it has not read
-	unblock    atomic.Uint32              // how another client wants its wait to end; 0: it does not
+	last           atomic.Pointer[Command]
+	inbox          inbox
+	listens        [channelKinds]atomic.Int64 // to so many channels
+	monitors       atomic.Bool                // it watches all commands
+	tracks         atomic.Bool                // it caches keys
+	broadcasts     atomic.Bool                // it is told of keys that it has not read
+	redirect       atomic.Int64               // the client that is told instead, if it caches keys; 0: none
+	brokenRedirect atomic.Bool                // that one was gone when there was something to tell
+	gone           atomic.Bool                // its connection has ended
+	watching       atomic.Int32               // keys of WATCH
+	unblock        atomic.Uint32              // how another client wants its wait to end; 0: it does not
 
 	subscribed      subscribed
 	subscribedBytes int64 // of the names in subscribed, about
@@ -130,18 +134,26 @@ func (c *Client) Line(now time.Time) string {
 	if c.Active.Load() == 0 {
 		idle = age
 	}
-	redir := -1
+	redir := int64(-1)
 	if c.tracks.Load() {
-		redir = 0
+		redir = c.redirect.Load()
 	}
 	waiting, pieces := c.inbox.waiting()
 	input := c.QueryBuffer.Load()
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
-		"multi=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=r "+
+		"multi=%d watch=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=r "+
 		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
 		c.listens[plainChannel].Load(), c.listens[channelPattern].Load(), c.listens[shardChannel].Load(),
-		c.queued.Load()-1, input, c.queuedBytes.Load(), pieces, waiting, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
+		c.queued.Load()-1, c.watches(), input, c.queuedBytes.Load(), pieces, waiting, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
+}
+
+// watches is how many keys the client watches: none any more once one has changed, as in Redis. It is called under mu.
+func (c *Client) watches() int32 {
+	if c.touched != nil && c.touched() {
+		return 0
+	}
+	return c.watching.Load()
 }
 
 func (c *Client) flags() string {
@@ -160,6 +172,9 @@ func (c *Client) flags() string {
 	}
 	if c.tracks.Load() {
 		f += "t"
+	}
+	if c.brokenRedirect.Load() {
+		f += "R"
 	}
 	if c.broadcasts.Load() {
 		f += "B"

@@ -65,7 +65,7 @@ func hScan(c *Context, args [][]byte) {
 		c.Out.Array(0)
 		return
 	}
-	call, ok := c.parseScanOptions(args[3:], false)
+	call, ok := c.parseHScanOptions(args[3:])
 	if !ok {
 		return
 	}
@@ -76,13 +76,33 @@ func hScan(c *Context, args [][]byte) {
 	c.scanFields(args[1], call)
 }
 
+// parseHScanOptions takes those of SCAN without types, and NOVALUES, which has no value of its own.
+func (c *Context) parseHScanOptions(options [][]byte) (call scanCall, ok bool) {
+	var pairs [][]byte
+	noValues := false
+	for len(options) > 0 {
+		if same(options[0], "novalues") {
+			noValues, options = true, options[1:]
+			continue
+		}
+		n := min(2, len(options))
+		pairs, options = append(pairs, options[:n]...), options[n:]
+	}
+	call, ok = c.parseScanOptions(pairs, false)
+	call.noValues = noValues
+	return call, ok
+}
+
 func (c *Context) scanFields(key []byte, call scanCall) {
 	l := c.list()
 	next, err := c.Pipe.ScanFields(key, call.cursor, call.count, func(field []byte, v engine.Value) {
 		if call.match.all() || call.match.match(field) {
 			l.out.Bulk(field)
-			c.value(v)
-			l.n += 2
+			l.n++
+			if !call.noValues {
+				c.value(v)
+				l.n++
+			}
 		}
 	})
 	if err != nil {

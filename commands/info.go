@@ -117,7 +117,9 @@ func infoClients(w *infoWriter, s *Server) {
 		"client_recent_max_output_buffer", s.Clients.largestInbox(),
 		"blocked_clients", s.Clients.Blocked(),
 		"tracking_clients", s.trackingClients(),
-		"clients_in_timeout_table", 0)
+		"watching_clients", s.Clients.Watching(),
+		"clients_in_timeout_table", 0,
+		"total_watched_keys", s.Engine.WatchedKeys())
 }
 
 // infoPersistence speaks of the journal as Redis does of its append-only file.

@@ -57,6 +57,18 @@ func (r *ClientRegistry) Blocked() (n int) {
 	return n
 }
 
+// Watching is the number of clients that watch keys.
+func (r *ClientRegistry) Watching() (n int) {
+	r.Each(func(c *Client) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.watches() > 0 {
+			n++
+		}
+	})
+	return n
+}
+
 // Each calls f with every client, the oldest first. Clients may come and go meanwhile; f may call any method of r.
 func (r *ClientRegistry) Each(f func(*Client)) {
 	for _, c := range r.all() {

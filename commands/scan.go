@@ -61,6 +61,8 @@ type scanCall struct {
 	count  int
 	match  glob
 	typ    []byte // only keys of that type; nil: of any
+
+	noValues bool // of HSCAN: only the fields
 }
 
 func scan(c *Context, args [][]byte) {

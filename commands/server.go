@@ -45,6 +45,7 @@ type Server struct {
 // Forget lets go of a client whose connection has ended.
 func (s *Server) Forget(cl *Client) {
 	s.Clients.Remove(cl)
+	cl.gone.Store(true)
 	s.letGo(cl)
 }
 

@@ -88,6 +88,9 @@ func TestCommandInfoAndDocsAreThoseOfRedis(t *testing.T) {
 		}
 		gotArgs := describe(reparse(t, do(t, ours, "COMMAND", "DOCS", cmd.FullName)))
 		wantArgs := describe(reparse(t, real.do(t, "COMMAND", "DOCS", cmd.FullName)))
+		if cmd.FullName == "hscan" {
+			gotArgs = strings.Replace(gotArgs, "novalues:pure-token:NOVALUES:+optional ", "", 1) // of Redis 7.4
+		}
 		if gotArgs != wantArgs && cmd.FullName != "client|kill" { // its two forms are said more simply here
 			t.Errorf("arguments of %s = %s; want %s", cmd.FullName, gotArgs, wantArgs)
 		}

@@ -29,16 +29,18 @@ type tracking struct {
 type tracker struct {
 	client   *Client
 	mode     trackMode
-	prefixes []string // of mode.broadcast, sorted
+	prefixes []string     // of mode.broadcast, sorted
+	redirect *redirection // nil: it is told itself
 }
 
 // trackMode is how a client wants to be told.
 type trackMode struct {
 	on        bool
-	broadcast bool // of all keys with its prefixes, read or not
-	optIn     bool // only of keys that it asked for with CLIENT CACHING YES
-	optOut    bool // but not of those with CLIENT CACHING NO
-	noLoop    bool // not of its own changes
+	broadcast bool  // of all keys with its prefixes, read or not
+	optIn     bool  // only of keys that it asked for with CLIENT CACHING YES
+	optOut    bool  // but not of those with CLIENT CACHING NO
+	noLoop    bool  // not of its own changes
+	redirect  int64 // the ID of the client that is told instead; 0: there is none
 }
 
 // trackedKey is a key that clients cache. The database is left out, as in Redis.
@@ -53,7 +55,7 @@ type trackedKey struct {
 const maxTracked = 256 << 20
 
 // begin has a client track keys, or changes how.
-func (t *tracking) begin(cl *Client, mode trackMode, prefixes []string) {
+func (t *tracking) begin(cl *Client, mode trackMode, prefixes []string, redirect *redirection) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.clients == nil {
@@ -64,7 +66,7 @@ func (t *tracking) begin(cl *Client, mode trackMode, prefixes []string) {
 		tr = &tracker{client: cl}
 		t.clients[cl.ID] = tr
 	}
-	tr.mode = mode
+	tr.mode, tr.redirect = mode, redirect
 	for _, p := range prefixes {
 		if at, have := slices.BinarySearch(tr.prefixes, p); !have {
 			tr.prefixes = slices.Insert(tr.prefixes, at, p)
@@ -182,27 +184,38 @@ func (t *tracking) tell(k *trackedKey, by *Client, l limit) {
 	}
 }
 
-// push tells a client, if its protocol can. In RESP2 a push would look like a reply: as in Redis nothing is sent.
+// push tells a client, if its protocol can, or the one that it redirects to. In RESP2 a push would look like a reply: as in
+// Redis nothing is sent.
 func (tr *tracker) push(m message, by *Client, l limit) {
-	if tr.client == by && tr.mode.noLoop {
-		return
+	switch {
+	case tr.client == by && tr.mode.noLoop:
+	case tr.redirect == nil:
+		tr.client.push(nil, m.resp3, l)
+	case !tr.redirect.push(m, l):
+		tr.client.brokenRedirect.Store(true)
+		tr.client.push(nil, redirectBroken(tr.mode.redirect), l)
 	}
-	tr.client.push(nil, m.resp3, l)
 }
 
+// invalidation tells of keys, or with nil of all. In RESP2 it is a message of invalidationChannel.
 func invalidation(names []string) message {
-	r := Reply{Proto: 3}
-	r.Push(2)
-	r.BulkString("invalidate")
+	head2, head3 := Reply{Proto: 2}, Reply{Proto: 3}
+	head2.Push(3)
+	head2.BulkString("message")
+	head2.BulkString(invalidationChannel)
+	head3.Push(2)
+	head3.BulkString("invalidate")
 	if names == nil {
-		r.Null()
-		return message{resp3: r.Buf}
+		head2.Null()
+		head3.Null()
+		return message{head2.Buf, head3.Buf}
 	}
+	var r Reply
 	r.Array(len(names))
 	for _, name := range names {
 		r.BulkString(name)
 	}
-	return message{resp3: r.Buf}
+	return message{append(head2.Buf, r.Buf...), append(head3.Buf, r.Buf...)}
 }
 
 // changed tells of keys that have changed.

@@ -9,7 +9,7 @@ import (
 // trackingCall is a CLIENT TRACKING as parsed.
 type trackingCall struct {
 	mode     trackMode
-	redirect int64
+	target   *Client // of mode.redirect
 	prefixes []string
 }
 
@@ -60,17 +60,17 @@ func (c *Context) parseTracking(options [][]byte) (call trackingCall, ok bool) {
 	return call, true
 }
 
-// redirection refuses a REDIRECT, after Redis's own errors.
+// redirection reads a REDIRECT. False: it is wrong, and the reply is written.
 func (c *Context) redirection(call *trackingCall, arg []byte) bool {
-	if call.redirect != 0 {
+	if call.target != nil {
 		c.Out.Error("ERR A client can only redirect to a single other client")
 		return false
 	}
 	var ok bool
-	if call.redirect, ok = c.integer(arg); !ok {
+	if call.mode.redirect, ok = c.integer(arg); !ok {
 		return false
 	}
-	if c.Server.Clients.find(call.redirect) == nil {
+	if call.target = c.Server.Clients.find(call.mode.redirect); call.target == nil {
 		c.Out.Error("ERR The client ID you want redirect to does not exist")
 		return false
 	}
@@ -92,8 +92,6 @@ func (c *Context) mayTrack(call *trackingCall) bool {
 	case m.optIn && was.optOut || m.optOut && was.optIn:
 		c.Out.Error("ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.")
 	case m.broadcast && c.overlaps(call.prefixes):
-	case call.redirect != 0:
-		c.Out.Error("ERR REDIRECT is not supported: use RESP3, in which invalidations come on the connection that tracks")
 	default:
 		return true
 	}
@@ -128,7 +126,13 @@ func (c *Context) doTrack(call *trackingCall) {
 	c.track = call.mode
 	c.Client.tracks.Store(true)
 	c.Client.broadcasts.Store(call.mode.broadcast)
-	c.Server.beginTracking(c.Client, call.mode, call.prefixes)
+	c.Client.redirect.Store(call.mode.redirect)
+	c.Client.brokenRedirect.Store(false)
+	var redirect *redirection
+	if call.target != nil {
+		redirect = &redirection{call.target, &c.Server.channels}
+	}
+	c.Server.beginTracking(c.Client, call.mode, call.prefixes, redirect)
 }
 
 // untrack ends the tracking of the client.
@@ -137,10 +141,10 @@ func (c *Context) untrack() {
 	c.Server.endTracking(c.Client)
 }
 
-func (s *Server) beginTracking(cl *Client, mode trackMode, prefixes []string) {
+func (s *Server) beginTracking(cl *Client, mode trackMode, prefixes []string, redirect *redirection) {
 	s.trackingMu.Lock()
 	defer s.trackingMu.Unlock()
-	s.tracking.begin(cl, mode, prefixes)
+	s.tracking.begin(cl, mode, prefixes, redirect)
 	s.pay(payTracking, true)
 }
 
@@ -149,6 +153,7 @@ func (s *Server) endTracking(cl *Client) {
 	defer s.trackingMu.Unlock()
 	cl.tracks.Store(false)
 	cl.broadcasts.Store(false)
+	cl.brokenRedirect.Store(false)
 	s.pay(payTracking, s.tracking.end(cl))
 }
 
@@ -172,7 +177,7 @@ func clientCaching(c *Context, args [][]byte) {
 // redirected is what Redis says of the client that invalidations go to: 0 for this one, -1 where there are none.
 func (c *Context) redirected() int64 {
 	if c.track.on {
-		return 0
+		return c.track.redirect
 	}
 	return -1
 }
@@ -180,7 +185,7 @@ func (c *Context) redirected() int64 {
 func clientGetRedir(c *Context, _ [][]byte) { c.Out.Int(c.redirected()) }
 
 func clientTrackingInfo(c *Context, _ [][]byte) {
-	flags := c.track.flags(c.caching)
+	flags := c.track.flags(c.caching, c.Client.brokenRedirect.Load())
 	c.Out.Map(3)
 	c.Out.BulkString("flags")
 	c.Out.Set(len(flags))
@@ -197,12 +202,13 @@ func clientTrackingInfo(c *Context, _ [][]byte) {
 	}
 }
 
-func (m trackMode) flags(caching bool) []string {
+func (m trackMode) flags(caching, broken bool) []string {
 	list := []struct {
 		set  bool
 		name string
 	}{{m.on, "on"}, {!m.on, "off"}, {m.broadcast, "bcast"}, {m.optIn, "optin"}, {m.optIn && caching, "caching-yes"},
-		{m.optOut, "optout"}, {m.optOut && caching, "caching-no"}, {m.noLoop, "noloop"}}
+		{m.optOut, "optout"}, {m.optOut && caching, "caching-no"}, {m.noLoop, "noloop"},
+		{broken, "broken_redirect"}}
 	var names []string
 	for _, f := range list {
 		if f.set {

@@ -58,11 +58,12 @@ func watch(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
+	c.Client.watching.Store(int32(c.Pipe.Watched()))
 	c.Out.OK()
 }
 
 func unwatch(c *Context, _ [][]byte) {
-	c.Pipe.Unwatch()
+	c.unwatch()
 	c.Out.OK()
 }
 
@@ -71,7 +72,12 @@ func (c *Context) discard() {
 	c.multi = transaction{}
 	c.Client.queued.Store(0)
 	c.Client.queuedBytes.Store(0)
+	c.unwatch()
+}
+
+func (c *Context) unwatch() {
 	c.Pipe.Unwatch()
+	c.Client.watching.Store(0)
 }
 
 // Close lets go of what others know of the connection.

@@ -110,6 +110,12 @@ func (p *Pipeline) Broken() bool {
 // WatchSize is the memory that what this pipeline watches takes, in bytes, about.
 func (p *Pipeline) WatchSize() int { return p.watching.size }
 
+// Watched is how many keys this pipeline watches.
+func (p *Pipeline) Watched() int { return len(p.watching.keys) }
+
+// WatchedKeys is how many keys any pipeline watches.
+func (e *Engine) WatchedKeys() int64 { return e.watches.keys.Load() }
+
 // Touched says whether a watched key is known to have changed. Any goroutine may ask.
 func (p *Pipeline) Touched() bool { return p.watching.broken.Load() }
 
