@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -16,12 +17,19 @@ func typeName(L *lua.LState, n int) string {
 	return L.Get(n).Type().String()
 }
 
+// argError complains of the n-th argument. What comes before the dots of a method is none of its arguments.
 func argError(L *lua.LState, n int, msg string) {
-	name := "?"
+	name, method := "?", false
 	if frame, ok := L.GetStack(0); ok {
 		if _, err := L.GetInfo("n", frame, lua.LNil); err == nil && frame.Name != "" && frame.Name[0] != '(' && frame.Name[0] != '<' {
-			name = frame.Name
+			name, method = strings.CutPrefix(frame.Name, methodMark)
 		}
+	}
+	switch {
+	case method && n == 1:
+		raise(L, fmt.Sprintf("calling '%s' on bad self (%s)", name, msg))
+	case method:
+		n--
 	}
 	raise(L, fmt.Sprintf("bad argument #%d to '%s' (%s)", n, name, msg))
 }

@@ -20,6 +20,7 @@ func (s *state) openBase() {
 		"xpcall": s.xpcall, "rawequal": rawEqual, "rawget": s.rawGet, "rawset": s.rawSet, "select": baseSelect,
 		"setmetatable": s.setMetatable, "tonumber": toNumber, "tostring": s.toString, "type": typeOf, "unpack": s.unpack,
 		concatName: s.concat, initialName: numberBound(initialName), limitName: numberBound(limitName), stepName: numberBound(stepName),
+		moduloName: s.operator("__mod"), powerName: s.operator("__pow"),
 	} {
 		g.RawSetString(name, s.lua.NewFunction(f))
 	}
@@ -28,8 +29,7 @@ func (s *state) openBase() {
 
 func baseAssert(L *lua.LState) int {
 	if !lua.LVAsBool(checkAny(L, 1)) {
-		msg := optText(L, 2, "assertion failed!")
-		throw(L, lua.LString(msg))
+		raise(L, optText(L, 2, "assertion failed!"))
 	}
 	return L.GetTop()
 }
@@ -168,8 +168,11 @@ func (s *state) text(L *lua.LState, v lua.LValue) string {
 
 func typeOf(L *lua.LState) int { return push(L, lua.LString(checkAny(L, 1).Type().String())) }
 
-// maxResults is how many values unpack gives, as Lua's stack would.
-const maxResults = 7998
+// maxStack is how many values a builtin of Lua 5.1 may have, its arguments and its results together.
+const maxStack = 8000
+
+// fits says whether a builtin may give n results.
+func fits(L *lua.LState, n int) bool { return n <= maxStack-L.GetTop() }
 
 func (s *state) unpack(L *lua.LState) int {
 	t := s.behind(checkTable(L, 1))
@@ -177,7 +180,7 @@ func (s *state) unpack(L *lua.LState) int {
 	if i > end {
 		return 0
 	}
-	if end-i < 0 || end-i >= maxResults {
+	if end-i < 0 || !fits(L, end-i+1) {
 		raise(L, "too many results to unpack")
 	}
 	for k := i; k <= end; k++ {

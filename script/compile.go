@@ -93,6 +93,10 @@ func compileText(text, source string) (proto *lua.FunctionProto, err error) {
 			proto, err = nil, fmt.Errorf("%s:1: %v", source, r)
 		}
 	}()
+	text, err = forScanner(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%w", source, err)
+	}
 	chunk, err := parse.Parse(strings.NewReader(text), source)
 	if err != nil {
 		return nil, parseError(text, source, err)
@@ -107,7 +111,43 @@ func compileText(text, source string) (proto *lua.FunctionProto, err error) {
 		}
 		return nil, err
 	}
+	finish(proto)
 	return proto, nil
+}
+
+// methodMark is before the name of a call of a method, in what the interpreter remembers of a call.
+const methodMark = ":"
+
+// finish marks the calls of methods, and gives back the room for much greater functions that the compiler leaves in each.
+func finish(p *lua.FunctionProto) {
+	markMethods(p)
+	p.Code, p.DbgSourcePositions, p.DbgCalls = exact(p.Code), exact(p.DbgSourcePositions), exact(p.DbgCalls)
+	p.Constants, p.FunctionPrototypes = exact(p.Constants), exact(p.FunctionPrototypes)
+	p.DbgLocals, p.DbgUpvalues = nil, nil // nothing asks for them
+	for _, inner := range p.FunctionPrototypes {
+		finish(inner)
+	}
+}
+
+func exact[E any](list []E) []E { return append(make([]E, 0, len(list)), list...) }
+
+// markMethods finds the calls of methods: OP_SELF has put the function where the next call of that register takes it.
+func markMethods(p *lua.FunctionProto) {
+	calls := p.DbgCalls
+	var method [256]bool // by register
+	for pc, code := range p.Code {
+		op, register := int(code>>26), code>>18&0xff
+		switch {
+		case op == lua.OP_SELF:
+			method[register] = true
+		case len(calls) > 0 && calls[0].Pc == pc:
+			if method[register] {
+				calls[0].Name = methodMark + calls[0].Name
+			}
+			method[register] = false
+			calls = calls[1:]
+		}
+	}
 }
 
 // syntaxWords are Lua's for what the parser calls otherwise.

@@ -14,13 +14,13 @@ func (s *state) openCoroutine() {
 	create, wrap, resume, yield := of("create"), of("wrap"), of("resume"), of("yield")
 	s.library("coroutine", map[string]builtin{
 		"create": func(L *lua.LState) int {
-			checkFunction(L, 1)
+			checkScripted(L)
 			s.detached(L, create)
 			s.adopt(L.Get(-1))
 			return 1
 		},
 		"wrap": func(L *lua.LState) int {
-			checkFunction(L, 1)
+			checkScripted(L)
 			s.detached(L, wrap)
 			s.adopt(L.Get(-1).(*lua.LFunction).Upvalues[0].Value())
 			return 1
@@ -41,6 +41,13 @@ func (s *state) openCoroutine() {
 		},
 		"running": of("running"), "status": of("status"),
 	})
+}
+
+// checkScripted takes a function that is no builtin.
+func checkScripted(L *lua.LState) {
+	if f, ok := L.Get(1).(*lua.LFunction); !ok || f.IsG {
+		argError(L, 1, "Lua function expected")
+	}
 }
 
 // detached runs a function that makes a coroutine with the bounds of one, and without the script's context.

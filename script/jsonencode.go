@@ -61,25 +61,28 @@ func (e *jsonEncoder) table(t *lua.LTable, depth int) {
 	}
 }
 
-// arrayLength is that of a table all of whose keys are positive integers, 0 of an empty one, -1 of any other.
+// arrayLength is that of a table all of whose keys are positive integers. An empty one has none, nor has any other. As in C
+// a key beyond 32 bits becomes the least integer.
 func (e *jsonEncoder) arrayLength(t *lua.LTable) int {
-	most, items := 0.0, 0
+	most, items := 0, 0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		n, ok := k.(lua.LNumber)
 		if !ok || float64(n) != math.Floor(float64(n)) || n < 1 {
 			return -1
 		}
-		most = max(most, float64(n))
+		if float64(n) > float64(most) {
+			most = int(toInt32(float64(n)))
+		}
 		items++
 	}
 	o := &e.s.json
-	if o.sparseRatio > 0 && most > float64(items)*float64(o.sparseRatio) && most > float64(o.sparseSafe) {
+	if o.sparseRatio > 0 && most > items*o.sparseRatio && most > o.sparseSafe {
 		if !o.sparseConvert {
 			e.refuse(t, "excessively sparse array")
 		}
 		return -1
 	}
-	return int(toInt64(most))
+	return most
 }
 
 func (e *jsonEncoder) array(t *lua.LTable, n, depth int) {
@@ -109,7 +112,7 @@ func (e *jsonEncoder) object(t *lua.LTable, depth int) {
 		case lua.LString:
 			e.string(string(k))
 		default:
-			e.refuse(t, "table key must be a number or string")
+			e.refuse(k, "table key must be a number or string")
 		}
 		e.buf = append(e.buf, ':')
 		e.value(v, depth)

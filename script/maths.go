@@ -7,16 +7,25 @@ import (
 )
 
 func (s *state) openMath() {
+	inC := func(f func(float64) float64) builtin {
+		return func(L *lua.LState) int {
+			x := checkNumber(L, 1)
+			return push(L, lua.LNumber(invalid(f(x), x)))
+		}
+	}
 	one := func(f func(float64) float64) builtin {
 		return func(L *lua.LState) int { return push(L, lua.LNumber(f(checkNumber(L, 1)))) }
 	}
 	two := func(f func(a, b float64) float64) builtin {
-		return func(L *lua.LState) int { return push(L, lua.LNumber(f(checkNumber(L, 1), checkNumber(L, 2)))) }
+		return func(L *lua.LState) int {
+			a, b := checkNumber(L, 1), checkNumber(L, 2)
+			return push(L, lua.LNumber(invalid(f(a, b), a, b)))
+		}
 	}
 	t := s.library("math", map[string]builtin{
 		"abs": one(math.Abs), "acos": one(math.Acos), "asin": one(math.Asin), "atan": one(math.Atan), "ceil": one(math.Ceil),
-		"cos": one(math.Cos), "cosh": one(math.Cosh), "exp": one(math.Exp), "floor": one(math.Floor), "log": one(math.Log),
-		"log10": one(math.Log10), "sin": one(math.Sin), "sinh": one(math.Sinh), "sqrt": one(math.Sqrt), "tan": one(math.Tan),
+		"cos": inC(math.Cos), "cosh": one(math.Cosh), "exp": one(math.Exp), "floor": one(math.Floor), "log": inC(math.Log),
+		"log10": one(math.Log10), "sin": inC(math.Sin), "sinh": one(math.Sinh), "sqrt": one(math.Sqrt), "tan": inC(math.Tan),
 		"tanh":  one(math.Tanh),
 		"deg":   one(func(x float64) float64 { return x / (math.Pi / 180) }),
 		"rad":   one(func(x float64) float64 { return x * (math.Pi / 180) }),

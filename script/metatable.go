@@ -1,7 +1,8 @@
 package script
 
 import (
-	"strings"
+	"math"
+	"reflect"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -53,20 +54,33 @@ func (s *state) iPairs() builtin {
 func (s *state) next(L *lua.LState) int {
 	t := s.behind(checkTable(L, 1))
 	key := L.Get(2)
+	if !isPlace(t, key) {
+		throw(L, lua.LString("invalid key to 'next'"))
+	}
 	for {
 		k, v := t.Next(key)
 		if k == lua.LNil {
 			return push(L, lua.LNil)
 		}
-		if name, ok := k.(lua.LString); !ok || isName(string(name)) || t != s.globals {
+		if name, ok := k.(lua.LString); !ok || t != s.globals || isLetter(name[0]) {
 			return push(L, k, v)
-		}
+		} // else the name of a builtin that no script can write
 		key = k
 	}
 }
 
-// isName tells what scripts can write from builtins that they cannot.
-func isName(s string) bool { return s != concatName && !strings.HasPrefix(s, "'for' ") }
+// isPlace says whether a traversal of a table may be at a key. It may also be at one that was deleted meanwhile, which only the
+// table itself knows.
+func isPlace(t *lua.LTable, key lua.LValue) bool {
+	if key == lua.LNil || t.RawGet(key) != lua.LNil {
+		return true
+	}
+	inner := reflect.ValueOf(t).Elem()
+	if n, ok := key.(lua.LNumber); ok && n >= 1 && float64(n) <= float64(inner.FieldByName("array").Len()) {
+		return float64(n) == math.Floor(float64(n))
+	}
+	return inner.FieldByName("k2i").MapIndex(reflect.ValueOf(key)).IsValid()
+}
 
 func rawEqual(L *lua.LState) int {
 	return push(L, lua.LBool(L.RawEqual(checkAny(L, 1), checkAny(L, 2))))

@@ -121,6 +121,14 @@ func toInt64(f float64) int64 {
 	return math.MinInt64
 }
 
+// toInt32 is toInt64 of 32 bits.
+func toInt32(f float64) int32 {
+	if f > math.MinInt32-1 && f < math.MaxInt32+1 {
+		return int32(f)
+	}
+	return math.MinInt32
+}
+
 // asText gives a string, or a number as Lua writes it.
 func asText(v lua.LValue) (string, bool) {
 	switch v := v.(type) {

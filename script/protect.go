@@ -2,6 +2,7 @@ package script
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -72,26 +73,16 @@ func (s *state) words(v lua.LValue) lua.LValue {
 	if !ok {
 		return v
 	}
-	if at, msg, ok := cutPlace(string(text)); ok {
-		if better, ok := rephrase(msg); ok {
-			return lua.LString(at + better)
+	if parts := placed.FindStringSubmatch(string(text)); parts != nil {
+		if better, ok := rephrase(parts[2]); ok {
+			return lua.LString(parts[1] + better)
 		}
 	}
 	return v
 }
 
-// cutPlace takes "source:line: " off an error of the interpreter, which it writes with one space.
-func cutPlace(text string) (at, msg string, ok bool) {
-	rest, ok := strings.CutPrefix(text, sourceName+":")
-	if !ok {
-		return "", "", false
-	}
-	line, msg, ok := strings.Cut(rest, ": ")
-	if !ok || len(line) > 9 || strings.Trim(line, "0123456789") != "" {
-		return "", "", false
-	}
-	return sourceName + ":" + line + ": ", msg, true
-}
+// placed is an error of the interpreter with "source:line: " before it.
+var placed = regexp.MustCompile(`(?s)^(.{0,99}?:\d+: )((?:attempt to|cannot perform|__len|__unm) .*)$`)
 
 func rephrase(msg string) (string, bool) {
 	if rest, ok := strings.CutPrefix(msg, "attempt to index a non-table object("); ok {

@@ -2,15 +2,15 @@ package script
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 )
 
-// The interpreter writes numbers in its own way where it concatenates, reads literals in Go's, and takes no strings as bounds of
-// loops. All this is repaired in the syntax tree: a .. b .. c becomes a call of a builtin, so does a bound, and a literal
-// becomes the decimal that Lua takes it for.
+// The interpreter writes numbers in its own way where it concatenates, computes % and ^ in Go's, and takes no strings as bounds
+// of loops. All this is repaired in the syntax tree: a .. b .. c becomes a call of a builtin, and so do a % b, a ^ b and a bound.
 
 // Names of builtins that no script can write.
 const (
@@ -18,6 +18,8 @@ const (
 	initialName = "'for' initial value"
 	limitName   = "'for' limit"
 	stepName    = "'for' step"
+	moduloName  = "%"
+	powerName   = "^"
 )
 
 // maxDepth bounds how deep a script nests: whoever walks the tree is recursive.
@@ -102,7 +104,9 @@ func (r *rewriter) expr(e *ast.Expr) error {
 	defer func() { r.depth-- }()
 	switch x := (*e).(type) {
 	case *ast.NumberExpr:
-		x.Value = literal(x.Value)
+		if f, ok := parseNumber(x.Value); ok && math.IsInf(f, 1) {
+			x.Value = "inf" // as the interpreter reads it
+		}
 	case *ast.AttrGetExpr:
 		return first(r.expr(&x.Object), r.expr(&x.Key))
 	case *ast.TableExpr:
@@ -118,7 +122,11 @@ func (r *rewriter) expr(e *ast.Expr) error {
 	case *ast.RelationalOpExpr:
 		return first(r.expr(&x.Lhs), r.expr(&x.Rhs))
 	case *ast.ArithmeticOpExpr:
-		return first(r.expr(&x.Lhs), r.expr(&x.Rhs))
+		err := first(r.expr(&x.Lhs), r.expr(&x.Rhs))
+		if x.Operator == moduloName || x.Operator == powerName {
+			*e = call(x, x.Operator, []ast.Expr{single(x.Lhs), single(x.Rhs)})
+		}
+		return err
 	case *ast.UnaryMinusOpExpr:
 		return r.expr(&x.Expr)
 	case *ast.UnaryNotOpExpr:
@@ -185,15 +193,15 @@ func single(e ast.Expr) ast.Expr {
 }
 
 // literal writes a number so that the interpreter reads it as Lua does.
-func literal(s string) string {
+func literal(s string) (decimal string, ok bool) {
 	f, ok := parseNumber(s)
-	if !ok || strings.ContainsAny(s, ".eEpP") && !strings.ContainsAny(s, "xX") {
-		return s
+	if !ok || strings.ContainsAny(s, ".eE") && !strings.ContainsAny(s, "xX") {
+		return s, ok
 	}
 	if n := int64(f); float64(n) == f && n >= 0 && n < 1<<53 {
-		return strconv.FormatInt(n, 10)
+		return strconv.FormatInt(n, 10), true
 	}
-	return strconv.FormatFloat(f, 'e', -1, 64)
+	return strconv.FormatFloat(f, 'e', -1, 64), true
 }
 
 func first(errs ...error) error {

@@ -27,8 +27,8 @@ func strByte(L *lua.LState) int {
 	i := relative(optInt(L, 2, 1), len(text))
 	j := relative(optInt(L, 3, i), len(text))
 	i, j = max(i, 1), min(j, len(text))
-	if j-i >= maxResults {
-		raise(L, "string slice too long")
+	if !fits(L, j-i+1) {
+		raise(L, "stack overflow (string slice too long)")
 	}
 	for k := i; k <= j; k++ {
 		L.Push(lua.LNumber(text[k-1]))

@@ -27,6 +27,7 @@ func (s *state) structSize(L *lua.LState) int {
 
 func (s *state) structPack(L *lua.LState) int {
 	l := newLayout(L)
+	L.Push(lua.LNil) // the argument that is missing, as messages call it
 	var b []byte
 	for arg := 2; ; {
 		option, size, padding := l.next()
@@ -83,8 +84,8 @@ func (s *state) structUnpack(L *lua.LState) int {
 		if at > len(data) || size > len(data)-at {
 			argError(L, 2, "data string too short")
 		}
-		if n >= maxResults {
-			raise(L, "too many results to unpack")
+		if !fits(L, 2) {
+			raise(L, "stack overflow (too many results)")
 		}
 		var v lua.LValue
 		switch field := data[at : at+size]; option {

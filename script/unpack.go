@@ -11,12 +11,16 @@ func (s *state) unpackAll(L *lua.LState) int {
 	u := s.unpacker(L, checkText(L, 1), 0)
 	n := 0
 	for ; len(u.rest) > 0; n++ {
-		if n >= maxResults {
-			raise(L, "too many values to unpack")
-		}
+		roomForValue(L, 1)
 		L.Push(u.value(0))
 	}
 	return n
+}
+
+func roomForValue(L *lua.LState, n int) {
+	if !fits(L, n) {
+		raise(L, "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)")
+	}
 }
 
 func (s *state) unpackOne(L *lua.LState) int { return s.unpackSome(L, 1, optInt(L, 2, 0)) }
@@ -37,7 +41,8 @@ func (s *state) unpackSome(L *lua.LState, limit, offset int) int {
 	u := s.unpacker(L, text, offset)
 	L.Push(lua.LNil)
 	at, n := L.GetTop(), 0
-	for ; len(u.rest) > 0 && n < min(limit, maxResults); n++ {
+	for ; len(u.rest) > 0 && n < limit; n++ {
+		roomForValue(L, 0) // nil has taken it
 		L.Push(u.value(0))
 	}
 	left := lua.LNumber(-1)

@@ -58,12 +58,16 @@ func New(o Options) *VM {
 	if o.Evaluated == 0 {
 		o.Evaluated = 500
 	}
-	boundArrays()
+	adaptInterpreter()
 	return &VM{options: o, dice: firstDice, cache: cache{most: o.Evaluated}, running: make(map[*watch]bool)}
 }
 
-// boundArrays has t[67108863] = 1 not allocate a gigabyte at once: beyond this an index of a table is hashed.
-var boundArrays = sync.OnceFunc(func() { lua.MaxArrayIndex = 1 << 22 })
+// adaptInterpreter has t[67108863] = 1 not allocate a gigabyte at once: beyond this an index of a table is hashed. And goto is a
+// name, as in Lua 5.1.
+var adaptInterpreter = sync.OnceFunc(func() {
+	lua.MaxArrayIndex = 1 << 22
+	delete(reservedWords, "goto")
+})
 
 // Call is one run of a script.
 type Call struct {
