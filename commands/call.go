@@ -59,6 +59,9 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	if why&payMonitors != 0 && cmd.Flags&SkipMonitor != 0 {
 		c.Server.monitors.feed(c, cmd, args)
 	}
+	if !c.inside && cmd.Flags&(Fast|Write) == 0 { // others wait for what this connection has not yet journaled
+		c.Pipe.Pause()
+	}
 	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
 	begun := c.now()
 	cmd.Run(c, args)

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"atomiccounter/engine"
 )
 
 // channels knows who listens to which channel. Messages go to those who listen at that moment, in the same order to all. The
@@ -161,18 +163,52 @@ func (c *Context) publish(kind channelKind, channel, payload []byte) (n int64) {
 }
 
 func (c *Context) post(list map[*Client]struct{}, m message) int64 {
-	limit := c.Server.Config.PushLimit()
 	for cl := range list {
 		switch {
 		case cl == c.Client && c.Out.Proto == 3:
 			c.early = append(c.early, m.resp3...)
 		case cl == c.Client:
 			c.early = append(c.early, m.resp2...)
-		case !cl.push(m.resp2, m.resp3, limit):
-			c.Server.Stats.TooSlow.Add(1)
+		default:
+			c.tell(cl, m)
 		}
 	}
 	return int64(len(list))
+}
+
+// letter is a message on its way to another client.
+type letter struct {
+	to *Client
+	message
+}
+
+// tell sends a message to another client. In a section it may repeat what the section has counted, so it goes out when that is
+// journaled.
+func (c *Context) tell(cl *Client, m message) {
+	if c.Pipe != nil && c.Pipe.InSection() {
+		c.letters = append(c.letters, letter{cl, m})
+		return
+	}
+	c.push(letter{cl, m}, 0)
+}
+
+func (c *Context) push(l letter, pos engine.Position) {
+	if !l.to.push(l.resp2, l.resp3, c.Server.Config.PushLimit(), pos) {
+		c.Server.Stats.TooSlow.Add(1)
+	}
+}
+
+// endSection ends the pipeline's section, and sends the messages that had to wait for that.
+func (c *Context) endSection() {
+	c.Pipe.End()
+	if len(c.letters) == 0 {
+		return
+	}
+	pos := c.Server.Engine.Appended()
+	for _, l := range c.letters {
+		c.push(l, pos)
+	}
+	c.letters = nil
 }
 
 // sendEarly puts what the command itself sent to its client before its reply.

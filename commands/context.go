@@ -26,6 +26,7 @@ type Context struct {
 	ran      *Command       // last; nil: it was rejected
 	created  []string       // keys of which nobody has been told yet
 	early    []byte         // what the command sent to its own client, in other words than its reply
+	letters  []letter       // to others, which wait for the end of the section
 	unmuted  bool           // its reply is one that cannot be turned off
 	tally    tally          // of the round
 	values   []engine.Value // of MGET, for the next one

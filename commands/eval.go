@@ -82,7 +82,7 @@ func (c *Context) runScript(s *script.Script, keys, args [][]byte, readOnly bool
 			c.fail(err)
 			return
 		}
-		defer c.Pipe.End()
+		defer c.endSection()
 	}
 	e := &evaluation{c: c, run: &scriptRun{over: make(chan struct{}), busy: make(chan struct{})}, readOnly: readOnly || s.ReadOnly}
 	call := &script.Call{Keys: keys, Args: args, RESP: c.Out.Proto, Do: e.do, Known: e.known, Log: e.log,

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"atomiccounter/engine"
 )
 
 // inbox holds what others send to a client: messages, notifications, invalidations, lines of MONITOR. Who sends never
@@ -15,8 +17,9 @@ type inbox struct {
 	mu     sync.Mutex
 	proto  int32 // of the client, as pushes are written; 3 if it is that, else 2
 	queue  [][]byte
-	size   int64 // bytes in queue and in the piece that is being sent
-	taken  int64 // those of that piece
+	pos    engine.Position // that what was sent depends on
+	size   int64           // bytes in queue and in the piece that is being sent
+	taken  int64           // those of that piece
 	soft   time.Time
 	closed bool // the bound is exceeded: nothing more is kept
 }
@@ -31,9 +34,9 @@ type limit struct {
 	patience   int64 // s
 }
 
-// push queues a message, in the protocol that the client speaks, and wakes its connection. False: it has too many waiting,
-// and its connection ends.
-func (cl *Client) push(resp2, resp3 []byte, l limit) bool {
+// push queues a message, in the protocol that the client speaks, and wakes its connection. What the message says depends on
+// pos. False: the client has too many waiting, and its connection ends.
+func (cl *Client) push(resp2, resp3 []byte, l limit, pos engine.Position) bool {
 	b := &cl.inbox
 	b.mu.Lock()
 	if b.closed {
@@ -49,6 +52,7 @@ func (cl *Client) push(resp2, resp3 []byte, l limit) bool {
 		return true
 	}
 	b.append(msg)
+	b.pos = max(b.pos, pos)
 	b.closed = b.over(l, time.Now)
 	full := b.closed
 	b.some.Store(true)
@@ -85,8 +89,8 @@ func (b *inbox) over(l limit, now func() time.Time) bool {
 	return now().Sub(b.soft) > time.Duration(l.patience)*time.Second
 }
 
-// take gives the oldest messages, whole ones, or nil. What was taken before is taken for sent.
-func (b *inbox) take() []byte {
+// take gives the oldest messages, whole ones, or nil, and what they depend on. What was taken before is taken for sent.
+func (b *inbox) take() ([]byte, engine.Position) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.size -= b.taken
@@ -94,13 +98,13 @@ func (b *inbox) take() []byte {
 	if len(b.queue) == 0 {
 		b.queue = nil
 		b.some.Store(false)
-		return nil
+		return nil, 0
 	}
 	piece := b.queue[0]
 	b.queue[0] = nil
 	b.queue = b.queue[1:]
 	b.taken = int64(len(piece))
-	return piece
+	return piece, b.pos
 }
 
 // speak changes the protocol after what is queued is moved to out: it was written in the other one.
@@ -130,6 +134,13 @@ func (b *inbox) moveTo(out []byte) []byte {
 	return out
 }
 
+// depends is the position that all that was ever sent depends on.
+func (b *inbox) depends() engine.Position {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pos
+}
+
 // waiting is how many bytes, in how many pieces, wait to be sent.
 func (b *inbox) waiting() (size int64, pieces int) {
 	b.mu.Lock()
@@ -141,7 +152,11 @@ func (b *inbox) waiting() (size int64, pieces int) {
 func (c *Context) Mail() bool { return c.Client.inbox.some.Load() }
 
 // Deliver appends some of what others have sent to Out, whole messages, between two replies. It is called again until Mail
-// says that there is no more: what it gave before counts as sent then.
-func (c *Context) Deliver() {
-	c.Out.Buf = append(c.Out.Buf, c.Client.inbox.take()...)
+// says that there is no more: what it gave before counts as sent then. It may not be sent before pos is durable, in the mode
+// Always; what Pipe.Commit gives later includes that.
+func (c *Context) Deliver() (pos engine.Position) {
+	piece, pos := c.Client.inbox.take()
+	c.Out.Buf = append(c.Out.Buf, piece...)
+	c.Pipe.DependOn(pos)
+	return pos
 }

@@ -53,13 +53,10 @@ func (m *monitors) feed(c *Context, cmd *Command, args [][]byte) {
 		line = appendQuoted(append(line, ' '), arg)
 	}
 	line = append(line, '\r', '\n')
-	limit := c.Server.Config.PushLimit()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for cl := range m.list {
-		if !cl.push(line, line, limit) {
-			c.Server.Stats.TooSlow.Add(1)
-		}
+		c.tell(cl, message{line, line})
 	}
 }
 

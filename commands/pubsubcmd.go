@@ -33,6 +33,7 @@ func (c *Context) unsubscribe(kind channelKind, word string, names [][]byte) {
 	for _, name := range names {
 		c.Server.channels.remove(c.Client, kind, string(name))
 		c.Out.Buf = c.Client.inbox.drain(c.Out.Buf)
+		c.Pipe.DependOn(c.Client.inbox.depends())
 		c.confirm(kind, word, name)
 	}
 	if len(names) == 0 {

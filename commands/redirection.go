@@ -20,7 +20,7 @@ func (r *redirection) push(m message, l limit) bool {
 	if !r.target.listensToAny() {
 		m.resp2 = nil
 	}
-	r.target.push(m.resp2, m.resp3, l)
+	r.target.push(m.resp2, m.resp3, l, 0)
 	return true
 }
 

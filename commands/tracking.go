@@ -190,10 +190,10 @@ func (tr *tracker) push(m message, by *Client, l limit) {
 	switch {
 	case tr.client == by && tr.mode.noLoop:
 	case tr.redirect == nil:
-		tr.client.push(nil, m.resp3, l)
+		tr.client.push(nil, m.resp3, l, 0)
 	case !tr.redirect.push(m, l):
 		tr.client.brokenRedirect.Store(true)
-		tr.client.push(nil, redirectBroken(tr.mode.redirect), l)
+		tr.client.push(nil, redirectBroken(tr.mode.redirect), l, 0)
 	}
 }
 

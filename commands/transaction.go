@@ -154,7 +154,7 @@ func execute(c *Context, _ [][]byte) {
 		c.abort(ErrorLine(err))
 		return
 	}
-	defer c.Pipe.End()
+	defer c.endSection()
 	broken := c.Pipe.Broken()
 	c.discard()
 	if broken {

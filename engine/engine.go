@@ -499,6 +499,9 @@ type Position uint64
 // Durable is the position up to which the journal is synced.
 func (e *Engine) Durable() Position { return Position(e.journal.durable.Load()) }
 
+// Appended is the position up to which there is anything at all.
+func (e *Engine) Appended() Position { return Position(e.journal.end.Load()) }
+
 // Waiter is told once that the journal is synced up to its position, or that it never will be. The syncer calls it, in the
 // order of Notify: it must not block.
 type Waiter interface{ Durable(err error) }

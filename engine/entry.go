@@ -24,10 +24,11 @@ type entry struct {
 	use    usage         // when and how often it was asked for, about
 	stale  atomic.Bool   // something has arrived that is not taken in
 	pins   atomic.Int32  // commands that are about to lock it; until then it stays cached
-	ring   int32         // index in the shard's ring
+	adding atomic.Int32  // pipelines that hold mu shared and have added what is not yet journaled
 
 	key   string         // key.go
 	short [shortKey]byte // where key is, if it fits
+	ring  int32          // index in the shard's ring
 	hash  uint64
 
 	// All below: read under mu, written under mu exclusively.
@@ -58,7 +59,7 @@ type entry struct {
 	flight uint64   // the generation whose operand a flush is committing or has committed
 }
 
-const shortKey = 48 // fills the allocator's size class of 320 bytes
+const shortKey = 44 // fills the allocator's size class of 320 bytes
 
 // newEntry gives the entry of a key, empty and not yet in the table; first is the key's first byte.
 func newEntry(hash uint64, first byte, key []byte) *entry {

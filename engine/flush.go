@@ -166,7 +166,7 @@ func (e *Engine) insideCut(more func(*pebble.Batch) error, batch *pebble.Batch, 
 	if !publish || e.flags&metaLogging == 0 {
 		return nil
 	}
-	_, err := e.journal.Append(appendCut(nil, stamp), false)
+	_, err := e.journal.Append(appendCut(nil, stamp))
 	return err
 }
 

@@ -70,7 +70,7 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 	}
 	return true, e.flush(flushStep{more: func(batch *pebble.Batch) error {
 		for _, db := range dbs {
-			if _, err := e.journal.Append(appendFlush(nil, db), false); err != nil {
+			if _, err := e.journal.Append(appendFlush(nil, db)); err != nil {
 				return err
 			}
 			if err := e.wipe(batch, db); err != nil {

@@ -133,7 +133,7 @@ func (p *Pipeline) tryEntry(e *entry, exclusive bool) bool {
 	if exclusive && !e.mu.TryLock() || !exclusive && !e.mu.TryRLock() {
 		return false
 	}
-	p.held = append(p.held, hold{e, exclusive})
+	p.held = append(p.held, hold{e: e, exclusive: exclusive})
 	return true
 }
 

@@ -14,13 +14,7 @@ func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
 	}
 	p.saw = true
 	if f.fast.Load() == p.e.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) && !f.fields.watched.Load() {
-		v, ok := f.addFast(n)
-		if !ok {
-			return 0, ErrOverflow
-		}
-		p.changes++
-		p.note(f, n)
-		return v, nil
+		return p.addFast(f, n)
 	}
 	if taken && !p.held[len(p.held)-1].exclusive {
 		p.unlockLast() // so that the exclusive lock can be had without publishing first

@@ -191,17 +191,25 @@ func (j *journal) enter(s *segment, sum uint32) {
 	j.end.Add(segmentHeader)
 }
 
-// Append adds one frame. It fails only if there is no room, and then nothing was written. Aside says that the caller does
-// little else: it stands aside for a while if another is at it, so that each has a long run of appends. At every change the
-// cache lines of the journal and of the counter go from one processor to the other, which takes longer than an increment.
-func (j *journal) Append(body []byte, aside bool) (Position, error) {
+// Append adds one frame. It fails only if there is no room, and then nothing was written.
+func (j *journal) Append(body []byte) (Position, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.append(body)
+}
+
+// lockAside locks mu for an append of a caller that does little else: it stands aside for a while if another is at it, so that
+// each has a long run of appends. At every change the cache lines of the journal and of the counter go from one processor to the
+// other, which takes longer than an increment.
+func (j *journal) lockAside() {
 	if !j.mu.TryLock() {
-		if aside {
-			standAside()
-		}
+		standAside()
 		j.mu.Lock()
 	}
-	defer j.mu.Unlock()
+}
+
+// append is Append under mu, which it lets go of while it waits for the next segment.
+func (j *journal) append(body []byte) (Position, error) {
 	need := frameHeader + len(body)
 	for j.off+need+frameHeader > len(j.cur.mem) { // always leave room for the end frame
 		if err := j.rotate(need + frameHeader); err != nil {

@@ -64,7 +64,7 @@ func appendBodies(t *testing.T, j *journal, bodies [][]byte) {
 	t.Helper()
 	last := Position(0)
 	for _, b := range bodies {
-		pos, err := j.Append(b, false)
+		pos, err := j.Append(b)
 		if err != nil || pos <= last {
 			t.Fatalf("Append(%d bytes) = %d, %v; want more than %d", len(b), pos, err, last)
 		}
@@ -283,7 +283,7 @@ func journalOf(tb testing.TB) (*memorySegments, [][]byte) {
 	for i := range 30 {
 		body := appendAdd(nil, fmt.Sprintf("\x00key%d", i), int64(i), tlv.Stamp(i), tlv.ZCounter)
 		want = append(want, body)
-		if _, err := j.Append(body, false); err != nil {
+		if _, err := j.Append(body); err != nil {
 			tb.Fatalf("Append = %v", err)
 		}
 	}
@@ -429,7 +429,7 @@ func TestJournalAppendsWhileASegmentIsMade(t *testing.T) {
 		big, small, late := bodies(5 * size)[0], []byte("small"), bytes.Repeat([]byte("late"), size/5)
 		errs := make(chan error, 2)
 		go func() {
-			_, err := j.Append(big, false)
+			_, err := j.Append(big)
 			errs <- err
 		}()
 		<-s.asked
@@ -470,9 +470,9 @@ func TestJournalFullWhileASegmentIsMade(t *testing.T) {
 	<-s.asked
 	full := make(chan error)
 	go func() {
-		_, err := j.Append(bodies(size - 100)[0], false)
+		_, err := j.Append(bodies(size - 100)[0])
 		if err == nil {
-			_, err = j.Append(bodies(100)[0], false)
+			_, err = j.Append(bodies(100)[0])
 		}
 		full <- err
 	}()

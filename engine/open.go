@@ -254,7 +254,7 @@ func (e *Engine) beginAwaiting(fresh bool) error {
 			return err
 		}
 	}
-	if _, err := e.journal.Append(appendLife(nil, e.Life()), false); err != nil {
+	if _, err := e.journal.Append(appendLife(nil, e.Life())); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil

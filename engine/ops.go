@@ -148,12 +148,7 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 	p.saw = true
 	if e.fast.Load() == p.e.gen.Load() && (n >= 0 || !e.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
 		(e.expire.Load() == 0 || !e.due(p.now())) {
-		v, ok := e.addFast(n)
-		if !ok {
-			return 0, ErrOverflow
-		}
-		p.note(e, n)
-		return v, nil
+		return p.addFast(e, n)
 	}
 	if len(p.held) > before && !p.held[before].exclusive && len(p.held) == before+1 {
 		p.unlockLast() // so that the exclusive lock can be had without publishing first

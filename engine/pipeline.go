@@ -16,8 +16,11 @@ import (
 //
 // Locks. A key stays locked until its records are journaled, so that the journal has them in the order in which they
 // acted. While it holds any lock a pipeline only ever tries for another; if that fails it journals and lets go of
-// everything first. So pipelines cannot wait for one another in a circle. Another connection may see an increment in
-// the microseconds before it is journaled; the one who sent it has no reply by then.
+// everything first. So pipelines cannot wait for one another in a circle.
+//
+// Nothing is told before it is journaled. Increments of the short way share a key's lock, so another pipeline may read one
+// before its record is appended. The entry counts the pipelines in that state (entry.adding); a pipeline that has shared an
+// entry with one of them waits for it in Commit, when it holds nothing itself (untold.go).
 type Pipeline struct {
 	// DB is the selected database, 0 to Databases-1. Set it freely between commands.
 	DB uint8
@@ -31,6 +34,7 @@ type Pipeline struct {
 	aside  bool   // its frames give way to those of others: Counter's
 	buf    []byte // records not yet appended
 	held   []hold
+	untold []*entry // read while others had increments there that were not yet journaled
 	pos    Position // of the last frame since Commit
 	saw    bool     // something that is perhaps not synced was read
 	err    error    // of an append in mid-pipeline; Commit reports it
@@ -61,6 +65,7 @@ type Pipeline struct {
 type hold struct {
 	e         *entry
 	exclusive bool
+	adding    bool // counted in e.adding
 }
 
 func (h hold) unlock() {
@@ -120,9 +125,12 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 		p.hint.use.touch(p.e.seconds.Load(), p.turn)
 	}
 	p.pause()
+	if len(p.untold) > 0 {
+		p.awaitUntold()
+	}
 	pos = p.pos
 	if p.saw {
-		pos = max(pos, Position(p.e.journal.end.Load()))
+		pos = max(pos, p.e.Appended())
 	}
 	p.pos, p.saw = 0, false
 	if p.ahead.to > 0 {
@@ -130,6 +138,9 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 	}
 	return pos, p.takeErr()
 }
+
+// DependOn has the next Commit give at least pos.
+func (p *Pipeline) DependOn(pos Position) { p.pos = max(p.pos, pos) }
 
 // pause journals what is done so far and lets go of all locks, the guard included, in mid-pipeline.
 func (p *Pipeline) pause() {
@@ -171,12 +182,16 @@ func (p *Pipeline) append() error {
 	if len(p.buf) == 0 {
 		return nil
 	}
-	pos, err := p.e.journal.Append(p.buf, p.aside)
+	return p.appended(p.e.journal.Append(p.buf))
+}
+
+// appended notes the outcome of an append of what is gathered.
+func (p *Pipeline) appended(pos Position, err error) error {
 	if err != nil {
 		// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
 		err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
 	}
-	p.pos, p.wrote = pos, p.e.gen.Load()
+	p.pos, p.wrote = max(p.pos, pos), p.e.gen.Load()
 	p.buf = p.buf[:0]
 	if cap(p.buf) > 1<<20 {
 		p.buf = nil
@@ -186,8 +201,17 @@ func (p *Pipeline) append() error {
 
 func (p *Pipeline) release() {
 	for i := range p.held {
-		p.held[i].unlock()
-		p.held[i].e = nil
+		if p.held[i].adding {
+			p.held[i].e.adding.Add(-1)
+		}
+	}
+	for i := range p.held { // after those: it may hold an entry twice
+		h := &p.held[i]
+		if !h.exclusive && h.e.adding.Load() != 0 {
+			p.untold = append(p.untold, h.e)
+		}
+		h.unlock()
+		h.e = nil
 	}
 	p.held = p.held[:0]
 	p.letGo()
@@ -265,7 +289,7 @@ func (p *Pipeline) wait(e *entry, exclusive bool) {
 	case !e.mu.TryRLock():
 		p.delayedBy(e.mu.RLock)
 	}
-	p.held = append(p.held, hold{e, exclusive})
+	p.held = append(p.held, hold{e: e, exclusive: exclusive})
 }
 
 func (p *Pipeline) unlockLast() {
@@ -294,7 +318,7 @@ func (p *Pipeline) load(hash uint64, first byte, key []byte) (*entry, error) {
 		e.mu.Unlock()
 		return nil, err
 	}
-	p.held = append(p.held, hold{e, true})
+	p.held = append(p.held, hold{e: e, exclusive: true})
 	p.e.table.evict(hash, p.e.flushed.Load(), p.e.forget)
 	return e, nil
 }
@@ -436,15 +460,23 @@ func (p *Pipeline) expireAt(e *entry, at int64) {
 	p.setExpiry(e, tlv.Expiry{Stamp: p.e.clock.next(p.now()), At: at})
 }
 
-// note remembers an increment of the short way; those of one key in a row share one record.
-func (p *Pipeline) note(e *entry, n int64) {
-	p.changes++
-	if p.run == e && (n >= 0 && p.runN <= math.MaxInt64-n || n < 0 && p.runN >= math.MinInt64-n) {
-		p.runN += n
-		return
+// addFast is an increment of the short way; those of one key in a row share one record. ErrOverflow changes nothing.
+func (p *Pipeline) addFast(e *entry, n int64) (int64, error) {
+	if p.aside && p.run == nil {
+		return p.addAside(e, n)
 	}
-	p.endRun()
-	p.run, p.runN = e, n
+	if p.run != e || n >= 0 && p.runN > math.MaxInt64-n || n < 0 && p.runN < math.MinInt64-n {
+		p.endRun()
+		p.announce(e)
+		p.run, p.runN = e, 0
+	}
+	v, ok := e.addFast(n)
+	if !ok {
+		return 0, ErrOverflow
+	}
+	p.changes++
+	p.runN += n
+	return v, nil
 }
 
 func (p *Pipeline) endRun() {

@@ -461,7 +461,7 @@ func TestRolledBackStoreKeepsWhatFollowsTheCut(t *testing.T) {
 	a.flush()
 	a.add("k", 10)
 	stamp := a.clock.next(a.Now())
-	if _, err := a.journal.Append(appendCut(nil, stamp), false); err != nil {
+	if _, err := a.journal.Append(appendCut(nil, stamp)); err != nil {
 		t.Fatal(err)
 	}
 	a.add("k", 100)

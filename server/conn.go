@@ -133,12 +133,13 @@ func (c *conn) awake(err error) error {
 func (c *conn) deliver() error {
 	for {
 		replies := c.session.Replies()
-		if !c.session.Deliver() {
+		pos, some := c.session.Deliver()
+		if !some {
 			return nil
 		}
 		b := *replies
 		*replies = nil
-		if err := c.out.send(b, 0); err != nil {
+		if err := c.out.send(b, pos); err != nil {
 			return err
 		}
 	}

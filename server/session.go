@@ -63,13 +63,12 @@ func (s *Session) Close() { s.ctx.Close() }
 func (s *Session) Replies() *[]byte { return &s.ctx.Out.Buf }
 
 // Deliver appends to the replies what others have sent to the client: it is called between two rounds, also while a command
-// waits. False: there was nothing.
-func (s *Session) Deliver() bool {
+// waits. It may not be sent before pos is durable, in the mode Always. False: there was nothing.
+func (s *Session) Deliver() (pos engine.Position, some bool) {
 	if !s.ctx.Mail() {
-		return false
+		return 0, false
 	}
-	s.ctx.Deliver()
-	return true
+	return s.ctx.Deliver(), true
 }
 
 // Feed goes on with the command that waits, if one does, then runs the complete commands that in begins with, appends their

@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"runtime"
+
+	"atomiccounter/tlv"
+)
+
+// What this file is for: a value that is told contains the increments of other pipelines, too. Were it told before those are
+// in the journal, kill -9 would take them back, and the same number would be given out twice.
+
+// announce counts the pipeline among those that have increments at e that are not yet journaled. release takes that back.
+// Who holds e exclusively need not: nobody can read it.
+func (p *Pipeline) announce(e *entry) {
+	for i := len(p.held) - 1; i >= 0; i-- {
+		if h := &p.held[i]; h.e == e {
+			if !h.exclusive && !h.adding {
+				h.adding = true
+				e.adding.Add(1)
+			}
+			return
+		}
+	}
+}
+
+// addAside is addFast for a pipeline whose frames give way: it takes the journal first, so that it has added nothing while it
+// stands aside, and nobody need wait for it.
+func (p *Pipeline) addAside(e *entry, n int64) (v int64, err error) {
+	j := p.e.journal
+	j.lockAside()
+	defer j.mu.Unlock()
+	e.adding.Add(1)
+	defer e.adding.Add(-1)
+	v, ok := e.addFast(n)
+	if !ok {
+		return 0, ErrOverflow
+	}
+	p.changes++
+	p.buf = appendAdd(p.buf, e.key, n, 0, tlv.ZCounter)
+	if err := p.appended(j.append(p.buf)); err != nil {
+		p.err = err
+	}
+	return v, nil
+}
+
+// awaitUntold waits until everything that others had added to the entries that were read is journaled. The pipeline holds
+// nothing, and has journaled its own.
+func (p *Pipeline) awaitUntold() {
+	for i, e := range p.untold {
+		e.awaitAdds()
+		p.untold[i] = nil
+	}
+	p.untold = p.untold[:0]
+	if cap(p.untold) > 1<<10 {
+		p.untold = nil
+	}
+}
+
+// A pipeline on another processor is done with its round in a few microseconds, so looking on is cheaper than to sleep. One
+// that was interrupted takes longer: then others run.
+const (
+	untoldLooks  = 1000
+	untoldYields = 4
+)
+
+// awaitAdds waits until all increments that the entry had when it was called are journaled. Often there is a moment without
+// any others. Under a load without such moments it passes through the lock: who holds it now lets go when its increments are
+// journaled, and those that come are behind it.
+func (e *entry) awaitAdds() {
+	for range untoldYields {
+		for range untoldLooks {
+			if e.adding.Load() == 0 {
+				return
+			}
+		}
+		runtime.Gosched()
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+}

@@ -1,0 +1,151 @@
+package tests
+
+import (
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// told is the greatest value of a counter that any client has been told.
+type told struct{ highest atomic.Int64 }
+
+func (c *told) note(n int64) {
+	for {
+		was := c.highest.Load()
+		if n <= was || c.highest.CompareAndSwap(was, n) {
+			return
+		}
+	}
+}
+
+// toldKeys are the counters of TestNothingIsToldBeforeItIsJournaled: of each, how to ask for it.
+var toldKeys = []string{"GET id", "HGET h f"}
+
+// TestNothingIsToldBeforeItIsJournaled: some clients have long rounds, in which an increment is followed by commands that take their
+// time, others ask for the same counters meanwhile in all ways there are. After kill -9 the server has at least what anybody
+// was told: else it would give the same number out twice.
+func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
+	r := rand.New(rand.NewPCG(*seed, 2<<32))
+	dir := t.TempDir()
+	var seen [2]told
+	for round := range max(*rounds, 18) {
+		mode := []string{"always", "everysec", "no"}[round%3]
+		procs := []string{"1", "2", "4"}[round/3%3]
+		t.Setenv("GOMAXPROCS", procs)
+		s := startIn(t, ours, dir, durability(mode)...)
+		c := connect(t, s.Addr)
+		for i, ask := range toldKeys {
+			got, err := c.do(strings.Fields(ask)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := int64(0)
+			if !got.null {
+				if n, err = got.int(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := seen[i].highest.Load(); n < want {
+				t.Fatalf("round %d, -seed %d: %s = %d after kill -9; want at least %d, which a client was told", round, *seed, ask, n, want)
+			}
+			seen[i].note(n)
+		}
+		var clients sync.WaitGroup
+		var answers atomic.Int64
+		for range 2 {
+			clients.Go(func() { longRounds(s.Addr) })
+		}
+		for _, ask := range []struct {
+			key     int
+			command []string
+		}{
+			{0, []string{"INCR", "id"}}, {0, []string{"INCR", "id"}}, {0, []string{"GET", "id"}}, {0, []string{"MGET", "id"}},
+			{0, []string{"EVAL", "local n = redis.call('INCR', KEYS[1]) redis.call('PUBLISH', 'told', n) return n", "1", "id"}},
+			{1, []string{"HINCRBY", "h", "f", "1"}}, {1, []string{"HGET", "h", "f"}}, {1, []string{"HGETALL", "h"}},
+		} {
+			clients.Go(func() { askOn(s.Addr, &seen[ask.key], &answers, ask.command) })
+		}
+		clients.Go(func() { listenOn(s.Addr, &seen[0]) })
+		for deadline := time.Now().Add(patience); answers.Load() < 100 && time.Now().Before(deadline); {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(r.Int64N(int64(100 * time.Millisecond)))) // any moment is a good one for a crash
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		clients.Wait()
+		if n := answers.Load(); n < 100 {
+			t.Fatalf("round %d: %d answers; want some hundreds", round, n)
+		}
+	}
+}
+
+// longRounds increments, and has the server busy with the same round, until the server ends.
+func longRounds(addr string) {
+	c, err := dial(addr)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	var round []byte
+	for range 20 {
+		round = appendCommand(round, "INCR", "id")
+		round = appendCommand(round, "HINCRBY", "h", "f", "1")
+		for range 5 {
+			round = appendCommand(round, "CONFIG", "GET", "*")
+		}
+	}
+	for c.send(round) == nil {
+		for range 20 * 7 {
+			if _, err := c.read(); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// askOn sends a command until the server ends, and notes what it is told.
+func askOn(addr string, seen *told, answers *atomic.Int64, command []string) {
+	c, err := dial(addr)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	for {
+		got, err := c.do(command...)
+		if err != nil {
+			return
+		}
+		if len(got.parts) > 0 {
+			got = got.parts[len(got.parts)-1]
+		}
+		if n, err := got.int(); err == nil {
+			seen.note(n)
+		}
+		answers.Add(1)
+	}
+}
+
+// listenOn notes what is published until the server ends.
+func listenOn(addr string, seen *told) {
+	c, err := dial(addr)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	if _, err := c.do("SUBSCRIBE", "told"); err != nil {
+		return
+	}
+	for {
+		got, err := c.read()
+		if err != nil || len(got.parts) != 3 {
+			return
+		}
+		if n, err := got.parts[2].int(); err == nil {
+			seen.note(n)
+		}
+	}
+}
