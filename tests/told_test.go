@@ -31,7 +31,7 @@ func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
 	r := rand.New(rand.NewPCG(*seed, 2<<32))
 	dir := t.TempDir()
 	var seen [2]told
-	for round := range max(*rounds, 18) {
+	for round := range max(*rounds, 9) {
 		mode := []string{"always", "everysec", "no"}[round%3]
 		procs := []string{"1", "2", "4"}[round/3%3]
 		t.Setenv("GOMAXPROCS", procs)
