@@ -98,9 +98,26 @@ func (c *Context) countError(before int) {
 		c.passedOn = false
 		return
 	}
-	c.Server.Stats.Errors.Add(1)
-	if before < len(c.Out.Buf) && c.Out.Buf[before] == '-' {
-		c.Server.calls.failed(c.Out.Buf[before:])
+	if before < len(c.Out.Buf) {
+		c.Server.countError(c.Out.Buf[before:])
+	}
+}
+
+// countError counts an error reply.
+func (s *Server) countError(reply []byte) {
+	s.Stats.Errors.Add(1)
+	if reply[0] == '-' {
+		s.calls.failed(reply)
+	}
+}
+
+// RefuseProtocol replies to what is no request. As in Redis its error counts, whether or not the client wants replies.
+func (c *Context) RefuseProtocol(err error) {
+	before := len(c.Out.Buf)
+	c.Out.Error("ERR " + err.Error())
+	c.countError(before)
+	if c.Client.Reply != ReplyOn {
+		c.Out.Buf = c.Out.Buf[:before]
 	}
 }
 

@@ -1,10 +1,10 @@
 package commands
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,6 +38,14 @@ func (s *commandStats) add(n, ns int64) {
 	h.add(ns/n, n)
 }
 
+// total is how many calls there were, those of transactions and scripts included.
+func (s *callStats) total() (n int64) {
+	for i := range s.rows {
+		n += s.rows[i].calls.Load()
+	}
+	return n
+}
+
 func (s *callStats) reset() {
 	for i := range s.rows {
 		r := &s.rows[i]
@@ -55,10 +63,16 @@ func (s *callStats) reset() {
 // maxErrorCodes bounds how many kinds of error are told apart.
 const maxErrorCodes = 128
 
-// failed counts an error reply: by the code that it begins with.
+// longestCode is up to which length the first word of an error is its code, as in Redis.
+const longestCode = 32
+
+// failed counts an error reply: by the code that it begins with, or ERR.
 func (s *callStats) failed(reply []byte) {
-	line, _, _ := strings.Cut(string(reply[1:min(len(reply), 64)]), "\r")
-	code, _, _ := strings.Cut(line, " ")
+	line, _, _ := bytes.Cut(reply, []byte("\r\n"))
+	code := "ERR"
+	if end := bytes.IndexByte(line[:min(len(line), longestCode)], ' '); end >= 0 {
+		code = string(line[1:end])
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.errors == nil {

@@ -15,7 +15,7 @@ func infoStats(w *infoWriter, s *Server) {
 	keys, items, prefixes := s.tracking.counts()
 	w.fields(
 		"total_connections_received", st.Connections.Load(),
-		"total_commands_processed", st.Commands.Load(),
+		"total_commands_processed", s.Processed(),
 		"instantaneous_ops_per_sec", int64(now.commands),
 		"total_net_input_bytes", st.InputBytes.Load(),
 		"total_net_output_bytes", st.OutputBytes.Load(),
@@ -89,15 +89,18 @@ func (r *rates) now() rate {
 // Sample looks at what is only known by looking: the rates that INFO shows, and flushes that took long. It is called about
 // once a second.
 func (s *Server) Sample(now time.Time) {
-	s.Stats.sample(now)
+	s.Stats.sample(now, s.Processed())
 	s.noteFlush(now)
 }
 
-func (s *Stats) sample(now time.Time) {
+// Processed is how many commands have run.
+func (s *Server) Processed() int64 { return s.calls.total() }
+
+func (s *Stats) sample(now time.Time, commands int64) {
 	r := &s.rates
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	next := sample{now, s.Commands.Load(), s.InputBytes.Load(), s.OutputBytes.Load()}
+	next := sample{now, commands, s.InputBytes.Load(), s.OutputBytes.Load()}
 	if d := now.Sub(r.last.at).Seconds(); d > 0 && !r.last.at.IsZero() {
 		per := func(was, is int64) float64 { return max(float64(is-was)/d, 0) }
 		r.each = rate{per(r.last.commands, next.commands), per(r.last.input, next.input), per(r.last.output, next.output)}
@@ -114,9 +117,12 @@ func infoCommands(w *infoWriter, s *Server) {
 func infoErrors(w *infoWriter, s *Server) {
 	codes, counts := s.calls.errorCounts()
 	for _, code := range codes {
-		w.field("errorstat_"+code, fmt.Sprintf("count=%d", counts[code]))
+		w.field("errorstat_"+safeName.Replace(code), fmt.Sprintf("count=%d", counts[code]))
 	}
 }
+
+// safeName makes a name of a word that a script has chosen, as Redis does.
+var safeName = strings.NewReplacer("#", "_", ":", "_", "\n", "_", "\r", "_")
 
 func infoLatency(w *infoWriter, s *Server) {
 	wanted := s.Config.Percentiles()

@@ -21,18 +21,16 @@ func (w *twin) id(t *testing.T) (ours, real string) {
 // pushes are what others have sent to both, in order.
 func (w *twin) pushes(t *testing.T) (ours, real string) {
 	t.Helper()
-	for {
-		reply := w.real.do(t, "PING")
-		for reply != "+PONG\r\n" && reply != "*2\r\n$4\r\npong\r\n$0\r\n\r\n" {
-			real += reply
-			next, err := readReply(w.real.in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			reply = string(next)
+	reply := w.real.do(t, "PING")
+	for reply != "+PONG\r\n" && reply != "*2\r\n$4\r\npong\r\n$0\r\n\r\n" {
+		real += reply
+		next, err := readReply(w.real.in)
+		if err != nil {
+			t.Fatal(err)
 		}
-		return sent(w.ours), strings.ReplaceAll(real, "\r\n", "|")
+		reply = string(next)
 	}
+	return sent(w.ours), strings.ReplaceAll(real, "\r\n", "|")
 }
 
 // TestTrackingRedirects: a tracks keys for b, and w writes. Replies, and what a and b are told, are Redis's.

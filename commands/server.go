@@ -64,8 +64,8 @@ func (s *Server) letGo(cl *Client) {
 
 // Stats are counters since the start, or since CONFIG RESETSTAT. Sessions add to them in bulk, once per read, not per command.
 type Stats struct {
-	Connections, Rejected, Commands, InputBytes, OutputBytes, Errors atomic.Int64
-	TooSlow                                                          atomic.Int64 // clients that did not read what others sent them
+	Connections, Rejected, InputBytes, OutputBytes, Errors atomic.Int64
+	TooSlow                                                atomic.Int64 // clients that did not read what others sent them
 
 	Hits, Misses  atomic.Int64 // reads of keys
 	Reads, Writes atomic.Int64 // of sockets
@@ -88,7 +88,7 @@ func (s *Stats) peak(used uint64) uint64 {
 }
 
 func (s *Stats) reset() {
-	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.Commands, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.TooSlow,
+	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.TooSlow,
 		&s.Hits, &s.Misses, &s.Reads, &s.Writes} {
 		n.Store(0)
 	}

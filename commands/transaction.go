@@ -161,7 +161,9 @@ func execute(c *Context, _ [][]byte) {
 		c.Out.NullArray()
 		return
 	}
+	errors := c.Out.Errors
 	c.runQueued(m.calls)
+	c.Out.Errors = errors // each command has counted its own: EXEC has not failed
 }
 
 // beginExec begins the section, if all of the transaction may run.

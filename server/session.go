@@ -198,10 +198,7 @@ func (s *Session) limits() limits {
 
 // refuse answers a request that breaks the protocol.
 func (s *Session) refuse(r Round, err error) Round {
-	if s.ctx.Client.Reply == commands.ReplyOn {
-		s.ctx.Out.Error("ERR " + err.Error())
-	}
-	s.ctx.Server.Stats.Errors.Add(1)
+	s.ctx.RefuseProtocol(err)
 	r.Close, r.Err = true, err
 	return r
 }
@@ -222,7 +219,6 @@ func (s *Session) count(r Round) {
 	now := time.Now()
 	s.ctx.EndRound(now)
 	stats := &s.ctx.Server.Stats
-	stats.Commands.Add(int64(r.commands))
 	stats.Reads.Add(1)
 	stats.InputBytes.Add(int64(r.Consumed))
 	s.ctx.Client.Active.Store(now.UnixNano())

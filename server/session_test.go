@@ -51,7 +51,7 @@ func TestFeed(t *testing.T) {
 	if want := ":1\r\n:2\r\n$1\r\n2\r\n"; got != want || closed {
 		t.Errorf("replies %q, closed %v; want %q, false", got, closed, want)
 	}
-	if n := s.ctx.Server.Stats.Commands.Load(); n != 3 {
+	if n := s.ctx.Server.Processed(); n != 3 {
 		t.Errorf("commands = %d; want 3", n)
 	}
 }
@@ -173,5 +173,21 @@ func TestFeedAllocates(t *testing.T) {
 	// The engine's flushes run meanwhile and allocate now and then; 64 commands that allocated would show as 64.
 	if per > 16 {
 		t.Errorf("64 INCR allocate %v times; want none", per)
+	}
+}
+
+// TestProtocolErrorsCount as errors, as in Redis, whether or not the client wants replies.
+func TestProtocolErrorsCount(t *testing.T) {
+	shared := newShared(t, engine.EverySec)
+	converse(newSession(shared), []byte("*1\r\n$-2\r\n"))
+	got, closed := converse(newSession(shared), []byte("CLIENT REPLY OFF\r\n*x\r\n"))
+	if got != "" || !closed {
+		t.Errorf("replies %q, closed %v; want none, true", got, closed)
+	}
+	info, _ := converse(newSession(shared), []byte("INFO errorstats stats\r\n"))
+	for _, want := range []string{"errorstat_ERR:count=2\r\n", "total_error_replies:2\r\n"} {
+		if !strings.Contains(info, want) {
+			t.Errorf("INFO = %q; want %q in it", info, want)
+		}
 	}
 }
