@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/tlv"
 )
 
 // infoSection is one part of INFO.
@@ -183,10 +184,20 @@ func infoReplication(w *infoWriter, s *Server) {
 		"repl_backlog_size", s.Config.Backlog(),
 		"repl_backlog_first_byte_offset", 0,
 		"repl_backlog_histlen", logged,
+		"former_ids", hexIDs(s.Engine.Former()),
 		"peers", len(peers))
 	for i := range peers {
 		w.field(fmt.Sprintf("peer%d", i), peerLine(&peers[i], now))
 	}
+}
+
+// hexIDs writes IDs one after the other.
+func hexIDs(list []tlv.ReplicaID) string {
+	var ids []string
+	for _, id := range list {
+		ids = append(ids, hexID(uint64(id)))
+	}
+	return strings.Join(ids, ",")
 }
 
 func oneIf(b bool) int64 {

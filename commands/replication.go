@@ -41,7 +41,7 @@ func (c *Context) node() (Replication, bool) {
 }
 
 // syncVersion is that of the protocol. Of a request of another one nothing else is read: the node refuses it.
-const syncVersion = 3
+const syncVersion = 4
 
 // syncCall is a CSYNC as parsed.
 type syncCall struct {
@@ -90,7 +90,10 @@ func (r *Reply) syncAnswer(a *engine.SyncAnswer) {
 	r.BulkString(hexID(a.Life))
 	r.Int(a.Clock)
 	r.Bulk(tlv.AppendVector(nil, a.Vector))
-	r.Bulk(tlv.AppendLineages(nil, a.Lineages))
+	r.Array(len(a.Former))
+	for _, id := range a.Former {
+		r.BulkString(hexID(uint64(id)))
+	}
 	r.BulkString(status)
 	r.Int(a.Left)
 	r.Int(a.LeftKeys)
@@ -122,12 +125,11 @@ func cSnap(c *Context, args [][]byte) {
 
 func (r *Reply) snapAnswer(a *engine.SnapAnswer) {
 	r.Buf = slices.Grow(r.Buf, len(a.Page)+len(a.Next)+1<<10)
-	r.Array(9)
+	r.Array(8)
 	r.Int(syncVersion)
 	r.BulkString(hexID(uint64(a.ID)))
 	r.BulkString(a.Snapshot)
 	r.Bulk(tlv.AppendVector(nil, a.Vector))
-	r.Bulk(tlv.AppendLineages(nil, a.Lineages))
 	r.Int(a.Keys)
 	r.Int(a.Done)
 	r.Bulk(a.Next)
@@ -161,6 +163,8 @@ func (c *Context) parseSync(args [][]byte) (call syncCall, ok bool) {
 			call.Bytes = p.count("BYTES", options[1])
 		case same(name, "except") && len(options) > 1:
 			call.Except = append(call.Except, p.replica(options[1]))
+		case same(name, "former") && len(options) > 1:
+			call.Former = append(call.Former, p.replica(options[1]))
 		default:
 			p.syntaxError()
 			return call, false

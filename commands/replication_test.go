@@ -108,9 +108,9 @@ func TestSyncRequests(t *testing.T) {
 		args []string
 		want engine.SyncRequest
 	}{
-		{[]string{"3", callerID, life, vector}, engine.SyncRequest{Version: 3, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v}},
-		{[]string{"3", callerID, life, vector, "except", "0000000000000001", "BYTES", "5", "EXCEPT", "0000000000000002", "BLOCK", "0"},
-			engine.SyncRequest{Version: 3, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v, Bytes: 5, Except: []tlv.ReplicaID{1, 2}}},
+		{[]string{"4", callerID, life, vector}, engine.SyncRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v}},
+		{[]string{"4", callerID, life, vector, "except", "0000000000000001", "BYTES", "5", "EXCEPT", "0000000000000002", "BLOCK", "0", "former", "0000000000000003"},
+			engine.SyncRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v, Bytes: 5, Except: []tlv.ReplicaID{1, 2}, Former: []tlv.ReplicaID{3}}},
 		{[]string{"7"}, engine.SyncRequest{Version: 7}},
 		{[]string{"2", "other", "things"}, engine.SyncRequest{Version: 2}},
 	} {
@@ -130,18 +130,18 @@ func TestBadPeerRequests(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"CSYNC", "3"}, "ERR wrong number of arguments for 'csync' command"},
+		{[]string{"CSYNC", "4"}, "ERR wrong number of arguments for 'csync' command"},
 		{[]string{"CSYNC", "x"}, "ERR CSYNC: protocol version 'x' is not a number"},
-		{[]string{"CSYNC", "3", "aa", life, v}, "ERR CSYNC: replica ID 'aa' is not 16 hexadecimal digits"},
-		{[]string{"csync", "3", callerID, "x", v}, "ERR CSYNC: life 'x' is not 16 hexadecimal digits"},
-		{[]string{"CSYNC", "3", callerID, life, "zz"}, "ERR CSYNC: vector: "},
-		{[]string{"CSYNC", "3", callerID, life, v, "FOO", "1"}, "ERR syntax error"},
-		{[]string{"CSYNC", "3", callerID, life, v, "BLOCK"}, "ERR syntax error"},
-		{[]string{"CSYNC", "3", callerID, life, v, "BLOCK", "-1"}, "ERR CSYNC: BLOCK '-1' is not a number"},
-		{[]string{"CSYNC", "3", callerID, life, v, "EXCEPT", "1"}, "ERR CSYNC: replica ID '1' is not 16 hexadecimal digits"},
-		{[]string{"CSNAP", "3", callerID}, "ERR wrong number of arguments for 'csnap' command"},
-		{[]string{"CSNAP", "3", callerID, life, "RESUME", "x"}, "ERR syntax error"},
-		{[]string{"CSNAP", "3", callerID, life, "BYTES", "x"}, "ERR CSNAP: BYTES 'x' is not a number"},
+		{[]string{"CSYNC", "4", "aa", life, v}, "ERR CSYNC: replica ID 'aa' is not 16 hexadecimal digits"},
+		{[]string{"csync", "4", callerID, "x", v}, "ERR CSYNC: life 'x' is not 16 hexadecimal digits"},
+		{[]string{"CSYNC", "4", callerID, life, "zz"}, "ERR CSYNC: vector: "},
+		{[]string{"CSYNC", "4", callerID, life, v, "FOO", "1"}, "ERR syntax error"},
+		{[]string{"CSYNC", "4", callerID, life, v, "BLOCK"}, "ERR syntax error"},
+		{[]string{"CSYNC", "4", callerID, life, v, "BLOCK", "-1"}, "ERR CSYNC: BLOCK '-1' is not a number"},
+		{[]string{"CSYNC", "4", callerID, life, v, "EXCEPT", "1"}, "ERR CSYNC: replica ID '1' is not 16 hexadecimal digits"},
+		{[]string{"CSNAP", "4", callerID}, "ERR wrong number of arguments for 'csnap' command"},
+		{[]string{"CSNAP", "4", callerID, life, "RESUME", "x"}, "ERR syntax error"},
+		{[]string{"CSNAP", "4", callerID, life, "BYTES", "x"}, "ERR CSNAP: BYTES 'x' is not a number"},
 	} {
 		if got := do(t, c, test.args...); !strings.HasPrefix(got, "-"+test.want) {
 			t.Errorf("%q = %q; want %q", test.args, got, test.want)
@@ -152,23 +152,21 @@ func TestBadPeerRequests(t *testing.T) {
 func TestSyncAnswer(t *testing.T) {
 	c, n := replicated(t)
 	v := vectorOf(tlv.VectorEntry{Replica: 7, Stamp: 9, Life: 3})
-	lineages := []tlv.Lineage{{Replica: 7, Stamp: 9, Lives: []tlv.Life{{Number: 3, First: 5}}}}
-	a := engine.SyncAnswer{ID: 0xbb, Life: 1, Clock: 1234, Vector: v, Lineages: lineages, Left: 5, LeftKeys: 6, Batches: [][]byte{[]byte("one"), []byte("\r\n")}}
+	a := engine.SyncAnswer{ID: 0xbb, Life: 1, Clock: 1234, Vector: v, Former: []tlv.ReplicaID{1}, Left: 5, LeftKeys: 6, Batches: [][]byte{[]byte("one"), []byte("\r\n")}}
 	n.answer = func(engine.SyncRequest) (engine.SyncAnswer, error) { return a, nil }
 	vector := string(tlv.AppendVector(nil, v))
-	lineage := string(tlv.AppendLineages(nil, lineages))
-	format := "*10\r\n:3\r\n$16\r\n00000000000000bb\r\n$16\r\n0000000000000001\r\n:1234\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n%s:5\r\n:6\r\n%s"
+	format := "*10\r\n:4\r\n$16\r\n00000000000000bb\r\n$16\r\n0000000000000001\r\n:1234\r\n$%d\r\n%s\r\n*1\r\n$16\r\n0000000000000001\r\n%s:5\r\n:6\r\n%s"
 	for _, proto := range []string{"2", "3"} {
 		do(t, c, "HELLO", proto)
 		a.NeedState = false
-		want := fmt.Sprintf(format, len(vector), vector, len(lineage), lineage, "$2\r\nok\r\n", "*2\r\n$3\r\none\r\n$2\r\n\r\n\r\n")
-		if got := do(t, c, "CSYNC", "3", callerID, life, vector, "BLOCK", "100000"); got != want {
+		want := fmt.Sprintf(format, len(vector), vector, "$2\r\nok\r\n", "*2\r\n$3\r\none\r\n$2\r\n\r\n\r\n")
+		if got := do(t, c, "CSYNC", "4", callerID, life, vector, "BLOCK", "100000"); got != want {
 			t.Errorf("CSYNC = %q; want %q", got, want)
 		}
 	}
 	a.NeedState, a.Batches = true, nil
-	want := fmt.Sprintf(format, len(vector), vector, len(lineage), lineage, "$5\r\nstate\r\n", "*0\r\n")
-	if got := do(t, c, "CSYNC", "3", callerID, life, vector, "BLOCK", "100000"); got != want {
+	want := fmt.Sprintf(format, len(vector), vector, "$5\r\nstate\r\n", "*0\r\n")
+	if got := do(t, c, "CSYNC", "4", callerID, life, vector, "BLOCK", "100000"); got != want {
 		t.Errorf("CSYNC that needs the state = %q; want %q", got, want)
 	}
 }
@@ -184,7 +182,7 @@ func TestSyncWaits(t *testing.T) {
 		}
 		return a, nil
 	}
-	c.Run(words("CSYNC", "3", callerID, life, string(tlv.AppendVector(nil, nil)), "BLOCK", "1000000"))
+	c.Run(words("CSYNC", "4", callerID, life, string(tlv.AppendVector(nil, nil)), "BLOCK", "1000000"))
 	for looks := 1; looks < 3; looks++ {
 		c.Resume()
 		if asked != looks || c.Wait == nil || len(c.Out.Buf) > 0 {
@@ -197,7 +195,7 @@ func TestSyncWaits(t *testing.T) {
 	if c.Wait != nil || !strings.HasSuffix(string(c.Out.Buf), "*1\r\n$5\r\nbatch\r\n") {
 		t.Errorf("waits %v, %q; want a reply with the batch", c.Wait, c.Out.Buf)
 	}
-	if got := do(t, c, "CSYNC", "3", callerID, life, string(tlv.AppendVector(nil, nil)), "BLOCK", "1"); !strings.HasSuffix(got, "*0\r\n") {
+	if got := do(t, c, "CSYNC", "4", callerID, life, string(tlv.AppendVector(nil, nil)), "BLOCK", "1"); !strings.HasSuffix(got, "*0\r\n") {
 		t.Errorf("CSYNC after its time = %q; want no batches", got)
 	}
 }
@@ -215,7 +213,7 @@ func TestPeerErrorsAreReplies(t *testing.T) {
 		{engine.ErrClosed, "-ERR CSYNC: server is shutting down\r\n"},
 	} {
 		n.answer = func(engine.SyncRequest) (engine.SyncAnswer, error) { return engine.SyncAnswer{}, test.err }
-		if got := do(t, c, "CSYNC", "3", callerID, life, v, "BLOCK", "1000000"); got != test.want {
+		if got := do(t, c, "CSYNC", "4", callerID, life, v, "BLOCK", "1000000"); got != test.want {
 			t.Errorf("CSYNC that fails with %v = %q; want %q", test.err, got, test.want)
 		}
 	}
@@ -229,11 +227,11 @@ func TestSnap(t *testing.T) {
 		return engine.SnapAnswer{ID: 0xbb, Snapshot: "s1", Keys: 10, Done: 4, Next: []byte("cur\x00"), Page: []byte("page\r\n")}, nil
 	}
 	v := string(tlv.AppendVector(nil, nil))
-	want := fmt.Sprintf("*9\r\n:3\r\n$16\r\n00000000000000bb\r\n$2\r\ns1\r\n$%d\r\n%s\r\n$0\r\n\r\n:10\r\n:4\r\n$4\r\ncur\x00\r\n$6\r\npage\r\n\r\n", len(v), v)
-	if reply := do(t, c, "CSNAP", "3", callerID, life, "BYTES", "77", "RESUME", "s0", "a\x00b"); reply != want {
+	want := fmt.Sprintf("*8\r\n:4\r\n$16\r\n00000000000000bb\r\n$2\r\ns1\r\n$%d\r\n%s\r\n:10\r\n:4\r\n$4\r\ncur\x00\r\n$6\r\npage\r\n\r\n", len(v), v)
+	if reply := do(t, c, "CSNAP", "4", callerID, life, "BYTES", "77", "RESUME", "s0", "a\x00b"); reply != want {
 		t.Errorf("CSNAP = %q; want %q", reply, want)
 	}
-	asked := engine.SnapRequest{Version: 3, ID: 0xaa, Life: 0x0123456789abcdef, Snapshot: "s0", Cursor: []byte("a\x00b"), Bytes: 77}
+	asked := engine.SnapRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Snapshot: "s0", Cursor: []byte("a\x00b"), Bytes: 77}
 	if fmt.Sprint(got) != fmt.Sprint(asked) {
 		t.Errorf("CSNAP asks %+v; want %+v", got, asked)
 	}
@@ -242,7 +240,7 @@ func TestSnap(t *testing.T) {
 func TestWithoutReplication(t *testing.T) {
 	c := newContext(t)
 	v := string(tlv.AppendVector(nil, nil))
-	for _, args := range [][]string{{"CSYNC", "3", callerID, life, v}, {"CSNAP", "3", callerID, life}, {"CPEER", "LIST"},
+	for _, args := range [][]string{{"CSYNC", "4", callerID, life, v}, {"CSNAP", "4", callerID, life}, {"CPEER", "LIST"},
 		{"CPEER", "ADD", "h:1"}, {"CPEER", "DEL", "h:1"}} {
 		if got := do(t, c, args...); got != "-ERR replication is not running\r\n" {
 			t.Errorf("%q = %q; want an error", args, got)

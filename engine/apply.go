@@ -88,7 +88,7 @@ func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 	if err := e.refusal(); err != nil {
 		return nil, err
 	}
-	if b.Stamp <= e.vector.Entry(b.Replica).Stamp {
+	if have := e.vector.Entry(b.Replica); b.Stamp < have.Stamp || b.Entry() == have {
 		return nil, nil
 	}
 	if err := b.Validate(); err != nil {
@@ -106,26 +106,24 @@ func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 	})
 }
 
-// record makes the vector, the lineages and the log speak of b, of so many keys, whose deltas are in batch. What it returns is
-// done after the commit.
+// record makes the vector and the log speak of b, of so many keys, whose deltas are in batch. What it returns is done after
+// the commit.
 func (e *Engine) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode func() []byte) (landed func(), err error) {
-	if err := e.advance(batch, b); err != nil {
-		return nil, err
-	}
-	return e.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, keys: keys}, encode)
+	e.vector.Put(b.Entry())
+	return e.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, hash: b.Hash, keys: keys}, encode)
 }
 
 // follows says whether b may be applied: it is the next of its replica, of a sane clock, and not held back.
 func (e *Engine) follows(b *tlv.Batch) error {
-	have := e.vector.Entry(b.Replica).Stamp
+	have := e.vector.Entry(b.Replica)
 	switch {
 	case b.Stamp.Millis() > e.Now()+maxAhead:
 		return ErrClock
-	case e.awaiting || e.holds(b.Replica, have):
+	case e.awaiting || e.holds(b.Replica, have.Stamp):
 		return ErrHeld
-	case b.Replica == e.id || have > b.Prev:
+	case b.Replica == e.id || have.Stamp > b.Prev || have.Stamp == b.Prev && have.Hash != b.Chain:
 		return ErrFork
-	case have < b.Prev && mutation != noGapCheck:
+	case have.Stamp < b.Prev && mutation != noGapCheck:
 		return ErrGap
 	}
 	return nil
@@ -314,7 +312,6 @@ func (e *Engine) join(a *joining, b *tlv.Batch) {
 	if mutation == mergeAdds {
 		delta = addUp(&a.all, delta)
 	}
-	e.makeWay(&a.all, delta)
 	a.all.Merge(delta)
 	a.keep(func(id tlv.ReplicaID, s tlv.Stamp) bool {
 		return id == b.Replica && s <= b.Stamp || e.covers(id, s)
@@ -513,11 +510,6 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 		return nil
 	}
 	e.table.weigh(en)
-	if len(e.transfer.Replace) > 0 { // incoming does not have all that is in other
-		e.replaceForked(&en.foreign.other)
-		e.absorb(en)
-		return nil
-	}
 	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(e.id, &v) {
 		e.absorb(en)
 		a.inherits = a.inherits || !en.carries && (en.pend != nil || en.isHead())

@@ -16,11 +16,14 @@ import (
 const (
 	formatName    = "FORMAT"
 	formatNew     = "FORMAT.new" // a store that is being made; renamed to FORMAT when it is complete
-	formatLine    = "atomiccounter 3\n"
-	formatBefore  = "atomiccounter 2\n" // the same without fields of hashes and tokens, which programs of that version do not know
+	formatLine    = "atomiccounter 4\n"
 	journalFolder = "journal"
 	dbFolder      = "db"
 )
+
+// formatsBefore are those that convert makes this one of. In version 2 there were no fields of hashes and no tokens, in version 3
+// no hashes of batches.
+var formatsBefore = []string{"atomiccounter 2\n", "atomiccounter 3\n"}
 
 // ErrNotStore: the directory holds something that is not a store of this format; it was not touched.
 var ErrNotStore = errors.New("not an atomiccounter store")
@@ -88,11 +91,11 @@ func probe(fs vfs.FS, dir string) (fresh bool, err error) {
 
 func checkFormat(fs vfs.FS, name string) error {
 	line, err := readFormat(fs, name)
-	if err != nil || line == formatLine || line == formatBefore {
+	if err != nil || line == formatLine || slices.Contains(formatsBefore, line) {
 		return err
 	}
 	if v, ok := strings.CutPrefix(line, "atomiccounter "); ok {
-		return fmt.Errorf("%s: format version %s is unknown to this program, which reads versions 2 and 3", name, strings.TrimSpace(v))
+		return fmt.Errorf("%s: format version %s is unknown to this program, which reads versions 2 to 4", name, strings.TrimSpace(v))
 	}
 	return fmt.Errorf("%s: %w", name, ErrNotStore)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,6 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
 )
 
 // contents are the bytes of every file under dir but those that say who has it open.
@@ -82,7 +87,7 @@ func TestRefusedDirectory(t *testing.T) {
 	}{
 		{"foreign", func(dir string) { write(t, filepath.Join(dir, "dump.rdb"), "REDIS0011") }, ErrNotStore, "dump.rdb"},
 		{"foreign format", func(dir string) { write(t, filepath.Join(dir, formatName), "pebble\n") }, ErrNotStore, formatName},
-		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 4\n") }, nil, "version 4"},
+		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 5\n") }, nil, "version 5"},
 		{"no database", func(dir string) { write(t, filepath.Join(dir, formatName), formatLine) }, nil, "database"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,23 +145,61 @@ func TestCorruptStore(t *testing.T) {
 	}
 }
 
-// TestUpgrade: a store of version 2 opens, and is one of version 3 from then on.
+// TestUpgrade: a store of an earlier version opens, and is one of this version from then on.
 func TestUpgrade(t *testing.T) {
-	dir := madeStore(t)
-	format := filepath.Join(dir, formatName)
-	write(t, format, formatBefore)
-	if err := Check(dir, smallStore(), io.Discard); err != nil {
-		t.Errorf("Check of version 2 = %v", err)
+	for _, line := range formatsBefore {
+		dir := madeStore(t)
+		entry := makeOld(t, dir)
+		format := filepath.Join(dir, formatName)
+		write(t, format, line)
+		if err := Check(dir, smallStore(), io.Discard); err != nil {
+			t.Errorf("Check of %q = %v", line, err)
+		}
+		e, err := Open(dir, smallStore())
+		if err != nil {
+			t.Fatalf("Open of %q = %v", line, err)
+		}
+		checkCounters(t, e, map[string]int64{"k": 7})
+		if b, err := os.ReadFile(format); string(b) != formatLine || err != nil {
+			t.Errorf("afterwards FORMAT is %q, %v; want %q", b, err, formatLine)
+		}
+		if !e.True(entry) || e.LogSize() != 0 {
+			t.Errorf("%v is not true, or the log has %d bytes", entry, e.LogSize())
+		}
+		increment(t, e, "k", 1)
+		must(t, nil, e.Close())
+		if err := Check(dir, smallStore(), io.Discard); err != nil {
+			t.Errorf("Check afterwards = %v", err)
+		}
 	}
-	e, err := Open(dir, smallStore())
-	if err != nil {
-		t.Fatalf("Open of version 2 = %v", err)
+}
+
+// makeOld makes a stopped store what one of format 3 is, and gives its entry of the vector.
+func makeOld(t *testing.T, dir string) tlv.VectorEntry {
+	t.Helper()
+	o := smallStore().withDefaults()
+	db, err := pebble.Open(filepath.Join(dir, dbFolder), newEngine(o).pebbleOptions(false))
+	must(t, nil, err)
+	v, closer, err := db.Get([]byte{metaPrefix})
+	must(t, nil, err)
+	var m meta
+	must(t, nil, m.decode(v))
+	must(t, nil, closer.Close())
+	entry := m.vector.Entry(m.id)
+	if m.flags&metaHashes == 0 || entry.Hash == 0 {
+		t.Fatalf("flags %x, entry %v", m.flags, entry)
 	}
-	defer e.Close()
-	checkCounters(t, e, map[string]int64{"k": 7})
-	if b, err := os.ReadFile(format); string(b) != formatLine || err != nil {
-		t.Errorf("afterwards FORMAT is %q, %v; want %q", b, err, formatLine)
-	}
+	m.flags, m.vector = m.flags&^metaHashes, nil
+	old := m.encode()
+	old = old[:len(old)-len(tlv.AppendVector(nil, nil))]
+	body := binary.LittleEndian.AppendUint64(nil, uint64(entry.Replica))
+	body = tlv.AppendTinyZip(tlv.AppendTinyZip(body, uint64(entry.Stamp)), entry.Life)
+	must(t, nil, db.Set([]byte{metaPrefix}, tlv.Append(old, 'V', body), pebble.Sync))
+	must(t, nil, db.Set(append([]byte{logPrefix}, make([]byte, 28)...), []byte("a batch"), pebble.Sync))
+	must(t, nil, db.Set(append([]byte{lineagePrefix}, make([]byte, 8)...), []byte("a lineage"), pebble.Sync))
+	must(t, nil, db.Close())
+	entry.Hash = 0
+	return entry
 }
 
 // TestMissingSegment: the journal that the database counts on is gone.

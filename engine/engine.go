@@ -51,7 +51,7 @@
 //
 // # Directory
 //
-//	FORMAT    "atomiccounter 3\n": the version of all that follows
+//	FORMAT    "atomiccounter 4\n": the version of all that follows
 //	LOCK      held by the process that has the directory open
 //	journal/  segments (journal.go)
 //	db/       Pebble (store.go)
@@ -130,7 +130,8 @@ type Options struct {
 	Reserve int64
 	// Backlog bounds the replication log in bytes; default 256 MiB. It is kept only once there is a peer.
 	Backlog int64
-	// AwaitPeers is for a store with peers: it serves and journals, but publishes nothing before Confirm or Rename.
+	// AwaitPeers is for a store with peers: it serves and journals, but publishes nothing before Confirm, Rename or Renew. One that
+	// remembers a peer, or that one pulled from it, does so anyway.
 	AwaitPeers bool
 	Logger     *slog.Logger // default slog.Default()
 	// Now is the wall clock in ms since the Unix epoch; default the system's.
@@ -239,6 +240,7 @@ type Engine struct {
 	vector     tlv.Vector              // as the next commit says it; under commitMu
 	flags      uint64                  // meta…; under commitMu
 	awaiting   bool                    // the peers' word, and so not flushing; under commitMu
+	created    bool                    // by this start
 	transfer   transfer                // under commitMu
 	leftover   []uint64                // segments that the next flush makes superfluous; under commitMu
 	count      [Databases]int64        // keys in the database; under commitMu
@@ -259,7 +261,6 @@ type Engine struct {
 	litter     chan struct{}           // there is something to scrub
 	confirmed  chan struct{}           // closed when awaiting ends
 	backlog    replicationLog
-	lineages   lineages
 	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news       news

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/dchest/siphash"
 
 	"atomiccounter/tlv"
 )
@@ -172,7 +174,7 @@ func (e *Engine) insideCut(more func(*pebble.Batch) error, batch *pebble.Batch, 
 
 // commit writes what the keys did in generation gen. If publish is set, peers get it as a batch.
 func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at mark) error {
-	b := tlv.Batch{Replica: e.id, Prev: e.vector.Entry(e.id).Stamp, Stamp: stamp, Life: e.Life()}
+	b := e.nextBatch(stamp)
 	w := deltaWriter{e: e, batch: batch, gen: gen, logs: publish && (e.flags&metaLogging != 0 || e.options.publish != nil)}
 	w.log = tlv.BeginBatch(e.logBuffer[:0], &b)
 	for i := range e.table.shards {
@@ -185,6 +187,10 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv
 	if err := e.bookFields(batch); err != nil {
 		return err
 	}
+	if !w.logs {
+		w.log = binary.LittleEndian.AppendUint64(w.log, w.sum)
+	}
+	b.Hash = tlv.SealBatch(w.log, 0, func(content []byte) tlv.Hash { return e.chainHash(&b, content) })
 	w.log = tlv.EndBatch(w.log, 0)
 	if e.logBuffer = w.log; cap(e.logBuffer) > maxBatchSize {
 		e.logBuffer = nil
@@ -234,6 +240,7 @@ type deltaWriter struct {
 	delta      tlv.State
 	logs       bool   // peers are to get it
 	log        []byte // for them
+	sum        uint64 // a hash of what was written, where nobody is to get it
 	keys       uint32 // in log
 }
 
@@ -261,6 +268,9 @@ func (w *deltaWriter) write(en *entry) error {
 	}
 	w.key = stateKey(w.key[:0], en.place(), en.key)
 	w.value = tlv.AppendState(w.value[:0], &w.delta)
+	if !w.logs {
+		w.sum = siphash.Hash(w.sum, siphash.Hash(w.sum, 0, w.key), w.value)
+	}
 	if en.foreign == nil {
 		return w.alone(en)
 	}

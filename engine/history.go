@@ -14,7 +14,8 @@ import (
 
 // history is what a replica knows of its own past, so that it can tell whether what others say of it is true (design,
 // section 4: forks). A store that lost what it had published, by a backup restored or a copy, lacks a life, or believes
-// that one ended earlier than others saw it publish.
+// that one ended earlier than others saw it publish. One process may be put back in time together with its memory: its two
+// histories are of one life, and the hashes of their batches differ, which the log has.
 type history struct {
 	mu     sync.Mutex
 	id     tlv.ReplicaID
@@ -105,13 +106,9 @@ func (h *history) giveUp(entry tlv.VectorEntry, published tlv.Stamp) {
 	h.given = append(h.given, b)
 }
 
-// ends says whether nobody will ever have what a token says of the branch's replica. have is what is stored of that replica, nothing
-// as long as it is open which history that will be.
-func (b *branch) ends(seen, have tlv.VectorEntry) bool {
-	if seen.Replica != b.Replica || seen.Stamp <= b.Other || !slices.Contains(b.Lives, seen.Life) {
-		return false
-	}
-	return seen.Stamp > b.Last || have.Stamp != 0 && !slices.Contains(b.Lives, have.Life)
+// ends says whether nobody will ever have what a token says of the branch's replica.
+func (b *branch) ends(seen tlv.VectorEntry) bool {
+	return seen.Replica == b.Replica && seen.Stamp > b.Other && seen.Stamp > b.Last && slices.Contains(b.Lives, seen.Life)
 }
 
 // ErrGivenUp: a token speaks of what this store has given up together with a former ID.
@@ -136,7 +133,7 @@ func (e *Engine) givenUp(seen tlv.Vector) error {
 	defer h.mu.Unlock()
 	for i := range h.given {
 		b := &h.given[i]
-		if b.ends(seen.Entry(b.Replica), e.Vector().Entry(b.Replica)) {
+		if b.ends(seen.Entry(b.Replica)) {
 			return fmt.Errorf("%w: replica %016x is another one now", ErrGivenUp, uint64(b.Replica))
 		}
 	}
@@ -185,13 +182,19 @@ func (e *Engine) ReplicaID() tlv.ReplicaID { return e.history.name() }
 // Life is a random number that names this start of the store.
 func (e *Engine) Life() uint64 { return e.history.life() }
 
-// True says whether what somebody else has of this replica is of this store's own history. Of another replica, or of an ID
-// that this one no longer has, nothing is known here: that is true too.
+// True says whether what somebody else has of a replica is of the history that this store knows. Of this replica it knows
+// all; of another one, or of an ID that this one no longer has, only what is in the log: what is not refuted is true.
 func (e *Engine) True(entry tlv.VectorEntry) bool {
+	if entry.Stamp == 0 {
+		return true
+	}
+	if have := e.Vector().Entry(entry.Replica); have.Stamp == entry.Stamp && have.Hash != entry.Hash || e.backlog.refutes(entry) {
+		return false
+	}
 	h := &e.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if entry.Stamp == 0 || entry.Replica != h.id {
+	if entry.Replica != h.id {
 		return true
 	}
 	i := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == entry.Life })
@@ -202,6 +205,14 @@ func (e *Engine) True(entry tlv.VectorEntry) bool {
 		return entry.Stamp <= e.Vector().Entry(h.id).Stamp
 	}
 	return entry.Stamp <= h.lives[i].End
+}
+
+// Former are the IDs that this store had before.
+func (e *Engine) Former() []tlv.ReplicaID {
+	h := &e.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.former)
 }
 
 // mine says whether id is this replica's, now or formerly.

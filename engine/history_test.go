@@ -31,23 +31,19 @@ func TestGiveUp(t *testing.T) {
 
 func TestBranchEnds(t *testing.T) {
 	b := branch{Replica: 5, Lives: []uint64{3, 4}, Last: 50, Other: 30}
-	ours, others := tlv.VectorEntry{Replica: 5, Stamp: 60, Life: 4}, tlv.VectorEntry{Replica: 5, Stamp: 90, Life: 9}
 	for _, c := range []struct {
-		name       string
-		seen, have tlv.VectorEntry
-		want       bool
+		name string
+		seen tlv.VectorEntry
+		want bool
 	}{
-		{"published, and others' history is here", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, others, true},
-		{"published, and this history is what others have", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, ours, false},
-		{"published, and the others' history is still to come", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, tlv.VectorEntry{Replica: 5}, false},
-		{"never published", tlv.VectorEntry{Replica: 5, Stamp: 51, Life: 4}, tlv.VectorEntry{Replica: 5}, true},
-		{"never published, whatever others have", tlv.VectorEntry{Replica: 5, Stamp: 51, Life: 4}, ours, true},
-		{"perhaps from before they parted", tlv.VectorEntry{Replica: 5, Stamp: 30, Life: 3}, others, false},
-		{"of the others' history", tlv.VectorEntry{Replica: 5, Stamp: 95, Life: 9}, others, false},
-		{"of another replica", tlv.VectorEntry{Replica: 6, Stamp: 51, Life: 4}, others, false},
-		{"nothing", tlv.VectorEntry{}, others, false},
+		{"published", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, false},
+		{"never published", tlv.VectorEntry{Replica: 5, Stamp: 51, Life: 4}, true},
+		{"perhaps from before they parted", tlv.VectorEntry{Replica: 5, Stamp: 30, Life: 3}, false},
+		{"of the others' history", tlv.VectorEntry{Replica: 5, Stamp: 95, Life: 9}, false},
+		{"of another replica", tlv.VectorEntry{Replica: 6, Stamp: 51, Life: 4}, false},
+		{"nothing", tlv.VectorEntry{}, false},
 	} {
-		if got := b.ends(c.seen, c.have); got != c.want {
+		if got := b.ends(c.seen); got != c.want {
 			t.Errorf("%s: ends = %t; want %t", c.name, got, c.want)
 		}
 	}
@@ -89,19 +85,12 @@ func TestTokenOfAFormerID(t *testing.T) {
 		t.Fatalf("Rename = %v", err)
 	}
 	tokens["of the new ID"] = a.Seen()
-	a.attainable("before the transfer", tokens, "pending")
+	a.attainable("after", tokens, "pending")
 	a.restart(a.disk.Copy(), false)
 	a.attainable("after a start", tokens, "pending")
-	copied := a.disk.Copy()
-	a.fetch(b.snapshot(), b.ReplicaID(), 0)
-	a.attainable("after the transfer", tokens, "published", "pending", "of c", "of the new ID") // which still showed what goes
-	b.pull(a)
 	b.attainable("at a peer, who cannot know", tokens)
-	a.restart(copied, false)
-	a.fetch(c.snapshot(), c.ReplicaID(), 0)
-	a.attainable("after a transfer from who had followed", tokens, "pending")
 	if !a.Vector().Covers(tokens["published"]) {
-		t.Errorf("%v does not cover what was published and is back", a.Vector())
+		t.Errorf("%v does not cover what was published", a.Vector())
 	}
 }
 
@@ -120,8 +109,8 @@ func TestTokenOfAnUnpublishedLife(t *testing.T) {
 	a.add("k", 100)
 	tokens["pending"] = a.Seen()
 	a.restart(a.disk.Copy(), true)
-	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil || a.NeedsState() {
-		t.Fatalf("Rename = %v, needs state %t; want it in time", err, a.NeedsState())
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
+		t.Fatalf("Rename = %v", err)
 	}
 	a.attainable("after", tokens, "pending")
 }

@@ -35,13 +35,15 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
 		return err
 	}
-	b := tlv.Batch{Replica: e.id, Prev: e.vector.Entry(e.id).Stamp, Stamp: e.clock.next(e.Now()), Life: e.Life(), Deltas: e.foreignOnly(list)}
+	b := e.nextBatch(e.clock.next(e.Now()))
+	b.Deltas = e.foreignOnly(list)
 	if len(b.Deltas) == 0 {
 		return nil
 	}
 	if err := b.Validate(); err != nil {
 		return err
 	}
+	b.Seal(func(content []byte) tlv.Hash { return e.chainHash(&b, content) })
 	err := e.land(b.Deltas, func(a *joining) { e.join(a, &b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
 		return e.publish(batch, &b)
 	})
@@ -106,7 +108,7 @@ func (e *Engine) mayMerge(s *tlv.State) error {
 }
 
 func (e *Engine) member(id tlv.ReplicaID) bool {
-	return id == e.id || e.vector.Entry(id).Stamp != 0 || slices.Contains(e.transfer.Replace, id)
+	return id == e.id || e.vector.Entry(id).Stamp != 0
 }
 
 // foreignOnly leaves out what members contributed: it is here.

@@ -21,13 +21,14 @@ type logged struct {
 	replica tlv.ReplicaID
 	prev    tlv.Stamp
 	stamp   tlv.Stamp
+	hash    tlv.Hash
 	keys    uint32
 	size    int64 // bytes that it takes in the log: its own, and loggedSize
 }
 
 // loggedSize is what a batch takes in the log beside its own bytes: its key, and its line in the table of contents. Of small
 // batches that is half.
-const loggedSize = 80
+const loggedSize = 96
 
 // replicationLog is the log's table of contents, changed after the commit that changes the log.
 type replicationLog struct {
@@ -40,16 +41,17 @@ func logKey(l *logged) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{logPrefix}, uint64(l.replica))
 	b = binary.BigEndian.AppendUint64(b, uint64(l.stamp))
 	b = binary.BigEndian.AppendUint64(b, uint64(l.prev))
+	b = binary.BigEndian.AppendUint64(b, uint64(l.hash))
 	return binary.BigEndian.AppendUint32(b, l.keys)
 }
 
 func parseLogKey(k []byte) (l logged, ok bool) {
-	if len(k) != 1+3*8+4 {
+	if len(k) != 1+4*8+4 {
 		return l, false
 	}
 	be := binary.BigEndian
 	return logged{replica: tlv.ReplicaID(be.Uint64(k[1:])), stamp: tlv.Stamp(be.Uint64(k[9:])),
-		prev: tlv.Stamp(be.Uint64(k[17:])), keys: be.Uint32(k[25:])}, true
+		prev: tlv.Stamp(be.Uint64(k[17:])), hash: tlv.Hash(be.Uint64(k[25:])), keys: be.Uint32(k[33:])}, true
 }
 
 // readLog reads the table of contents at the start.
@@ -80,6 +82,18 @@ func (r *replicationLog) add(l logged) {
 	}
 	r.of[l.replica] = append(list, l)
 	r.size += l.size
+}
+
+// refutes says that entry is of another history than the log has of its replica.
+func (r *replicationLog) refutes(entry tlv.VectorEntry) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.of[entry.Replica]
+	if len(all) == 0 || entry.Stamp <= all[0].prev || entry.Stamp > all[len(all)-1].stamp {
+		return false
+	}
+	i, found := slices.BinarySearchFunc(all, entry.Stamp, func(l logged, s tlv.Stamp) int { return cmp.Compare(l.stamp, s) })
+	return !found || all[i].hash != entry.Hash
 }
 
 func (r *replicationLog) drop(id tlv.ReplicaID) {

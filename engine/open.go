@@ -79,6 +79,10 @@ func (e *Engine) open() error {
 		return err
 	}
 	e.adopt(m)
+	if err := e.convert(); err != nil {
+		return err
+	}
+	e.created = fresh
 	any, err := e.anyFields()
 	if err != nil {
 		return err
@@ -186,7 +190,7 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 func (e *Engine) readMeta(fresh bool) (*meta, error) {
 	if fresh {
 		random := e.options.random
-		return &meta{id: randomID(random), seed: [2]uint64{random(), random()}}, nil
+		return &meta{id: randomID(random), seed: [2]uint64{random(), random()}, flags: metaHashes}, nil
 	}
 	v, closer, err := e.db.Get([]byte{metaPrefix})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // What the replication protocol (package replica) is asked and answers, and the commands read and write out: both import
 // only this package.
 
-// SyncRequest is CSYNC 3 <id> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT id ...] without BLOCK, which is for whoever
+// SyncRequest is CSYNC 4 <id> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT id ...] [FORMER id ...] without BLOCK, which is for whoever
 // waits for the answer not to be empty.
 type SyncRequest struct {
 	Version int64         // of the protocol; of an unknown one nothing else of the request was read
@@ -17,10 +17,11 @@ type SyncRequest struct {
 	Life    uint64
 	Vector  tlv.Vector      // what is durable there: its acknowledgement
 	Except  []tlv.ReplicaID // whose batches it does not want now; each by an EXCEPT of its own
+	Former  []tlv.ReplicaID // IDs that it had before; each by a FORMER of its own
 	Bytes   int64           // of batches, about; 0: the default
 }
 
-// SnapRequest is CSNAP 3 <id> <life> [RESUME <snapshot> <cursor>] [BYTES n].
+// SnapRequest is CSNAP 4 <id> <life> [RESUME <snapshot> <cursor>] [BYTES n].
 type SnapRequest struct {
 	Version  int64
 	ID       tlv.ReplicaID
@@ -36,23 +37,22 @@ type SyncAnswer struct {
 	Life      uint64
 	Clock     int64 // its wall clock, ms since the Unix epoch
 	Vector    tlv.Vector
-	Lineages  []tlv.Lineage // of entries of Vector that are of another life than the caller's, from that one on if it is known
-	NeedState bool          // the log does not reach back to what the caller has: it needs the state (CSNAP)
-	Left      int64         // batches that the caller will lack still
-	LeftKeys  int64         // keys in them
-	Batches   [][]byte      // tlv.AppendBatch each, in order for each replica; the caller's
+	Former    []tlv.ReplicaID // IDs that it had before
+	NeedState bool            // the log does not reach back to what the caller has: it needs the state (CSNAP)
+	Left      int64           // batches that the caller will lack still
+	LeftKeys  int64           // keys in them
+	Batches   [][]byte        // tlv.AppendBatch each, in order for each replica; the caller's
 }
 
 // SnapAnswer is the answer to CSNAP: one page of a consistent snapshot.
 type SnapAnswer struct {
 	ID       tlv.ReplicaID
-	Snapshot string        // names it for as long as somebody asks for it
-	Vector   tlv.Vector    // of the snapshot
-	Lineages []tlv.Lineage // of all its entries, in the answer that begins it
-	Keys     int64         // in all
-	Done     int64         // up to the end of this page
-	Next     []byte        // cursor of the next page; empty: this was the last
-	Page     []byte        // deltas (tlv.ParseDeltas)
+	Snapshot string     // names it for as long as somebody asks for it
+	Vector   tlv.Vector // of the snapshot
+	Keys     int64      // in all
+	Done     int64      // up to the end of this page
+	Next     []byte     // cursor of the next page; empty: this was the last
+	Page     []byte     // deltas (tlv.ParseDeltas)
 }
 
 // PeerError is an error that goes out as the reply it is, its code first: "DUPLICATE replica …".

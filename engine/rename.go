@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -9,11 +8,14 @@ import (
 )
 
 // A store that lost what it had published must not go on under its old ID: its next contribution would take the place of
-// the greater one that its peers hold (design, section 4: forks). So a store with peers that was just opened publishes
-// nothing, which is to say it does not flush, before they have confirmed its entry (Confirm) or shown that it has forked
-// (Rename). It serves and journals meanwhile.
+// the greater one that its peers hold (design, section 4: forks). So a store that others know and that was just opened publishes
+// nothing, which is to say it does not flush, before all of them have confirmed its entry (Confirm), or one has shown that it has
+// forked (Rename), or they have not been heard in time (Renew). It serves and journals meanwhile.
 
-// Confirm ends the wait: the peers' entries are true, or none can be reached.
+// Created says that this start has made the store: nobody can know its ID.
+func (e *Engine) Created() bool { return e.created }
+
+// Confirm ends the wait: the entries of all who know this store are true.
 func (e *Engine) Confirm() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -34,7 +36,7 @@ func (e *Engine) Confirm() error {
 // from the peers, and is dropped here, or it would count twice; what was done since goes on under the new ID.
 //
 // If this store has published anything that its original has not, it is too late for that: its history of the old ID is
-// then one of two that replicas have, and a state transfer brings the one that counts to those who have the other.
+// then one of two that replicas have, and stays so. Replicas of the one refuse what those of the other have of that ID.
 func (e *Engine) Rename(entry tlv.VectorEntry) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -55,6 +57,27 @@ func (e *Engine) Rename(entry tlv.VectorEntry) error {
 		}})
 	}
 	return e.flush(flushStep{always: true, before: func() error { return e.disown(entry, id) }})
+}
+
+// Renew gives the store a new replica ID, because not all who know the present one have confirmed what they have of it. Nothing is
+// dropped.
+func (e *Engine) Renew() error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	if !e.awaiting {
+		return nil
+	}
+	e.awaiting = false
+	defer close(e.confirmed)
+	return e.flush(flushStep{always: true, before: func() error {
+		own := e.vector.Entry(e.id)
+		e.history.giveUp(own, own.Stamp)
+		e.rename(randomID(e.options.random), nil)
+		return nil
+	}})
 }
 
 // diverged says whether more was published here than what this store and the one that published entry have in common.
@@ -305,7 +328,7 @@ func (e *Engine) readHistory() error {
 	}
 	e.former = e.history.former
 	e.proclaim()
-	if err := errors.Join(e.readLog(), e.readLineages()); err != nil {
+	if err := e.readLog(); err != nil {
 		return err
 	}
 	if err := e.readTransfer(); err != nil {
@@ -315,7 +338,11 @@ func (e *Engine) readHistory() error {
 	if err != nil {
 		return fmt.Errorf("peers: %w", err)
 	}
-	e.awaiting = e.options.AwaitPeers || len(peers) > 0
+	pullers, err := e.settings(PullerSetting)
+	if err != nil {
+		return fmt.Errorf("pullers: %w", err)
+	}
+	e.awaiting = e.options.AwaitPeers || len(peers)+len(pullers) > 0
 	if e.awaiting {
 		e.flags |= metaLogging
 	} else {

@@ -150,21 +150,7 @@ func (m *member) begin(s *Snapshot, source tlv.ReplicaID) {
 }
 
 func transferOf(s *Snapshot, source tlv.ReplicaID) Transfer {
-	return Transfer{Source: source, Snapshot: "s", Vector: s.Vector, Lineages: s.Lineages, Keys: s.Keys}
-}
-
-// fetchAnyway fetches a state that lacks what is here.
-func (m *member) fetchAnyway(s *Snapshot, source tlv.ReplicaID) {
-	m.t.Helper()
-	begin := transferOf(s, source)
-	if err := m.BeginTransfer(begin); !errors.Is(err, ErrAhead) {
-		m.t.Errorf("BeginTransfer = %v; want %v", err, ErrAhead)
-	}
-	begin.Waited = true
-	if err := m.BeginTransfer(begin); err != nil {
-		m.t.Fatalf("BeginTransfer that has waited = %v", err)
-	}
-	m.fetch(s, source, 0)
+	return Transfer{Source: source, Snapshot: "s", Vector: s.Vector, Keys: s.Keys}
 }
 
 func (m *member) snapshot() *Snapshot {
@@ -368,9 +354,6 @@ func TestRolledBackStoreTakesANewID(t *testing.T) {
 		t.Errorf("after a restart %v of %x is not true", v, a.ReplicaID())
 	}
 	a.shows("k", 1111)
-	if a.NeedsState() {
-		t.Errorf("a store that had published nothing needs a state transfer")
-	}
 }
 
 // What a rolled back store cancels of its former self before it finds out stays cancelled.
@@ -490,8 +473,8 @@ func TestRolledBackStoreKeepsWhatFollowsAFlush(t *testing.T) {
 	a.add("k", 100)
 	a.restart(a.disk.Copy(), true)
 	a.add("k", 1000)
-	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil || a.NeedsState() {
-		t.Fatalf("Rename = %v, needs state %t; want it in time", err, a.NeedsState())
+	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
+		t.Fatalf("Rename = %v", err)
 	}
 	a.pull(b)
 	b.pull(a)
@@ -500,40 +483,122 @@ func TestRolledBackStoreKeepsWhatFollowsAFlush(t *testing.T) {
 	}
 }
 
-// A fork that is found late: the peers' history of the old ID takes the place of this store's.
-func TestLateForkConverges(t *testing.T) {
-	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+// A fork that is found late is refused on both sides, and the store that is told so goes on under a new ID.
+func TestLateForkIsRefused(t *testing.T) {
+	a, b, c := newMember(t, 1, Options{}), newMember(t, 2, Options{}), newMember(t, 3, Options{})
 	a.add("k", 1)
 	a.flush()
 	backup := a.disk.Copy()
 	a.add("k", 10)
-	a.add("b only", 7)
 	b.pull(a)
 	old := a.ReplicaID()
 	a.restart(backup, true)
 	a.confirm()
 	a.add("k", 100)
-	a.add("lost", 3)
-	a.flush()
-	if a.True(b.Vector().Entry(old)) {
-		t.Fatalf("%v is taken for true", b.Vector().Entry(old))
+	c.pull(a)
+	theirs, ours := b.Vector().Entry(old), c.Vector().Entry(old)
+	if a.True(theirs) || !a.Proven(theirs) || !a.True(ours) || b.True(tlv.VectorEntry{Replica: old, Stamp: theirs.Stamp, Hash: theirs.Hash + 1}) {
+		t.Fatalf("%v of the original and %v of the copy are not told apart", theirs, ours)
 	}
-	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {
+	batches, err := c.Batches(nil, 0, 1<<20)
+	if err != nil || len(batches.Batches) != 2 {
+		t.Fatalf("Batches = %d, %v; want 2", len(batches.Batches), err)
+	}
+	last, _, err := tlv.ParseBatch(batches.Batches[1])
+	must(t, nil, err)
+	if err := b.Apply(&last); !errors.Is(err, ErrFork) {
+		t.Errorf("Apply of the other history = %v; want %v", err, ErrFork)
+	}
+	if err := a.Rename(theirs); err != nil || a.ReplicaID() == old {
 		t.Fatalf("Rename = %v", err)
 	}
 	a.add("k", 1000)
-	s := b.snapshot()
-	a.begin(s, b.ReplicaID())
-	if !a.NeedsState() {
-		t.Errorf("a state transfer that is to replace what was published under the old ID is not needed")
+	a.flush()
+	batches, err = a.Batches(b.Vector(), old, 1<<20)
+	must(t, nil, err)
+	for _, data := range batches.Batches {
+		if batch, _, err := tlv.ParseBatch(data); err == nil && batch.Replica == a.ReplicaID() {
+			must(t, nil, b.Apply(&batch))
+		}
 	}
-	a.fetch(s, b.ReplicaID(), 0)
+	b.shows("k", 1011)
+	if err := b.BeginTransfer(transferOf(b.snapshot(), 9)); err != nil {
+		t.Errorf("BeginTransfer of the same history = %v", err)
+	}
+}
+
+// A virtual machine that is put back together with its memory is one process with two histories: the hashes of its batches tell
+// them apart, on the store itself and at others.
+func TestProcessThatWasPutBack(t *testing.T) {
+	a, b, c := newMember(t, 1, Options{}), newMember(t, 2, Options{}), newMember(t, 3, Options{})
+	a.add("k", 1)
+	b.pull(a)
+	c.pull(a)
+	back := *a
+	back.disk = a.disk.Copy()
+	life := a.Life()
+	a.add("k", 10)
+	b.pull(a)
+	back.open()
+	back.history.lives[len(back.history.lives)-1].Number = life
+	if back.Life() != life || back.ReplicaID() != a.ReplicaID() {
+		t.Fatalf("life %x; want %x", back.Life(), life)
+	}
+	back.add("k", 100)
+	back.add("more", 1)
+	c.pull(&back)
+	theirs := b.Vector().Entry(a.ReplicaID())
+	if back.True(theirs) || !back.Proven(theirs) || a.True(c.Vector().Entry(a.ReplicaID())) {
+		t.Errorf("%v and %v are not told apart", theirs, c.Vector())
+	}
+	batches, err := c.Batches(b.Vector(), 0, 1<<20)
+	must(t, nil, err)
+	for _, data := range batches.Batches {
+		batch, _, err := tlv.ParseBatch(data)
+		must(t, nil, err)
+		if err := b.Apply(&batch); !errors.Is(err, ErrFork) {
+			t.Errorf("Apply of the other history = %v; want %v", err, ErrFork)
+		}
+	}
+}
+
+// What was never published by this store, or a copy of it, is not proven.
+func TestProofOfAnEntry(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	a.flush()
+	e := a.Vector().Entry(a.ReplicaID())
+	if !a.Proven(e) || b.Proven(e) {
+		t.Errorf("%v: Proven = %t, of another store %t", e, a.Proven(e), b.Proven(e))
+	}
+	for name, change := range map[string]func(*tlv.VectorEntry){"stamp": func(e *tlv.VectorEntry) { e.Stamp++ }, "life": func(e *tlv.VectorEntry) { e.Life++ },
+		"hash": func(e *tlv.VectorEntry) { e.Hash ^= 1 << 40 }, "proof": func(e *tlv.VectorEntry) { e.Hash ^= 1 }, "none": func(e *tlv.VectorEntry) { e.Hash = 0 }} {
+		forged := e
+		if change(&forged); a.Proven(forged) {
+			t.Errorf("another %s: %v is proven", name, forged)
+		}
+	}
+}
+
+// A store that not all who know it have confirmed goes on under a new ID, with all that it was told.
+func TestRenewKeepsAll(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	b.pull(a)
+	a.add("k", 10)
+	a.add("new", 5)
+	old := a.ReplicaID()
+	a.restart(a.disk.Copy(), true)
+	a.add("k", 100)
+	if err := a.Renew(); err != nil || a.ReplicaID() == old {
+		t.Fatalf("Renew = %v, ID %x", err, a.ReplicaID())
+	}
 	b.pull(a)
 	for _, m := range []*member{a, b} {
-		m.shows("k", 1011, "b only", 7, "lost", 0)
+		m.shows("k", 111, "new", 5)
 	}
-	if a.NeedsState() {
-		t.Errorf("a state transfer is still wanted")
+	if got := a.Former(); len(got) != 1 || got[0] != old || a.Vector().Entry(old) != b.Vector().Entry(old) {
+		t.Errorf("former IDs %x, vectors %v and %v", got, a.Vector(), b.Vector())
 	}
 }
 

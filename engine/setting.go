@@ -57,3 +57,6 @@ func (e *Engine) settings(prefix string) (map[string][]byte, error) {
 // PeerSetting begins the names under which peers are remembered. A store that has such awaits them when it is opened, as
 // with Options.AwaitPeers.
 const PeerSetting = "peer/"
+
+// PullerSetting begins the names under which it is remembered who pulls from this store. One that has such awaits them too.
+const PullerSetting = "puller/"

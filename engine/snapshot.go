@@ -15,9 +15,8 @@ import (
 // Snapshot is the state of all keys at one moment, with the version vector that goes with it: the source of a state
 // transfer. It holds no memory, but disk space, until it is closed; close it before the engine.
 type Snapshot struct {
-	Vector   tlv.Vector
-	Lineages []tlv.Lineage // of the histories that Vector speaks of
-	Keys     int64         // states in it, or a little more or less
+	Vector tlv.Vector
+	Keys   int64 // states in it, or a little more or less
 
 	mu   sync.Mutex
 	e    *Engine
@@ -36,10 +35,10 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	if err := e.Failed(); err != nil {
 		return nil, err
 	}
-	if e.awaiting || e.transfer.Running || len(e.transfer.Replace) > 0 {
+	if e.awaiting || e.transfer.Running {
 		return nil, ErrHeld
 	}
-	s := &Snapshot{Vector: slices.Clone(e.vector), Lineages: e.Lineages(e.vector), e: e, snap: e.db.NewSnapshot()}
+	s := &Snapshot{Vector: slices.Clone(e.vector), e: e, snap: e.db.NewSnapshot()}
 	for _, n := range e.count {
 		s.Keys += n
 	}

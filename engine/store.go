@@ -16,12 +16,10 @@ import (
 //	f  database  hash (8 B)  key       the number of live fields of a hash (8 B), where there are any
 //	m                                  metadata, one record (meta)
 //	h                                  lives and former IDs of this replica, one record (history)
-//	i  replica                         how its history came to where the vector has it (tlv.AppendLineage)
-//	l  replica  stamp  prev (8 B each, big-endian)  keys (4 B)   a batch (tlv.AppendBatch): the replication log
+//	l  replica  stamp  prev  hash (8 B each, big-endian)  keys (4 B)   a batch (tlv.AppendBatch): the replication log
 //	n  name                            a small setting (Remember)
 //	s  place  key                      state of a key (tlv.AppendState), set or merged
 //	t                                  the state transfer that is not finished, one record (Transfer)
-//	t  l                               the lineages of its snapshot (tlv.AppendLineages)
 //	u  place  key                      met in that transfer
 //	x  at (8 B, big-endian, ms)  database  key    a key whose expiry this replica is to carry out at that time (books)
 //
@@ -33,7 +31,6 @@ const (
 	fieldsPrefix   = 'f'
 	metaPrefix     = 'm'
 	historyPrefix  = 'h'
-	lineagePrefix  = 'i'
 	logPrefix      = 'l'
 	settingPrefix  = 'n'
 	statePrefix    = 's'
@@ -129,6 +126,7 @@ type meta struct {
 const (
 	metaLogging = 1 << iota // there is, or was, a peer: the replication log is kept
 	metaLitter              // dead states may be left that nobody will touch again: see Scrub
+	metaHashes              // entries of the vector have hashes: not so in a store of before format 4
 	metaFlags
 )
 
@@ -163,7 +161,7 @@ func (m *meta) decode(b []byte) (err error) {
 	for i := range m.count {
 		m.count[i], m.countEx[i] = int64(next()), int64(next())
 	}
-	if m.vector, err = tlv.ParseVector(b); err != nil {
+	if m.vector, err = parseVector(b, m.flags); err != nil {
 		return fmt.Errorf("metadata is corrupt: %w", err)
 	}
 	if m.id == 0 || m.flags >= metaFlags {

@@ -28,24 +28,18 @@ type Transfer struct {
 	Snapshot string // its name at the source
 	Cursor   []byte // where the next page begins
 	Vector   tlv.Vector
-	Lineages []tlv.Lineage `json:"-"` // of what Vector and Hold speak of, in a record of their own
-	Hold     tlv.Vector    // replicas below it are held back; at least Vector
-	Keys     int64         // in all, about
-	Waited   bool          // the source has had time to replace histories that do not count, and did not
-	MakeDo   bool          // begin in spite of ErrAhead, whatever the source lacks
-	Done     int64         // keys merged
-	Bytes    int64         // of pages
-	Complete bool          // all pages are merged; it is to be finished
+	Hold     tlv.Vector // replicas below it are held back; at least Vector
+	Keys     int64      // in all, about
+	Done     int64      // keys merged
+	Bytes    int64      // of pages
+	Complete bool       // all pages are merged; it is to be finished
 }
 
 // transfer is the record under t, in JSON.
 type transfer struct {
 	Transfer
-	Running  bool            // BeginTransfer was called
-	Marks    bool            // what is met is marked: there may be something here that the snapshot lacks
-	Replace  []tlv.ReplicaID // that forked: the snapshot's history takes the place of that here (supersede)
-	Replaced tlv.Vector      // the vector's entries of Replace
-	Skip     []tlv.ReplicaID // that forked: the history here counts, and not the snapshot's
+	Running bool // BeginTransfer was called
+	Marks   bool // what is met is marked: there may be something here that the snapshot lacks
 }
 
 // ErrNoTransfer: there is no transfer under way.
@@ -60,21 +54,13 @@ func (e *Engine) Transfer() (Transfer, bool) {
 	return t, e.transfer.Running
 }
 
-// NeedsState says that this store is in the middle of replacing a history that does not count, and needs a state transfer to
-// be like the others again.
-func (e *Engine) NeedsState() bool {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	return len(e.transfer.Replace) > 0
-}
-
 // holds says whether batches of a replica, of which all up to have is here, are held back.
 func (e *Engine) holds(id tlv.ReplicaID, have tlv.Stamp) bool {
-	return slices.Contains(e.transfer.Replace, id) || have < e.transfer.Hold.Entry(id).Stamp && mutation != noHold
+	return have < e.transfer.Hold.Entry(id).Stamp && mutation != noHold
 }
 
-// BeginTransfer begins a transfer: Source, Snapshot, Vector, Lineages and Keys are filled. It takes the place of one that is
-// not finished. What it is to do where histories differ is decided here (supersede).
+// BeginTransfer begins a transfer: Source, Snapshot, Vector and Keys are filled. It takes the place of one that is not finished.
+// ErrFork: the snapshot has another history of a replica than this store.
 func (e *Engine) BeginTransfer(t Transfer) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -84,42 +70,34 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 	if e.awaiting {
 		return ErrHeld
 	}
+	was := &e.transfer
 	for _, v := range t.Vector {
 		if v.Stamp.Millis() > e.Now()+maxAhead {
 			return fmt.Errorf("replica %x: %w", v.Replica, ErrClock)
 		}
+		if !e.True(v) {
+			return fmt.Errorf("replica %x: %w", uint64(v.Replica), ErrFork)
+		}
 	}
-	s, err := e.supersede(t)
-	if err != nil {
-		return err
+	if v, forked := t.Vector.Conflict(was.Hold); forked {
+		return fmt.Errorf("replica %x: %w", uint64(v.Replica), ErrFork)
 	}
 	for _, v := range t.Vector {
 		e.clock.pass(v.Stamp)
 	}
-	return e.beginTransfer(s)
-}
-
-// beginTransfer is where the store changes.
-func (e *Engine) beginTransfer(s supersession) error {
-	e.forgetCovered(s.replace)
-	e.transfer = s.next
-	for _, id := range s.replace {
-		e.vector.Remove(id) // nothing of it is collected before the other history is here
+	t.Vector, t.Cursor, t.Done, t.Bytes, t.Complete = slices.Clone(t.Vector), nil, 0, 0, false
+	t.Hold = slices.Clone(was.Hold)
+	t.Hold.Merge(t.Vector)
+	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
+	next := transfer{Transfer: t, Running: true, Marks: others || was.Running}
+	batch := e.db.NewBatch()
+	if err := errors.Join(next.write(batch), forgetMet(batch)); err != nil {
+		return errors.Join(err, batch.Close())
 	}
-	for _, v := range s.restore {
-		e.vector.Put(v)
-		e.matchLineage(v)
+	if err := e.commitMeta(batch); err != nil {
+		return err
 	}
-	err := e.land(s.resets, e.joinResets, func(batch *pebble.Batch, _ []arrival) (func(), error) {
-		err := errors.Join(s.next.write(batch), s.next.writeLineages(batch), forgetMet(batch))
-		for _, id := range s.replace {
-			err = errors.Join(err, e.dropLog(batch, id))
-		}
-		return func() {}, err
-	})
-	if err != nil {
-		return e.fail(err) // the vector speaks of it already
-	}
+	e.transfer = next
 	return nil
 }
 
@@ -143,7 +121,7 @@ func (e *Engine) readTransfer() error {
 	} else if err != nil {
 		return err
 	}
-	if err := errors.Join(json.Unmarshal(v, &e.transfer), closer.Close(), e.readHeldLineages()); err != nil {
+	if err := errors.Join(json.Unmarshal(v, &e.transfer), closer.Close()); err != nil {
 		return fmt.Errorf("state transfer: %w", err)
 	}
 	return nil
@@ -165,7 +143,7 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	t.Cursor = slices.Clone(next)
 	t.Done, t.Complete = done, len(next) == 0
 	t.Bytes += int64(len(page))
-	return e.mergeKeys(deltas, func(batch *pebble.Batch, list []arrival) (func(), error) {
+	return e.land(deltas, e.joinPage, func(batch *pebble.Batch, list []arrival) (func(), error) {
 		err := t.write(batch)
 		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
 			err = batch.Set(metKey(nil, list[i].place, list[i].key), nil, nil)
@@ -196,7 +174,7 @@ func (e *Engine) joinPage(a *joining) {
 	mine, theirs := &a.all, a.delta
 	var add tlv.State
 	for _, c := range theirs.Contributions {
-		if !e.isOld(&c) && !slices.Contains(e.transfer.Skip, c.Replica) {
+		if !e.isOld(&c) {
 			add.Put(c)
 		}
 	}
@@ -211,7 +189,6 @@ func (e *Engine) joinPage(a *joining) {
 			add.PutReset(r)
 		}
 	}
-	e.replaceForked(mine)
 	mine.Merge(&add)
 	a.keep(e.covers)
 }
@@ -232,22 +209,16 @@ func (e *Engine) FinishTransfer() error {
 	for _, v := range t.Vector {
 		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
 			e.vector.Put(v)
-			l := lineageOf(t.Lineages, v.Replica)
-			var ok bool
-			if l, ok = l.Upto(v); !ok {
-				l = lastLife(v)
-			}
-			err = errors.Join(err, e.setLineage(batch, l), e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
+			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
 		}
 	}
 	next := transfer{Transfer: Transfer{Hold: slices.DeleteFunc(t.Hold, func(h tlv.VectorEntry) bool {
 		return e.vector.Entry(h.Replica).Stamp >= h.Stamp || h.Replica == e.id
 	})}}
-	next.Lineages = held(t.Lineages, next.Hold)
 	if len(next.Hold) > 0 {
-		err = errors.Join(err, next.write(batch), next.writeLineages(batch))
+		err = errors.Join(err, next.write(batch))
 	} else {
-		err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil), batch.Delete(heldLineages, nil))
+		err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil))
 	}
 	if err != nil {
 		batch.Close()
@@ -271,7 +242,6 @@ func (e *Engine) closeUnmet() error {
 	t, ok := e.Transfer()
 	e.commitMu.Lock()
 	marks := e.transfer.Marks
-	replacing := len(e.transfer.Replace) > 0
 	e.commitMu.Unlock()
 	if !ok {
 		return ErrNoTransfer
@@ -280,7 +250,7 @@ func (e *Engine) closeUnmet() error {
 		return nil
 	}
 	concerns := func(s *tlv.State) bool {
-		return replacing || slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
+		return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
 			return c.Rev <= t.Vector.Entry(c.Replica).Stamp
 		})
 	}
@@ -290,7 +260,7 @@ func (e *Engine) closeUnmet() error {
 		if err := e.transferring(); err != nil {
 			return err
 		}
-		return e.mergeKeys(deltas, noMore)
+		return e.land(deltas, e.joinPage, noMore)
 	})
 }
 

@@ -12,9 +12,6 @@ import (
 
 const choreEvery = time.Second
 
-// pullerSetting begins the names under which the store remembers who pulls from it.
-const pullerSetting = "puller/"
-
 // chores are what the node has to do apart from its links, none of which may wait for it.
 type chores struct {
 	keepLog bool            // there is a peer
@@ -59,29 +56,45 @@ func (n *Node) doChores() error {
 	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.trim(), n.tidy())
 }
 
-// confirm makes the store sure of its history when all peers have confirmed what they have of it, or the time is over.
+// confirm makes the store sure of its history when all who know it have confirmed what they have of it. When the time for that is
+// over, it has the store take a new ID.
 func (n *Node) confirm() error {
 	n.mu.Lock()
-	sure := n.store.confirmed
-	if !sure {
-		sure = !n.o.now().Before(n.store.deadline)
-		all := true
-		for _, l := range n.links {
-			all = all && l.puller.Vouched()
-		}
-		if !sure && !all || n.due.lost.Stamp != 0 {
-			n.mu.Unlock()
-			return nil
-		}
-		n.mu.Unlock()
-		if err := n.engine.Confirm(); err != nil {
-			return fmt.Errorf("confirm: %w", err)
-		}
-		n.mu.Lock()
-		n.store.confirmed = true
+	sure, waits := n.vouchedFor(), n.o.now().Before(n.store.deadline)
+	skip := n.store.confirmed || n.due.lost.Stamp != 0 || !sure && waits
+	unheard := len(n.store.awaited)
+	select {
+	case <-n.engine.Confirmed():
+		n.store.confirmed, skip = true, true
+	default:
 	}
 	n.mu.Unlock()
+	if skip {
+		return nil
+	}
+	if !sure {
+		return n.renew(unheard)
+	}
+	if err := n.engine.Confirm(); err != nil {
+		return fmt.Errorf("confirm: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.store.confirmed = true
 	return nil
+}
+
+// vouchedFor says whether all who know this replica have confirmed it. The caller holds mu.
+func (n *Node) vouchedFor() bool {
+	if n.engine.Created() {
+		return true
+	}
+	for _, l := range n.links {
+		if !l.puller.Vouched() {
+			return false
+		}
+	}
+	return len(n.store.awaited) == 0
 }
 
 // keepLog has the store keep the log from the first peer on.
@@ -130,16 +143,16 @@ func (n *Node) noteMembers() error {
 	n.mu.Unlock()
 	var errs []error
 	for _, id := range forget {
-		errs = append(errs, n.engine.Remember(pullerSetting+name(id), nil))
+		errs = append(errs, n.engine.Remember(engine.PullerSetting+name(id), nil))
 	}
 	for _, id := range remember {
-		errs = append(errs, n.engine.Remember(pullerSetting+name(id), []byte{}))
+		errs = append(errs, n.engine.Remember(engine.PullerSetting+name(id), []byte{}))
 	}
 	return errors.Join(errs...)
 }
 
 func recallPullers(e *engine.Engine) (list []tlv.ReplicaID, err error) {
-	stored, err := e.Recall(pullerSetting)
+	stored, err := e.Recall(engine.PullerSetting)
 	if err != nil {
 		return nil, fmt.Errorf("pullers: %w", err)
 	}

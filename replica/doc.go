@@ -1,18 +1,18 @@
 // Package replica keeps the replicas of a store alike: each pulls from its peers what they have and it lacks.
 //
-// # The protocol, version 3
+// # The protocol, version 4
 //
 // Two requests, of plain RESP2 in shape, integers as integers and everything binary as bulk strings. IDs and lives are 16
-// hexadecimal digits, vectors, lineages and batches are of package tlv.
+// hexadecimal digits, vectors and batches are of package tlv.
 //
-//	CSYNC 3 <replica> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT replica] ...
+//	CSYNC 4 <replica> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT replica] ... [FORMER replica] ...
 //
-//	 1) :3                the version
+//	 1) :4                the version
 //	 2) $replica          that answers
 //	 3) $life             of it
 //	 4) :1767225600000    its wall clock, in milliseconds since the Unix epoch
 //	 5) $vector           that it has durable
-//	 6) $lineages         of its entries that are of another life than the caller's, from that life on if it knows it
+//	 6) *1 $replica       IDs that it had before, as FORMER says those of the caller
 //	 7) $ok | $state      state: its log does not reach back to what the caller has
 //	 8) :2                batches that the caller will lack still
 //	 9) :1400             keys in them
@@ -23,17 +23,16 @@
 // came before, says where to go on, and bounds what is on its way. The responder keeps no queue, and nothing but that
 // vector.
 //
-//	CSNAP 3 <replica> <life> [RESUME snapshot cursor] [BYTES n]
+//	CSNAP 4 <replica> <life> [RESUME snapshot cursor] [BYTES n]
 //
-//	1) :3           the version
+//	1) :4           the version
 //	2) $replica     that answers
 //	3) $snapshot    a name for it
 //	4) $vector      of the snapshot
-//	5) $lineages    of all entries of it; none after RESUME
-//	6) :1000000     keys in it, about
-//	7) :65536       keys up to the end of this page; more than before, unless it is the last
-//	8) $cursor      of the next page; empty: this was the last
-//	9) $page        deltas
+//	5) :1000000     keys in it, about
+//	6) :65536       keys up to the end of this page; more than before, unless it is the last
+//	7) $cursor      of the next page; empty: this was the last
+//	8) $page        deltas
 //
 // Without RESUME it takes a new snapshot. One is kept for five minutes after the last request for it, four at most.
 //
@@ -51,33 +50,26 @@
 // # Forks
 //
 // A store that lost what it had published must not go on under its ID: what it publishes next would take the place of the
-// greater contribution that its peers hold. An entry of a version vector says which life of its replica published last, and
-// engine.Engine.True whether that is this store's own past. So (Self, Puller.forked, JudgeSync)
+// greater contribution that its peers hold. Nobody publishes under an ID that was not vouched for, and nothing is repaired
+// afterwards: an entry of a vector never goes back. An entry says which batch of its replica is the last, by a hash that is of
+// that batch and all before it, and engine.Engine.True whether that is this store's own past. So (Self, Puller.forked, JudgeSync,
+// Node.confirm)
 //
-//   - after a start nothing is published until every peer has answered with an entry of this replica that is true, or 2 s
-//     are over. If one is not true the store takes a new ID, before it has published anything: nothing is lost on either side;
-//   - the same is looked for in every later request and answer. What was published under the old ID since the start is then
-//     the remainder that is lost;
-//   - batches that do not follow prove that their replica has forked: they are refused, those of others flow on;
+//   - after a start nothing is published until all who know this replica have shown an entry of it that is true: peers in their
+//     answers, those that pulled from here, as the store remembers, in their requests. A replica that has another ID by now
+//     says which it had before, and so speaks for these too;
+//   - if an entry is not true, or not all have been heard within 2 s, the store takes a new ID before it has published anything.
+//     A store that this start has made, or that has never had a peer or a puller, does not ask;
+//   - the same is looked for in every later request and answer. Somebody who says that this replica has published what it
+//     knows nothing of has to prove it: the hash of what was published by this store, or a copy of it, is made with its secret
+//     (engine.Engine.Proven). Then this store takes a new ID;
 //   - who meets its own ID with another life does not sync. The error says what that has published: a store that has published
 //     nothing since its start, and lacks that, takes a new ID.
 //
-// Found late, a fork leaves two histories of the old ID, or more, of which some replicas have the one and some another. A
-// lineage tells in which lives a history was published and where each began. Two of them show whether one history is the
-// beginning of the other, which is only behind, and if not, which of the two counts: the one that went on in the life that
-// they share, for the other is that of a store that was put back and started anew (tlv.Lineage.Conflict). It takes no more
-// than the two, and all replicas come to the same history, in whatever order they meet. So (Puller.compareHistories,
-// engine/supersede.go)
-//
-//   - nothing of a replica is taken from a peer that has another history of it, neither batches nor state. All else flows on,
-//     and the link is in state forked for as long;
-//   - whoever has the one that does not count fetches the state of a peer that has the one that does, which brings it in
-//     place of the other. What the lost history did to others' contributions stays, and is published again;
-//   - histories of which so little is known that they cannot be compared (the oldest of 256 lives are forgotten, and stores of
-//     before version 3 know only the last) are refused as above, and no more.
-//
-// A replica whose own ID it is only ever takes a new one: nobody's history of a replica that goes on can be put in its place
-// there. Elsewhere a replica that has not forked has one history, of which all others' are a beginning, and loses nothing.
+// A fork all the same, of an ID that two stores publish under though all whom either of them knows have vouched for it (an operator
+// starts a copy that knows nobody; a virtual machine is put back together with its memory), is refused: batches that do not follow what
+// is here, and a state with another history of a replica than is here. The link is in state forked for as long, and both sides say
+// so in the log. What the store under the new ID does from then on reaches everybody.
 //
 // # State transfer
 //

@@ -32,9 +32,6 @@ type refusal struct {
 }
 
 func (p *Puller) refuses(id tlv.ReplicaID) bool {
-	if p.disputed(id) {
-		return true
-	}
 	r, ok := p.refused[id]
 	return ok && p.now.Before(r.until)
 }
@@ -50,7 +47,7 @@ func (p *Puller) synced(ev Synced) Action {
 	if e := a.Vector.Entry(p.self.ID); !p.self.True(e) {
 		return p.forked(e)
 	}
-	p.greeted, p.vouched = true, true
+	p.greeted, p.vouched, p.former = true, true, a.Former
 	n := &p.intake
 	n.answer, n.batches, n.err, n.sent, n.received, n.next, n.gap = a, ev.Batches, ev.Err, ev.Sent, p.now, 0, false
 	for i := range n.batches {
@@ -60,10 +57,18 @@ func (p *Puller) synced(ev Synced) Action {
 	if !p.self.Confirmed {
 		return p.confirming()
 	}
-	if p.compareHistories(a.Lineages) {
-		return p.askNow() // this answer is for who has the same history
-	}
+	p.compareHistories(a.Vector)
 	return p.takeNext()
+}
+
+// compareHistories finds out of which replicas the peer has another history than this store, as far as entries show that.
+func (p *Puller) compareHistories(theirs tlv.Vector) {
+	for _, e := range theirs {
+		if !p.self.True(e) {
+			p.refuse(e.Replica, refusal{state: Forked, until: p.now.Add(maxBackoff),
+				why: fmt.Sprintf("replica %s has forked: the peer has another history of it, up to %d", name(e.Replica), e.Stamp)})
+		}
+	}
 }
 
 // met notes who the peer is.
@@ -78,7 +83,6 @@ func (p *Puller) met(id tlv.ReplicaID) {
 	}
 	p.status.ID = id
 	clear(p.refused)
-	p.disputes = nil
 	p.intake.gaps = 0
 }
 
@@ -120,8 +124,12 @@ func (p *Puller) duplicated(err engine.PeerError) Action {
 	return p.mirrored(false)
 }
 
-// forked has learned that the peer holds what this store, as far as it knows, never published: it lost what it had published.
+// forked has learned that the peer holds what this store, as far as it knows, never published: it lost what it had published, if
+// that is proven.
 func (p *Puller) forked(e tlv.VectorEntry) Action {
+	if !p.self.Proven(e) {
+		return p.trouble(Refused, slog.LevelError, fmt.Errorf("the peer has batches of this replica up to %d, which it has never published", e.Stamp))
+	}
 	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, hex(e.Life)))
 	p.lines = append(p.lines, lostLine(&p.self, e))
 	return Rename{e}
@@ -225,7 +233,7 @@ func (p *Puller) takenIn() Action {
 	if len(n.batches) > 0 || p.polled() {
 		p.empties = 0
 	}
-	if p.needsState() || p.self.Transfer != nil || p.self.NeedsState {
+	if p.needsState() || p.self.Transfer != nil {
 		return Claim{n.answer.ID, n.answer.Vector}
 	}
 	return p.goOn()
@@ -250,10 +258,9 @@ func (p *Puller) polled() bool {
 func (p *Puller) needsState() bool {
 	a := p.intake.answer
 	has := func(h tlv.VectorEntry) bool {
-		return a.Vector.Entry(h.Replica).Stamp >= h.Stamp && !p.disputed(h.Replica)
+		return a.Vector.Entry(h.Replica).Stamp >= h.Stamp
 	}
-	lost := func(d dispute) bool { return d.lost }
-	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.disputes, lost) || slices.ContainsFunc(p.self.held(), has)
+	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.self.held(), has)
 }
 
 // lag says how much of what the peer has is lacking here, as far as its answer is taken in.
@@ -304,16 +311,13 @@ func (p *Puller) goOn() Action {
 func (p *Puller) settle() {
 	state, why := Syncing, ""
 	for id, r := range p.refused {
-		if p.self.Vector.Entry(id).Stamp >= p.intake.answer.Vector.Entry(id).Stamp {
+		if e := p.intake.answer.Vector.Entry(id); p.self.Vector.Entry(id).Stamp >= e.Stamp && p.self.True(e) {
 			delete(p.refused, id) // it has come by another way
 			continue
 		}
 		if worse(r.state, state) {
 			state, why = r.state, r.why
 		}
-	}
-	for _, d := range p.disputes {
-		state, why = Forked, d.why()
 	}
 	p.enter(state, why)
 }

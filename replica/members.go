@@ -16,8 +16,10 @@ type Members struct {
 
 // member is one of them.
 type member struct {
-	stored bool       // the store knows of it
-	vector tlv.Vector // what is durable there; nil: it has not been heard in this run
+	stored bool          // the store knows of it
+	asked  int           // how often it was heard in this run
+	forked tlv.ReplicaID // of which it has another history than this store; 0: none
+	vector tlv.Vector    // what is durable there; nil: it has not been heard in this run
 	remote string
 	heard  time.Time
 	sent   int64 // bytes of batches and pages
@@ -50,7 +52,21 @@ func (m *Members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
 		m.of[id] = p
 	}
 	p.remote, p.heard = remote, now
+	p.asked++
 	return p
+}
+
+// Knows says whether it is one of them.
+func (m *Members) Knows(id tlv.ReplicaID) bool { return m.of[id] != nil }
+
+// Forked notes that a member has another history of replica id than this store, or of none if that is 0. false: it was known.
+func (m *Members) Forked(member, id tlv.ReplicaID) (news bool) {
+	p := m.of[member]
+	if p == nil || p.forked == id {
+		return false
+	}
+	p.forked = id
+	return id != 0
 }
 
 // Sent counts what was answered.
@@ -63,10 +79,11 @@ func (m *Members) Sent(id tlv.ReplicaID, bytes int64) {
 // Forget is for a replica that will not come back: the log does not wait for it.
 func (m *Members) Forget(id tlv.ReplicaID) { delete(m.of, id) }
 
-// Unstored lists those that the store does not know of yet, and takes them for stored.
+// Unstored lists those that the store does not know of yet, and takes them for stored. One that has asked only once is none yet:
+// the log would wait for it for good.
 func (m *Members) Unstored() (list []tlv.ReplicaID) {
 	for _, id := range m.ids() {
-		if !m.of[id].stored {
+		if !m.of[id].stored && m.of[id].asked > 1 {
 			m.of[id].stored = true
 			list = append(list, id)
 		}
@@ -84,10 +101,12 @@ func (m *Members) Acked(own tlv.ReplicaID, stamp tlv.Stamp) (n int) {
 	return n
 }
 
-// Minimum is what all of them have. It is unknown as long as one has not been heard in this run, and if there is none.
+// Minimum is what all of them have, but for those that have asked only once. It is unknown as long as one has not been heard in this
+// run, and if there is none.
 func (m *Members) Minimum() (least tlv.Vector, ok bool) {
 	for _, p := range m.of {
 		switch {
+		case !p.stored && p.asked < 2:
 		case p.vector == nil:
 			return nil, false
 		case !ok:

@@ -19,6 +19,9 @@ func TestMembers(t *testing.T) {
 		}
 		return v
 	}
+	for _, id := range []tlv.ReplicaID{theirs, third, 4} { // which have asked before
+		m.met(id, "peer:1", now)
+	}
 	for _, c := range []struct {
 		name  string
 		id    tlv.ReplicaID
@@ -59,6 +62,10 @@ func TestMembersThatFetch(t *testing.T) {
 		t.Errorf("the minimum of nobody is known")
 	}
 	m.met(theirs, "peer:1", time.UnixMilli(1000))
+	if _, ok := m.Minimum(); ok {
+		t.Errorf("the minimum of one that has asked once is known")
+	}
+	m.met(theirs, "peer:1", time.UnixMilli(1000))
 	if v, ok := m.Minimum(); ok || m.Acked(mine, 1) != 0 {
 		t.Errorf("Minimum = %v, %t, Acked(1) = %d; want none", v, ok, m.Acked(mine, 1))
 	}
@@ -69,15 +76,21 @@ func TestMembersAreStored(t *testing.T) {
 	m.Heard(third, nil, "", time.UnixMilli(1), mine)
 	m.Heard(theirs, nil, "", time.UnixMilli(1), mine)
 	m.Heard(4, nil, "", time.UnixMilli(1), mine)
+	again := func(ids ...tlv.ReplicaID) {
+		for _, id := range ids {
+			m.Heard(id, nil, "", time.UnixMilli(2), mine)
+		}
+	}
 	for _, c := range []struct {
 		name string
 		do   func()
 		want []tlv.ReplicaID
 	}{
-		{"new ones", func() {}, []tlv.ReplicaID{theirs, third}},
+		{"that have asked once", func() {}, nil},
+		{"twice", func() { again(third, theirs) }, []tlv.ReplicaID{theirs, third}},
 		{"once", func() {}, nil},
 		{"forgotten", func() { m.Forget(theirs); m.Forget(77) }, nil},
-		{"there again", func() { m.Heard(theirs, nil, "", time.UnixMilli(2), mine) }, []tlv.ReplicaID{theirs}},
+		{"there again", func() { again(theirs, theirs) }, []tlv.ReplicaID{theirs}},
 	} {
 		c.do()
 		if got := m.Unstored(); !slices.Equal(got, c.want) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,8 +20,8 @@ type Options struct {
 	Peers          []string // host:port to pull from, beside those that the store remembers
 	User, Password string   // for the peers; none if Password is ""
 	TLS            *tls.Config
-	// Wait bounds how long after a start nothing is published because a peer has not yet confirmed what it has of this
-	// replica; default 2 s.
+	// Wait bounds how long after a start nothing is published because somebody who knows this replica has not yet confirmed what it
+	// has of it; then this takes a new ID. Default 2 s.
 	Wait time.Duration
 	Log  *slog.Logger // default slog.Default()
 
@@ -68,12 +69,12 @@ type Node struct {
 
 // storeStatus is what the node keeps in mind of the store, because to ask may take as long as a flush.
 type storeStatus struct {
-	confirmed  bool // it is sure of its history
-	deadline   time.Time
-	logs       bool             // it keeps the log
-	transfer   *engine.Transfer // not finished
-	hold       tlv.Vector       // replicas below it are held back, also after the transfer
-	needsState bool
+	confirmed bool // it is sure of its history
+	deadline  time.Time
+	logs      bool                   // it keeps the log
+	awaited   map[tlv.ReplicaID]bool // remembered pullers that have not confirmed it
+	transfer  *engine.Transfer       // not finished
+	hold      tlv.Vector             // replicas below it are held back, also after the transfer
 }
 
 // New makes the node of a store. Run has it pull; it answers before that.
@@ -89,6 +90,10 @@ func New(e *engine.Engine, o Options) (*Node, error) {
 		return nil, err
 	}
 	n.members = NewMembers(pullers)
+	n.store.awaited = map[tlv.ReplicaID]bool{}
+	for _, id := range pullers {
+		n.store.awaited[id] = true
+	}
 	n.library.open = map[string]*engine.Snapshot{}
 	now := o.now()
 	for _, addr := range o.Peers {
@@ -106,10 +111,9 @@ func New(e *engine.Engine, o Options) (*Node, error) {
 // lookAtTransfer asks the store how far a transfer is.
 func (n *Node) lookAtTransfer() {
 	t, ok := n.engine.Transfer()
-	needs := n.engine.NeedsState()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.store.transfer, n.store.hold, n.store.needsState = nil, t.Hold, needs
+	n.store.transfer, n.store.hold = nil, t.Hold
 	if ok {
 		n.store.transfer = &t
 	}
@@ -168,16 +172,27 @@ func (n *Node) step(l *link, ev Event) Action {
 		n.rouse()
 	}
 	if !vouched && l.puller.Vouched() {
+		n.vouched(after.ID, l.puller.Former())
 		n.rouse()
 	}
 	return a
 }
 
+// vouched notes that a replica, which had other IDs before, has confirmed what it has of this one. The caller holds mu.
+func (n *Node) vouched(id tlv.ReplicaID, former []tlv.ReplicaID) {
+	delete(n.store.awaited, id)
+	for _, f := range former {
+		delete(n.store.awaited, f)
+		if n.members.Knows(f) { // it does not pull under that ID any more
+			n.due.forget = append(n.due.forget, f)
+		}
+	}
+}
+
 // self is what the store says of itself. The caller holds mu.
 func (n *Node) self() Self {
 	return Self{ID: n.engine.ReplicaID(), Life: n.engine.Life(), Vector: n.engine.Vector(), True: n.engine.True,
-		Confirmed: n.store.confirmed, Transfer: n.store.transfer, Hold: n.store.hold, NeedsState: n.store.needsState,
-		Lineage: n.engine.Lineage}
+		Proven: n.engine.Proven, Former: n.engine.Former(), Confirmed: n.store.confirmed, Transfer: n.store.transfer, Hold: n.store.hold}
 }
 
 // carryOut does what a puller wants of the store or the node, and says what came of it. false: it wants something else.
@@ -246,6 +261,30 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	n.mu.Unlock()
 	n.acks.announce()
 	n.o.Log.Warn("this store is another replica from now on", "replica", name(n.engine.ReplicaID()), "before", name(e.Replica))
+	return nil
+}
+
+// renew has the store take a new ID, because not all who know it have confirmed it in time.
+func (n *Node) renew(pullers int) error {
+	n.naming.Lock()
+	defer n.naming.Unlock()
+	before := n.engine.ReplicaID()
+	if err := n.engine.Renew(); err != nil {
+		return fmt.Errorf("new replica ID: %w", err)
+	}
+	n.mu.Lock()
+	n.store.confirmed = true
+	var missing []string
+	for addr, l := range n.links {
+		if !l.puller.Vouched() {
+			missing = append(missing, addr)
+		}
+	}
+	n.mu.Unlock()
+	n.acks.announce()
+	slices.Sort(missing)
+	n.o.Log.Warn("not all who know this store could be asked whether it lost anything: it is another replica from now on",
+		"replica", name(n.engine.ReplicaID()), "before", name(before), "unheard_peers", missing, "unheard_pullers", pullers)
 	return nil
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // Version of the protocol that is spoken here. In version 1 there were no fields of hashes: who speaks only that would refuse
-// batches that have any. In version 2 there were no lineages: nobody could tell which of two histories counts.
-const Version = 3
+// batches that have any. Up to version 3 batches had no hashes: two histories of one replica could look alike.
+const Version = 4
 
 const (
 	blockTime  = 5 * time.Second // a CSYNC waits so long for news
@@ -56,27 +56,27 @@ func isVersionError(err engine.PeerError) bool {
 // process has published, so that the caller can tell whether it is a copy that lacks that.
 func duplicateError(self *Self) engine.PeerError {
 	e := self.Vector.Entry(self.ID)
-	return engine.PeerError(fmt.Sprintf("%s replica %s is my own ID, published up to %d in life %s: the same store runs twice",
-		codeDuplicate, name(self.ID), e.Stamp, hex(e.Life)))
+	return engine.PeerError(fmt.Sprintf("%s replica %s is my own ID, published up to %d in life %s with hash %s: the same store runs twice",
+		codeDuplicate, name(self.ID), e.Stamp, hex(e.Life), hex(uint64(e.Hash))))
 }
 
 // parseDuplicate reads what such an answer says; false: nothing.
 func parseDuplicate(err engine.PeerError) (e tlv.VectorEntry, ok bool) {
-	_, scanned := fmt.Sscanf(string(err), codeDuplicate+" replica %x is my own ID, published up to %d in life %x:", &e.Replica, &e.Stamp, &e.Life)
+	_, scanned := fmt.Sscanf(string(err), codeDuplicate+" replica %x is my own ID, published up to %d in life %x with hash %x:", &e.Replica, &e.Stamp, &e.Life, &e.Hash)
 	return e, scanned == nil
 }
 
 // Self is what a store says of itself at the moment of a decision.
 type Self struct {
-	ID         tlv.ReplicaID
-	Life       uint64
-	Vector     tlv.Vector
-	True       func(tlv.VectorEntry) bool        // engine.Engine.True
-	Confirmed  bool                              // it is sure of its history, and takes batches
-	Transfer   *engine.Transfer                  // one that is not finished
-	Hold       tlv.Vector                        // no batch is taken of replicas below it
-	NeedsState bool                              // it is replacing a history that does not count
-	Lineage    func(tlv.VectorEntry) tlv.Lineage // engine.Engine.Lineage
+	ID        tlv.ReplicaID
+	Life      uint64
+	Vector    tlv.Vector
+	True      func(tlv.VectorEntry) bool // engine.Engine.True
+	Proven    func(tlv.VectorEntry) bool // engine.Engine.Proven
+	Former    []tlv.ReplicaID            // IDs that it had before
+	Confirmed bool                       // it is sure of its history, and takes batches
+	Transfer  *engine.Transfer           // one that is not finished
+	Hold      tlv.Vector                 // no batch is taken of replicas below it
 }
 
 // held lists the entries that only a state transfer can bring. No batch of their replicas is taken before.
@@ -98,7 +98,7 @@ type Line struct {
 
 // lostLine says that a peer has e of this store, which is not of its history.
 func lostLine(self *Self, e tlv.VectorEntry) Line {
-	return Line{Level: slog.LevelError, Text: "this store has lost what it had published (a backup restored, a copy, a disk that lies): it takes a new ID",
+	return Line{Level: slog.LevelError, Text: "this store has lost what it had published (a backup restored, a copy, a machine put back, a disk that lies): it takes a new ID",
 		Args: []any{"replica", name(self.ID), "peer_has", uint64(e.Stamp), "of_life", hex(e.Life), "here", uint64(self.Vector.Entry(self.ID).Stamp)}}
 }
 

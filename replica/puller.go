@@ -35,15 +35,15 @@ type Puller struct {
 	status engine.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound; and LagMillis
 	last   Action
 
-	greeted bool // the peer has answered since it was last lost
-	vouched bool // it has said what it has of this replica, and that was true
-	failed  int  // attempts in a row
-	empties int  // answers in a row that brought nothing where they had to
-	offBy   bool // the clocks are far apart, and that was said
+	greeted bool            // the peer has answered since it was last lost
+	vouched bool            // it has said what it has of this replica, and that was true
+	former  []tlv.ReplicaID // IDs that it had before, as it says
+	failed  int             // attempts in a row
+	empties int             // answers in a row that brought nothing where they had to
+	offBy   bool            // the clocks are far apart, and that was said
 
 	intake   intake
 	refused  map[tlv.ReplicaID]refusal
-	disputes []dispute // about the last answer
 	transfer transfer
 
 	// Of the present step.
@@ -128,6 +128,9 @@ func (p *Puller) State() State { return State(p.status.State) }
 // Vouched says whether the peer has confirmed what it has of this replica. This very process need not be asked.
 func (p *Puller) Vouched() bool { return p.vouched || p.State() == Itself }
 
+// Former are the IDs that the peer had before, as it says.
+func (p *Puller) Former() []tlv.ReplicaID { return p.former }
+
 // ask asks for what this store lacks, and has the peer wait for it; not the first time, when the peer is to confirm what it
 // has of this replica.
 func (p *Puller) ask() Action {
@@ -141,7 +144,7 @@ func (p *Puller) ask() Action {
 func (p *Puller) askNow() AskSync {
 	p.intake.answer, p.intake.batches = nil, nil
 	return AskSync{SyncRequest: engine.SyncRequest{Version: Version, ID: p.self.ID, Life: p.self.Life,
-		Vector: p.self.Vector, Except: p.except(), Bytes: syncBytes}}
+		Vector: p.self.Vector, Except: p.except(), Former: p.self.Former, Bytes: syncBytes}}
 }
 
 // except lists the replicas whose batches the peer need not send now, because they would not be taken in.
@@ -152,11 +155,6 @@ func (p *Puller) except() (list []tlv.ReplicaID) {
 	for id := range p.refused {
 		if p.refuses(id) && !slices.Contains(list, id) {
 			list = append(list, id)
-		}
-	}
-	for _, d := range p.disputes {
-		if !slices.Contains(list, d.replica) {
-			list = append(list, d.replica)
 		}
 	}
 	slices.Sort(list)
@@ -192,7 +190,6 @@ func (p *Puller) declined(err engine.PeerError) Action {
 // lost has no answer, or none that makes sense.
 func (p *Puller) lost(err error) Action {
 	clear(p.refused)
-	p.disputes = nil
 	return p.trouble(Down, slog.LevelWarn, err)
 }
 

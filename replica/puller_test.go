@@ -29,7 +29,7 @@ func ownSelf() Self {
 	return Self{ID: mine, Life: 11, Confirmed: true, Vector: tlv.Vector{at(mine, 50), at(theirs, 10), at(third, 10)},
 		True: func(e tlv.VectorEntry) bool {
 			return e.Replica != mine || e.Stamp == 0 || e.Life == 11 && e.Stamp <= 50
-		}}
+		}, Proven: func(e tlv.VectorEntry) bool { return e.Hash == 0 }}
 }
 
 // peerHas is the vector of the peer.
@@ -345,6 +345,7 @@ func TestPullerHearsNonsense(t *testing.T) {
 		{"it has this ID", nil, []exchange{{changed(func(a *engine.SyncAnswer) { a.ID = mine }), Pause{firstPause}}}, Duplicate, "E"},
 		{"it has of this replica what never was", nil, []exchange{{forked, Rename{fork}}, {Done{}, ask(0)}}, Forked, "IE"},
 		{"and the store cannot take another ID", nil, []exchange{{forked, Rename{fork}}, {Done{engine.ErrFailed}, Pause{firstPause}}}, Down, "IEE"},
+		{"it says so without a proof", nil, []exchange{{changed(func(a *engine.SyncAnswer) { a.Vector = tlv.Vector{{Replica: mine, Stamp: 51, Hash: 1}} }), Pause{firstPause}}}, Refused, "IE"},
 		{"not even before the store is sure of itself", func(s *Self) { s.Confirmed = false }, []exchange{{forked, Rename{fork}}}, Forked, "IE"},
 		{"a batch of this replica", nil, []exchange{{news(0, batch(mine, 50, 60)), Pause{firstPause}}}, Down, "IW"},
 		{"no batch", nil, []exchange{{unreadable(), Pause{firstPause}}}, Down, "IW"},
@@ -355,6 +356,9 @@ func TestPullerHearsNonsense(t *testing.T) {
 		{"it is another replica now: what was refused is asked for", nil, []exchange{
 			{news(0, one), takes(one)}, {Taken{0, engine.ErrFork}, ask(blockTime, theirs)},
 			{changed(func(a *engine.SyncAnswer) { a.ID = third }), ask(blockTime)}}, Syncing, "IEW"},
+		{"it has another history of a third: what it has of that is not asked for, once and for all", func(s *Self) {
+			s.True = func(e tlv.VectorEntry) bool { return e.Replica != third }
+		}, []exchange{{news(0), ask(blockTime, third)}, {news(0), ask(blockTime, third)}}, Forked, "IE"},
 		{"its clock is off, and is set", nil, []exchange{
 			{changed(func(a *engine.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
 			{changed(func(a *engine.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
@@ -403,13 +407,6 @@ func TestPullerTransfers(t *testing.T) {
 	resumed := func(then ...exchange) []exchange {
 		return append([]exchange{{news(0), claim}, {Turn{true}, askSnap("s", "c")}}, then...)
 	}
-	tooEarly := func(after time.Duration, waited, makesDo bool, then ...exchange) []exchange { // so long after it was last
-		begin := begin
-		begin.Transfer.Waited, begin.Transfer.MakeDo = waited, makesDo
-		list := []exchange{{needState, claim}, {Turn{true}, askSnap("", "")}, {moment{Event: Snapped{first}, after: after}, begin},
-			{Done{engine.ErrAhead}, Pause{heldPause}}, {Woken{}, ask(blockTime)}}
-		return append(list, then...)
-	}
 	snapped := func(change func(*engine.SnapAnswer)) Snapped {
 		a := last
 		change(&a)
@@ -423,11 +420,8 @@ func TestPullerTransfers(t *testing.T) {
 			exchange{Snapped{last}, merge(last)},
 			exchange{Done{}, FinishTransfer{}},
 			exchange{Done{}, ask(0)}), Syncing, "III"},
-		{"the peer lacks what is here, and in the end that has to do", nil, tooEarly(0, false, false,
-			tooEarly(giveWay-1, false, false, tooEarly(1, true, false, tooEarly(makeDo-giveWay-1, true, false, tooEarly(1, true, true)...)...)...)...), Held, "IIW" + strings.Repeat("I", 4)},
 		{"it is another's turn", nil, []exchange{{needState, claim}, {Turn{false}, Pause{heldPause}}, {Woken{}, ask(blockTime)}}, Held, "I"},
 		{"another's turn, and batches flow", half, []exchange{{news(0), claim}, {Turn{false}, ask(blockTime)}}, Syncing, "I"},
-		{"a store that has a new ID needs the state", func(s *Self) { s.NeedsState = true }, []exchange{{news(0), claim}}, Connecting, "I"},
 		{"goes on", half, resumed(exchange{Snapped{last}, merge(last)}, exchange{Done{}, FinishTransfer{}}), Transferring, "II"},
 		{"only the end is missing", under(func(t *engine.Transfer) { t.Complete = true }),
 			[]exchange{{news(0), claim}, {Turn{true}, FinishTransfer{}}, {Done{}, ask(0)}}, Syncing, "III"},
@@ -451,6 +445,8 @@ func TestPullerTransfers(t *testing.T) {
 			exchange{Done{}, ask(0)}), Forked, "IIE"},
 		{"the store will not begin it: another's may do", nil, claimed(exchange{Snapped{first}, begin},
 			exchange{Done{engine.ErrHeld}, Pause{firstPause}}), Held, "IIW"},
+		{"it has another history of a replica", nil, claimed(exchange{Snapped{first}, begin},
+			exchange{Done{engine.ErrFork}, Pause{firstPause}}), Forked, "IIE"},
 		{"its stamps are too far ahead", nil, claimed(exchange{Snapped{first}, begin},
 			exchange{Done{engine.ErrClock}, Pause{firstPause}}), Refused, "IIE"},
 		{"the disk is full at its beginning", nil, claimed(exchange{Snapped{first}, begin},
@@ -618,7 +614,7 @@ type pulled struct {
 
 func pull(t *testing.T) *pulled {
 	now := time.UnixMilli(1_767_225_600_000)
-	self := Self{ID: 1, Life: 11, Confirmed: true, True: func(tlv.VectorEntry) bool { return true }}
+	self := Self{ID: 1, Life: 11, Confirmed: true, True: func(tlv.VectorEntry) bool { return true }, Proven: func(tlv.VectorEntry) bool { return true }}
 	return &pulled{t: t, p: NewPuller("peer:1", now), now: now, self: self}
 }
 
@@ -664,8 +660,9 @@ func TestConfirmedLinkAsksAtOnce(t *testing.T) {
 // The copy of a store that runs elsewhere takes a new ID as long as that costs nothing.
 func TestCopyLearnsFromItsOriginal(t *testing.T) {
 	original := Self{ID: 1, Life: 99, Vector: tlv.Vector{{Replica: 1, Stamp: 500, Life: 98}, {Replica: 2, Stamp: 900, Life: 3}}}
+	original.Vector[0].Hash = 97
 	err := judge(original, "CSYNC", "copy:1", Version, 1, 11).Err
-	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98}
+	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98, Hash: 97}
 	for _, c := range []struct {
 		name      string
 		err       engine.PeerError
@@ -749,7 +746,6 @@ func TestSnapshotThatBringsSomething(t *testing.T) {
 		of   func(s *Self)
 	}{
 		{"the vector lacks some of it", func(s *Self) { s.Vector = tlv.Vector{{Replica: 2, Stamp: 899}} }},
-		{"the store has to replace its history", func(s *Self) { s.NeedsState = true }},
 		{"something is held back", func(s *Self) { s.Hold = tlv.Vector{{Replica: 3, Stamp: 5}} }},
 		{"one is under way", func(s *Self) { s.Transfer = &engine.Transfer{Source: 3} }},
 	} {

@@ -20,8 +20,11 @@ type Verdict struct {
 func JudgeSync(self Self, remote string, r *engine.SyncRequest) Verdict {
 	v := judge(self, "CSYNC", remote, r.Version, r.ID, r.Life)
 	e := r.Vector.Entry(self.ID)
-	if v.Err != "" || self.True(e) {
+	switch {
+	case v.Err != "" || self.True(e):
 		return v
+	case !self.Proven(e): // anybody could say that
+		return refuse(engine.PeerError(fmt.Sprintf("ERR CSYNC: replica %s has never published what the vector says", name(self.ID))), remote)
 	}
 	line := lostLine(&self, e)
 	line.Args = append([]any{"peer", remote}, line.Args...)
@@ -74,19 +77,4 @@ func size(asked, usual int64) int {
 		return int(usual)
 	}
 	return int(min(asked, maxBytes))
-}
-
-// lineages are what a caller with vector v has to know to tell whether what it has is the beginning of what is here. Where
-// both are of one life it is, or the other way round.
-func lineages(self *Self, v tlv.Vector) (list []tlv.Lineage) {
-	for _, e := range self.Vector {
-		life := v.Entry(e.Replica).Life
-		if life == e.Life {
-			continue
-		}
-		if l := self.Lineage(e); len(l.Lives) > 0 {
-			list = append(list, l.Since(life))
-		}
-	}
-	return list
 }

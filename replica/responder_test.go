@@ -13,10 +13,11 @@ import (
 
 func TestJudge(t *testing.T) {
 	const (
-		version   = "ERR CSYNC: protocol version %d is not spoken here; this replica speaks 3"
+		version   = "ERR CSYNC: protocol version %d is not spoken here; this replica speaks 4"
 		self      = "SELF this is the replica that asks"
-		duplicate = "DUPLICATE replica 0000000000000001 is my own ID, published up to 50 in life 000000000000000b: the same store runs twice"
+		duplicate = "DUPLICATE replica 0000000000000001 is my own ID, published up to 50 in life 000000000000000b with hash 0000000000000000: the same store runs twice"
 		forked    = "FORKED replica 0000000000000001 has two histories: it takes a new ID; ask again"
+		unproven  = "ERR CSYNC: replica 0000000000000001 has never published what the vector says"
 	)
 	whole, never, elsewhere := at(mine, 50), at(mine, 51), tlv.VectorEntry{Replica: mine, Stamp: 7, Life: 9}
 	for _, c := range []struct {
@@ -32,6 +33,7 @@ func TestJudge(t *testing.T) {
 		{"who has all", Version, theirs, 22, whole, "", false},
 		{"who has what never was", Version, theirs, 22, never, forked, true},
 		{"who has something of a life that never was", Version, theirs, 22, elsewhere, forked, true},
+		{"who says so without a proof", Version, theirs, 22, tlv.VectorEntry{Replica: mine, Stamp: 51, Life: 11, Hash: 1}, unproven, true},
 		{"this process", Version, mine, 11, whole, self, false},
 		{"this process, and what never was", Version, mine, 11, never, self, false},
 		{"another with this ID", Version, mine, 12, whole, duplicate, true},
@@ -46,7 +48,7 @@ func TestJudge(t *testing.T) {
 		if string(sync.Err) != c.want || (sync.Line != nil) != c.logged || (sync.Lost == c.has) != (c.want == forked || c.has.Stamp == 0) {
 			t.Errorf("%s: CSYNC = %+v; want %q, logged %t", c.name, sync, c.want, c.logged)
 		}
-		if c.want == forked {
+		if c.want == forked || c.want == unproven {
 			c.want, c.logged = "", false // CSNAP has no vector to learn that from
 		}
 		snap := JudgeSnap(ownSelf(), "peer:1", &engine.SnapRequest{Version: c.version, ID: c.id, Life: c.life})
@@ -85,7 +87,7 @@ func TestSize(t *testing.T) {
 // Who asks may be the first to know that this store has lost something: the log says why it takes a new ID then too.
 func TestForkFoundByARequestIsSaid(t *testing.T) {
 	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98}
-	self := Self{ID: 1, Life: 11, True: func(e tlv.VectorEntry) bool { return e != entry }}
+	self := Self{ID: 1, Life: 11, True: func(e tlv.VectorEntry) bool { return e != entry }, Proven: func(tlv.VectorEntry) bool { return true }}
 	v := JudgeSync(self, "peer:1", &engine.SyncRequest{Version: Version, ID: 2, Life: 22, Vector: tlv.Vector{entry}})
 	if v.Lost != entry || code(v.Err) != codeForked {
 		t.Fatalf("JudgeSync = %+v; want the entry that is lost, and an error", v)

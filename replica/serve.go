@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"atomiccounter/engine"
@@ -47,6 +48,8 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), remote, n.o.now(), self.ID) // of more there is nothing to be kept here
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
 	n.called(r.ID)
+	n.vouched(r.ID, r.Former)
+	n.compareHistories(&self, remote, &r)
 	n.mu.Unlock()
 	if acked {
 		n.acks.announce()
@@ -59,8 +62,21 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 		return engine.SyncAnswer{}, err
 	}
 	n.sent(r.ID, b.Batches...)
-	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: self.Vector, Lineages: lineages(&self, r.Vector), NeedState: b.Behind != 0,
+	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: self.Vector, Former: self.Former, NeedState: b.Behind != 0,
 		Left: b.Left, LeftKeys: b.LeftKeys, Batches: b.Batches}, nil
+}
+
+// compareHistories says of which replica a caller has another history than this store, as far as entries show that. The caller
+// holds mu.
+func (n *Node) compareHistories(self *Self, remote string, r *engine.SyncRequest) {
+	i := slices.IndexFunc(r.Vector, func(e tlv.VectorEntry) bool { return !self.True(e) })
+	id := tlv.ReplicaID(0)
+	if i >= 0 {
+		id = r.Vector[i].Replica
+	}
+	if n.members.Forked(r.ID, id) {
+		n.o.Log.Error("a replica has forked: a peer has another history of it than this store", "replica", name(id), "peer", remote)
+	}
 }
 
 // Snap answers CSNAP.
@@ -94,9 +110,6 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 	done += keys
 	a = engine.SnapAnswer{ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
 		Next: wrapCursor(done, next), Page: page}
-	if r.Snapshot == "" {
-		a.Lineages = snap.Lineages
-	}
 	return a, nil
 }
 
@@ -149,7 +162,7 @@ func (n *Node) mayServe() error {
 	switch {
 	case !self.Confirmed:
 		return engine.PeerError(codeBusy + " this replica has just begun; ask again")
-	case (self.Transfer != nil || self.NeedsState || len(self.held()) > 0) && !n.turns.Idle(n.o.now()):
+	case (self.Transfer != nil || len(self.held()) > 0) && !n.turns.Idle(n.o.now()):
 		return engine.PeerError(codeBusy + " this replica is fetching a state itself; ask again")
 	}
 	return nil

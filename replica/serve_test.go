@@ -2,6 +2,7 @@ package replica
 
 import (
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,16 +16,17 @@ import (
 // responder is a node that is only asked, at a time of its own, and names its snapshots by number. Its store has three keys.
 type responder struct {
 	*testReplica
-	now time.Time
+	disk *engine.Disk
+	now  time.Time
 }
 
 func newResponder(t *testing.T) *responder {
 	t.Helper()
-	e, err := engine.Open("store", engine.Options{InMemory: true})
+	r := &responder{now: time.UnixMilli(1_000_000), disk: engine.NewDisk(rand.New(rand.NewPCG(1, 2)).Uint64)}
+	e, err := engine.Open("store", engine.Options{Disk: r.disk})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &responder{now: time.UnixMilli(1_000_000)}
 	number := uint64(0)
 	node, err := New(e, Options{now: func() time.Time { return r.now }, random: func() uint64 { number++; return number }})
 	if err != nil {
@@ -82,7 +84,6 @@ func TestSnapReplies(t *testing.T) {
 		{"not sure of itself", 0, func(r *responder) error { r.node.store.confirmed = false; return nil }, 9, "", "",
 			"BUSY this replica has just begun; ask again"},
 		{"in a state transfer", 0, func(r *responder) error { r.node.store.transfer = &engine.Transfer{}; return nil }, 9, "", "", fetching},
-		{"in need of one", 0, func(r *responder) error { r.node.store.needsState = true; return nil }, 9, "", "", fetching},
 		{"with something held back", 0, func(r *responder) error { r.node.store.hold = tlv.Vector{at(77, 9)}; return nil }, 9, "", "", fetching},
 		{"with something held back that is here", 0, func(r *responder) error { r.node.store.hold = r.engine.Vector(); return nil }, 9, "", "", ""},
 		{"with something held back for too long", 0, func(r *responder) error {
@@ -135,11 +136,29 @@ func TestSnapPages(t *testing.T) {
 	}
 }
 
+// ofACopy is what a copy of the store has published under its ID.
+func (r *responder) ofACopy(t *testing.T) tlv.VectorEntry {
+	t.Helper()
+	e, err := engine.Open("store", engine.Options{Disk: r.disk.Copy()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := &testReplica{server: &server{engine: e}}
+	copied.add(t, "k", 1)
+	copied.flush(t)
+	entry := e.Vector().Entry(r.engine.ReplicaID())
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return entry
+}
+
 // A CSYNC that is refused acknowledges nothing, and one that shows a fork has the store take another ID.
 func TestSyncReplies(t *testing.T) {
 	r := newResponder(t)
 	own := r.engine.Vector().Entry(r.engine.ReplicaID())
-	never := tlv.VectorEntry{Replica: own.Replica, Stamp: own.Stamp + 1, Life: own.Life}
+	never := tlv.VectorEntry{Replica: own.Replica, Stamp: own.Stamp + 1, Life: own.Life, Hash: own.Hash}
+	elsewhere := r.ofACopy(t)
 	for _, c := range []struct {
 		name  string
 		r     engine.SyncRequest
@@ -149,7 +168,8 @@ func TestSyncReplies(t *testing.T) {
 		{"another version", engine.SyncRequest{Version: 1, ID: 9, Vector: tlv.Vector{own}}, "ERR CSYNC: protocol version 1", 0},
 		{"this ID", engine.SyncRequest{Version: Version, ID: own.Replica, Vector: tlv.Vector{own}}, "DUPLICATE", 0},
 		{"who has all", engine.SyncRequest{Version: Version, ID: 9, Vector: tlv.Vector{own}}, "", 1},
-		{"what never was", engine.SyncRequest{Version: Version, ID: 8, Vector: tlv.Vector{never}}, "FORKED", 1},
+		{"what never was, as anybody could say", engine.SyncRequest{Version: Version, ID: 8, Vector: tlv.Vector{never}}, "ERR CSYNC: replica", 1},
+		{"what never was here", engine.SyncRequest{Version: Version, ID: 8, Vector: tlv.Vector{elsewhere}}, "FORKED", 1},
 	} {
 		_, err := r.node.Sync("peer:1", c.r)
 		var reply engine.PeerError

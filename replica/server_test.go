@@ -220,6 +220,9 @@ func parseSyncArgs(args []string) (r engine.SyncRequest, block time.Duration) {
 		case "EXCEPT":
 			id, _ := parseHex(args[i+1])
 			r.Except = append(r.Except, tlv.ReplicaID(id))
+		case "FORMER":
+			id, _ := parseHex(args[i+1])
+			r.Former = append(r.Former, tlv.ReplicaID(id))
 		}
 	}
 	return r, block
@@ -246,7 +249,10 @@ func syncReply(a *engine.SyncAnswer) []byte {
 	b := redcon.AppendInt(redcon.AppendArray(nil, 10), Version)
 	b = redcon.AppendBulkString(redcon.AppendBulkString(b, name(a.ID)), hex(a.Life))
 	b = redcon.AppendBulk(redcon.AppendInt(b, a.Clock), tlv.AppendVector(nil, a.Vector))
-	b = redcon.AppendBulk(b, tlv.AppendLineages(nil, a.Lineages))
+	b = redcon.AppendArray(b, len(a.Former))
+	for _, id := range a.Former {
+		b = redcon.AppendBulkString(b, name(id))
+	}
 	if a.NeedState {
 		b = redcon.AppendBulkString(b, "state")
 	} else {
@@ -260,9 +266,9 @@ func syncReply(a *engine.SyncAnswer) []byte {
 }
 
 func snapReply(a *engine.SnapAnswer) []byte {
-	b := redcon.AppendInt(redcon.AppendArray(nil, 9), Version)
+	b := redcon.AppendInt(redcon.AppendArray(nil, 8), Version)
 	b = redcon.AppendBulkString(redcon.AppendBulkString(b, name(a.ID)), a.Snapshot)
-	b = redcon.AppendBulk(redcon.AppendBulk(b, tlv.AppendVector(nil, a.Vector)), tlv.AppendLineages(nil, a.Lineages))
+	b = redcon.AppendBulk(b, tlv.AppendVector(nil, a.Vector))
 	b = redcon.AppendInt(redcon.AppendInt(b, a.Keys), a.Done)
 	return redcon.AppendBulk(redcon.AppendBulk(b, a.Next), a.Page)
 }

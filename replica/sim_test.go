@@ -556,7 +556,7 @@ func (w *simWorld) agree() bool {
 		if r.e == nil || r.fork || len(r.pending) > 0 || !slices.Equal(r.e.Vector(), w.replicas[0].e.Vector()) {
 			return false
 		}
-		if _, unfinished := r.e.Transfer(); unfinished || r.e.NeedsState() {
+		if _, unfinished := r.e.Transfer(); unfinished {
 			return false
 		}
 	}

@@ -239,13 +239,16 @@ func syncValues(a *engine.SyncAnswer) []any {
 	if a.NeedState {
 		status = "state"
 	}
-	batches := []any{}
+	batches, former := []any{}, []any{}
+	for _, id := range a.Former {
+		former = append(former, name(id))
+	}
 	for _, b := range a.Batches {
 		batches = append(batches, string(b))
 	}
-	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), string(tlv.AppendLineages(nil, a.Lineages)), status, a.Left, a.LeftKeys, batches}
+	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), former, status, a.Left, a.LeftKeys, batches}
 }
 
 func snapValues(a *engine.SnapAnswer) []any {
-	return []any{int64(Version), name(a.ID), a.Snapshot, string(tlv.AppendVector(nil, a.Vector)), string(tlv.AppendLineages(nil, a.Lineages)), a.Keys, a.Done, string(a.Next), string(a.Page)}
+	return []any{int64(Version), name(a.ID), a.Snapshot, string(tlv.AppendVector(nil, a.Vector)), a.Keys, a.Done, string(a.Next), string(a.Page)}
 }

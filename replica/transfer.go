@@ -16,7 +16,6 @@ type transfer struct {
 	begun  time.Time         // when this link began it, or resumed it
 	from   int64             // keys that were done then
 	said   time.Time         // when progress was last said
-	ahead  time.Time         // since when the peer lacks too much of what is here to begin; zero: it does not
 }
 
 // turn hears whether this link may fetch its peer's state.
@@ -29,7 +28,7 @@ func (p *Puller) turn(mine bool) Action {
 		return Pause{heldPause}
 	}
 	p.enter(Transferring, "")
-	p.transfer = transfer{begun: p.now, said: p.now, ahead: p.transfer.ahead}
+	p.transfer = transfer{begun: p.now, said: p.now}
 	t := p.self.Transfer
 	if t == nil || t.Source != p.status.ID {
 		p.say(slog.LevelInfo, "fetching the state of the peer", "replica", name(p.status.ID))
@@ -75,9 +74,7 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 			return p.hollow("the state of the peer is needed, it says, and has nothing that is not here")
 		}
 		p.status.TransferBytes = int64(len(a.Page))
-		waited := func(d time.Duration) bool { return !p.transfer.ahead.IsZero() && p.now.Sub(p.transfer.ahead) >= d }
-		return BeginTransfer{engine.Transfer{Source: a.ID, Snapshot: a.Snapshot, Vector: a.Vector, Lineages: a.Lineages, Keys: a.Keys,
-			Waited: waited(giveWay), MakeDo: waited(makeDo)}}
+		return BeginTransfer{engine.Transfer{Source: a.ID, Snapshot: a.Snapshot, Vector: a.Vector, Keys: a.Keys}}
 	}
 	p.status.TransferBytes += int64(len(a.Page))
 	return p.mergePage()
@@ -85,7 +82,7 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 
 // pointless says whether a snapshot can bring nothing: what the peer said before would not change, nor would what comes next.
 func (p *Puller) pointless(a *engine.SnapAnswer) bool {
-	return p.self.Transfer == nil && !p.self.NeedsState && len(p.self.held()) == 0 && covers(p.self.Vector, a.Vector, p.self.ID) && !p.loses(a.Lineages)
+	return p.self.Transfer == nil && len(p.self.held()) == 0 && covers(p.self.Vector, a.Vector, p.self.ID)
 }
 
 func (p *Puller) mergePage() Action {
@@ -95,8 +92,8 @@ func (p *Puller) mergePage() Action {
 
 // merged is after the store has made a step of the transfer durable.
 func (p *Puller) merged(err error) Action {
-	if errors.Is(err, engine.ErrAhead) {
-		return p.tooEarly(err)
+	if errors.Is(err, engine.ErrFork) {
+		return p.trouble(Forked, slog.LevelError, err)
 	}
 	if _, begun := p.last.(BeginTransfer); begun && err != nil && !ours(err) && !errors.Is(err, engine.ErrClock) {
 		return p.trouble(Held, slog.LevelWarn, err) // another peer's state may do
@@ -106,7 +103,7 @@ func (p *Puller) merged(err error) Action {
 	}
 	switch p.last.(type) {
 	case BeginTransfer:
-		p.transfer.opened, p.transfer.ahead = true, time.Time{}
+		p.transfer.opened = true
 		return p.mergePage()
 	case FinishTransfer:
 		return p.transferred()
@@ -118,16 +115,6 @@ func (p *Puller) merged(err error) Action {
 		return FinishTransfer{}
 	}
 	return p.askSnap(a.Snapshot, a.Next)
-}
-
-// tooEarly waits until the peer has what is here and it lacks, for as long as that may yet come.
-func (p *Puller) tooEarly(err error) Action {
-	if p.transfer.ahead.IsZero() {
-		p.transfer.ahead = p.now
-		p.say(slog.LevelWarn, "the peer's state cannot be fetched yet", "replica", name(p.status.ID), "err", err)
-	}
-	p.enter(Held, err.Error())
-	return Pause{heldPause}
 }
 
 func (p *Puller) progress() {
@@ -159,7 +146,6 @@ func (p *Puller) transferred() Action {
 	p.status.TransferKeys, p.status.TransferDone, p.status.TransferBytes, p.status.TransferRate = 0, 0, 0, 0
 	p.intake.gaps, p.intake.behind = 0, time.Time{}
 	clear(p.refused)
-	p.disputes = nil
 	p.enter(Syncing, "")
 	return p.askNow()
 }

@@ -7,12 +7,10 @@ import (
 )
 
 // A transfer that is not finished waits for its source so long, before the state of another peer is fetched from the
-// beginning that has all that the first had; and so long before any other will do. One that wants the state of a peer which has
-// to replace a history first gives way after so long: the two may wait for each other.
+// beginning that has all that the first had; and so long before any other will do.
 const (
 	takeOver = 30 * time.Second
 	makeDo   = 10 * time.Minute
-	giveWay  = time.Minute
 )
 
 // Turns has one link at a time fetch a state.

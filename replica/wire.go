@@ -20,6 +20,9 @@ func syncArgs(r *engine.SyncRequest, block time.Duration) []any {
 	for _, id := range r.Except {
 		args = append(args, "EXCEPT", name(id))
 	}
+	for _, id := range r.Former {
+		args = append(args, "FORMER", name(id))
+	}
 	return args
 }
 
@@ -125,7 +128,23 @@ func (f *fields) replica() tlv.ReplicaID {
 
 func (f *fields) vector() tlv.Vector { return parsed(f, tlv.ParseVector) }
 
-func (f *fields) lineages() []tlv.Lineage { return parsed(f, tlv.ParseLineages) }
+func (f *fields) replicas() (list []tlv.ReplicaID) {
+	v := f.take()
+	all, ok := v.([]any)
+	if !ok {
+		f.fail("an array", v)
+	}
+	for _, id := range all {
+		s, _ := id.(string)
+		n, err := parseHex(s)
+		if err != nil || n == 0 {
+			f.fail("an array of replica IDs", id)
+			return nil
+		}
+		list = append(list, tlv.ReplicaID(n))
+	}
+	return list
+}
 
 // parsed is the next element, of a format of package tlv.
 func parsed[T any](f *fields, parse func([]byte) (T, error)) (v T) {
@@ -164,7 +183,7 @@ func parseSync(reply any) (ev Synced, err error) {
 		return ev, err
 	}
 	a := &ev.Answer
-	a.ID, a.Life, a.Clock, a.Vector, a.Lineages = f.replica(), f.hex(), f.count(), f.vector(), f.lineages()
+	a.ID, a.Life, a.Clock, a.Vector, a.Former = f.replica(), f.hex(), f.count(), f.vector(), f.replicas()
 	switch status := string(f.bytes()); status {
 	case "ok":
 	case "state":
@@ -194,11 +213,11 @@ func parseBatch(data []byte) (tlv.Batch, error) {
 
 // parseSnap reads the answer to CSNAP as go-redis gives it.
 func parseSnap(reply any) (a engine.SnapAnswer, err error) {
-	f, err := openReply("CSNAP", reply, 9)
+	f, err := openReply("CSNAP", reply, 8)
 	if err != nil {
 		return a, err
 	}
-	a.ID, a.Snapshot, a.Vector, a.Lineages = f.replica(), string(f.bytes()), f.vector(), f.lineages()
+	a.ID, a.Snapshot, a.Vector = f.replica(), string(f.bytes()), f.vector()
 	if f.err == nil && a.Snapshot == "" {
 		f.fail("the name of a snapshot", "")
 	}

@@ -42,10 +42,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"CSYNC", 0, "2"},
 		{"CSYNC", 1, "2"}, {"CSYNC", 1, int64(2)}, {"CSYNC", 1, hex(0)}, {"CSYNC", 1, "000000000000000x"},
 		{"CSYNC", 2, "x"}, {"CSYNC", 3, "x"}, {"CSYNC", 4, "x"}, {"CSYNC", 4, nil},
-		{"CSYNC", 5, "x"}, {"CSYNC", 5, nil}, {"CSYNC", 6, "maybe"}, {"CSYNC", 7, int64(-1)}, {"CSYNC", 7, "x"}, {"CSYNC", 8, int64(-1)},
+		{"CSYNC", 5, "x"}, {"CSYNC", 5, nil}, {"CSYNC", 5, []any{int64(1)}}, {"CSYNC", 5, []any{hex(0)}}, {"CSYNC", 6, "maybe"}, {"CSYNC", 7, int64(-1)}, {"CSYNC", 7, "x"}, {"CSYNC", 8, int64(-1)},
 		{"CSYNC", 9, "x"}, {"CSYNC", 9, nil}, {"CSYNC", 9, []any{"x", int64(1)}}, {"CSYNC", 9, []any{[]any{}}},
-		{"CSNAP", 1, hex(0)}, {"CSNAP", 2, ""}, {"CSNAP", 2, nil}, {"CSNAP", 3, "x"}, {"CSNAP", 4, "x"}, {"CSNAP", 4, nil},
-		{"CSNAP", 5, int64(-1)}, {"CSNAP", 6, int64(-1)}, {"CSNAP", 7, nil}, {"CSNAP", 8, int64(1)},
+		{"CSNAP", 1, hex(0)}, {"CSNAP", 2, ""}, {"CSNAP", 2, nil}, {"CSNAP", 3, "x"},
+		{"CSNAP", 4, int64(-1)}, {"CSNAP", 5, int64(-1)}, {"CSNAP", 6, nil}, {"CSNAP", 7, int64(1)},
 	} {
 		reply := good[c.command]()
 		reply[c.element] = c.value
@@ -81,8 +81,7 @@ func TestAnswersWithBadBatches(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	sync, snap := news(2, batch(theirs, 10, 20), batch(third, 10, 20)), page(5, "c")
 	sync.Answer.LeftKeys, sync.Answer.Clock = 7, 123
-	sync.Answer.Lineages = []tlv.Lineage{{Replica: theirs, Stamp: 90, Lives: []tlv.Life{{Number: 22, Prev: 10, First: 20}}}}
-	snap.Lineages = sync.Answer.Lineages
+	sync.Answer.Former = []tlv.ReplicaID{third, 7}
 	for range 2 {
 		sync.Answer.NeedState = !sync.Answer.NeedState
 		answer := answerOf(sync)
@@ -124,12 +123,12 @@ func TestArgs(t *testing.T) {
 		want string
 	}{
 		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5}, 0),
-			"CSYNC 3 0000000000000001 000000000000000b V BYTES 5"},
-		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5, Except: []tlv.ReplicaID{2, 3}}, blockTime),
-			"CSYNC 3 0000000000000001 000000000000000b V BYTES 5 BLOCK 5000 EXCEPT 0000000000000002 EXCEPT 0000000000000003"},
-		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5}), "CSNAP 3 0000000000000001 000000000000000b BYTES 5"},
+			"CSYNC 4 0000000000000001 000000000000000b V BYTES 5"},
+		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5, Except: []tlv.ReplicaID{2, 3}, Former: []tlv.ReplicaID{4}}, blockTime),
+			"CSYNC 4 0000000000000001 000000000000000b V BYTES 5 BLOCK 5000 EXCEPT 0000000000000002 EXCEPT 0000000000000003 FORMER 0000000000000004"},
+		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5}), "CSNAP 4 0000000000000001 000000000000000b BYTES 5"},
 		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5, Snapshot: "s", Cursor: []byte("c")}),
-			"CSNAP 3 0000000000000001 000000000000000b BYTES 5 RESUME s c"},
+			"CSNAP 4 0000000000000001 000000000000000b BYTES 5 RESUME s c"},
 	} {
 		got := fmt.Appendf(nil, "%s", c.args[0])
 		for _, arg := range c.args[1:] {
@@ -149,7 +148,7 @@ func TestArgs(t *testing.T) {
 // A clock before 1970 would make an offset that no int64 holds.
 func TestAnswerOfABadClock(t *testing.T) {
 	answer := func(clock int64) any {
-		return []any{int64(Version), "0000000000000001", "0000000000000002", clock, "v\x00", "", "ok", int64(0), int64(0), []any{}}
+		return []any{int64(Version), "0000000000000001", "0000000000000002", clock, "v\x00", []any{}, "ok", int64(0), int64(0), []any{}}
 	}
 	if a, err := parseSync(answer(0)); err != nil || a.Answer.Clock != 0 {
 		t.Errorf("parseSync of clock 0 = %+v, %v", a, err)

@@ -42,7 +42,7 @@ func FuzzSession(f *testing.F) {
 		"CNEW n NATURAL\r\nDECR n\r\nCINFO n\r\n", "CINCRBY k 1 TOKEN t\r\nMULTI\r\nCINCRBY k 1 TOKEN t EX 5\r\nFLUSHALL\r\nEXEC\r\nCINCRBY k 2 TOKEN t\r\n", "INCREX k BYINT 5 UBOUND 3 SATURATE\r\n", "FLUSHALL\r\nKEYS *\r\n",
 		"INCR k\r\nWAIT 1 0\r\nINCR k\r\nWAIT 0 0\r\n", "CLIENT REPLY SKIP\r\nWAIT 1 1\r\nPING\r\n",
 		"*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$5\r\nt\x032\x05\x01\r\nGET k\r\n", "*3\r\n$6\r\nCMERGE\r\n$1\r\nk\r\n$7\r\ni\x052\x02\x01\x08\r\r\nGET k\r\n",
-		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 3 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",
+		"CDUMP k\r\nCTOKEN\r\nCWAIT dgA 1\r\nGET k\r\n", "CSYNC 4 00000000000000aa 00000000000000bb v\"\\x00\"\r\nCSNAP 7\r\nCPEER LIST\r\n",
 		"EVAL \"return redis.call('incr',KEYS[1])\" 1 k\r\nSCRIPT LOAD \"return {1,'x',{err='e'}}\"\r\nEVALSHA 0 0\r\nSCRIPT FLUSH\r\n",
 		"MULTI\r\nEVAL \"return cjson.encode(cmsgpack.unpack(cmsgpack.pack(ARGV)))\" 0 a b\r\nEXEC\r\nSCRIPT EXISTS x\r\nEVAL_RO \"error({})\" 0\r\n",
 		"HELLO 3\r\nSUBSCRIBE a b\r\nPUBLISH a 1\r\nPSUBSCRIBE *\r\nPUBLISH a 2\r\nUNSUBSCRIBE\r\nPING\r\n", "SUBSCRIBE a\r\nGET k\r\nPING\r\nRESET\r\n",

@@ -229,7 +229,7 @@ func TestLongSyncAnswers(t *testing.T) {
 	for range 2 {
 		p.send(csync)
 		p.want("*10\r\n")
-		for range 15 { // lines up to the number of batches
+		for range 14 { // lines up to the number of batches
 			p.line()
 		}
 		for range 2 {

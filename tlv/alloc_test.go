@@ -38,13 +38,9 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 		batches[1].Deltas = append(batches[1].Deltas, Delta{key, State{Resets: resets.Resets[:1]}})
 	}
 	var vector Vector
-	var lineages []Lineage
-	lives := Lineage{Replica: 1, Stamp: 255}
 	var page []byte
 	for id := ReplicaID(1); id <= 255; id++ {
 		vector.Put(VectorEntry{Replica: id, Stamp: 1})
-		lineages = append(lineages, Lineage{Replica: id, Stamp: 1, Lives: []Life{{0, 0, 1}}})
-		lives.Lives = append(lives.Lives, Life{uint64(id), Stamp(id - 1), Stamp(id)})
 		page = AppendDelta(page, &batches[1].Deltas[id-1])
 	}
 	long := State{Contributions: []Contribution{{Replica: 1, Birth: 1, Rev: 1, Last: 1, HasValue: true, IsText: true, Text: string(make([]byte, MaxText))}}}
@@ -53,10 +49,6 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 		"a long text":             AppendState(nil, &long),
 		"batch of texts":          AppendBatch(nil, &batches[2]),
 		"vector":                  AppendVector(nil, vector),
-		"lineages":                AppendLineages(nil, lineages),
-		"a lineage of many lives": AppendLineages(nil, []Lineage{lives}),
-		"empty lineages":          bytes.Repeat([]byte("l\x00"), 2000),
-		"lives of nothing":        Append(nil, 'L', append(make([]byte, 8), bytes.Repeat([]byte("0"), 4000)...)),
 		"deltas":                  page,
 		"contributions":           AppendState(nil, &contributions),
 		"resets":                  AppendState(nil, &resets),
@@ -66,18 +58,17 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 		"batch of resets":         AppendBatch(nil, &batches[1]),
 		"empty contributions":     bytes.Repeat([]byte("c\x00"), 2000),
 		"empty resets":            bytes.Repeat([]byte("r\x00"), 2000),
-		"empty deltas":            Append(nil, 'B', append([]byte("\x01\x00\x00\x00\x00\x00\x00\x001\x011\x02"), bytes.Repeat([]byte("d\x00"), 2000)...)),
+		"empty deltas":            Append(nil, 'B', append(append(append([]byte{1}, make([]byte, 23)...), "1\x011\x02"...), bytes.Repeat([]byte("d\x00"), 2000)...)),
 		"contributions of zeroes": bytes.Repeat(append([]byte{'c', 15}, make([]byte, 15)...), 200),
 	}
 	for name, data := range inputs {
 		for reader, parse := range map[string]func(){
-			"ParseState":    func() { _, _ = ParseState(data) },
-			"ParseBatch":    func() { _, _, _ = ParseBatch(data) },
-			"ParseN":        func() { _, _ = ParseN(data) },
-			"ParseZ":        func() { _, _ = ParseZ(data) },
-			"ParseDeltas":   func() { _, _ = ParseDeltas(data) },
-			"ParseVector":   func() { _, _ = ParseVector(data) },
-			"ParseLineages": func() { _, _ = ParseLineages(data) },
+			"ParseState":  func() { _, _ = ParseState(data) },
+			"ParseBatch":  func() { _, _, _ = ParseBatch(data) },
+			"ParseN":      func() { _, _ = ParseN(data) },
+			"ParseZ":      func() { _, _ = ParseZ(data) },
+			"ParseDeltas": func() { _, _ = ParseDeltas(data) },
+			"ParseVector": func() { _, _ = ParseVector(data) },
 		} {
 			if got, most := allocated(parse), uint64(10*len(data)+1024); got > most {
 				t.Errorf("%s of %s: %d bytes of %d; want at most %d", reader, name, got, len(data), most)

@@ -14,6 +14,8 @@ type Batch struct {
 	Prev    Stamp // of the replica's batch before; 0 for its first
 	Stamp   Stamp
 	Life    uint64  // of the replica, in which it published this (VectorEntry)
+	Chain   Hash    // of the replica's batch before
+	Hash    Hash    // of this one
 	Deltas  []Delta // in any order, one per key
 
 	encoded []byte // what ParseBatch read and found valid, this record alone; nil: made here
@@ -21,7 +23,7 @@ type Batch struct {
 
 // Entry is what a version vector says of b's replica once b is stored.
 func (b *Batch) Entry() VectorEntry {
-	return VectorEntry{Replica: b.Replica, Stamp: b.Stamp, Life: b.Life}
+	return VectorEntry{Replica: b.Replica, Stamp: b.Stamp, Life: b.Life, Hash: b.Hash}
 }
 
 // Delta is what one flush changed of one key; State is itself a state, and not empty.
@@ -124,6 +126,8 @@ func AppendBatch(buf []byte, b *Batch) []byte {
 func BeginBatch(buf []byte, b *Batch) []byte {
 	buf = openRecord(buf)
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Replica))
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Hash))
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Chain))
 	buf = AppendTinyZip(buf, uint64(b.Prev))
 	buf = AppendTinyZip(buf, uint64(b.Stamp))
 	return AppendTinyZip(buf, b.Life)
@@ -131,6 +135,23 @@ func BeginBatch(buf []byte, b *Batch) []byte {
 
 // EndBatch ends what BeginBatch began when buf had start bytes.
 func EndBatch(buf []byte, start int) []byte { return closeRecord(buf, start, 'B') }
+
+// SealBatch gives what BeginBatch began when buf had start bytes its hash: of what the batch says, from its chain on.
+func SealBatch(buf []byte, start int, hash func(content []byte) Hash) Hash {
+	at := start + longHead + 8
+	h := hash(buf[at+8:])
+	binary.LittleEndian.PutUint64(buf[at:], uint64(h))
+	return h
+}
+
+// Seal gives b, which was made here, its hash.
+func (b *Batch) Seal(hash func(content []byte) Hash) {
+	buf := BeginBatch(nil, b)
+	for i := range b.Deltas {
+		buf = AppendDelta(buf, &b.Deltas[i])
+	}
+	b.Hash = SealBatch(buf, 0, hash)
+}
 
 // AppendDelta appends d as one record.
 func AppendDelta(buf []byte, d *Delta) []byte {
@@ -161,7 +182,7 @@ func ParseBatch(data []byte) (b Batch, rest []byte, err error) {
 
 func (b *Batch) parse(body []byte) error {
 	r := reader{rest: body}
-	b.Replica = r.replica()
+	b.Replica, b.Hash, b.Chain = r.replica(), r.hash(), r.hash()
 	b.Prev, b.Stamp, b.Life = r.stamp(), r.stamp(), r.zip()
 	offset := len(body) - len(r.rest)
 	if r.err == nil {

@@ -11,7 +11,7 @@ import (
 
 func TestBatchIsReadAsWritten(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 100} {
-		b := Batch{Replica: 7, Prev: 0x0f, Stamp: 0x10}
+		b := Batch{Replica: 7, Prev: 0x0f, Stamp: 0x10, Life: 5, Chain: 9}
 		for i := range n {
 			key := fmt.Appendf(nil, "%c%s%d", i%databases, strings.Repeat("k", i*i), n-i)
 			b.Deltas = append(b.Deltas, Delta{Key: key, State: State{
@@ -19,7 +19,12 @@ func TestBatchIsReadAsWritten(t *testing.T) {
 				Resets:        []Reset{exampleReset},
 			}})
 		}
+		var content []byte
+		b.Seal(func(data []byte) Hash { content = bytes.Clone(data); return 1 << 63 })
 		data := AppendBatch([]byte("before"), &b)[len("before"):]
+		if b.Hash != 1<<63 || !bytes.HasSuffix(data, content) || len(content) < 8+4 {
+			t.Errorf("%d deltas: hash %x of % x", n, b.Hash, content)
+		}
 		got, rest, err := ParseBatch(append(data, "rest"...))
 		if encoded := got.Encoded(); !bytes.Equal(encoded, data) {
 			t.Errorf("Encoded of %d deltas = %x; want %x", n, encoded, data)

@@ -95,6 +95,8 @@
 // # Batches
 //
 //	B  replica    8 B, little-endian          Batch.Replica
+//	   hash       8 B, little-endian          Batch.Hash
+//	   chain      8 B, little-endian          Batch.Chain
 //	   prev       zipped                      Batch.Prev
 //	   stamp      zipped                      Batch.Stamp
 //	   life       zipped                      Batch.Life
@@ -104,8 +106,10 @@
 //
 // The first batch of replica 1, with an INCRBY 5 of the key "hi" in database 0:
 //
-//	62 26                      # B, 38 bytes
+//	62 36                      # B, 54 bytes
 //	01 00 00 00 00 00 00 00    # replica 1
+//	ef cd ab 89 67 45 23 01    # hash 0x123456789abcdef
+//	00 00 00 00 00 00 00 00    # chain: there is no batch before
 //	30                         # prev 0: there was none
 //	31 10                      # stamp 0x10
 //	31 07                      # life 7
@@ -118,31 +122,16 @@
 //	V  replica    8 B, little-endian          VectorEntry.Replica
 //	   stamp      zipped                      VectorEntry.Stamp
 //	   life       zipped                      VectorEntry.Life
+//	   hash       8 B, little-endian          VectorEntry.Hash
 //	   and so on, in ascending order of replica
 //
 // All batches of replica 1 up to stamp 0x10, which it published in life 7:
 //
-//	76 0c                      # V, 12 bytes
+//	76 14                      # V, 20 bytes
 //	01 00 00 00 00 00 00 00    # replica 1
 //	31 10                      # stamp 0x10
 //	31 07                      # life 7
-//
-// # Lineages
-//
-//	L  replica    8 B, little-endian          Lineage.Replica
-//	   stamp      zipped                      Lineage.Stamp
-//	   number     zipped                      Life.Number
-//	   prev       zipped                      Life.Prev
-//	   first      zipped                      Life.First
-//	   and so on for each life, oldest first, at most 256
-//
-// Replica 1 published up to stamp 0x10 in life 7, and from 0x18 to 0x20 in life 9:
-//
-//	6c 15                      # L, 21 bytes
-//	01 00 00 00 00 00 00 00    # replica 1
-//	31 20                      # stamp 0x20
-//	31 07 30 31 10             # life 7, after nothing, from 0x10
-//	31 09 31 10 31 18          # life 9, after 0x10, from 0x18
+//	ef cd ab 89 67 45 23 01    # hash
 //
 // # Plain counters
 //

@@ -57,9 +57,6 @@ func rewrite(data []byte) (back []byte, err error) {
 	case 'v':
 		v, err := ParseVector(data)
 		return AppendVector(nil, v), err
-	case 'l':
-		l, err := ParseLineages(data)
-		return AppendLineages(nil, l), err
 	case 't':
 		n, err := ParseN(data)
 		return AppendN(nil, n), err
@@ -81,8 +78,8 @@ func rewrite(data []byte) (back []byte, err error) {
 
 func TestDocExamplesAreWrittenBackAlike(t *testing.T) {
 	examples := docExamples(t)
-	if len(examples) != 12 {
-		t.Errorf("%d examples in the package comment; want 12", len(examples))
+	if len(examples) != 11 {
+		t.Errorf("%d examples in the package comment; want 11", len(examples))
 	}
 	for _, e := range examples {
 		data := unhex(t, e)
@@ -100,7 +97,7 @@ var (
 )
 
 func exampleBatch() Batch {
-	return Batch{Replica: 1, Stamp: 0x10, Life: 7, Deltas: []Delta{{Key: []byte("\x00hi"), State: State{Contributions: []Contribution{exampleAdd}}}}}
+	return Batch{Replica: 1, Hash: 0x123456789abcdef, Stamp: 0x10, Life: 7, Deltas: []Delta{{Key: []byte("\x00hi"), State: State{Contributions: []Contribution{exampleAdd}}}}}
 }
 
 func TestDocExamplesAreWhatTheySay(t *testing.T) {
@@ -110,9 +107,8 @@ func TestDocExamplesAreWhatTheySay(t *testing.T) {
 		"C, 24 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleSet}}),
 		"C, 23 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleText}}),
 		"R, 12 bytes": AppendState(nil, &State{Resets: []Reset{exampleReset}}),
-		"B, 38 bytes": AppendBatch(nil, &batch),
-		"V, 12 bytes": AppendVector(nil, Vector{{Replica: 1, Stamp: 0x10, Life: 7}}),
-		"L, 21 bytes": AppendLineages(nil, []Lineage{{Replica: 1, Stamp: 0x20, Lives: []Life{{7, 0, 0x10}, {9, 0x10, 0x18}}}}),
+		"B, 54 bytes": AppendBatch(nil, &batch),
+		"V, 20 bytes": AppendVector(nil, Vector{{Replica: 1, Stamp: 0x10, Life: 7, Hash: 0x123456789abcdef}}),
 		"T: total":    AppendN(nil, N{{Replica: 1, Total: 5}}),
 		"I: revision": AppendZ(nil, Z{{Replica: 1, Revision: 4, Value: -12}}),
 		"1000\n":      AppendTinyZip(nil, 1000),

@@ -44,14 +44,19 @@ func (r *reader) before(rev Stamp) Stamp {
 	return rev - distance
 }
 
-func (r *reader) replica() ReplicaID {
+func (r *reader) replica() ReplicaID { return ReplicaID(r.fixed()) }
+
+func (r *reader) hash() Hash { return Hash(r.fixed()) }
+
+// fixed is an integer of 8 bytes, not zipped: a random one.
+func (r *reader) fixed() uint64 {
 	if len(r.rest) < 8 {
 		r.fail(ErrIncomplete)
 		return 0
 	}
-	id := binary.LittleEndian.Uint64(r.rest)
+	v := binary.LittleEndian.Uint64(r.rest)
 	r.rest = r.rest[8:]
-	return ReplicaID(id)
+	return v
 }
 
 func (r *reader) record(typ byte) []byte {

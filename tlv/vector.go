@@ -7,13 +7,19 @@ import (
 	"slices"
 )
 
-// VectorEntry says of one replica that all its batches up to Stamp are stored. Life tells which of its lives published the
-// last of them (design, section 4: forks). The zero Stamp says that there is none yet.
+// VectorEntry says of one replica that all its batches up to Stamp are stored. Hash identifies these batches (design, section 4:
+// forks): entries of two histories of one replica differ in it. Life tells in which of its lives the replica published the last
+// of them. The zero Stamp says that there is none yet.
 type VectorEntry struct {
 	Replica ReplicaID
 	Stamp   Stamp
 	Life    uint64
+	Hash    Hash
 }
+
+// Hash identifies a batch and all batches of its replica before it. Only its replica computes it (engine/history.go); others
+// compare. 0: none, or a batch of before there were hashes.
+type Hash uint64
 
 // Validate says what of e no replica can have written.
 func (e *VectorEntry) Validate() error {
@@ -26,7 +32,7 @@ func (e *VectorEntry) Validate() error {
 func (e *VectorEntry) replica() ReplicaID { return e.Replica }
 
 func (e *VectorEntry) newer(o *VectorEntry) bool {
-	return e.Stamp > o.Stamp || e.Stamp == o.Stamp && e.Life > o.Life
+	return e.Stamp > o.Stamp || e.Stamp == o.Stamp && e.Hash > o.Hash
 }
 
 // Vector is a version vector: one entry per replica, in ascending order of replica. The zero Vector is that of an empty store.
@@ -55,6 +61,17 @@ func (v *Vector) Remove(id ReplicaID) {
 	*v = slices.DeleteFunc(*v, func(e VectorEntry) bool { return e.Replica == id })
 }
 
+// Conflict finds an entry of v that is of another history of its replica than that of o, as far as the two show that: both
+// are of the same stamp.
+func (v Vector) Conflict(o Vector) (e VectorEntry, ok bool) {
+	for _, e := range v {
+		if f := o.Entry(e.Replica); f.Stamp == e.Stamp && f.Hash != e.Hash {
+			return e, true
+		}
+	}
+	return VectorEntry{}, false
+}
+
 // Covers says whether v has all that o has.
 func (v Vector) Covers(o Vector) bool {
 	for _, e := range o {
@@ -80,12 +97,13 @@ func AppendVector(buf []byte, v Vector) []byte {
 		buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Replica))
 		buf = AppendTinyZip(buf, uint64(v[i].Stamp))
 		buf = AppendTinyZip(buf, v[i].Life)
+		buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Hash))
 	}
 	return closeRecord(buf, start, 'V')
 }
 
 // minEntry bounds an entry of a record V from below.
-const minEntry = 8 + 2 + 1
+const minEntry = 8 + 2 + 1 + 8
 
 // ParseVector reads a vector, which is all of data.
 func ParseVector(data []byte) (Vector, error) {
@@ -96,7 +114,7 @@ func ParseVector(data []byte) (Vector, error) {
 	r := reader{rest: body}
 	v := make(Vector, 0, len(body)/minEntry)
 	for len(r.rest) > 0 {
-		v = append(v, VectorEntry{Replica: r.replica(), Stamp: r.stamp(), Life: r.zip()})
+		v = append(v, VectorEntry{Replica: r.replica(), Stamp: r.stamp(), Life: r.zip(), Hash: r.hash()})
 	}
 	if len(rest) > 0 {
 		r.fail(malformed("%d bytes too many", len(rest)))

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/dchest/siphash"
+
+	"atomiccounter/tlv"
+)
+
+// The hash of a batch has two halves. The upper one is of what the batch says, the hash of the batch before included, so that
+// two histories of one replica differ in all that follows the moment at which they parted. The lower one proves that a store
+// with the secret of this one made the upper: this store, or a copy of it.
+
+// nextBatch begins the next batch of this replica.
+func (e *Engine) nextBatch(stamp tlv.Stamp) tlv.Batch {
+	before := e.vector.Entry(e.id)
+	return tlv.Batch{Replica: e.id, Prev: before.Stamp, Stamp: stamp, Life: e.Life(), Chain: before.Hash}
+}
+
+// chainHash is the hash of b, which says content.
+func (e *Engine) chainHash(b *tlv.Batch, content []byte) tlv.Hash {
+	upper := uint32(siphash.Hash(e.seed[0], e.seed[1], content))
+	return tlv.Hash(upper)<<32 | tlv.Hash(e.proof(b.Entry(), upper))
+}
+
+func (e *Engine) proof(entry tlv.VectorEntry, upper uint32) uint32 {
+	var b [28]byte
+	binary.LittleEndian.PutUint64(b[0:], uint64(entry.Replica))
+	binary.LittleEndian.PutUint64(b[8:], uint64(entry.Stamp))
+	binary.LittleEndian.PutUint64(b[16:], entry.Life)
+	binary.LittleEndian.PutUint32(b[24:], upper)
+	return uint32(siphash.Hash(e.seed[0], e.seed[1], b[:]))
+}
+
+// Proven says whether a store with the secret of this one has published what entry says: this store, or a copy of it.
+func (e *Engine) Proven(entry tlv.VectorEntry) bool {
+	return e.proof(entry, uint32(entry.Hash>>32)) == uint32(entry.Hash)
+}
+
+// convert makes a store of an earlier format one of this: what it published has no hashes, and its log, whose batches say
+// nothing of them, goes. Peers that have not got all of it need the state.
+func (e *Engine) convert() error {
+	if e.flags&metaHashes != 0 {
+		return nil
+	}
+	e.flags |= metaHashes
+	batch := e.db.NewBatch()
+	for _, prefix := range []byte{logPrefix, lineagePrefix} {
+		if err := batch.DeleteRange([]byte{prefix}, []byte{prefix + 1}, nil); err != nil {
+			return err
+		}
+	}
+	if err := batch.Delete([]byte{transferPrefix, 'l'}, nil); err != nil {
+		return err
+	}
+	return e.commitMeta(batch)
+}
+
+// lineagePrefix began records that only stores of format 3 have.
+const lineagePrefix = 'i'
+
+// parseVector reads the vector of a store with these flags.
+func parseVector(data []byte, flags uint64) (v tlv.Vector, err error) {
+	if flags&metaHashes != 0 {
+		return tlv.ParseVector(data)
+	}
+	body, rest, err := tlv.Expect(data, 'V')
+	for err == nil && len(body) > 0 {
+		if len(body) < 8 {
+			return nil, fmt.Errorf("%w: vector", tlv.ErrMalformed)
+		}
+		entry := tlv.VectorEntry{Replica: tlv.ReplicaID(binary.LittleEndian.Uint64(body))}
+		var stamp uint64
+		if stamp, body, err = tlv.TakeZip(body[8:]); err == nil {
+			entry.Life, body, err = tlv.TakeZip(body)
+		}
+		entry.Stamp = tlv.Stamp(stamp)
+		v.Put(entry)
+	}
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%w: vector", tlv.ErrMalformed)
+	}
+	return v, err
+}
