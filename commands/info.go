@@ -184,7 +184,6 @@ func infoReplication(w *infoWriter, s *Server) {
 		"repl_backlog_size", s.Config.Backlog(),
 		"repl_backlog_first_byte_offset", 0,
 		"repl_backlog_histlen", logged,
-		"former_ids", hexIDs(s.Engine.Former()),
 		"peers", len(peers))
 	for i := range peers {
 		w.field(fmt.Sprintf("peer%d", i), peerLine(&peers[i], now))
@@ -239,6 +238,7 @@ func infoEngine(w *infoWriter, s *Server) {
 	w.fields(
 		"version", s.Version,
 		"replica_id", fmt.Sprintf("%016x", uint64(s.Engine.ReplicaID())),
+		"former_ids", hexIDs(s.Engine.Former()),
 		"appendfsync", syncModes.name(int(s.Engine.Sync())),
 		"update_period_ms", s.Engine.UpdatePeriod().Milliseconds(),
 		"cache_size", s.Engine.CacheSize(),
