@@ -218,8 +218,8 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 		c.Birth, c.Last, c.Total = p.birth, rev, p.delta
 		c.HasValue, c.Assigned, c.Expiry = p.hasValue, p.assigned, p.expiry
 		c.IsText, c.Text = p.isText, p.text
-		if c.Expiry.Stamp == 0 && (p.ended.Stamp != 0 || e.own.Closed && e.own.Expiry.Stamp != 0) {
-			c.Expiry = tlv.Expiry{Stamp: p.birth} // or what is left of the life before would give it one
+		if ended := e.ended(); c.Expiry.Stamp == 0 && ended.Stamp != 0 {
+			c.Expiry = tlv.Expiry{Stamp: ended.Stamp + 1} // or what is left of the life before would give it one
 		}
 	case p.expiry.Stamp != 0:
 		c.Birth, c.Expiry = p.birth, p.expiry
@@ -227,6 +227,15 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 		c.Birth, c.Closed, c.Expiry = rev, true, p.ended
 	}
 	return c, true
+}
+
+// ended is the expiry that went with what was cancelled last. A PERSIST just after it keeps it from coming back; one under the stamp
+// of the new birth would also take away what another replica has set meanwhile.
+func (e *entry) ended() tlv.Expiry {
+	if e.own.Closed && e.own.Expiry.Stamp > e.pend.ended.Stamp {
+		return e.own.Expiry
+	}
+	return e.pend.ended
 }
 
 // named is the expiry that the own contribution names, with what is pending, if anything of it is open.

@@ -13,7 +13,7 @@ import (
 //   - A write that keeps the TTL carries it: the own contribution names the expiry in force too, under that one's stamp. The short
 //     way of increments is open only to an entry that carries.
 //   - A contribution that is closed keeps the expiry that ended with it, and one that is born on a key where an expiry was cancelled
-//     names a PERSIST as old as itself (entry.contribution).
+//     names a PERSIST just after that (entry.ended).
 //   - What arrives may name an expiry that is not in force and later than all that is: then the own contribution inherits it, if
 //     it was counted before its time.
 //

@@ -77,6 +77,7 @@ type simWorld struct {
 	tracing  func(format string, args ...any)
 
 	ttl, stale bool
+	limits     bool // limiters are all that counts: at the end no key may be left
 	gaps       bool // logs are lost and links cut all the time: much is transferred, in small pages
 	forks      bool // stores are rolled back whether a peer is there that knows or not: no ghost can tell what is left
 	backlog    int64
@@ -109,7 +110,8 @@ func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorl
 	for i := range keys {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
 	}
-	if seed%4 < 2 {
+	w.limits = seed%4 == 1 && !forks
+	if seed%4 < 2 && !w.limits {
 		w.keys = append(w.keys[1:], "h/f", "h/g")
 	}
 	if forks {
@@ -270,7 +272,7 @@ func (w *simWorld) value() engine.Value {
 func (w *simWorld) step(r *simReplica, key string) {
 	g := w.rng
 	if r.fork && g.IntN(4) > 0 { // what is done now is kept, but who deletes what the copy had not published may leave a 0
-		r.incr(key, g.Int64N(5))
+		r.count(key, g.Int64N(5))
 		return
 	} else if r.fork {
 		w.killWaiting(r)
@@ -281,6 +283,12 @@ func (w *simWorld) step(r *simReplica, key string) {
 		r.flicker(key)
 	case w.gaps && op < .10:
 		w.miss(r)
+	case w.limits && op < .40:
+		r.limit(key)
+	case w.limits && op < .43:
+		r.del(key)
+	case w.limits && op < .56:
+		w.pass(int64(g.IntN(2)))
 	case op < .32:
 		r.incr(key, []int64{1, 1, 5, -2, 0}[g.IntN(5)])
 	case op < .39:
@@ -360,7 +368,7 @@ func (w *simWorld) miss(r *simReplica) {
 		case w.rng.IntN(2) == 0:
 			o.flicker(key)
 		default:
-			o.incr(key, 1)
+			o.count(key, 1)
 			o.flush()
 		}
 		w.pass(int64(w.rng.IntN(100)))
@@ -478,7 +486,7 @@ func (w *simWorld) busy(r *simReplica) {
 		case 1:
 			r.set(key, w.value())
 		default:
-			r.incr(key, 1)
+			r.count(key, 1)
 		}
 		r.flush()
 		w.pass(int64(w.rng.IntN(300)))
@@ -527,6 +535,20 @@ func (w *simWorld) end() {
 			w.fail("%s: %d was counted by those who never lost anything, and %+v shows", r.name, w.counted, v)
 		}
 		w.leftovers(r)
+	}
+	if w.limits {
+		w.ended()
+	}
+}
+
+// ended checks that all windows of limiters are over.
+func (w *simWorld) ended() {
+	for _, r := range w.replicas {
+		for _, key := range w.keys {
+			if s, v := r.look(key); v.Exists {
+				w.fail("%s: %s is left after its time: %+v", r.name, key, s)
+			}
+		}
 	}
 }
 

@@ -418,14 +418,14 @@ func (r *simReplica) do(what string, f func(p *engine.Pipeline) error) {
 	r.w.trace("%s: %s", r.name, what)
 }
 
-func (r *simReplica) incr(key string, n int64) {
+func (r *simReplica) incr(key string, n int64) (reply int64) {
 	_, v := r.look(key)
 	refused := r.prepares(key) && v.IsText
 	r.do(fmt.Sprintf("INCRBY %s %d", key, n), func(p *engine.Pipeline) (err error) {
 		if hash, field, ok := cutField(key); ok {
-			_, err = p.IncrField(hash, field, n)
+			reply, err = p.IncrField(hash, field, n)
 		} else {
-			_, err = p.Incr([]byte(key), n)
+			reply, err = p.Incr([]byte(key), n)
 		}
 		if refused && errors.Is(err, engine.ErrNotInteger) {
 			return nil
@@ -435,6 +435,7 @@ func (r *simReplica) incr(key string, n int64) {
 	if !refused {
 		r.adds(key, engine.IntValue(n), 0)
 	}
+	return reply
 }
 
 // shown is the value of a view.
@@ -450,7 +451,7 @@ func shown(v *tlv.View) engine.Value {
 
 // flicker has a key live in one batch of this replica, and dead in the next.
 func (r *simReplica) flicker(key string) {
-	r.incr(key, 7)
+	r.count(key, 7)
 	r.flush()
 	r.del(key)
 	r.flush()
@@ -522,6 +523,22 @@ func (r *simReplica) expire(key string, ms int64) {
 		}
 		return err
 	})
+}
+
+// count adds n, or, where there are limiters alone, counts in a window.
+func (r *simReplica) count(key string, n int64) {
+	if r.w.limits {
+		r.limit(key)
+	} else {
+		r.incr(key, n)
+	}
+}
+
+// limit counts in a window of a few ms. Who counts 1 sets the TTL.
+func (r *simReplica) limit(key string) {
+	if r.incr(key, 1) == 1 {
+		r.expire(key, []int64{3, 6}[r.w.rng.IntN(2)])
+	}
 }
 
 // sweep carries out expiries. What of them the sweeper did is seen afterwards.
