@@ -529,6 +529,21 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 	return nil
 }
 
+// unlist takes an entry that leaves the cache from the list of those with something to take in. Those that left stay there until they
+// are as many as the others, so the list is at most twice as long as it has to be. The caller holds en exclusively.
+func (e *Engine) unlist(en *entry) {
+	if !en.listed {
+		return
+	}
+	e.staleMu.Lock()
+	defer e.staleMu.Unlock()
+	en.listed = false
+	if e.unlisted++; 2*e.unlisted > len(e.staleKeys) {
+		e.staleKeys = slices.DeleteFunc(e.staleKeys, func(en *entry) bool { return !en.listed })
+		e.unlisted = 0
+	}
+}
+
 // takeIn makes what has arrived part of what the entry shows, and closes what is to be closed of it. The caller holds it
 // exclusively, and a guard.
 func (e *Engine) takeIn(en *entry) {

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -224,5 +226,25 @@ func TestPowerLossInApplyAll(t *testing.T) {
 		if err := lost.Close(); err != nil {
 			t.Errorf("loss %d: Close = %v", i, err)
 		}
+	}
+}
+
+// TestStaleKeysBounded: within an update period that does not end, what is noted to be taken in is cached still, about.
+func TestStaleKeysBounded(t *testing.T) {
+	e := open(t, Options{CacheSize: 1, UpdatePeriod: time.Hour})
+	other := newPeer(9)
+	for i := range 2000 {
+		key := fmt.Sprintf("k%d", i)
+		increment(t, e, key, 1)
+		if err := e.Flush(); err != nil {
+			t.Fatalf("Flush = %v", err)
+		}
+		other.add(t, e, key, 1)
+		if i > 0 { // it is in the cache, and gone when others have come
+			other.add(t, e, key, 1)
+		}
+	}
+	if listed, cached := len(e.staleKeys), int(e.table.entries.Load()); listed > 2*cached {
+		t.Errorf("%d keys are listed, %d are cached", listed, cached)
 	}
 }

@@ -215,7 +215,7 @@ func (e *Engine) Refresh() {
 	guard := e.nextGuard()
 	e.staleMu.Lock()
 	list := e.staleKeys
-	e.staleKeys = nil
+	e.staleKeys, e.unlisted = nil, 0
 	e.staleMu.Unlock()
 	for _, en := range list {
 		guard.RLock() // it may make an entry dirty

@@ -86,6 +86,7 @@ var (
 	ErrNoSpace    = errors.New("no space left on device") // the reserve is reached; reads go on, writes when there is room again
 	ErrFailed     = errors.New("engine failed; restart to recover")
 
+	ErrHarvest         = errors.New("value is beyond 64 bits: it cannot be returned whole, so it is not taken away; bring it back with INCRBY or DECRBY, or DEL it")
 	ErrAppliedOverflow = errors.New("applied increment would overflow") // what would bring a value to a bound is beyond int64
 )
 
@@ -250,8 +251,10 @@ type Engine struct {
 	mark       mark                    // up to which the database has what the journal says; under commitMu
 	loads      sync.RWMutex            // shared: a load; exclusively: foreign data becomes readable
 	scans      sync.RWMutex            // shared: a read of the database outside a guard; exclusively: Close
-	staleMu    sync.Mutex              // guards staleKeys
+	staleMu    sync.Mutex              // guards staleKeys and unlisted, and entry.listed of those in staleKeys
 	staleKeys  []*entry                // entries with something to take in
+	unlisted   int                     // of staleKeys: no longer cached
+	emptied    atomic.Uint32           // databases of which the next flush drops what is empty in the cache, a bit each
 	refreshing sync.Mutex              // one Refresh at a time
 	stale      chan struct{}           // there are such
 	repaced    chan struct{}           // the update period has changed
