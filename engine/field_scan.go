@@ -211,9 +211,35 @@ func (p *Pipeline) ScanFields(key []byte, cursor uint64, count int, f func(field
 	return next, nil
 }
 
-// SampleFields calls f with count fields of a hash, from a random place on; all of them if there are no more. Fields behind large
-// gaps of the hash are met a little more often than others.
+// maxDrawn is up to how many fields SampleFields reads a hash whole.
+const maxDrawn = 512
+
+// SampleFields calls f with count fields of a hash; all of them if there are no more. Each field of a hash of up to maxDrawn is as
+// likely as another. Of greater ones they are from a random place on, and fields behind large gaps of the hash are met a little more
+// often than others.
 func (p *Pipeline) SampleFields(key []byte, count int, f func(field []byte, v Value)) error {
+	p.publish()
+	head, err := p.headOf(key, toRead, true)
+	if head == nil || err != nil {
+		return err
+	}
+	if head.size() > maxDrawn {
+		return p.sampleFrom(key, count, f)
+	}
+	p.saw = true
+	list, _, err := p.fieldPage(head, 0, math.MaxInt)
+	if err != nil {
+		return err
+	}
+	rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	for i := range list[:min(count, len(list))] {
+		f(list[i].field(fieldPrefix(key)), list[i].value)
+	}
+	return nil
+}
+
+// sampleFrom is SampleFields for a great hash.
+func (p *Pipeline) sampleFrom(key []byte, count int, f func(field []byte, v Value)) error {
 	met := make(map[string]bool)
 	for _, from := range []uint64{rand.Uint64N(cursorEnd), 0} {
 		for cursor := from; len(met) < count; {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -408,4 +409,30 @@ func checkStore(t *testing.T, e *Engine, o Options) error {
 		return fmt.Errorf("%w\n%s", err, &out)
 	}
 	return nil
+}
+
+// TestSampleFieldsEvenly draws from a small hash: each field is as likely as another.
+func TestSampleFieldsEvenly(t *testing.T) {
+	e := open(t, Options{})
+	p := e.NewPipeline()
+	const fields, count, rounds = 10, 3, 3000
+	for i := range fields {
+		if err := setOne(p, "h", strconv.Itoa(i), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drawn := map[string]int{}
+	for range rounds {
+		if err := p.SampleFields([]byte("h"), count, func(field []byte, _ Value) { drawn[string(field)]++ }); err != nil {
+			t.Fatalf("SampleFields = %v", err)
+		}
+	}
+	for field, n := range drawn {
+		if even := rounds * count / fields; n < even*4/5 || n > even*6/5 { // seven deviations
+			t.Errorf("field %s is drawn %d times; want about %d", field, n, even)
+		}
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit = %v", err)
+	}
 }
