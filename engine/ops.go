@@ -238,22 +238,19 @@ func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (r IncrExResult, err erro
 	if err := p.addable(e); err != nil {
 		return r, err
 	}
-	kind, cur := p.kindOf(e), int64(0)
-	if e.exists {
-		cur = e.value.Load()
-	}
+	kind, cur := p.kindOf(e), e.sum(p.e.id)
 	n, act, err := bounded(cur, o)
 	switch {
 	case err != nil:
 		return r, err
 	case !act:
-		return IncrExResult{Value: cur}, nil
+		return IncrExResult{Value: cur.Clamp()}, nil
 	case kind == tlv.Natural && n < 0 && o.By >= 0:
 		n = 0 // it cannot come back to a bound
 	case kind == tlv.Natural && n < 0:
 		return r, ErrNegative
 	}
-	if sum := e.sum(p.e.id); !fits(sum, sum.Add(tlv.FromInt64(n)), n) {
+	if !fits(cur, cur.Add(tlv.FromInt64(n)), n) {
 		return r, ErrOverflow
 	}
 	p.add(e, n, kind)
@@ -275,8 +272,8 @@ func (p *Pipeline) expireIncrEx(e *entry, o IncrExOptions, r *IncrExResult) {
 }
 
 // bounded is what INCREX adds to cur, and whether it acts at all.
-func bounded(cur int64, o IncrExOptions) (n int64, act bool, err error) {
-	next := tlv.FromInt64(cur).Add(tlv.FromInt64(o.By))
+func bounded(cur tlv.Int128, o IncrExOptions) (n int64, act bool, err error) {
+	next := cur.Add(tlv.FromInt64(o.By))
 	to := next.Clamp()
 	switch {
 	case next.IsInt64() && o.Lower <= to && to <= o.Upper:
@@ -284,7 +281,7 @@ func bounded(cur int64, o IncrExOptions) (n int64, act bool, err error) {
 	case !o.Saturate:
 		return 0, false, nil
 	}
-	d := tlv.FromInt64(min(max(to, o.Lower), o.Upper)).Sub(tlv.FromInt64(cur))
+	d := tlv.FromInt64(min(max(to, o.Lower), o.Upper)).Sub(cur)
 	if !d.IsInt64() {
 		return 0, false, ErrAppliedOverflow
 	}
@@ -320,6 +317,9 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	}
 	if o.NX && t != TypeNone || o.XX && t == TypeNone {
 		return r, nil
+	}
+	if err := p.harvestable(e); o.Get && err != nil {
+		return r, err
 	}
 	p.prepare(e)
 	kind, err := p.kindFor(e, v)
@@ -424,6 +424,15 @@ func (p *Pipeline) lockToChange(list []*entry, t takes) error {
 	return nil
 }
 
+// harvestable says why what a key shows cannot be taken away and returned: a sum beyond int64 would be returned in part, and the
+// rest would be lost.
+func (p *Pipeline) harvestable(e *entry) error {
+	if p.exists(e) && !e.text && !e.sum(p.e.id).IsInt64() {
+		return ErrHarvest
+	}
+	return nil
+}
+
 // GetDel takes the key away and gives the value that was taken, exactly.
 func (p *Pipeline) GetDel(key []byte) (Value, error) {
 	if err := p.writable(); err != nil {
@@ -436,6 +445,9 @@ func (p *Pipeline) GetDel(key []byte) (Value, error) {
 	p.saw = true
 	if p.typeOf(e) == TypeHash {
 		return Value{OK: true}, ErrWrongType
+	}
+	if err := p.harvestable(e); err != nil {
+		return Value{}, err
 	}
 	v := p.valueOf(e)
 	p.cancelAll(e) // fields that are hidden it leaves, as it does not return them, unless their time has come
@@ -665,8 +677,9 @@ func contributionInfo(s *tlv.State, c *tlv.Contribution, id tlv.ReplicaID) Contr
 	return i
 }
 
-// Size is the number of keys in the selected database.
+// Size is the number of keys in the selected database, as no section of another pipeline has it half done.
 func (p *Pipeline) Size() int64 {
+	p.begin()
 	p.saw = true
 	return p.e.keys[p.DB].Load()
 }

@@ -418,3 +418,35 @@ func TestSpaceReserve(t *testing.T) {
 		t.Errorf("Flush with a full disk = %v; what was acknowledged must go on", err)
 	}
 }
+
+// TestBeyondInt64: of a sum that no reply can tell whole nothing is taken away, and bounds are those of the sum itself.
+func TestBeyondInt64(t *testing.T) {
+	e := open(t, Options{UpdatePeriod: AlwaysFresh})
+	increment(t, e, "k", maxInt)
+	newPeer(9).add(t, e, "k", maxInt)
+	p, key := e.NewPipeline(), []byte("k")
+	if _, err := p.GetDel(key); !errors.Is(err, ErrHarvest) {
+		t.Errorf("GetDel = %v; want %v", err, ErrHarvest)
+	}
+	if _, err := p.Set(key, 1, SetOptions{Get: true}); !errors.Is(err, ErrHarvest) {
+		t.Errorf("Set with Get = %v; want %v", err, ErrHarvest)
+	}
+	if r, err := p.Set(key, 1, SetOptions{Get: true, NX: true}); r.Done || r.Old.Int != maxInt || err != nil {
+		t.Errorf("Set with Get and NX = %+v, %v; want nothing done", r, err)
+	}
+	if _, err := p.IncrEx(key, IncrExOptions{By: 1, Lower: NoLower, Upper: 100, Saturate: true}); !errors.Is(err, ErrAppliedOverflow) {
+		t.Errorf("IncrEx = %v; want %v", err, ErrAppliedOverflow)
+	}
+	if r, err := p.IncrEx(key, IncrExOptions{By: -maxInt, Lower: NoLower, Upper: NoUpper}); r.Value != maxInt || !r.Done || err != nil {
+		t.Errorf("IncrEx = %+v, %v; want %d", r, err, int64(maxInt))
+	}
+	if v, err := p.GetDel(key); v.Int != maxInt || err != nil {
+		t.Errorf("GetDel = %d, %v; want %d", v.Int, err, int64(maxInt))
+	}
+	if v, ok, err := p.Get(key); ok || err != nil {
+		t.Errorf("Get = %d, %t, %v; want none", v, ok, err)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit = %v", err)
+	}
+}
