@@ -114,6 +114,7 @@ func (e *Engine) flush(step flushStep) error {
 	e.dirtied.Store(false)
 	e.texts.Store(0)
 	n := e.table.cut()
+	emptied := e.emptied.Swap(0)
 	gen := e.gen.Load()
 	e.cutStamp.Store(uint64(stamp))
 	e.gen.Store(gen + 1)
@@ -133,6 +134,7 @@ func (e *Engine) flush(step flushStep) error {
 	}
 	e.flushed.Store(gen)
 	e.table.landed(gen)
+	e.dropEmptied(emptied)
 	if err := e.journal.Release(e.mark); err != nil {
 		return e.fail(err)
 	}

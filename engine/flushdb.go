@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
+	"runtime/debug"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -25,21 +27,47 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 	if err := p.writable(); err != nil {
 		return err
 	}
+	p.quiet = true
+	defer func() { p.quiet = false }()
 	if p.section.open {
+		p.section.emptied = true
 		return p.wipe(dbs)
 	}
 	p.pause()
-	p.quiet = true
-	defer func() {
-		p.quiet = false
-		p.e.reportAll()
-	}()
+	defer p.e.reportAll()
 	alone, err := p.e.wipeAlone(dbs)
 	if alone || err != nil {
 		return err
 	}
+	if err := p.cancelAtOnce(dbs); !errors.Is(err, ErrSectionFull) {
+		return err
+	}
 	before := p.changes
-	return p.partly(p.cancelDBs(dbs), before)
+	err = p.partly(p.cancelDBs(dbs), before)
+	p.e.noteEmptied(dbs) // beyond what a flush meanwhile may have dropped
+	return err
+}
+
+// cancelAtOnce cancels the databases in a section of their own, so that all is seen and kept, or nothing. All others wait for as long as
+// that takes. ErrSectionFull: nothing has changed, because one frame does not hold so much. It is asked before the section, too, so that
+// nobody waits for that answer.
+func (p *Pipeline) cancelAtOnce(dbs []byte) error {
+	if size, err := p.sizeOfDBs(dbs); err != nil || size > MaxSection {
+		return cmp.Or(err, ErrSectionFull)
+	}
+	if err := p.Begin(false); err != nil {
+		return err
+	}
+	err := p.cancelWhole(dbs)
+	p.End()
+	return err
+}
+
+// noteEmptied has the next flush drop what is left of the databases in the cache.
+func (e *Engine) noteEmptied(dbs []byte) {
+	for _, db := range dbs {
+		e.emptied.Or(1 << db)
+	}
 }
 
 // cancelDBs cancels what is observed of the databases, one key after another.
@@ -68,6 +96,7 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 	if err := e.awaitTables(); err != nil {
 		return false, err
 	}
+	e.noteEmptied(dbs)
 	return true, e.flush(flushStep{more: func(batch *pebble.Batch) error {
 		for _, db := range dbs {
 			if _, err := e.journal.Append(appendFlush(nil, db)); err != nil {
@@ -80,6 +109,25 @@ func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
 		return nil
 	}})
 }
+
+// dropEmptied takes out of the cache what FlushDB and FlushAll have left empty there, now that it is flushed: else each later one would
+// visit it again. The caller holds commitMu.
+func (e *Engine) dropEmptied(dbs uint32) {
+	if dbs == 0 {
+		return
+	}
+	before := e.table.bytes.Load()
+	of := func(en *entry) bool { return dbs&(1<<database(en.key)) != 0 && en.blank() }
+	flushed := e.flushed.Load()
+	e.table.drop(flushed, e.forget, func(en *entry) bool { return isField(en.key) && of(en) })
+	e.table.drop(flushed, e.forget, of) // a head goes after its fields
+	if before-e.table.bytes.Load() >= muchMemory && !e.closed.Load() {
+		e.done.Go(debug.FreeOSMemory)
+	}
+}
+
+// muchMemory is what is given back to the system at once, in bytes.
+const muchMemory = 16 << 20
 
 // alone says that no other replica ever had a part in the store. The caller holds commitMu.
 func (e *Engine) alone() bool {

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -67,6 +69,136 @@ func TestFlushDBCrash(t *testing.T) {
 				}
 				checkSize(t, again)
 			}
+		}
+	}
+}
+
+// fillDB makes keys, a hash and a token.
+func fillDB(t *testing.T, e *Engine, keys int) {
+	t.Helper()
+	p := e.NewPipeline()
+	for i := range keys {
+		if _, err := p.Incr(fmt.Appendf(nil, "k%d", i), 1); err != nil {
+			t.Fatalf("Incr = %v", err)
+		}
+	}
+	_, _, err := p.IncrOnce([]byte("k0"), []byte("token"), 1, 1e6)
+	if err := errors.Join(err, setOne(p, "hash", "f", 1), setOne(p, "hash", "g", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Fatalf("Commit = %v", err)
+	}
+}
+
+// TestFlushDBForgets counts what a FLUSHALL would have to visit after others, and what memory that takes: nothing.
+func TestFlushDBForgets(t *testing.T) {
+	ways := map[string]func(p *Pipeline) error{
+		"alone":        (*Pipeline).FlushAll,
+		"in a section": wipeInSection,
+	}
+	for name, empty := range ways {
+		for _, foreign := range []bool{false, true} {
+			e := open(t, Options{})
+			if foreign {
+				newPeer(9).add(t, e, "k1", 5)
+			}
+			for range 2 {
+				fillDB(t, e, 3000)
+				p := e.NewPipeline()
+				if err := empty(p); err != nil {
+					t.Fatalf("%s: FlushAll = %v", name, err)
+				}
+				if _, err := p.Commit(); err != nil {
+					t.Fatalf("Commit = %v", err)
+				}
+				if err := e.Flush(); err != nil {
+					t.Fatalf("Flush = %v", err)
+				}
+				slots := 0
+				for i := range e.table.shards {
+					slots += len(e.table.shards[i].slots.Load().list)
+				}
+				left := 0 // the peer's key: what is cancelled of it is stored
+				if foreign {
+					left = 1
+				}
+				if n := len(e.table.all()); n != left || slots != 8<<shardBits || e.table.bytes.Load() > int64(left)<<10 {
+					t.Errorf("%s, foreign %t: %d entries are cached in %d slots and %d bytes after FLUSHALL; want %d in %d", name, foreign, n, slots,
+						e.table.bytes.Load(), left, 8<<shardBits)
+				}
+				checkSize(t, e)
+			}
+		}
+	}
+}
+
+func wipeInSection(p *Pipeline) error {
+	if err := p.Begin(true); err != nil {
+		return err
+	}
+	defer p.End()
+	return p.FlushAll()
+}
+
+// TestFlushDBAtOnce: other sections see all keys of a database that has a peer's, or none.
+func TestFlushDBAtOnce(t *testing.T) {
+	const keys = 5000
+	e := open(t, Options{})
+	newPeer(9).add(t, e, "k1", 5)
+	fillDB(t, e, keys)
+	done := make(chan error, 1)
+	go func() {
+		p := e.NewPipeline()
+		err := p.FlushAll()
+		_, failed := p.Commit()
+		done <- errors.Join(err, failed)
+	}()
+	p := e.NewPipeline()
+	for n := int64(keys + 1); n != 0; {
+		if err := p.Begin(false); err != nil {
+			t.Fatalf("Begin = %v", err)
+		}
+		n = p.Size()
+		p.End()
+		if n != 0 && n != keys+1 {
+			t.Errorf("a section sees %d keys of %d", n, keys+1)
+			break
+		}
+	}
+	if err := <-done; err != nil {
+		t.Errorf("FlushAll = %v", err)
+	}
+}
+
+// TestSizeOutsideSection: the number of keys is that before a section, or after it.
+func TestSizeOutsideSection(t *testing.T) {
+	e := open(t, Options{})
+	section, other := e.NewPipeline(), e.NewPipeline()
+	if err := section.Begin(false); err != nil {
+		t.Fatalf("Begin = %v", err)
+	}
+	const keys = 1000
+	asked, size := make(chan bool), make(chan int64)
+	for i := range keys {
+		if _, err := section.Incr(fmt.Appendf(nil, "k%d", i), 1); err != nil {
+			t.Fatalf("Incr = %v", err)
+		}
+		if i == 0 {
+			go func() {
+				close(asked)
+				size <- other.Size()
+			}()
+			<-asked
+		}
+	}
+	section.End()
+	if n := <-size; n != keys {
+		t.Errorf("Size = %d; want %d", n, keys)
+	}
+	for _, p := range []*Pipeline{section, other} {
+		if _, err := p.Commit(); err != nil {
+			t.Errorf("Commit = %v", err)
 		}
 	}
 }

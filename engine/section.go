@@ -35,6 +35,7 @@ type section struct {
 	room    int           // bytes that the journal has for the frame
 	wiped   uint16        // databases of which nothing that is stored shows
 	batch   *pebble.Batch // takes that away
+	emptied bool          // FlushDB or FlushAll was called
 }
 
 // Begin begins a section: it journals what the commands so far did, waits until nobody else is in the middle of anything, and
@@ -87,7 +88,11 @@ func (p *Pipeline) End() {
 		// What arrives from now on must not be taken away by a replay: the mark has to be behind the wipe first.
 		err = p.e.flush(flushStep{always: true})
 	}
+	emptied := p.section.emptied
 	p.leaveCommit()
+	if emptied {
+		p.e.reportAll()
+	}
 	p.err = errors.Join(p.err, err)
 }
 
@@ -155,6 +160,7 @@ func (p *Pipeline) wipe(dbs []byte) error {
 	if s.batch == nil {
 		s.batch = p.e.db.NewBatch()
 	}
+	p.e.noteEmptied(dbs)
 	for _, db := range dbs {
 		p.buf = appendFlush(p.buf, db)
 		s.wiped |= 1 << db
@@ -182,21 +188,29 @@ func (p *Pipeline) isWiped(db byte) bool { return p.section.wiped&(1<<db) != 0 }
 
 // cancelWhole cancels all keys of the databases in one frame, if they fit there.
 func (p *Pipeline) cancelWhole(dbs []byte) error {
-	selected := p.DB
-	defer func() { p.DB = selected }()
-	size := 0
-	for _, db := range dbs {
-		p.DB = db
-		n, err := p.sizeOfDB()
-		if err != nil {
-			return err
-		}
-		size += n
+	size, err := p.sizeOfDBs(dbs)
+	if err != nil {
+		return err
 	}
 	if err := p.admit(size); err != nil {
 		return err
 	}
+	p.e.noteEmptied(dbs)
 	return p.cancelDBs(dbs)
+}
+
+func (p *Pipeline) sizeOfDBs(dbs []byte) (size int, err error) {
+	selected := p.DB
+	defer func() { p.DB = selected }()
+	for _, db := range dbs {
+		p.DB = db
+		n, err := p.sizeOfDB()
+		if err != nil {
+			return 0, err
+		}
+		size += n
+	}
+	return size, nil
 }
 
 // sizeOfDB is what it takes to say that every key and token of the selected database is cancelled. Of the names of fields another

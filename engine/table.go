@@ -143,10 +143,19 @@ func (s *shard) room(deleted *entry) *slots {
 	if (old.used+1)*4 <= len(old.list)*3 {
 		return old
 	}
+	return s.resize(slotsFor(len(s.ring)), deleted)
+}
+
+// slotsFor is how many slots are made for so many entries and one more.
+func slotsFor(entries int) int {
 	n := 8
-	for n*3 < (len(s.ring)+1)*5 {
+	for n*3 < (entries+1)*5 {
 		n *= 2
 	}
+	return n
+}
+
+func (s *shard) resize(n int, deleted *entry) *slots {
 	next := newSlots(n)
 	for _, e := range s.ring {
 		next.put(e, deleted)
@@ -214,6 +223,34 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 			s.hand++
 		}
 		e.mu.Unlock()
+	}
+}
+
+// drop takes all clean entries out that may says may go, which it asks while they are locked, and gives back the memory of the
+// slots that were theirs. Entries that are locked by others stay.
+func (t *table) drop(flushed uint64, forget func(*entry), may func(*entry) bool) {
+	for i := range t.shards {
+		t.shards[i].drop(t, flushed, forget, may)
+	}
+}
+
+func (s *shard) drop(t *table, flushed uint64, forget func(*entry), may func(*entry) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.ring) - 1; i >= 0; i-- { // unlink puts the last in the place of the one that goes
+		e := s.ring[i]
+		if !e.mu.TryLock() {
+			continue
+		}
+		if e.mayGo(flushed) && may(e) {
+			t.unlink(s, e)
+			forget(e)
+		}
+		e.mu.Unlock()
+	}
+	if n := slotsFor(len(s.ring)); n < len(s.slots.Load().list) {
+		s.ring = slices.Clip(slices.Clone(s.ring))
+		s.resize(n, t.deleted)
 	}
 }
 
