@@ -93,13 +93,13 @@ func compileText(text, source string) (proto *lua.FunctionProto, err error) {
 			proto, err = nil, fmt.Errorf("%s:1: %v", source, r)
 		}
 	}()
-	text, err = forScanner(text)
+	text, written, err := forScanner(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s:%w", source, err)
 	}
 	chunk, err := parse.Parse(strings.NewReader(text), source)
 	if err != nil {
-		return nil, parseError(text, source, err)
+		return nil, parseError(text, source, written, err)
 	}
 	if err := rewrite(chunk); err != nil {
 		return nil, fmt.Errorf("%s:1: %w", source, err)
@@ -154,8 +154,8 @@ func markMethods(p *lua.FunctionProto) {
 var syntaxWords = map[string]string{"unterminated string": "unfinished string", "unterminated multiline string": "unfinished long string",
 	"syntax error": "unexpected symbol", "parse error": "'=' expected", "Invalid token": "unexpected symbol"}
 
-// parseError says it in Lua's form.
-func parseError(text, source string, err error) error {
+// parseError says it in Lua's form, with numbers as they were written.
+func parseError(text, source string, written map[string]string, err error) error {
 	var p *parse.Error
 	if !errors.As(err, &p) {
 		return err
@@ -166,6 +166,9 @@ func parseError(text, source string, err error) error {
 	}
 	if near == "" {
 		near = "<eof>"
+	}
+	if number, ok := written[near]; ok {
+		near = number
 	}
 	msg := p.Message
 	if better, ok := syntaxWords[msg]; ok {

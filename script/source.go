@@ -16,22 +16,23 @@ var reservedWords map[string]int
 
 // source is a text that is gone through.
 type source struct {
-	text string
-	at   int
-	out  strings.Builder
+	text    string
+	at      int
+	out     strings.Builder
+	written map[string]string // how the numbers were written, by how the scanner sees them
 }
 
-// forScanner gives a text as the interpreter's scanner should see it, with all lines where they were, or an error with
-// the line before it.
-func forScanner(text string) (string, error) {
-	s := source{text: text}
+// forScanner gives a text as the interpreter's scanner should see it, with all lines where they were, and how the numbers in it
+// that are written otherwise were written; or an error with the line before it.
+func forScanner(text string) (seen string, written map[string]string, err error) {
+	s := source{text: text, written: map[string]string{}}
 	s.out.Grow(len(text))
 	for s.at < len(text) {
 		if err := s.token(); err != nil {
-			return "", fmt.Errorf("%d: %w", 1+strings.Count(text[:min(s.at, len(text))], "\n"), err)
+			return "", nil, fmt.Errorf("%d: %w", 1+strings.Count(text[:min(s.at, len(text))], "\n"), err)
 		}
 	}
-	return s.out.String(), nil
+	return s.out.String(), s.written, nil
 }
 
 // token goes through a word, a number, a string, a comment or one byte.
@@ -79,6 +80,9 @@ func (s *source) number() error {
 	decimal, ok := literal(rest[:n])
 	if !ok {
 		return fmt.Errorf("malformed number near '%s'", rest[:n])
+	}
+	if decimal != rest[:n] {
+		s.written[decimal] = rest[:n]
 	}
 	s.out.WriteString(decimal)
 	s.at += n
