@@ -20,22 +20,65 @@ func wait(c *Context, args [][]byte) {
 	if !ok {
 		return
 	}
-	c.whenSettled(until, func() {
-		id := c.Server.Engine.ReplicaID()
-		stamp, err := c.Pipe.Written() // what is written is journaled now
-		if err != nil {
+	c.awaitAcks(&ackWait{command: "WAIT", wanted: wanted, until: until, reply: func(_ bool, peers int64) { c.Out.Int(peers) }})
+}
+
+// waitAOF is WAIT, which with 1 for numlocal also waits until what was written is synced here.
+func waitAOF(c *Context, args [][]byte) {
+	local, ok := c.integer(args[1])
+	if !ok {
+		return
+	}
+	if local < 0 || local > 1 {
+		c.Out.Error("ERR value is out of range, value must between 0 and 1")
+		return
+	}
+	wanted, ok := c.integer(args[2])
+	if !ok {
+		return
+	}
+	if wanted < 0 {
+		c.Out.Error("ERR value is out of range, must be positive")
+		return
+	}
+	until, ok := c.timeout(args[3])
+	if !ok {
+		return
+	}
+	c.awaitAcks(&ackWait{command: "WAITAOF", wanted: wanted, local: local == 1, until: until, reply: func(here bool, peers int64) {
+		c.Out.Array(2)
+		c.Out.Int(oneIf(here))
+		c.Out.Int(peers)
+	}})
+}
+
+// ackWait is a WAIT or a WAITAOF.
+type ackWait struct {
+	command string
+	wanted  int64 // peers that have what was written
+	local   bool  // it has to be in the database here too, which is synced
+	written tlv.VectorEntry
+	until   time.Time
+	reply   func(here bool, peers int64)
+}
+
+func (c *Context) awaitAcks(w *ackWait) {
+	c.whenSettled(w.until, func() {
+		w.written.Replica = c.Server.Engine.ReplicaID()
+		var err error
+		if w.written.Stamp, err = c.Pipe.Written(); err != nil { // what is written is journaled now
 			c.fail(err)
 			return
 		}
-		c.acked(wanted, tlv.VectorEntry{Replica: id, Stamp: stamp}, until, false)
-	}, func() { c.Out.Int(0) })
+		c.acked(w, false)
+	}, func() { w.reply(false, 0) })
 }
 
 var errRenamed = errors.New("this replica got a new ID meanwhile: which peers have what was written under the old one is not known")
 
 // acked waits until what is written is in the database, and so on its way, and then for the peers.
-func (c *Context) acked(wanted int64, written tlv.VectorEntry, until time.Time, expired bool) {
-	e := c.Server.Engine
+func (c *Context) acked(w *ackWait, expired bool) {
+	e, written := c.Server.Engine, w.written
 	news := e.News()
 	var acks <-chan struct{}
 	n := int64(0)
@@ -43,7 +86,8 @@ func (c *Context) acked(wanted int64, written tlv.VectorEntry, until time.Time, 
 		acks = node.AckNews()
 		n = int64(node.Acked(written.Stamp))
 	}
-	if e.Vector().Entry(written.Replica).Stamp >= written.Stamp {
+	here := e.Vector().Entry(written.Replica).Stamp >= written.Stamp
+	if here {
 		news = acks
 	}
 	err := e.Attainable(tlv.Vector{written})
@@ -51,15 +95,15 @@ func (c *Context) acked(wanted int64, written tlv.VectorEntry, until time.Time, 
 		err = errRenamed
 	}
 	switch {
-	case n >= wanted:
-		c.Out.Int(n)
+	case n >= w.wanted && (here || !w.local):
+		w.reply(here, n)
 	case err != nil:
-		c.failIn("WAIT", err)
+		c.failIn(w.command, err)
 	case expired:
-		c.Out.Int(n)
+		w.reply(here, n)
 	default:
 		e.Hurry()
-		c.wait(news, until, func(expired bool) { c.acked(wanted, written, until, expired) })
+		c.wait(news, w.until, func(expired bool) { c.acked(w, expired) })
 	}
 }
 

@@ -237,7 +237,7 @@ func TestWaitForPeersOfFailedStore(t *testing.T) {
 	if err := c.Server.Engine.Flush(); !errors.Is(err, engine.ErrFailed) {
 		t.Fatalf("Flush on a broken disk = %v; want %v", err, engine.ErrFailed)
 	}
-	other.acked(1, written, time.Time{}, false)
+	other.acked(&ackWait{command: "WAIT", wanted: 1, written: written, until: time.Time{}, reply: func(_ bool, peers int64) { other.Out.Int(peers) }}, false)
 	if other.Wait == nil {
 		t.Fatalf("WAIT for what is stored = %q; want it to wait", other.Out.Buf)
 	}

@@ -25,9 +25,14 @@ func newServerAt(t testing.TB, now func() int64) *Server {
 
 func newServerWith(t testing.TB, o engine.Options) *Server {
 	t.Helper()
+	return newServerIn(t, t.TempDir(), o)
+}
+
+func newServerIn(t testing.TB, dir string, o engine.Options) *Server {
+	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	o.Logger = quiet
-	e, err := engine.Open(t.TempDir(), o)
+	e, err := engine.Open(dir, o)
 	if err != nil {
 		t.Fatalf("Open = %v", err)
 	}

@@ -20,6 +20,7 @@ const (
 	Fast                              // takes constant or logarithmic time
 	NoAuth                            // also before AUTH
 	NoMandatoryKeys                   // it may be called without keys
+	NoAsyncLoading                    // not while the server loads beside serving
 	NoMulti                           // not in a transaction
 	AllowBusy                         // also while a script runs for too long
 	MovableKeys                       // an argument says how many keys there are
@@ -32,7 +33,7 @@ const (
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast",
-	"no_auth", "no_mandatory_keys", "no_multi", "allow_busy", "movablekeys"}
+	"no_auth", "no_mandatory_keys", "no_async_loading", "no_multi", "allow_busy", "movablekeys"}
 
 // Names are those that COMMAND INFO shows.
 func (f Flags) Names() []string { return pick(uint32(f), flagNames) }

@@ -140,9 +140,3 @@ func infoLatency(w *infoWriter, s *Server) {
 		w.field("latency_percentiles_usec_"+cmd.FullName, strings.Join(parts, ","))
 	}
 }
-
-// lastSave is when the database last got what was journaled. Nothing that is acknowledged waits for that.
-func lastSave(c *Context, _ [][]byte) {
-	last, _ := c.Server.Engine.LastFlush()
-	c.Out.Int(max(last.Unix(), c.Server.Started.Unix()))
-}

@@ -30,6 +30,7 @@ type Server struct {
 	Scripts Scripts        // of EVAL
 
 	attention atomic.Uint32 // why calls need more than to be counted (call.go)
+	saved     atomic.Int64  // when a client has last had it flush, s since the Unix epoch
 	purging   atomic.Bool   // memory is being given back for a transaction or a script
 	calls     callStats
 	slow      slowLog

@@ -18,6 +18,31 @@ var toolTable = []Command{
 	{Name: "lastsave", Arity: 1, Flags: Loading | Stale | Fast, Categories: admin | Dangerous, Run: lastSave,
 		Group: "server", Since: "1.0.0", Complexity: constant, Tips: "nondeterministic_output",
 		Summary: "Returns the Unix time of the last flush to the database."},
+	{Name: "save", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading | NoMulti, Run: save,
+		Group: "server", Since: "1.0.0", Complexity: "O(N) where N is the number of keys that have changed of late",
+		Summary: "Flushes to the database; what was acknowledged is durable without."},
+	{Name: "bgsave", Arity: -1, Flags: Admin | NoScript | NoAsyncLoading, Run: bgSave,
+		Group: "server", Since: "1.0.0", Complexity: constant, Args: "[SCHEDULE]",
+		Summary: "Flushes to the database, as SAVE does."},
+	{Name: "bgrewriteaof", Arity: 1, Flags: Admin | NoScript | NoAsyncLoading, Run: bgRewriteAOF,
+		Group: "server", Since: "1.0.0", Complexity: constant,
+		Summary: "Flushes to the database, after which the journal is short."},
+	{Name: "replicaof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading, Run: replicaOf,
+		Group: "server", Since: "5.0.0", Complexity: constant, Args: "args=host-port(host port#integer)|no-one(NO ONE)",
+		Summary: "Accepts NO ONE: every server takes writes."},
+	{Name: "slaveof", Arity: 3, Flags: Admin | NoScript | Stale | NoAsyncLoading, Run: replicaOf,
+		Group: "server", Since: "1.0.0", Complexity: constant, Args: "args=host-port(host port#integer)|no-one(NO ONE)",
+		Summary: "Accepts NO ONE, as REPLICAOF does."},
+	{Name: "acl", Arity: -2, Group: "server", Since: "6.0.0", Complexity: "Depends on the subcommand.",
+		Summary: "Container of what concerns users, of which there is one.", Sub: aclCommands},
+	{Name: "module", Arity: -2, Group: "server", Since: "4.0.0", Complexity: "Depends on the subcommand.",
+		Summary: "Container of what concerns modules, of which there are none.", Sub: moduleCommands},
+	{Name: "function", Arity: -2, Group: "scripting", Since: "7.0.0", Complexity: "Depends on the subcommand.",
+		Summary: "Container of what concerns functions, of which there are none.", Sub: functionCommands},
+	{Name: "fcall", Arity: -3, Flags: scripted, Categories: scripting, Keys: scriptKeys, Run: fCall,
+		Group: "scripting", Since: "7.0.0", Complexity: ofScript, Args: "function numkeys [key...] [arg...]", Summary: "Always an error: there are no functions."},
+	{Name: "fcall_ro", Arity: -3, Flags: scripted | ReadOnly, Categories: scripting, Keys: readScriptKeys, Run: fCall,
+		Group: "scripting", Since: "7.0.0", Complexity: ofScript, Args: "function numkeys [key...] [arg...]", Summary: "Always an error: there are no functions."},
 	{Name: "memory", Arity: -2, Group: "server", Since: "4.0.0", Complexity: "Depends on the subcommand.",
 		Summary: "Container of what concerns memory.", Sub: memoryCommands},
 	{Name: "debug", Arity: -2, Flags: forAdmins | protected, Run: debugCommand,
@@ -38,6 +63,49 @@ var toolTable = []Command{
 		Group: "cluster", Since: "3.0.0", Complexity: constant, Summary: unsupported},
 	{Name: "asking", Arity: 1, Flags: Fast, Categories: Connection, Run: noCluster,
 		Group: "cluster", Since: "3.0.0", Complexity: constant, Summary: unsupported},
+}
+
+var aclCommands = []Command{
+	{Name: "whoami", Arity: 2, Flags: NoScript | Loading | Stale, Run: aclWhoAmI,
+		Group: "server", Since: "6.0.0", Complexity: constant, Summary: "Returns the name of the user: default."},
+	{Name: "help", Arity: 2, Flags: Loading | Stale, Run: help,
+		Group: "server", Since: "6.0.0", Complexity: constant, Summary: helpSummary},
+}
+
+var moduleCommands = []Command{
+	{Name: "list", Arity: 2, Flags: Admin | NoScript, Run: moduleList,
+		Group: "server", Since: "4.0.0", Complexity: constant, Tips: "nondeterministic_output_order", Summary: "Lists no modules."},
+	{Name: "help", Arity: 2, Flags: Loading | Stale, Run: help,
+		Group: "server", Since: "5.0.0", Complexity: constant, Summary: helpSummary},
+}
+
+const allShardsSucceed = "request_policy:all_shards response_policy:all_succeeded"
+
+var functionCommands = []Command{
+	{Name: "list", Arity: -2, Flags: NoScript, Categories: scripting, Run: functionList,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Args: "[LIBRARYNAME library-name-pattern] [WITHCODE]",
+		Tips: "nondeterministic_output_order", Summary: "Lists no libraries."},
+	{Name: "flush", Arity: -2, Flags: Write | NoScript, Categories: scripting, Run: functionFlush,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Args: "[async=ASYNC|SYNC]",
+		Tips: allShardsSucceed, Summary: "Accepted: there are no functions."},
+	{Name: "stats", Arity: 2, Flags: NoScript | AllowBusy, Categories: scripting, Run: functionStats,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Tips: specialShard, Summary: "Says that there are no functions."},
+	{Name: "kill", Arity: 2, Flags: NoScript | AllowBusy, Categories: scripting, Run: functionKill,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Tips: "request_policy:all_shards response_policy:one_succeeded",
+		Summary: "Always an error: no function runs."},
+	{Name: "dump", Arity: 2, Flags: NoScript, Categories: scripting, Run: functionDump,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Summary: "Returns what FUNCTION RESTORE takes: no functions."},
+	{Name: "restore", Arity: -3, Flags: Write | DenyOOM | NoScript, Categories: scripting, Run: functionRestore,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Args: "serialized-value [policy=FLUSH|APPEND|REPLACE]",
+		Tips: allShardsSucceed, Summary: "Takes the dump of no functions, and no other."},
+	{Name: "delete", Arity: 3, Flags: Write | NoScript, Categories: scripting, Run: functionDelete,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Args: "library-name", Tips: allShardsSucceed,
+		Summary: "Always an error: there are no functions."},
+	{Name: "load", Arity: -3, Flags: Write | DenyOOM | NoScript, Categories: scripting, Run: functionLoad,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Args: "[REPLACE] function-code", Tips: allShardsSucceed,
+		Summary: "Always an error: use EVAL."},
+	{Name: "help", Arity: 2, Flags: Loading | Stale, Categories: scripting, Run: help,
+		Group: "scripting", Since: "7.0.0", Complexity: constant, Summary: helpSummary},
 }
 
 var memoryCommands = []Command{

@@ -78,7 +78,8 @@ func callOf(line string) []string {
 	return args
 }
 
-// notCompared are commands that show what differs between any two servers, or end the connection.
+// notCompared are commands that show what differs between any two servers, change what the real one is or does
+// meanwhile, or end the connection.
 var notCompared = map[string]bool{
 	"hello": true, "info": true, "time": true, "role": true, "shutdown": true, "quit": true, "command": true,
 	"client|id": true, "client|info": true, "client|list": true, "client|reply": true, "client|help": true,
@@ -86,6 +87,8 @@ var notCompared = map[string]bool{
 	"config|get": true, "config|help": true, "object|help": true, "script|help": true,
 	"lastsave": true, "memory|stats": true, "memory|malloc-stats": true, "memory|help": true, "monitor": true, "debug": true,
 	"slowlog|help": true, "slowlog|get": true, "slowlog|len": true, "latency|help": true, "latency|doctor": true, "memory|doctor": true, "latency|histogram": true, "pubsub|help": true, "subscribe": true, "psubscribe": true,
+	"replicaof": true, "slaveof": true, "bgsave": true, "bgrewriteaof": true,
+	"function|load": true, "function|help": true, "acl|help": true, "module|help": true,
 	"ssubscribe": true, "unsubscribe": true, "punsubscribe": true, "sunsubscribe": true,
 }
 

@@ -50,6 +50,9 @@ var forms = map[string]form{
 	"memory|stats":            {equal: sameShape},
 	"memory|help":             {equal: sameShape},
 	"lastsave":                {equal: sameShape},
+	"acl|help":                {equal: sameShape},
+	"function|help":           {equal: sameShape},
+	"module|help":             {equal: sameShape},
 	"slowlog|get":             {equal: sameMark}, // there may be one that was slow on one of them
 	"slowlog|len":             {equal: sameShape},
 	"slowlog|help":            {equal: sameShape},
@@ -75,7 +78,7 @@ var infoFields = strings.Fields(`redis_version: redis_mode: os: process_id: run_
 
 func formOf(args []string) (form, bool) {
 	name := strings.ToLower(args[0])
-	if len(args) > 1 && oneOf(name, "client", "config", "object", "command", "script", "memory", "slowlog", "latency", "pubsub") {
+	if len(args) > 1 && oneOf(name, "client", "config", "object", "command", "script", "memory", "slowlog", "latency", "pubsub", "acl", "function", "module") {
 		name += "|" + strings.ToLower(args[1])
 	}
 	f, ok := forms[name]
