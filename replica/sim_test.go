@@ -110,7 +110,9 @@ func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorl
 	for i := range keys {
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
 	}
-	w.limits = seed%4 == 1 && !forks
+	if w.limits = seed%4 == 1 && !forks; w.limits {
+		w.backlog = max(w.backlog, 4000) // a batch with expiries is larger, and the log has to have the one just published
+	}
 	if seed%4 < 2 && !w.limits {
 		w.keys = append(w.keys[1:], "h/f", "h/g")
 	}

@@ -178,8 +178,8 @@ func TestPeerPassword(t *testing.T) {
 func TestProtocolVersion(t *testing.T) {
 	c := newCluster(t, 1, detached)
 	r := c.do(0, "CSYNC", "7", "0123456789abcdef", "0123456789abcdef", "")
-	if !r.isError() || !strings.Contains(r.text, "version 7") || !strings.Contains(r.text, "speaks 3") {
-		t.Errorf("CSYNC 7 = %v; want an error about version 7, and that this replica speaks 3", r)
+	if !r.isError() || !strings.Contains(r.text, "version 7") || !strings.Contains(r.text, "speaks 4") {
+		t.Errorf("CSYNC 7 = %v; want an error about version 7, and that this replica speaks 4", r)
 	}
 	c.waitLog(0, "version", "7")
 }
