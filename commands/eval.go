@@ -145,11 +145,11 @@ func (e *evaluation) allowed(args [][]byte) (cmd *Command, refusal string) {
 	cmd = e.c.table.find(args)
 	switch {
 	case cmd == nil:
-		return nil, "ERR Unknown Redis command called from script"
+		return nil, refusalOfUnknown(args)
 	case !cmd.Fits(len(args)):
-		return cmd, "ERR Wrong number of args calling Redis command from script"
+		return cmd, errScriptArity
 	case cmd.Flags&(NoScript|NoMulti) != 0:
-		return cmd, "ERR This Redis command is not allowed from script"
+		return cmd, errNotInScript
 	case e.readOnly && cmd.Flags&(Write|mayWrite) != 0:
 		return cmd, "ERR Write commands are not allowed from read-only scripts."
 	case cmd.Flags&Write == 0:
@@ -159,6 +159,28 @@ func (e *evaluation) allowed(args [][]byte) (cmd *Command, refusal string) {
 	}
 	return cmd, ""
 }
+
+// notInScripts are commands of Redis that are none here and that it refuses in scripts, and how many arguments they have, at
+// least if that is negative.
+var notInScripts = map[string]int{"blmove": 6, "blpop": -3, "brpop": -3, "brpoplpush": 4, "bzpopmax": -3, "bzpopmin": -3,
+	"failover": -1, "fcall": -3, "fcall_ro": -3, "psync": -3, "replconf": -1, "slaveof": 3, "sync": 1}
+
+// refusalOfUnknown refuses a command that there is not.
+func refusalOfUnknown(args [][]byte) string {
+	arity, known := notInScripts[string(bytes.ToLower(args[0]))]
+	switch {
+	case !known:
+		return "ERR Unknown Redis command called from script"
+	case !(&Command{Arity: arity}).Fits(len(args)):
+		return errScriptArity
+	}
+	return errNotInScript
+}
+
+const (
+	errScriptArity = "ERR Wrong number of args calling Redis command from script"
+	errNotInScript = "ERR This Redis command is not allowed from script"
+)
 
 func (e *evaluation) known(args [][]byte) bool { return e.c.table.find(args) != nil }
 
