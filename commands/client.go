@@ -23,6 +23,7 @@ type Client struct {
 	Authenticated bool
 	Reply         ReplyMode
 	Close         bool // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
+	debugs        bool // it wants its next script to be debugged
 
 	Active atomic.Int64 // last command, ns since the Unix epoch; the session sets it
 	DB     atomic.Int32 // copies for CLIENT LIST of what the context has; the commands set them

@@ -64,6 +64,7 @@ func (c *Context) speak(proto int) {
 func reset(c *Context, _ [][]byte) {
 	c.discard()
 	c.Client.reset()
+	c.Client.debugs = false
 	c.Server.letGo(c.Client)
 	c.untrack()
 	c.Client.Authenticated = c.Server.Config.Password() == ""

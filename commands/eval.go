@@ -20,7 +20,7 @@ func evalSHARO(c *Context, args [][]byte) { c.evalSHA(args, true) }
 
 func (c *Context) eval(args [][]byte, readOnly bool) {
 	keys, rest, ok := c.scriptKeys(args)
-	if !ok {
+	if !ok || c.refuseDebugging() {
 		return
 	}
 	s, err := c.Server.Scripts.machine().Eval(args[1])
@@ -39,7 +39,7 @@ func (c *Context) evalSHA(args [][]byte, readOnly bool) {
 		return
 	}
 	keys, rest, ok := c.scriptKeys(args)
-	if !ok {
+	if !ok || c.refuseDebugging() {
 		return
 	}
 	s := c.Server.Scripts.machine().Find(bytes.ToLower(args[1]))
@@ -48,6 +48,17 @@ func (c *Context) evalSHA(args [][]byte, readOnly bool) {
 		return
 	}
 	c.runScript(s, keys, rest, readOnly)
+}
+
+// refuseDebugging refuses the script after a SCRIPT DEBUG that was refused: it would be run for good, where Redis takes back
+// what it has done.
+func (c *Context) refuseDebugging() bool {
+	refused := c.Client.debugs
+	if refused {
+		c.Client.debugs = false
+		c.Out.Error("ERR SCRIPT DEBUG: there is no debugger here, and so this script has not been run")
+	}
+	return refused
 }
 
 // scriptKeys parts the keys from the other arguments.

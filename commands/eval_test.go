@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,31 @@ func TestScriptDebugIsRefused(t *testing.T) {
 	want(t, c, "SCRIPT DEBUG NO", "+OK|")
 	if got := do(t, c, "SCRIPT", "DEBUG", "YES"); !strings.HasPrefix(got, "-ERR SCRIPT DEBUG: ") {
 		t.Errorf("SCRIPT DEBUG YES = %q; want an error", got)
+	}
+}
+
+// TestScriptToDebugIsNotRun has a client that does not heed the error of SCRIPT DEBUG, as redis-cli --ldb does not: what it would
+// debug must leave no trace.
+func TestScriptToDebugIsNotRun(t *testing.T) {
+	const incr = "return(redis.call('incr','k'))"
+	c := newContext(t)
+	sha := strings.Split(do(t, c, "SCRIPT", "LOAD", incr), "\r\n")[1]
+	const refused = "-ERR SCRIPT DEBUG: there is no debugger here, and so this script has not been run\r\n"
+	for _, mode := range []string{"YES", "sync"} {
+		for _, call := range [][]string{{"EVAL", incr, "0"}, {"EVALSHA", sha, "0"}} {
+			do(t, c, "SCRIPT", "DEBUG", mode)
+			do(t, connect(t, c.Server), "EVAL", "return 1", "0") // another's
+			if got := do(t, c, call...); got != refused {
+				t.Errorf("%s after SCRIPT DEBUG %s = %q; want %q", call[0], mode, got, refused)
+			}
+		}
+	}
+	want(t, c, "GET k", "$-1|")
+	want(t, c, "EVALSHA "+sha+" 0", ":1|")
+	for i, end := range []string{"SCRIPT DEBUG NO", "RESET"} {
+		do(t, c, "SCRIPT", "DEBUG", "YES")
+		do(t, c, strings.Fields(end)...)
+		want(t, c, "EVALSHA "+sha+" 0", fmt.Sprintf(":%d|", i+2))
 	}
 }
 

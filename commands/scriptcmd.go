@@ -35,12 +35,14 @@ func scriptKill(c *Context, _ [][]byte) {
 	c.Out.OK()
 }
 
-// scriptDebug knows no debugger, and so takes only its end.
+// scriptDebug knows no debugger, and so takes only its end. A client that does not heed that has its next script refused.
 func scriptDebug(c *Context, args [][]byte) {
 	switch {
 	case same(args[2], "no"):
+		c.Client.debugs = false
 		c.Out.OK()
 	case same(args[2], "yes") || same(args[2], "sync"):
+		c.Client.debugs = true
 		c.Out.Error("ERR SCRIPT DEBUG: there is no debugger here; use redis.log")
 	default:
 		c.Out.Error("ERR Use SCRIPT DEBUG YES/SYNC/NO")
