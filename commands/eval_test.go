@@ -173,6 +173,38 @@ func TestScriptToDebugIsNotRun(t *testing.T) {
 	}
 }
 
+// TestScriptsInInfo compares with Redis how many scripts there are said to be, and has them take memory.
+func TestScriptsInInfo(t *testing.T) {
+	socket := startRedis(t)
+	ours, real := newContext(t), dialRedis(t, socket)
+	sha := strings.Split(do(t, ours, "SCRIPT", "LOAD", "return 1"), "\r\n")[1]
+	for _, call := range [][]string{{"SCRIPT", "FLUSH"}, {"SCRIPT", "LOAD", "return 1"}, {"SCRIPT", "LOAD", "return 1"},
+		{"EVAL", "return 2", "0"}, {"EVALSHA", sha, "0"}, {"EVAL", "no script", "0"}, {"SCRIPT", "FLUSH"}} {
+		do(t, ours, call...)
+		real.do(t, call...)
+		const number = "number_of_cached_scripts"
+		got, redis := do(t, ours, "INFO", "memory"), real.do(t, "INFO", "memory")
+		if infoField(got, number) != infoField(redis, number) {
+			t.Errorf("after %q %s is %q; want %q", call, number, infoField(got, number), infoField(redis, number))
+		}
+		if call[0] != "EVALSHA" {
+			continue
+		}
+		for _, name := range []string{"used_memory_lua", "used_memory_vm_eval", "used_memory_vm_total", "used_memory_scripts", "used_memory_scripts_eval"} {
+			if infoField(got, name) == "0" {
+				t.Errorf("%s is 0 after a script has run", name)
+			}
+		}
+	}
+}
+
+// infoField is the value of a field in a reply of INFO.
+func infoField(info, name string) string {
+	_, rest, _ := strings.Cut(info, "\r\n"+name+":")
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
+}
+
 func BenchmarkEvalSHA(b *testing.B) {
 	c := newContext(b)
 	const limiter = `local n = redis.call('INCR', KEYS[1])

@@ -45,7 +45,7 @@ func infoMemory(w *infoWriter, s *Server) {
 		"allocator_resident", h.mapped,
 		"total_system_memory", total,
 		"total_system_memory_human", human(total))
-	w.scriptMemory()
+	w.scriptMemory(s)
 	w.fields(
 		"maxmemory", 0,
 		"maxmemory_human", "0B",
@@ -73,12 +73,19 @@ func infoMemory(w *infoWriter, s *Server) {
 }
 
 // scriptMemory has what Redis says of scripts.
-func (w *infoWriter) scriptMemory() {
-	for _, name := range []string{"used_memory_lua", "used_memory_vm_eval", "used_memory_scripts_eval", "number_of_cached_scripts",
-		"number_of_functions", "number_of_libraries", "used_memory_vm_functions", "used_memory_vm_total", "used_memory_functions",
-		"used_memory_scripts"} {
-		w.field(name, 0)
-	}
+func (w *infoWriter) scriptMemory(s *Server) {
+	u := s.Scripts.machine().Usage()
+	w.fields(
+		"used_memory_lua", u.Interpreters,
+		"used_memory_vm_eval", u.Interpreters,
+		"used_memory_scripts_eval", u.ScriptBytes,
+		"number_of_cached_scripts", u.Scripts,
+		"number_of_functions", 0,
+		"number_of_libraries", 0,
+		"used_memory_vm_functions", 0,
+		"used_memory_vm_total", u.Interpreters,
+		"used_memory_functions", 0,
+		"used_memory_scripts", u.ScriptBytes)
 }
 
 func ratio(a, b uint64) string { return fmt.Sprintf("%.2f", float64(a)/float64(max(b, 1))) }

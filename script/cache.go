@@ -15,6 +15,7 @@ type cache struct {
 	mu    sync.Mutex
 	bySHA map[string]*cached
 	used  list.List // of those evaluated, the last first
+	bytes int64     // of all of them
 }
 
 type cached struct {
@@ -34,11 +35,26 @@ func (vm *VM) Find(sha []byte) *Script { return vm.cache.find(sha) }
 // Flush forgets all scripts.
 func (vm *VM) Flush() { vm.cache.flush() }
 
-// Count is the number of scripts that are kept.
-func (vm *VM) Count() int {
-	vm.cache.mu.Lock()
-	defer vm.cache.mu.Unlock()
-	return len(vm.cache.bySHA)
+// Usage is what a VM takes, about.
+type Usage struct {
+	Scripts      int   // that are kept
+	ScriptBytes  int64 // of these, compiled
+	Interpreters int64 // bytes of what they run in
+}
+
+// Usage gives what it takes now.
+func (vm *VM) Usage() Usage {
+	u := vm.cache.usage()
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	u.Interpreters = stateSize * int64(len(vm.idle)+len(vm.running))
+	return u
+}
+
+func (c *cache) usage() Usage {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Usage{Scripts: len(c.bySHA), ScriptBytes: c.bytes}
 }
 
 func (c *cache) compile(body []byte, load bool) (*Script, error) {
@@ -85,6 +101,7 @@ func (c *cache) add(s *Script, load bool) {
 	}
 	entry := &cached{script: s}
 	c.bySHA[s.SHA] = entry
+	c.bytes += s.size()
 	if load {
 		return
 	}
@@ -93,12 +110,13 @@ func (c *cache) add(s *Script, load bool) {
 		last := c.used.Back()
 		c.used.Remove(last)
 		delete(c.bySHA, last.Value.(*Script).SHA)
+		c.bytes -= last.Value.(*Script).size()
 	}
 }
 
 func (c *cache) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bySHA = nil
+	c.bySHA, c.bytes = nil, 0
 	c.used.Init()
 }

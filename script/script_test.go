@@ -86,12 +86,12 @@ func TestCache(t *testing.T) {
 	load(vm.Load, 1) // no longer one that goes
 	load(vm.Eval, 4)
 	load(vm.Eval, 5)
-	if vm.Find(first) == nil || vm.Count() != 4 {
-		t.Errorf("%d scripts, the loaded one: %v; want 4, with it", vm.Count(), vm.Find(first))
+	if vm.Find(first) == nil || vm.Usage().Scripts != 4 {
+		t.Errorf("%d scripts, the loaded one: %v; want 4, with it", vm.Usage().Scripts, vm.Find(first))
 	}
 	vm.Flush()
-	if vm.Find(kept) != nil || vm.Count() != 0 {
-		t.Errorf("%d scripts after Flush; want none", vm.Count())
+	if vm.Find(kept) != nil || vm.Usage().Scripts != 0 {
+		t.Errorf("%d scripts after Flush; want none", vm.Usage().Scripts)
 	}
 }
 

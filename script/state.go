@@ -13,6 +13,9 @@ const (
 	threadRegisters = 256
 )
 
+// stateSize is how many bytes a state takes before a script runs in it, about, measured.
+const stateSize = 848 << 10
+
 // state is an interpreter with the sandbox in it. One script at a time runs in it; since scripts cannot change anything
 // that is global, the next one finds it as new.
 type state struct {

@@ -1,0 +1,69 @@
+package script
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+)
+
+// Scripts that are kept take little, and Usage says how much: a hundred of them far less than the room that the compiler takes
+// for each, 17 KB.
+func TestUsage(t *testing.T) {
+	vm := New(Options{})
+	for _, text := range []string{"return %d", "local n = redis.call('incrby', KEYS[1], %d)\nif n > 5 then\nreturn redis.error_reply('too many')\nend\n" +
+		"for i = 1, 10 do\nredis.call('hset', KEYS[1], 'f' .. i, i %% 7)\nend\nreturn function() return n end"} {
+		const n = 2000
+		before := settled()
+		for i := range n {
+			if _, err := vm.Load(fmt.Appendf(nil, text, i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took, u := int64(settled()-before), vm.Usage()
+		if u.Scripts != n || u.ScriptBytes < took/2 || u.ScriptBytes > 2*took {
+			t.Errorf("Usage = %+v; want %d scripts in about %d bytes", u, n, took)
+		}
+		if took > 4096*n {
+			t.Errorf("a script takes %d bytes; want at most 4096", took/n)
+		}
+		vm.Flush()
+		if u := vm.Usage(); u.Scripts != 0 || u.ScriptBytes != 0 {
+			t.Errorf("Usage after Flush = %+v; want none", u)
+		}
+	}
+}
+
+// settled is what the heap keeps.
+func settled() uint64 {
+	runtime.GC()
+	runtime.GC()
+	return heap()
+}
+
+// Those that go because of others are no longer counted.
+func TestUsageOfEvaluatedScripts(t *testing.T) {
+	vm := New(Options{Evaluated: 1})
+	for i := range 3 {
+		if _, err := vm.Eval(fmt.Appendf(nil, "return %d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := New(Options{})
+	run(t, one, "return 1")
+	if got, want := vm.Usage(), one.Usage(); got.Scripts != 1 || got.ScriptBytes != want.ScriptBytes {
+		t.Errorf("Usage = %+v; want one script of %d bytes", got, want.ScriptBytes)
+	}
+	if got := one.Usage().Interpreters; got <= 0 {
+		t.Errorf("Interpreters = %d; want what the one takes that has run a script", got)
+	}
+}
+
+func TestStateSize(t *testing.T) {
+	vm := New(Options{})
+	before := settled()
+	s := vm.newState()
+	if took := int64(settled() - before); took < stateSize/2 || took > stateSize*2 {
+		t.Errorf("an interpreter takes %d bytes; stateSize is %d", took, stateSize)
+	}
+	runtime.KeepAlive(s)
+}
