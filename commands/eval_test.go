@@ -205,6 +205,38 @@ func infoField(info, name string) string {
 	return value
 }
 
+// TestPauseOfWritesAndScripts compares with Redis that scripts that say they only read go on, and holds the others.
+func TestPauseOfWritesAndScripts(t *testing.T) {
+	const reads, writes = "#!lua flags=no-writes\nreturn 1", "#!lua\nreturn 1"
+	socket := startRedis(t)
+	ours, real := newContext(t), dialRedis(t, socket)
+	both := func(call ...string) {
+		t.Helper()
+		ours.Out.Buf = ours.Out.Buf[:0]
+		ours.Run(words(call...))
+		if got, redis := string(ours.Out.Buf), real.do(t, call...); ours.Wait != nil || got != redis {
+			t.Fatalf("%q = %q, waits: %v; want %q", call, got, ours.Wait != nil, redis)
+		}
+	}
+	both("SCRIPT", "LOAD", reads)
+	sha := strings.Split(string(ours.Out.Buf), "\r\n")[1]
+	both("CLIENT", "PAUSE", "1000000", "WRITE")
+	both("EVALSHA", sha, "0")
+	both("EVALSHA", strings.ToUpper(sha), "0")
+	both("SCRIPT", "FLUSH")
+	both("EVAL", reads, "0")
+	both("MULTI")
+	both("EVAL", reads, "0")
+	both("EVALSHA", sha, "0")
+	both("EXEC")
+	for _, call := range [][]string{{"EVAL", writes, "0"}, {"EVAL", "return 1", "0"}, {"EVALSHA", sha[1:] + "0", "0"}, {"EVAL", "#!lua flags=no-writes\nno script", "0"}} {
+		c := connect(t, ours.Server)
+		if c.Run(words(call...)); c.Wait == nil {
+			t.Errorf("%q = %q in a pause of writes; want it to wait", call, c.Out.Buf)
+		}
+	}
+}
+
 func BenchmarkEvalSHA(b *testing.B) {
 	c := newContext(b)
 	const limiter = `local n = redis.call('INCR', KEYS[1])

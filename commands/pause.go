@@ -1,8 +1,11 @@
 package commands
 
 import (
+	"bytes"
 	"sync"
 	"time"
+
+	"atomiccounter/script"
 )
 
 // pause is that of CLIENT PAUSE. The zero value is none.
@@ -84,17 +87,32 @@ func (s *Server) paused(flags Flags, now time.Time) (over chan struct{}, until t
 	return p.over, p.until, held
 }
 
-// flagsOf are those of a command, and of what it would run.
-func (c *Context) flagsOf(cmd *Command) Flags {
-	if cmd.Name == "exec" {
+// flagsOf are those of a call, and of what it would run.
+func (c *Context) flagsOf(cmd *Command, args [][]byte) Flags {
+	switch {
+	case cmd.Name == "exec":
 		return cmd.Flags | c.multi.flags
+	case cmd.Flags&mayWrite != 0 && c.runsReadOnly(cmd, args):
+		return cmd.Flags &^ mayWrite
 	}
 	return cmd.Flags
 }
 
+// runsReadOnly says whether a call is one of a script that says of itself that it only reads.
+func (c *Context) runsReadOnly(cmd *Command, args [][]byte) bool {
+	var s *script.Script
+	switch {
+	case cmd.Name == "evalsha":
+		s = c.Server.Scripts.machine().Find(bytes.ToLower(args[1]))
+	case cmd.Name == "eval" && bytes.HasPrefix(args[1], []byte("#!")):
+		s, _ = c.Server.Scripts.machine().Eval(args[1]) // an error is for the call itself to reply
+	}
+	return s != nil && s.ReadOnly
+}
+
 // postpone has a command wait for the end of a pause. It comes back here then: there may be a new one.
 func (c *Context) postpone(cmd *Command, args [][]byte) bool {
-	over, until, held := c.Server.paused(c.flagsOf(cmd), time.Now())
+	over, until, held := c.Server.paused(c.flagsOf(cmd, args), time.Now())
 	if !held || c.inside {
 		return false
 	}

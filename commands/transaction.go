@@ -105,7 +105,7 @@ func (c *Context) enqueue(cmd *Command, args [][]byte) {
 	m := &c.multi
 	if !m.dirty { // otherwise nobody asks for it any more
 		m.calls = append(m.calls, call{cmd, cloneArgs(args)})
-		m.flags |= cmd.Flags
+		m.flags |= c.flagsOf(cmd, args)
 		m.size += callSize + sizeOf(args)
 	}
 	c.Client.queued.Store(int32(len(m.calls)) + 1)
