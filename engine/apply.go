@@ -18,13 +18,19 @@ var (
 	ErrGap = errors.New("batches before this one are missing")
 	// ErrFork: the batch overlaps with one that is here already: its replica has two histories.
 	ErrFork = errors.New("the replica has forked")
-	// ErrClock: the stamp lies so far ahead that one bad clock would run away with all others.
-	ErrClock = errors.New("the clock of the replica is more than an hour ahead")
+	// ErrClock: the stamp leaves no room for later ones, or is of a CMERGE and more than an hour ahead.
+	ErrClock = errors.New("the clock of the replica is too far ahead")
 	// ErrHeld: a state transfer has to be finished first (design, section 4).
 	ErrHeld = errors.New("held back until the state transfer is finished")
 )
 
-const maxAhead = 3600 * 1000 // ms
+const (
+	// maxAhead is how far a peer may move this replica's clock beyond its wall clock, in ms.
+	maxAhead = 3600 * 1000
+
+	// lastStamp is the greatest that is taken: an EXPIRE or SET that has seen a stamp draws a later one. After it come 2^60 more.
+	lastStamp = tlv.Stamp(1<<64 - 1<<60)
+)
 
 // arrival is one key on its way into the store, as far as that is kept of all keys of a batch until they are committed.
 type arrival struct {
@@ -100,7 +106,7 @@ func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 	if err := e.awaitTables(); err != nil {
 		return nil, err
 	}
-	e.clock.pass(b.Stamp)
+	e.clock.hear(b.Stamp, e.Now())
 	return e.commitArrivals(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
 		return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 	})
@@ -113,11 +119,11 @@ func (e *Engine) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode f
 	return e.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, hash: b.Hash, keys: keys}, encode)
 }
 
-// follows says whether b may be applied: it is the next of its replica, of a sane clock, and not held back.
+// follows says whether b may be applied: it is the next of its replica, not of the end of time, and not held back.
 func (e *Engine) follows(b *tlv.Batch) error {
 	have := e.vector.Entry(b.Replica)
 	switch {
-	case b.Stamp.Millis() > e.Now()+maxAhead:
+	case b.Stamp > lastStamp:
 		return ErrClock
 	case e.awaiting || e.holds(b.Replica, have.Stamp):
 		return ErrHeld

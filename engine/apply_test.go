@@ -34,7 +34,6 @@ func TestApplyRefuses(t *testing.T) {
 		batch *tlv.Batch
 		want  error
 	}{
-		{"a clock far ahead", foreignAdd(now+(maxAhead+60_000)<<tlv.StampShift, "k"), ErrClock},
 		{"the end of time", foreignAdd(math.MaxUint64, "k"), ErrClock},
 		{"a repeated key", foreignAdd(now, "k", "k"), tlv.ErrMalformed},
 	} {
@@ -47,6 +46,67 @@ func TestApplyRefuses(t *testing.T) {
 	}
 	if got := e.clock.next(e.Now()); got.Millis() > e.Now()+1000 {
 		t.Errorf("a refused batch moved the clock to %d; it is %d", got.Millis(), e.Now())
+	}
+}
+
+// TestClockFarAhead: what a replica publishes is taken however far its clock is ahead, and moves the own clock by an hour at most.
+// A SET and an EXPIRE that have seen it are later all the same, in the store and for every replica.
+func TestClockFarAhead(t *testing.T) {
+	const day = 24 * 3600 * 1000
+	for _, ahead := range []int64{maxAhead + 60_000, 2 * maxAhead, 30 * day, 100 * 365 * day} {
+		e := open(t, Options{})
+		stamp := tlv.Stamp(e.Now()+ahead) << tlv.StampShift
+		b := foreignAdd(stamp, "n", "set", "ttl")
+		for i := range b.Deltas[1:] {
+			b.Deltas[1+i].State.Contributions[0].HasValue = true
+			b.Deltas[1+i].State.Contributions[0].Expiry = tlv.Expiry{Stamp: stamp, At: e.Now() + day}
+		}
+		if err := e.Apply(b); err != nil {
+			t.Fatalf("Apply of a batch from %d ms ahead = %v", ahead, err)
+		}
+		p := e.NewPipeline()
+		if v, err := p.Incr([]byte("n"), 1); v != 11 || err != nil {
+			t.Errorf("Incr = %d, %v; want 11", v, err)
+		}
+		commit(t, p)
+		if got := e.clock.next(e.Now()); got.Millis() > e.Now()+maxAhead {
+			t.Errorf("%d ms ahead: the own clock is %d ms ahead; want at most an hour", ahead, got.Millis()-e.Now())
+		}
+		if _, err := p.ExpireAt([]byte("ttl"), e.Now()+2*day, 0); err != nil {
+			t.Errorf("ExpireAt = %v", err)
+		}
+		if _, err := p.Set([]byte("set"), 5, SetOptions{}); err != nil {
+			t.Errorf("Set = %v", err)
+		}
+		commit(t, p)
+		if err := e.Flush(); err != nil {
+			t.Fatalf("Flush = %v", err)
+		}
+		for _, key := range []string{"set", "ttl"} {
+			s, err := e.readState(e.place([]byte("\x00"+key)), "\x00"+key)
+			own := s.Contribution(e.id)
+			if err != nil || own == nil || key == "set" && own.Birth <= stamp || key == "ttl" && own.Expiry.Stamp <= stamp {
+				t.Errorf("%d ms ahead: %s is %+v, %v; want the own stamp after %d", ahead, key, own, err, stamp)
+			}
+		}
+		next := foreignAdd(stamp+1, "n")
+		next.Prev, next.Deltas[0].State.Contributions[0].Birth = stamp, stamp
+		next.Chain = b.Hash
+		if err := e.Apply(next); err != nil {
+			t.Errorf("Apply of the next batch = %v", err)
+		}
+	}
+}
+
+// TestClockBefore1970: a wall clock before 1970 is 0.
+func TestClockBefore1970(t *testing.T) {
+	var c hlc
+	if got := c.next(-5); got != 1 {
+		t.Errorf("next(-5) = %d; want 1", got)
+	}
+	c.hear(tlv.Stamp(7)<<tlv.StampShift, -10*maxAhead)
+	if got := c.next(-5); got != 7<<tlv.StampShift+1 {
+		t.Errorf("next = %d; want just after 7 ms", got)
 	}
 }
 

@@ -81,6 +81,22 @@ type foreign struct {
 	resets   []tlv.Reset // of the operand of generation flight
 }
 
+// latest is the latest stamp by which others have decided what the key shows: of a SET or an expiry, as stored.
+func (f *foreign) latest() (s tlv.Stamp) {
+	if f == nil {
+		return 0
+	}
+	for _, c := range f.other.Contributions {
+		s = max(s, c.Birth, c.Expiry.Stamp)
+	}
+	if f.incoming != nil {
+		for _, c := range f.incoming.Contributions {
+			s = max(s, c.Birth, c.Expiry.Stamp)
+		}
+	}
+	return s
+}
+
 // pending is what this generation did to a key, not yet in the stored state (model: pend).
 type pending struct {
 	touch    bool // own contribution is to be published

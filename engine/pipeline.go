@@ -442,6 +442,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.cancelAll(e)
 	p.e.markDirty(e)
 	p.endRun()
+	p.e.clock.pass(e.foreign.latest())
 	stamp := p.e.clock.next(p.now())
 	if v.IsText {
 		p.buf = appendText(p.buf, e.key, v.Text, stamp)
@@ -457,6 +458,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
+	p.e.clock.pass(e.foreign.latest())
 	p.setExpiry(e, tlv.Expiry{Stamp: p.e.clock.next(p.now()), At: at})
 }
 

@@ -72,7 +72,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 	}
 	was := &e.transfer
 	for _, v := range t.Vector {
-		if v.Stamp.Millis() > e.Now()+maxAhead {
+		if v.Stamp > lastStamp {
 			return fmt.Errorf("replica %x: %w", v.Replica, ErrClock)
 		}
 		if !e.True(v) {
@@ -83,7 +83,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 		return fmt.Errorf("replica %x: %w", uint64(v.Replica), ErrFork)
 	}
 	for _, v := range t.Vector {
-		e.clock.pass(v.Stamp)
+		e.clock.hear(v.Stamp, e.Now())
 	}
 	t.Vector, t.Cursor, t.Done, t.Bytes, t.Complete = slices.Clone(t.Vector), nil, 0, 0, false
 	t.Hold = slices.Clone(was.Hold)

@@ -271,6 +271,9 @@ func (w *simWorld) value() engine.Value {
 	return engine.IntValue(n)
 }
 
+// hour in ms.
+const hour = 3600 * 1000
+
 func (w *simWorld) step(r *simReplica, key string) {
 	g := w.rng
 	if r.fork && g.IntN(4) > 0 { // what is done now is kept, but who deletes what the copy had not published may leave a 0
@@ -279,6 +282,9 @@ func (w *simWorld) step(r *simReplica, key string) {
 	} else if r.fork {
 		w.killWaiting(r)
 		return
+	}
+	if !w.ttl && !w.limits && g.IntN(20) == 0 { // its clock is put wrong, or right again
+		r.step = []int64{0, 0, 2 * hour, -2 * hour, 30 * 24 * hour}[g.IntN(5)]
 	}
 	switch op := g.Float64(); {
 	case w.gaps && op < .06:

@@ -20,6 +20,7 @@ type simReplica struct {
 	w     *simWorld
 	name  string
 	skew  int64
+	step  int64 // by which its wall clock was put wrong, of the engine alone
 	peers []*simReplica
 	links []*simLink
 	epoch int // counts the starts
@@ -66,10 +67,13 @@ type simBackup struct {
 
 func (r *simReplica) now() int64 { return r.w.now + r.skew }
 
+// wall is what the engine takes for the time.
+func (r *simReplica) wall() int64 { return r.now() + r.step }
+
 // open starts the replica with what its disk has.
 func (r *simReplica) open() {
 	w := r.w
-	o := engine.Options{Disk: r.disk, Sync: engine.Always, AwaitPeers: true, Now: r.now, Backlog: w.backlog,
+	o := engine.Options{Disk: r.disk, Sync: engine.Always, AwaitPeers: true, Now: r.wall, Backlog: w.backlog,
 		UpdatePeriod: engine.AlwaysFresh, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	if w.stale {
 		o.UpdatePeriod = time.Hour
