@@ -455,8 +455,8 @@ func (e *Engine) failure() error { return fmt.Errorf("%w: %w", ErrFailed, e.Fail
 // hash decides a key's place in the store and the table.
 func (e *Engine) hash(key []byte) uint64 { return siphash.Hash(e.seed[0], e.seed[1], key) }
 
-// Now is the wall clock that expiry goes by, in ms since the Unix epoch.
-func (e *Engine) Now() int64 { return e.options.Now() }
+// Now is the wall clock that expiry goes by, in ms since the Unix epoch; before that it is 0.
+func (e *Engine) Now() int64 { return max(0, e.options.Now()) }
 
 // Sync is the present mode.
 func (e *Engine) Sync() SyncMode { return SyncMode(e.sync.Load()) }
