@@ -196,6 +196,7 @@ func serve(c *cli.Context) error {
 func run(dir string, store engine.Options, o server.Options, peers replica.Options) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	signal.Ignore(syscall.SIGHUP)                    // as Redis does: a terminal that closes does not end the server
 	if o.Lobby, err = server.Listen(o); err != nil { // before a store is made for nothing
 		return err
 	}
