@@ -15,12 +15,7 @@ func del(c *Context, args [][]byte) {
 	c.Out.Int(int64(n))
 }
 
-// glance is for a command that asks about its keys without using them: see OBJECT IDLETIME.
-func glance(run func(c *Context, args [][]byte)) func(c *Context, args [][]byte) {
-	return func(c *Context, args [][]byte) { c.Pipe.Glance(func() { run(c, args) }) }
-}
-
-// exists counts a key as often as it is named. TOUCH does the same, and uses them: reading a key is all that touching it is.
+// exists counts a key as often as it is named. TOUCH does the same: reading a key is all that touching it is.
 func exists(c *Context, args [][]byte) {
 	n := int64(0)
 	for _, key := range args[1:] {

@@ -49,7 +49,6 @@ type Pipeline struct {
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
-	used   *entry // the last that was used since the last Commit
 	ahead  ahead
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
@@ -121,10 +120,9 @@ func (p *Pipeline) writableSize(n int) error {
 // Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {
-	if p.used != nil {
+	if p.hint != nil {
 		p.turn++
-		p.used.use.touch(p.e.seconds.Load(), p.turn)
-		p.used = nil
+		p.hint.use.touch(p.e.seconds.Load(), p.turn)
 	}
 	p.pause()
 	if len(p.untold) > 0 {
@@ -260,13 +258,12 @@ func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error
 			}
 		}
 		if n := len(p.held); n > 0 && p.held[n-1].e == e && (p.held[n-1].exclusive || !exclusive) {
-			p.hint, p.used = e, e
 			return e, nil
 		}
 		p.lockEntry(e, exclusive)
 		if !e.gone {
 			e.use.note()
-			p.hint, p.used = e, e
+			p.hint = e
 			return e, nil
 		}
 		p.unlockLast()

@@ -73,18 +73,11 @@ type Usage struct {
 	Bytes int64 // in memory
 }
 
-// Glance has the commands of look use none of their keys: what asks about a key does not make it a used one.
-func (p *Pipeline) Glance(look func()) {
-	used := p.used
-	look()
-	p.used = used
-}
-
 // Usage tells how a key is used, without using it; false: there is no such key. Heat and idle time are sampled: the last key
 // of each pipelined round is noted. A key that was not cached begins anew.
 func (p *Pipeline) Usage(key []byte) (u Usage, ok bool, err error) {
-	var e *entry
-	p.Glance(func() { e, err = p.shared(key, false) })
+	e, err := p.shared(key, false)
+	p.hint = nil
 	if err != nil || !p.exists(e) {
 		return u, false, err
 	}
