@@ -28,9 +28,12 @@ func TestRole(t *testing.T) {
 			t.Errorf("INFO replication: %s = %q; want %q\n%s", name, got, want, info)
 		}
 	}
-	if got := len(c.peers(0)); got != 2 {
-		t.Errorf("INFO replication has %d peers; want 2\n%s", got, info)
-	}
+	c.until("two peers in INFO, each known by its address and its ID", func() error {
+		if got := c.peers(0); len(got) != 2 {
+			return fmt.Errorf("it has %v", got)
+		}
+		return nil
+	})
 	c.ok(1, "INCR", "k")
 	c.reach(1, 0)
 	c.until("two peers that are known, of which one has sent something", func() error {
