@@ -106,7 +106,7 @@ type platter struct {
 
 func newPlatters() *platters { return &platters{files: map[uint64]*platter{}, room: -1} }
 
-func (s *platters) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+func (s *platters) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.room == 0 {
@@ -114,6 +114,7 @@ func (s *platters) Create(number uint64, size int, buffered bool) (segmentFile, 
 	}
 	s.room--
 	f := &platter{mem: make([]byte, size), synced: make([]byte, size), buffered: buffered}
+	copy(f.mem, head) // before a loss of power sees it
 	s.files[number] = f
 	return f, nil
 }

@@ -78,7 +78,8 @@ type segmentFile interface {
 // segmentStore creates, opens and removes segments by number.
 type segmentStore interface {
 	// Create preallocates a segment of size bytes, all durable and zero at its header and first frame; its name is durable.
-	Create(number uint64, size int, buffered bool) (segmentFile, error)
+	// Then it begins it with head, which is not synced.
+	Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error)
 	Open(number uint64) (segmentFile, error)
 	List() ([]uint64, error)
 	Remove(number uint64) error
@@ -167,18 +168,17 @@ func beginJournal(store segmentStore, log *slog.Logger, first, size int, buffere
 
 // newSegment makes a segment. The pages of its beginning are asked for here, the others as appends come near (askTouch).
 func (j *journal) newSegment(number uint64, size int, buffered bool) (*segment, error) {
-	f, err := j.store.Create(number, size, buffered)
-	if err != nil {
-		return nil, err
-	}
-	s := &segment{number: number, mem: f.Bytes(), file: f, buffered: buffered}
-	h := s.mem[:segmentHeader]
+	h := make([]byte, segmentHeader)
 	copy(h, journalMagic)
 	binary.LittleEndian.PutUint32(h[8:], journalVersion)
 	binary.LittleEndian.PutUint64(h[12:], number)
 	binary.LittleEndian.PutUint32(h[20:], rand.Uint32())
 	binary.LittleEndian.PutUint32(h[24:], crc32.Checksum(h[:24], castagnoli))
-	clear(h[28:])
+	f, err := j.store.Create(number, size, h, buffered)
+	if err != nil {
+		return nil, err
+	}
+	s := &segment{number: number, mem: f.Bytes(), file: f, buffered: buffered}
 	f.Touch(0, min(touchAhead, len(s.mem)))
 	return s, nil
 }

@@ -37,7 +37,7 @@ func (s fileSegments) path(number uint64) string {
 	return filepath.Join(s.dir, fmt.Sprintf("journal-%016x", number))
 }
 
-func (s fileSegments) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+func (s fileSegments) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
 	f, err := os.OpenFile(s.path(number), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
@@ -46,6 +46,7 @@ func (s fileSegments) Create(number uint64, size int, buffered bool) (segmentFil
 	if err != nil {
 		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
+	copy(m.Bytes(), head)
 	return m, nil
 }
 

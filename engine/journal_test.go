@@ -35,13 +35,13 @@ func (s *unreliable) set(full, syncErr error) {
 	s.full, s.syncErr = full, syncErr
 }
 
-func (s *unreliable) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+func (s *unreliable) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.full != nil {
 		return nil, s.full
 	}
-	f, err := s.memorySegments.Create(number, size, buffered)
+	f, err := s.memorySegments.Create(number, size, head, buffered)
 	return unreliableFile{f, s}, err
 }
 
@@ -348,8 +348,8 @@ type closableFile struct {
 	closed, late atomic.Bool
 }
 
-func (s closable) Create(number uint64, size int, buffered bool) (segmentFile, error) {
-	f, err := s.memorySegments.Create(number, size, buffered)
+func (s closable) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
+	f, err := s.memorySegments.Create(number, size, head, buffered)
 	return &closableFile{memoryFile: f.(memoryFile)}, err
 }
 
@@ -411,12 +411,12 @@ type gated struct {
 	asked, gate chan struct{}
 }
 
-func (s gated) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+func (s gated) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
 	if size > s.size {
 		s.asked <- struct{}{}
 		<-s.gate
 	}
-	return s.memorySegments.Create(number, size, buffered)
+	return s.memorySegments.Create(number, size, head, buffered)
 }
 
 // While a segment is made for a frame that fits in none, others append to the one that there is. If the form of segments changes

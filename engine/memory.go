@@ -17,10 +17,11 @@ func newMemorySegments() *memorySegments {
 	return &memorySegments{files: make(map[uint64]memoryFile)}
 }
 
-func (m *memorySegments) Create(number uint64, size int, _ bool) (segmentFile, error) {
+func (m *memorySegments) Create(number uint64, size int, head []byte, _ bool) (segmentFile, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := make(memoryFile, size)
+	copy(f, head)
 	m.files[number] = f
 	return f, nil
 }

@@ -16,11 +16,11 @@ type shortDisk struct {
 	most atomic.Int64
 }
 
-func (s *shortDisk) Create(number uint64, size int, buffered bool) (segmentFile, error) {
+func (s *shortDisk) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
 	if int64(size) > s.most.Load() {
 		return nil, syscall.ENOSPC
 	}
-	return s.memorySegments.Create(number, size, buffered)
+	return s.memorySegments.Create(number, size, head, buffered)
 }
 
 // TestStartWithoutRoom: a store on a full disk is read from, though there is no room for a segment of the journal. It refuses
