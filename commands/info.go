@@ -159,7 +159,13 @@ func infoPersistence(w *infoWriter, _ *Server) {
 		"aof_last_write_status", status,
 		"aof_last_cow_size", 0,
 		"module_fork_in_progress", 0,
-		"module_fork_last_cow_size", 0)
+		"module_fork_last_cow_size", 0,
+		"aof_current_size", w.engine.JournalBytes,
+		"aof_base_size", 0, // every flush begins it anew
+		"aof_pending_rewrite", 0,
+		"aof_buffer_length", w.engine.JournalBuffered,
+		"aof_pending_bio_fsync", 0,
+		"aof_delayed_fsync", 0) // an append waits for no sync
 }
 
 // infoReplication speaks of the peers that pull from here as Redis does of its replicas, and then of all peers in our own
@@ -223,7 +229,7 @@ func infoCluster(w *infoWriter, _ *Server) { w.field("cluster_enabled", 0) }
 func infoKeyspace(w *infoWriter, _ *Server) {
 	for db, n := range w.engine.Keys {
 		if n > 0 {
-			w.field(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=0", n, w.engine.Expires[db]))
+			w.field(fmt.Sprintf("db%d", db), fmt.Sprintf("keys=%d,expires=%d,avg_ttl=%d", n, w.engine.Expires[db], w.engine.AvgTTL[db]))
 		}
 	}
 }

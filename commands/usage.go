@@ -78,14 +78,17 @@ func (w *infoWriter) scriptMemory(s *Server) {
 	w.fields(
 		"used_memory_lua", u.Interpreters,
 		"used_memory_vm_eval", u.Interpreters,
+		"used_memory_lua_human", human(uint64(u.Interpreters)),
 		"used_memory_scripts_eval", u.ScriptBytes,
 		"number_of_cached_scripts", u.Scripts,
 		"number_of_functions", 0,
 		"number_of_libraries", 0,
 		"used_memory_vm_functions", 0,
 		"used_memory_vm_total", u.Interpreters,
+		"used_memory_vm_total_human", human(uint64(u.Interpreters)),
 		"used_memory_functions", 0,
-		"used_memory_scripts", u.ScriptBytes)
+		"used_memory_scripts", u.ScriptBytes,
+		"used_memory_scripts_human", human(uint64(u.ScriptBytes)))
 }
 
 func ratio(a, b uint64) string { return fmt.Sprintf("%.2f", float64(a)/float64(max(b, 1))) }
@@ -137,11 +140,12 @@ func human(n uint64) string {
 	return fmt.Sprintf("%.2f%c", f, "BKMGT"[unit])
 }
 
+// infoCPU has for the main thread, which runs commands in Redis, the whole process: all its threads do.
 func infoCPU(w *infoWriter, _ *Server) {
 	for _, who := range []struct {
 		who  int
 		name string
-	}{{syscall.RUSAGE_SELF, ""}, {syscall.RUSAGE_CHILDREN, "_children"}} {
+	}{{syscall.RUSAGE_SELF, ""}, {syscall.RUSAGE_CHILDREN, "_children"}, {syscall.RUSAGE_SELF, "_main_thread"}} {
 		var u syscall.Rusage
 		if syscall.Getrusage(who.who, &u) != nil {
 			continue

@@ -522,11 +522,14 @@ func (e *Engine) Notify(pos Position, w Waiter) { e.journal.Notify(pos, w) }
 // Stats are figures for INFO.
 type Stats struct {
 	Keys, Expires            [Databases]int64 // exact
+	AvgTTL                   [Databases]int64 // ms; of a sample of the cached keys that expire
 	CacheEntries, CacheBytes int64
 	CacheMisses              int64
 	Evicted                  int64 // clean cache entries dropped; no key is lost by it
 	Expired                  int64
 	JournalSyncs             int64
+	JournalBytes             int64 // appended, and not yet given up for what a flush has stored
+	JournalBuffered          int64 // of these, not yet written to the file
 	Flushes                  int64
 	LastFlush                time.Time
 	LastFlushTook            time.Duration
@@ -557,6 +560,8 @@ func (e *Engine) Stats() Stats {
 	for i := range s.Keys {
 		s.Keys[i], s.Expires[i] = e.keys[i].Load(), e.expires[i].Load()
 	}
+	s.AvgTTL = e.table.avgTTL(e.Now())
+	s.JournalBytes, s.JournalBuffered = e.journal.bytes()
 	return s
 }
 

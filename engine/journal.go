@@ -463,6 +463,20 @@ func (j *journal) NoRoom() bool {
 	return j.prepErr != nil
 }
 
+// bytes is how many bytes there are in the segments that are kept, and how many of them only in memory.
+func (j *journal) bytes() (kept, buffered int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	first, end := j.cur, j.end.Load()
+	if len(j.old) > 0 {
+		first = j.old[0]
+	}
+	if j.cur.buffered {
+		buffered = int64(end - j.durable.Load())
+	}
+	return int64(end - uint64(first.start)), buffered
+}
+
 // Mark is the place after the last frame.
 func (j *journal) Mark() mark {
 	j.mu.Lock()

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -275,6 +277,31 @@ func (t *table) all() (list []*entry) {
 		s.mu.Unlock()
 	}
 	return list
+}
+
+// sampled is how many entries of each shard avgTTL looks at.
+const sampled = 16
+
+// avgTTL is how many ms the keys of each database have to live, by a sample of those that expire.
+func (t *table) avgTTL(now int64) (avg [Databases]int64) {
+	var n, sum [Databases]float64
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mu.Lock()
+		from := rand.IntN(len(s.ring) + 1)
+		for j := range min(len(s.ring), sampled) {
+			e := s.ring[(from+j)%len(s.ring)]
+			if at := e.expire.Load(); at > now && isUsers(e.key) {
+				n[database(e.key)]++
+				sum[database(e.key)] += float64(at - now)
+			}
+		}
+		s.mu.Unlock()
+	}
+	for db := range avg {
+		avg[db] = int64(min(sum[db]/max(n[db], 1), math.MaxInt64/2))
+	}
+	return avg
 }
 
 // clear forgets every entry, with what is pending in it. No pipeline is active.
