@@ -68,6 +68,7 @@ type Config struct {
 	tracking                                 tunable       // 0: latency-tracking no
 	pushLimit                                atomic.Pointer[bufferLimits]
 	percentiles                              atomic.Pointer[[]float64]
+	idle                                     sync.Map // by name, as shown: what changes nothing
 }
 
 // SlowerThan is from which duration on a command is logged; negative: none.

@@ -3,6 +3,8 @@ package commands
 import (
 	"errors"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,7 +71,6 @@ func TestConfigSetIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestConfigKeepsWhatCannotChange: a tool that makes sure of a value goes on, one that wants another is told.
 // TestConfigSetFails: who asks for another mode hears if the engine could not change it.
 func TestConfigSetFails(t *testing.T) {
 	e, err := engine.Open("store", engine.Options{InMemory: true, Logger: slog.New(slog.DiscardHandler)})
@@ -84,10 +85,59 @@ func TestConfigSetFails(t *testing.T) {
 	want(t, c, "CONFIG SET appendfsync always", "-ERR CONFIG SET failed (possibly related to argument 'appendfsync') - engine is closed|")
 }
 
+// TestConfigKeepsWhatCannotChange: a tool that makes sure of a value goes on, one that wants another is told.
 func TestConfigKeepsWhatCannotChange(t *testing.T) {
 	c := newContext(t)
-	want(t, c, "CONFIG SET appendonly yes maxmemory 0", "+OK|")
-	want(t, c, "CONFIG SET appendonly no", "-ERR CONFIG SET failed (possibly related to argument 'appendonly') - can't set immutable config|")
+	want(t, c, "CONFIG SET tls-port 0 maxmemory 0 min-replicas-to-write 0", "+OK|")
+	wants(t, c, map[string]string{
+		"CONFIG SET tls-port 1":              "-ERR CONFIG SET failed (possibly related to argument 'tls-port') - can't set immutable config|",
+		"CONFIG SET maxmemory 100mb":         "-ERR CONFIG SET failed (possibly related to argument 'maxmemory') - no key is evicted here; cache-size bounds the memory for cached keys|",
+		"CONFIG SET min-replicas-to-write 1": "-ERR CONFIG SET failed (possibly related to argument 'min-replicas-to-write') - no write waits for replicas here; WAIT says how many have it|",
+		"CONFIG SET min-slaves-to-write 1":   "-ERR CONFIG SET failed (possibly related to argument 'min-slaves-to-write') - no write waits for replicas here; WAIT says how many have it|",
+	})
+	want(t, c, "CONFIG GET maxmemory min-replicas-to-write", "*4|$9|maxmemory|$1|0|$21|min-replicas-to-write|$1|0|")
+}
+
+// TestIdleParameters are shown and checked as Redis does.
+func TestIdleParameters(t *testing.T) {
+	ours, real := newContext(t), dialRedis(t, startRedis(t))
+	real.do(t, "CONFIG", "SET", "appendonly", "yes") // as here
+	same := func(args ...string) {
+		t.Helper()
+		if got, want := do(t, ours, args...), real.do(t, args...); got != want {
+			t.Errorf("%q = %q; want %q", args, got, want)
+		}
+	}
+	values := []string{"yes", "No", "x", "", "0", "1", "-1", "007", "+1", "5", "11", "1kb", "1mb", "2147483647", "2147483648", "9223372036854775807", "9223372036854775808",
+		"900 1 60 010", "900 1 300", "900  1", " 900 1", "900 -1", "0 1", "1 0", "9 x", " ", "ALLKEYS-LRU", "noeviction"}
+	odd := []string{"", "007", "9223372036854775808"} // that Redis takes for sizes
+	for _, p := range slices.Concat(idle, byOldNames(idle)) {
+		same("CONFIG", "GET", p.name)
+		for _, value := range values {
+			n, _ := parseBytes([]byte(value))
+			switch {
+			case n != 0 && (p.name == "maxmemory" || strings.HasSuffix(p.name, "-to-write")): // refused here
+			case value == "yes" && p.name == "activedefrag": // and there
+			case slices.Contains(odd, value) && strings.HasSuffix(do(t, ours, "CONFIG", "SET", p.name, "x"), "memory value\r\n"):
+			default:
+				same("CONFIG", "SET", p.name, value)
+				same("CONFIG", "GET", p.name)
+			}
+		}
+	}
+	for line := range strings.Lines(`hash-max-ziplist-value 1 hash-max-listpack-value 2
+		hash-max-ziplist-value 1 hash-max-ziplist-value 2
+		stop-writes-on-bgsave-error no lazyfree-lazy-user-del maybe
+		save 60 1 appendonly no`) {
+		same(append([]string{"CONFIG", "SET"}, strings.Fields(line)...)...)
+	}
+	for _, name := range []string{"hash-max-ziplist-value", "save", "appendonly", "stop-writes-on-bgsave-error"} {
+		same("CONFIG", "GET", name)
+	}
+	do(t, ours, "CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+	if info := do(t, ours, "INFO", "memory"); !strings.Contains(info, "\r\nmaxmemory_policy:volatile-ttl\r\n") {
+		t.Errorf("INFO memory = %q; want the policy that was set", info)
+	}
 }
 
 func TestConfigRewrite(t *testing.T) {

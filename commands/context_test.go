@@ -120,6 +120,14 @@ func want(t testing.TB, c *Context, line, reply string) {
 	}
 }
 
+// wants are replies by the lines that they answer, in no order.
+func wants(t testing.TB, c *Context, replies map[string]string) {
+	t.Helper()
+	for line, reply := range replies {
+		want(t, c, line, reply)
+	}
+}
+
 func TestReplyModes(t *testing.T) {
 	c := newContext(t)
 	for _, step := range [][2]string{

@@ -73,7 +73,7 @@ func TestWaitAOF(t *testing.T) {
 		t.Errorf("the database has all up to %d, %v; want %d", before, err, stamp)
 	}
 	want(t, c, "WAITAOF 0 1 1", "*2|:1|:0|")
-	for line, reply := range map[string]string{
+	wants(t, c, map[string]string{
 		"WAITAOF x 0 0":  "-ERR value is not an integer or out of range|",
 		"WAITAOF 2 0 0":  "-ERR value is out of range, value must between 0 and 1|",
 		"WAITAOF -1 0 0": "-ERR value is out of range, value must between 0 and 1|",
@@ -81,9 +81,7 @@ func TestWaitAOF(t *testing.T) {
 		"WAITAOF 0 0 -1": "-ERR timeout is negative|",
 		"WAITAOF 0 0 x":  "-ERR timeout is not an integer or out of range|",
 		"WAITAOF 0 0":    "-ERR wrong number of arguments for 'waitaof' command|",
-	} {
-		want(t, c, line, reply)
-	}
+	})
 }
 
 // A store that is not yet sure of its replica ID does not flush, but SAVE is only done when what was acknowledged survives a power cut.

@@ -33,7 +33,7 @@ func sure(apply func()) func() error {
 }
 
 // params are the parameters that tools read or write.
-var params = slices.Concat(tunables, steady)
+var params = slices.Concat(tunables, idle, byOldNames(idle), steady)
 
 // tunables are those that SET changes.
 var tunables = []param{
@@ -78,15 +78,6 @@ var tunables = []param{
 // steady are those that do not change. Of those that Redis could change, SET takes the value that they have, so that a tool which
 // makes sure of it goes on.
 var steady = []param{
-	kept("save", ""),
-	kept("appendonly", "yes"),
-	kept("no-appendfsync-on-rewrite", "no"),
-	kept("maxmemory", "0"),
-	kept("maxmemory-policy", "noeviction"),
-	kept("replica-read-only", "yes"),
-	kept("slave-read-only", "yes"),
-	kept("replica-priority", "100"),
-	kept("stop-writes-on-bgsave-error", "yes"),
 	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
 	keptAs("bind", func(s *Server) string { return s.Config.settings.Bind }),
 	keptAs("port", func(s *Server) string { return strconv.Itoa(s.Port) }),
@@ -123,8 +114,6 @@ var (
 )
 
 func fixed(value string) func(*Server) string { return func(*Server) string { return value } }
-
-func kept(name, value string) param { return keptAs(name, fixed(value)) }
 
 func keptAs(name string, get func(*Server) string) param {
 	return param{name, get, func(s *Server, value string) (func() error, error) {

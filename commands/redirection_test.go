@@ -125,7 +125,7 @@ func comparable(reply string, ids []string) string {
 func TestHScanWithoutValues(t *testing.T) {
 	c := newContext(t)
 	do(t, c, "HSET", "h", "b", "x")
-	for line, reply := range map[string]string{
+	wants(t, c, map[string]string{
 		"HSCAN h 0 NOVALUES":                  "*2|$1|0|*1|$1|b|",
 		"HSCAN h 0 novalues MATCH b COUNT 10": "*2|$1|0|*1|$1|b|",
 		"HSCAN h 0 MATCH b NOVALUES":          "*2|$1|0|*1|$1|b|",
@@ -134,9 +134,7 @@ func TestHScanWithoutValues(t *testing.T) {
 		"HSCAN h 0 MATCH novalues":            "*2|$1|0|*0|",
 		"HSCAN none 0 NOVALUES":               "*2|$1|0|*0|",
 		"SCAN 0 NOVALUES":                     "-ERR syntax error|",
-	} {
-		want(t, c, line, reply)
-	}
+	})
 }
 
 // TestWatchesAreShown in CLIENT LIST and INFO, as Redis 7.4 does.
