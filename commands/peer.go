@@ -123,14 +123,20 @@ func cForget(c *Context, args [][]byte) {
 		c.Out.Error(fmt.Sprintf("ERR CFORGET: '%s' is not a replica ID of 16 hexadecimal digits", beginning(args[1], shown)))
 		return
 	}
+	force := len(args) == 3 && same(args[2], "force") // although it seems to be there
+	if len(args) > 2 && !force {
+		c.syntaxError()
+		return
+	}
 	c.whenSettled(time.Time{}, func() {
-		keys, err := c.Server.Engine.Forget(id)
+		node, ok := c.node()
+		if !ok {
+			return
+		}
+		keys, err := node.Forget(id, force)
 		if err != nil {
 			c.failIn("CFORGET", err)
 			return
-		}
-		if c.Server.Replication != nil {
-			c.Server.Replication.Forget(id)
 		}
 		c.Out.Int(keys)
 	}, c.unsettled)

@@ -119,15 +119,18 @@ func TestReplicasAreThoseThatPull(t *testing.T) {
 func TestForget(t *testing.T) {
 	c, n := replicated(t)
 	for _, step := range [][2]string{
-		{"CFORGET 00000000000000aa", ":0|"},
+		{"CFORGET 00000000000000aa", ":1|"},
+		{"CFORGET 00000000000000bb", "-ERR CFORGET: it was heard 3 s ago|"},
+		{"CFORGET 00000000000000bb force", ":1|"},
+		{"CFORGET 00000000000000bb now", "-ERR syntax error|"},
+		{"CFORGET 00000000000000bb FORCE FORCE", "-ERR syntax error|"},
 		{"CFORGET aa", "-ERR CFORGET: 'aa' is not a replica ID of 16 hexadecimal digits|"},
 		{"CFORGET 0000000000000000", "-ERR CFORGET: '0000000000000000' is not a replica ID of 16 hexadecimal digits|"},
-		{"CFORGET " + hexID(uint64(c.Server.Engine.ReplicaID())), "-ERR CFORGET: this replica cleans up after itself|"},
 	} {
 		want(t, c, step[0], step[1])
 	}
-	if !slices.Equal(n.forgot, []tlv.ReplicaID{0xaa}) {
-		t.Errorf("the node forgets %x; want aa", n.forgot)
+	if !slices.Equal(n.forgot, []tlv.ReplicaID{0xaa, 0xbb}) {
+		t.Errorf("the node forgets %x; want aa and bb", n.forgot)
 	}
 }
 

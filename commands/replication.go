@@ -21,7 +21,7 @@ type Replication interface {
 	AddPeer(addr string) (bool, error)
 	DelPeer(addr string) (bool, error)
 	Peers() []engine.PeerStatus
-	Forget(id tlv.ReplicaID)
+	Forget(id tlv.ReplicaID, force bool) (keys int64, err error)
 
 	// Acked is how many peers have what this replica published up to a stamp; AckNews is closed when it may be another number.
 	Acked(own tlv.Stamp) int

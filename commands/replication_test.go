@@ -31,7 +31,14 @@ func (n *fakeNode) Sync(_ string, r engine.SyncRequest) (engine.SyncAnswer, erro
 }
 func (n *fakeNode) Snap(_ string, r engine.SnapRequest) (engine.SnapAnswer, error) { return n.page(r) }
 func (n *fakeNode) Peers() []engine.PeerStatus                                     { return n.peers }
-func (n *fakeNode) Forget(id tlv.ReplicaID)                                        { n.forgot = append(n.forgot, id) }
+
+func (n *fakeNode) Forget(id tlv.ReplicaID, force bool) (int64, error) {
+	if id == 0xbb && !force {
+		return 0, errors.New("it was heard 3 s ago")
+	}
+	n.forgot = append(n.forgot, id)
+	return 1, nil
+}
 
 func (n *fakeNode) AddPeer(addr string) (bool, error) {
 	if slices.Contains(n.addrs, addr) {

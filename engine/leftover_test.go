@@ -39,12 +39,6 @@ func TestExpiryThatNobodyOwnsIsSwept(t *testing.T) {
 		if open != c.left {
 			t.Errorf("%v after the expiry %+v is stored; want %d that is not cancelled", c.ago, state, c.left)
 		}
-		if keys, err := m.Forget(gone); keys != int64(1-c.left) || err != nil {
-			t.Errorf("Forget = %d, %v; want %d", keys, err, 1-c.left)
-		}
-		if state := m.stored("k"); c.left == 0 && !state.Empty() {
-			t.Errorf("after Forget %+v is stored; want nothing", state)
-		}
 	}
 }
 

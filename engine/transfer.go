@@ -181,7 +181,7 @@ func (e *Engine) joinPage(a *joining) {
 	for _, c := range mine.Contributions {
 		upTo := v.Entry(c.Replica).Stamp
 		their := theirs.Contribution(c.Replica) // an older one is what is left of an earlier life, closed
-		if c.Replica != e.id && !c.Closed && c.Rev <= upTo && (their == nil || their.Rev < c.Rev) {
+		if c.Replica != e.id && (!c.Closed || mine.Forgotten(&c)) && c.Rev <= upTo && (their == nil || their.Rev < c.Rev) {
 			add.Put(tlv.Contribution{Replica: c.Replica, Birth: upTo, Rev: upTo, Closed: true})
 		}
 	}

@@ -62,6 +62,7 @@ type Node struct {
 	members *Members
 	turns   Turns
 	heard   map[tlv.ReplicaID]time.Time
+	former  map[tlv.ReplicaID][]tlv.ReplicaID // IDs that others had before, as they say
 	store   storeStatus
 	due     chores
 	library
@@ -80,7 +81,8 @@ type storeStatus struct {
 // New makes the node of a store. Run has it pull; it answers before that.
 func New(e *engine.Engine, o Options) (*Node, error) {
 	o = o.withDefaults()
-	n := &Node{engine: e, o: o, wake: make(chan struct{}, 1), links: map[string]*link{}, heard: map[tlv.ReplicaID]time.Time{}}
+	n := &Node{engine: e, o: o, wake: make(chan struct{}, 1), links: map[string]*link{}, heard: map[tlv.ReplicaID]time.Time{},
+		former: map[tlv.ReplicaID][]tlv.ReplicaID{}}
 	stored, err := e.Recall(engine.PeerSetting)
 	if err != nil {
 		return nil, fmt.Errorf("peers: %w", err)
@@ -165,7 +167,7 @@ func (n *Node) step(l *link, ev Event) Action {
 	n.turns.Moved(l.addr, a, now)
 	after := l.puller.Status()
 	if after.ID != 0 && after.LastContact.Equal(now) {
-		n.heard[after.ID] = now
+		n.heard[after.ID], n.former[after.ID] = now, l.puller.Former()
 	}
 	if before.ID != 0 && before.ID != after.ID { // renamed: it does not pull under that ID any more
 		n.due.forget = append(n.due.forget, before.ID)
@@ -327,13 +329,46 @@ func (n *Node) DelPeer(addr string) (bool, error) {
 	return true, nil
 }
 
-// Forget is for a replica that will not come back: the log does not wait for its acknowledgement.
-func (n *Node) Forget(id tlv.ReplicaID) {
+// Forget is for a replica that will not come back: the log does not wait for its acknowledgement, and the store drops what is
+// cancelled of it, of so many keys. The IDs that it had before, as far as it has said, go with it. One that this node pulls from, or
+// that was heard within a minute, is not forgotten, unless force says so.
+func (n *Node) Forget(id tlv.ReplicaID, force bool) (keys int64, err error) {
+	n.mu.Lock()
+	if !force {
+		err = n.mayForget(id)
+	}
+	all := append([]tlv.ReplicaID{id}, n.former[id]...)
+	n.mu.Unlock()
+	for _, id := range all {
+		if err != nil {
+			return keys, err
+		}
+		var dropped int64
+		dropped, err = n.engine.Forget(id)
+		keys += dropped
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.due.forget = append(n.due.forget, id)
+	n.due.forget = append(n.due.forget, all...)
 	n.rouse()
+	return keys, err
 }
+
+// mayForget refuses to forget a replica that seems to be there. The caller holds mu.
+func (n *Node) mayForget(id tlv.ReplicaID) error {
+	for _, l := range n.links {
+		if id != n.engine.ReplicaID() && l.puller.Status().ID == id {
+			return fmt.Errorf("this replica pulls from it at %s: CPEER DEL that before, or add FORCE", l.addr)
+		}
+	}
+	if ago := n.o.now().Sub(n.heard[id]); ago < unheard {
+		return fmt.Errorf("it was heard %d s ago: try again when it is gone for a minute, or add FORCE", int(ago.Seconds()))
+	}
+	return nil
+}
+
+// unheard is how long a replica is not heard that may be forgotten.
+const unheard = time.Minute
 
 // Acked is how many peers have this replica's batches up to own durable.
 func (n *Node) Acked(own tlv.Stamp) int {

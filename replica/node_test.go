@@ -2,12 +2,16 @@ package replica
 
 import (
 	"fmt"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tidwall/redcon"
 
 	"atomiccounter/engine"
+	"atomiccounter/tlv"
 )
 
 // mesh begins n replicas, each of which pulls from all others.
@@ -134,5 +138,53 @@ func TestPeersAreRememberedAsTheyAre(t *testing.T) {
 		if pulls := r.peer(addr).Addr != ""; pulls != remembered {
 			t.Fatalf("it pulls from the peer: %v; it remembers that: %v", pulls, remembered)
 		}
+	}
+}
+
+// TestForgetSparesWhoIsThere: the IDs of a replica that is pulled from, or was heard within a minute, are not forgotten, unless by
+// force; nor is one of which only another ID was heard before.
+func TestForgetSparesWhoIsThere(t *testing.T) {
+	var later atomic.Int64
+	clock := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	a := begin(t)
+	b := beginWith(t, engine.Options{InMemory: true, AwaitPeers: true}, Options{Peers: []string{a.addr()}, now: clock})
+	a.add(t, "k", 5)
+	eventually(t, "b has what a counted", func() bool { return b.get(t, "k") == 5 })
+	id := a.engine.ReplicaID()
+	forget := func(force bool, refused string) {
+		t.Helper()
+		if _, err := b.node.Forget(id, force); (err == nil) != (refused == "") || err != nil && !strings.Contains(err.Error(), refused) {
+			t.Errorf("Forget(force %t) = %v; want %q", force, err, refused)
+		}
+	}
+	forget(false, "pulls from it")
+	forget(true, "")
+	if _, err := b.node.DelPeer(a.addr()); err != nil {
+		t.Fatalf("DelPeer = %v", err)
+	}
+	forget(false, "it was heard")
+	later.Store(int64(unheard))
+	forget(false, "")
+}
+
+// TestForgetTakesFormerIDs: what a replica was called before is forgotten with it, by one that it pulls from.
+func TestForgetTakesFormerIDs(t *testing.T) {
+	a := begin(t)
+	r := engine.SyncRequest{Version: Version, ID: 7, Life: 1, Former: []tlv.ReplicaID{8}}
+	if err := a.engine.Apply(&tlv.Batch{Replica: 8, Stamp: 5, Deltas: []tlv.Delta{{Key: []byte("\x00k"), State: tlv.State{
+		Contributions: []tlv.Contribution{{Replica: 8, Birth: 5, Rev: 5, Last: 5, Total: tlv.FromInt64(3)}}}}}}); err != nil {
+		t.Fatalf("Apply = %v", err)
+	}
+	p := a.engine.NewPipeline()
+	_, err := p.Del([][]byte{[]byte("k")})
+	if _, commitErr := p.Commit(); err != nil || commitErr != nil {
+		t.Fatalf("Del = %v, %v", err, commitErr)
+	}
+	a.flush(t)
+	if _, err := a.node.Sync("there:1", r); err != nil {
+		t.Fatalf("Sync = %v", err)
+	}
+	if keys, err := a.node.Forget(7, true); keys != 1 || err != nil {
+		t.Errorf("Forget = %d, %v; want the 1 key that is cancelled of the former ID", keys, err)
 	}
 }

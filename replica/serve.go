@@ -48,6 +48,7 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), remote, n.o.now(), self.ID) // of more there is nothing to be kept here
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
 	n.called(r.ID)
+	n.former[r.ID] = r.Former
 	n.vouched(r.ID, r.Former)
 	n.compareHistories(&self, remote, &r)
 	n.mu.Unlock()

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"container/heap"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -315,8 +316,10 @@ func (w *simWorld) step(r *simReplica, key string) {
 		r.flush()
 	case op < .76:
 		r.e.Refresh()
-	case op < .78:
+	case op < .77:
 		w.scrub(r)
+	case op < .78:
+		w.forget(r)
 	case op < .81:
 		r.loseLog()
 	case op < .85:
@@ -387,6 +390,20 @@ func (w *simWorld) miss(r *simReplica) {
 			l.to.loseLog()
 		}
 	}
+}
+
+// forget has a replica drop what is cancelled of another one, which may well be there.
+func (w *simWorld) forget(r *simReplica) {
+	id := w.replicas[w.rng.IntN(len(w.replicas))].id
+	select {
+	case <-r.e.Confirmed():
+	default:
+		return
+	}
+	if _, err := r.node.Forget(id, true); err != nil && !errors.Is(err, engine.ErrForgetsItself) {
+		w.fail("%s: Forget(%x) = %v", r.name, id, err)
+	}
+	w.trace("%s forgets %x", r.name, id)
 }
 
 func (w *simWorld) scrub(r *simReplica) {
@@ -523,7 +540,7 @@ func (w *simWorld) end() {
 			if slices.ContainsFunc(w.replicas, func(o *simReplica) bool { return o.id == id }) {
 				continue // by an old backup it came to life again
 			}
-			if _, err := r.e.Forget(id); err != nil {
+			if _, err := r.node.Forget(id, true); err != nil {
 				w.fail("%s: Forget(%x) = %v", r.name, id, err)
 			}
 		}
@@ -611,6 +628,11 @@ func (w *simWorld) describe() string {
 	return b.String()
 }
 
+// forgotten says whether a contribution is the rest that is kept of a replica that nobody is any more.
+func (w *simWorld) forgotten(s tlv.State, c tlv.Contribution) bool {
+	return slices.Contains(w.dead, c.Replica) && s.Forgotten(&c)
+}
+
 // leftovers checks that dead keys have left nothing behind.
 func (w *simWorld) leftovers(r *simReplica) {
 	s, err := r.e.Snapshot()
@@ -627,7 +649,7 @@ func (w *simWorld) leftovers(r *simReplica) {
 		w.fail("%s: ParseDeltas = %v", r.name, err)
 	}
 	for _, d := range deltas {
-		if v := d.State.View(); !v.Exists {
+		if v := d.State.View(); !v.Exists && slices.ContainsFunc(d.State.Contributions, func(c tlv.Contribution) bool { return !w.forgotten(d.State, c) }) {
 			w.fail("%s: dead %s left %+v; vector %v, dead replicas %d", r.name, d.Key[1:], d.State, r.e.Vector(), w.dead)
 		}
 	}

@@ -197,7 +197,8 @@ func TestDuplicate(t *testing.T) {
 	}
 }
 
-// TestForget: a replica is lost for good. What it added stays; what was cancelled of it takes no room after CFORGET.
+// TestForget: a replica is lost for good. What it added stays, what was deleted of it stays so, and CFORGET needs FORCE as long as
+// it seems to be there.
 func TestForget(t *testing.T) {
 	c := newCluster(t, 3, mesh)
 	for i := range c.members {
@@ -211,8 +212,13 @@ func TestForget(t *testing.T) {
 	c.ok(0, "DEL", "dead")
 	c.sync()
 	for i := range c.members {
-		c.ok(i, "CPEER", "DEL", c.link(i, 2).Addr)
-		if r := c.do(i, "CFORGET", lost); r.isError() {
+		for range 2 { // pulled from, and then heard just now
+			if r := c.do(i, "CFORGET", lost); !r.isError() {
+				t.Errorf("CFORGET of a replica that was there just now = %v; want an error", r)
+			}
+			c.ok(i, "CPEER", "DEL", c.link(i, 2).Addr)
+		}
+		if r := c.do(i, "CFORGET", lost, "FORCE"); r.isError() {
 			t.Errorf("CFORGET = %v", r)
 		}
 		c.eventually(i, "(nil)", "CDUMP", "dead")

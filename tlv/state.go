@@ -84,14 +84,33 @@ func (s *State) dropStale() {
 // Collect drops what a dead key may leave behind: closed contributions, and resets without a contribution, that
 // covered says are at or below the version vector: whatever is that old and not here is never let in again. A closed contribution
 // that names an expiry stays as long as another is not closed: its owner may have counted more, and have to take the expiry over.
+// What is Forgotten stays.
 func (s *State) Collect(covered func(ReplicaID, Stamp) bool) {
 	heirs := slices.ContainsFunc(s.Contributions, func(c Contribution) bool { return !c.Closed })
 	s.Contributions = slices.DeleteFunc(s.Contributions, func(c Contribution) bool {
-		return c.Closed && !(heirs && c.Expiry.Stamp != 0) && covered(c.Replica, c.Rev)
+		return c.Closed && !(heirs && c.Expiry.Stamp != 0) && !s.Forgotten(&c) && covered(c.Replica, c.Rev)
 	})
 	s.Resets = slices.DeleteFunc(s.Resets, func(r Reset) bool {
 		return s.Contribution(r.Replica) == nil && covered(r.Replica, r.Rev)
 	})
+}
+
+// Forget puts what has to be known of a replica that was lost in the place of its contribution, if that is cancelled: that it is,
+// up to where, and under which expiry it had counted. false: nothing of that kind is here.
+func (s *State) Forget(replica ReplicaID) bool {
+	c := s.Contribution(replica)
+	if c == nil || c.Closed || s.Open(c) {
+		return false
+	}
+	*c = Contribution{Replica: replica, Rev: s.Cut(replica), Birth: s.Cut(replica), Closed: true, Expiry: c.Expiry}
+	return true
+}
+
+// Forgotten says whether c was closed by Forget, and not by its replica, which would have ended the reset: it may have counted more
+// before it was lost, and that comes from the total that the reset names.
+func (s *State) Forgotten(c *Contribution) bool {
+	r := s.Reset(c.Replica)
+	return c.Closed && r != nil && r.Rev == c.Rev
 }
 
 // Clone is a copy that shares nothing with s.

@@ -171,12 +171,13 @@ func TestCollect(t *testing.T) {
 		return Contribution{Replica: id, Rev: rev, Birth: rev, Closed: true}
 	}
 	s := State{
-		Contributions: []Contribution{exampleAdd, closed(2, 10), closed(3, 11)},
-		Resets:        []Reset{{Replica: 1, Rev: 0x10}, {Replica: 2, Rev: 10}, {Replica: 3, Rev: 10}, {Replica: 4, Rev: 11}, {Replica: 5, Rev: 10}},
+		Contributions: []Contribution{exampleAdd, closed(2, 10), closed(3, 11), closed(6, 10)},
+		Resets: []Reset{{Replica: 1, Rev: 0x10}, {Replica: 2, Rev: 9}, {Replica: 3, Rev: 10}, {Replica: 4, Rev: 11}, {Replica: 5, Rev: 10},
+			{Replica: 6, Rev: 10}},
 	}
 	want := State{
-		Contributions: []Contribution{exampleAdd, closed(3, 11)}, // closed, but not yet covered
-		Resets:        []Reset{{Replica: 1, Rev: 0x10}, {Replica: 3, Rev: 10}, {Replica: 4, Rev: 11}},
+		Contributions: []Contribution{exampleAdd, closed(3, 11), closed(6, 10)}, // closed, but not yet covered; forgotten
+		Resets:        []Reset{{Replica: 1, Rev: 0x10}, {Replica: 3, Rev: 10}, {Replica: 4, Rev: 11}, {Replica: 6, Rev: 10}},
 	}
 	s.Collect(func(_ ReplicaID, rev Stamp) bool { return rev <= 10 })
 	if !reflect.DeepEqual(s, want) {
