@@ -182,7 +182,7 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	store.AwaitPeers = len(peers.Peers) > 0
-	listen.Settings.Backlog = store.Backlog
+	listen.Settings.Store = store
 	limitMemory(store.CacheSize)
 	listen.CacheSized = limitMemory
 	if name := listen.Settings.ConfigFile; name != "" {
@@ -193,41 +193,55 @@ func serve(c *cli.Context) error {
 }
 
 // run listens, opens the store, serves until a signal or SHUTDOWN, and closes the store.
-func run(dir string, store engine.Options, o server.Options, peers replica.Options) (err error) {
+func run(dir string, store engine.Options, o server.Options, peers replica.Options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	signal.Ignore(syscall.SIGHUP)                    // as Redis does: a terminal that closes does not end the server
-	if o.Lobby, err = server.Listen(o); err != nil { // before a store is made for nothing
+	context.AfterFunc(ctx, stop)  // a second signal ends the process at once
+	signal.Ignore(syscall.SIGHUP) // as Redis does: a terminal that closes does not end the server
+	redis.SetLogger(clientLog{o.Log})
+	s, err := server.New(o) // before a store is made for nothing
+	if err != nil {
 		return err
 	}
-	eng, err := engine.Open(dir, store)
-	if err != nil {
-		return errors.Join(err, o.Lobby.Close())
-	}
-	defer func() {
-		if e := eng.Close(); e != nil {
-			err = errors.Join(err, fmt.Errorf("close the store: %w", e))
-		} else {
-			o.Log.Info("stopped; all is flushed")
-		}
+	ctx, end := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() {
+		served <- s.Serve(ctx)
+		end() // SHUTDOWN ends the rest too
 	}()
-	redis.SetLogger(clientLog{o.Log})
+	store.Progress = s.Progress
+	eng, err := engine.OpenContext(ctx, dir, store)
+	if err != nil {
+		if errors.Is(err, context.Canceled) { // the store is as it was
+			o.Log.Info("stopped while the store was loading", "reason", err)
+			err = nil
+		}
+		end()
+		return errors.Join(err, <-served)
+	}
+	err = open(ctx, dir, eng, s, peers, o.Log)
+	end()
+	err = errors.Join(err, <-served) // nothing uses the store any more
+	if e := eng.Close(); e != nil {
+		return errors.Join(err, fmt.Errorf("close the store: %w", e))
+	}
+	o.Log.Info("stopped; all is flushed")
+	return err
+}
+
+// open has the server serve the store, and pulls from its peers until ctx ends.
+func open(ctx context.Context, dir string, eng *engine.Engine, s *server.Server, peers replica.Options, log *slog.Logger) error {
 	node, err := replica.New(eng, peers)
 	if err != nil {
-		return errors.Join(err, o.Lobby.Close())
-	}
-	o.Engine, o.Replication = eng, node
-	s, err := server.New(o)
-	if err != nil {
 		return err
 	}
+	s.Open(eng, node)
 	banner(os.Stderr, dir, eng, s, node)
-	o.Log.Info("ready", "replayed", eng.Stats().Replayed)
-	go func() {
-		<-ctx.Done()
-		stop() // a second signal ends the process at once
-	}()
-	return serveAndPull(ctx, s, node)
+	log.Info("ready", "replayed", eng.Stats().Replayed)
+	if err := node.Run(ctx); err != nil {
+		return fmt.Errorf("replication: %w", err)
+	}
+	return nil
 }
 
 // clientLog takes what the client library says of the connections to peers, which the node says better.
@@ -235,20 +249,6 @@ type clientLog struct{ *slog.Logger }
 
 func (l clientLog) Printf(ctx context.Context, format string, args ...any) {
 	l.DebugContext(ctx, "redis client", "text", fmt.Sprintf(format, args...))
-}
-
-// serveAndPull serves until ctx ends or a client calls SHUTDOWN. When it returns, nothing uses the store any more.
-func serveAndPull(ctx context.Context, s *server.Server, node *replica.Node) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	pulled := make(chan error, 1)
-	go func() { pulled <- node.Run(ctx) }()
-	err := s.Serve(ctx)
-	cancel()
-	if e := <-pulled; e != nil {
-		err = errors.Join(err, fmt.Errorf("replication: %w", e))
-	}
-	return err
 }
 
 func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server, node *replica.Node) {

@@ -1,9 +1,12 @@
 package commands
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"atomiccounter/engine"
 )
 
 // Settings are what a process is started with. A zero field means Redis's default.
@@ -16,14 +19,14 @@ type Settings struct {
 	Password     string   // requirepass
 	TLS          TLSSettings
 	Timeout      time.Duration
-	KeepAlive    time.Duration // tcp-keepalive in whole seconds, default 300 s; negative: off
-	BusyReply    time.Duration // for which others wait for a script, in whole ms, default 5 s; negative: for ever
-	MaxClients   int           // default 10000
-	ProtoMaxBulk int64         // longest argument in bytes, default 512 MiB
-	QueryBuffer  int64         // most that a client may have us buffer in bytes, default 64 MiB
-	Backlog      int64         // repl-backlog-size in bytes, default 256 MiB
-	Unprotected  bool          // protected-mode no
-	Debug        string        // enable-debug-command: yes, local, or no and empty
+	KeepAlive    time.Duration  // tcp-keepalive in whole seconds, default 300 s; negative: off
+	BusyReply    time.Duration  // for which others wait for a script, in whole ms, default 5 s; negative: for ever
+	MaxClients   int            // default 10000
+	ProtoMaxBulk int64          // longest argument in bytes, default 512 MiB
+	QueryBuffer  int64          // most that a client may have us buffer in bytes, default 64 MiB
+	Store        engine.Options // that the store is opened with
+	Unprotected  bool           // protected-mode no
+	Debug        string         // enable-debug-command: yes, local, or no and empty
 
 	// Others are parameters that CONFIG SET could set, too, by name; see Configure.
 	Others map[string]string
@@ -138,10 +141,7 @@ func (c *Config) busyMillis() int64 { return orDefault(&c.busyReply, defaultBusy
 
 // Backlog is how many bytes the replication log may have.
 func (c *Config) Backlog() int64 {
-	if c.settings.Backlog == 0 {
-		return defaultBacklog
-	}
-	return c.settings.Backlog
+	return cmp.Or(c.settings.Store.Backlog, defaultBacklog)
 }
 
 // Protected says that without a password only the loopback may connect.

@@ -77,7 +77,8 @@ func TestConfigSetFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Engine: e, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Log: slog.New(slog.DiscardHandler)}
+	s.Open(e, nil)
 	c := connect(t, s)
 	if err := e.Close(); err != nil {
 		t.Fatal(err)

@@ -37,10 +37,17 @@ type Context struct {
 func (s *Server) NewContext(c *Client) *Context {
 	c.Authenticated = s.Config.Password() == ""
 	c.Proto.Store(2)
-	pipe := s.Engine.NewPipeline()
-	pipe.Hasty = true
+	pipe := &engine.Pipeline{Hasty: true}
 	c.setTouched(pipe.Touched)
 	ctx := &Context{Pipe: pipe, Out: Reply{Proto: 2}, Client: c, Server: s}
 	pipe.Observe(ctx.changed)
+	ctx.Join()
 	return ctx
+}
+
+// Join gives Pipe the engine, once there is one. The session calls it between two rounds; until then the store counts as loading.
+func (c *Context) Join() {
+	if !c.Pipe.Joined() && !c.Server.Loading() {
+		c.Pipe.Join(c.Server.Engine)
+	}
 }

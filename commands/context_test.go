@@ -41,8 +41,10 @@ func newServerIn(t testing.TB, dir string, o engine.Options) *Server {
 			t.Errorf("Close = %v", err)
 		}
 	})
-	return &Server{Engine: e, Log: quiet, Level: new(slog.LevelVar), Started: time.Now(), RunID: strings.Repeat("0", 40),
+	s := &Server{Log: quiet, Level: new(slog.LevelVar), Started: time.Now(), RunID: strings.Repeat("0", 40),
 		Port: 6379, Version: "0.0.0", Shutdown: func() {}}
+	s.Open(e, nil)
+	return s
 }
 
 // connect gives a context as a session makes one.

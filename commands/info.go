@@ -35,7 +35,7 @@ var infoSections = []infoSection{
 	{name: "Atomiccounter", write: infoEngine},
 }
 
-// infoWriter collects the lines of INFO. Engine is read once for all sections.
+// infoWriter collects the lines of INFO. Engine is read once for all sections; it is zero while the store is loading.
 type infoWriter struct {
 	strings.Builder
 	engine engine.Stats
@@ -53,7 +53,10 @@ func (w *infoWriter) fields(list ...any) {
 
 func info(c *Context, args [][]byte) {
 	c.EndRound(time.Now()) // what came before in this round counts, too
-	w := &infoWriter{engine: c.Server.Engine.Stats(), table: c.table}
+	w := &infoWriter{table: c.table}
+	if !c.Server.Loading() {
+		w.engine = c.Server.Engine.Stats()
+	}
 	for _, section := range infoSections {
 		if !section.wanted(args[1:]) {
 			continue
@@ -110,6 +113,10 @@ func infoServer(w *infoWriter, s *Server) {
 }
 
 func infoClients(w *infoWriter, s *Server) {
+	watched := int64(0)
+	if !s.Loading() {
+		watched = s.Engine.WatchedKeys()
+	}
 	w.fields(
 		"connected_clients", s.Clients.Count(),
 		"cluster_connections", 0,
@@ -120,17 +127,17 @@ func infoClients(w *infoWriter, s *Server) {
 		"tracking_clients", s.trackingClients(),
 		"watching_clients", s.Clients.Watching(),
 		"clients_in_timeout_table", 0,
-		"total_watched_keys", s.Engine.WatchedKeys())
+		"total_watched_keys", watched)
 }
 
 // infoPersistence speaks of the journal as Redis does of its append-only file.
-func infoPersistence(w *infoWriter, _ *Server) {
+func infoPersistence(w *infoWriter, s *Server) {
 	status := "ok"
 	if w.engine.NoSpace || w.engine.Failed != nil {
 		status = "err"
 	}
 	w.fields(
-		"loading", 0,
+		"loading", oneIf(s.Loading()),
 		"async_loading", 0,
 		"current_cow_peak", 0,
 		"current_cow_size", 0,
@@ -140,7 +147,7 @@ func infoPersistence(w *infoWriter, _ *Server) {
 		"current_save_keys_total", 0,
 		"rdb_changes_since_last_save", 0,
 		"rdb_bgsave_in_progress", 0,
-		"rdb_last_save_time", w.engine.LastFlush.Unix(),
+		"rdb_last_save_time", max(w.engine.LastFlush.Unix(), 0),
 		"rdb_last_bgsave_status", status,
 		"rdb_last_bgsave_time_sec", int64(w.engine.LastFlushTook/time.Second),
 		"rdb_current_bgsave_time_sec", -1,
@@ -166,6 +173,7 @@ func infoPersistence(w *infoWriter, _ *Server) {
 		"aof_buffer_length", w.engine.JournalBuffered,
 		"aof_pending_bio_fsync", 0,
 		"aof_delayed_fsync", 0) // an append waits for no sync
+	infoLoading(w, s)
 }
 
 // infoReplication speaks of the peers that pull from here as Redis does of its replicas, and then of all peers in our own
@@ -179,7 +187,10 @@ func infoReplication(w *infoWriter, s *Server) {
 		w.field(fmt.Sprintf("slave%d", i), fmt.Sprintf("ip=%s,port=%s,state=online,offset=%d,lag=%d", host, port, p.AckedOwn,
 			max(millisSince(p.LastPull, now), 0)/1000))
 	}
-	logged := s.Engine.LogSize()
+	logged := int64(0)
+	if !s.Loading() {
+		logged = s.Engine.LogSize()
+	}
 	w.fields(
 		"master_failover_state", "no-failover",
 		"master_replid", s.RunID,
@@ -236,13 +247,16 @@ func infoKeyspace(w *infoWriter, _ *Server) {
 
 // infoEngine is what Redis has no name for.
 func infoEngine(w *infoWriter, s *Server) {
+	w.field("version", s.Version)
+	if s.Loading() {
+		return
+	}
 	e := &w.engine
 	failed := ""
 	if e.Failed != nil {
 		failed = strings.Map(oneLine, e.Failed.Error())
 	}
 	w.fields(
-		"version", s.Version,
 		"replica_id", fmt.Sprintf("%016x", uint64(s.Engine.ReplicaID())),
 		"former_ids", hexIDs(s.Engine.Former()),
 		"appendfsync", syncModes.name(int(s.Engine.Sync())),

@@ -14,7 +14,7 @@ func (s *Server) tracks() bool { return s.attention.Load()&payTracking != 0 }
 
 // Lapse tells those who cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
 func (s *Server) Lapse() {
-	if s.tracks() {
+	if s.tracks() && !s.Loading() {
 		s.tracking.lapsed(s.Engine.Now(), s.Config.PushLimit())
 	}
 }

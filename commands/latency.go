@@ -54,7 +54,7 @@ func (m *latencyMonitor) add(name string, took time.Duration, now time.Time) {
 // noteFlush adds the last flush of the store, if it took long. It is called about once a second.
 func (s *Server) noteFlush(now time.Time) {
 	threshold := s.Config.LatencyThreshold()
-	if threshold == 0 {
+	if threshold == 0 || s.Loading() {
 		return
 	}
 	last, took := s.Engine.LastFlush()

@@ -173,6 +173,3 @@ func (s *Server) background(db uint8, key string, ch engine.Change) {
 		nobody.send(set, expiredEvent, db, "expired", []byte(key))
 	}
 }
-
-// Watch has the engine tell of what no command did, for those who listen.
-func (s *Server) Watch() { s.Engine.Observe(s.background) }

@@ -24,7 +24,6 @@ func events(c *Context) string {
 func TestExpiredIsTold(t *testing.T) {
 	now := int64(1e12)
 	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
-	s.Watch()
 	c, listener := connect(t, s), connect(t, s)
 	do(t, c, "CONFIG", "SET", "notify-keyspace-events", "EAn")
 	do(t, listener, "PSUBSCRIBE", "__key*")

@@ -65,12 +65,12 @@ var tunables = []param{
 	{"client-output-buffer-limit", func(s *Server) string { return s.Config.limits().String() }, takeLimits},
 	{"protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) },
 		takeYesNo(func(s *Server, on int64) { s.Config.unprotected.Store(on == 0) })},
-	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.Engine.Sync())) },
-		syncModes.take(func(s *Server, mode int) error { return s.Engine.SetSync(engine.SyncMode(mode)) })},
+	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.syncMode())) },
+		ofEngine(syncModes.take(func(s *Server, mode int) error { return s.Engine.SetSync(engine.SyncMode(mode)) }))},
 	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},
-	{"update-period", func(s *Server) string { return s.Engine.UpdatePeriod().String() }, setPeriod},
-	{"cache-size", showInt(func(s *Server) int64 { return s.Engine.CacheSize() }),
-		takeBytes(MinCacheSize, setCacheSize)},
+	{"update-period", func(s *Server) string { return s.updatePeriod().String() }, ofEngine(setPeriod)},
+	{"cache-size", showInt(func(s *Server) int64 { return s.cacheSize() }),
+		ofEngine(takeBytes(MinCacheSize, setCacheSize))},
 	{"busy-reply-threshold", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply},
 	{"lua-time-limit", showInt(func(s *Server) int64 { return s.Config.busyMillis() }), setBusyReply}, // its old name
 }

@@ -177,10 +177,15 @@ func role(c *Context, _ [][]byte) {
 }
 
 // offset is up to where this replica has published, as Redis's replication offset.
-func (s *Server) offset() int64 { return int64(s.Engine.Vector().Entry(s.Engine.ReplicaID()).Stamp) }
+func (s *Server) offset() int64 {
+	if s.Loading() {
+		return 0
+	}
+	return int64(s.Engine.Vector().Entry(s.Engine.ReplicaID()).Stamp)
+}
 
 func (s *Server) peers() []engine.PeerStatus {
-	if s.Replication == nil {
+	if s.Loading() || s.Replication == nil {
 		return nil
 	}
 	return s.Replication.Peers()

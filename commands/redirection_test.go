@@ -59,7 +59,6 @@ func TestTrackingRedirects(t *testing.T) {
 
 func compareRedirects(t *testing.T, steps []string) {
 	s, socket := newServer(t), startRedis(t)
-	s.Watch()
 	clients := map[string]*twin{}
 	oursID, realID := []string{}, []string{}
 	for _, name := range []string{"a", "b", "w"} {

@@ -7,8 +7,12 @@ import "time"
 
 // lastSave is when the database last got what was journaled. Nothing that is acknowledged waits for that.
 func lastSave(c *Context, _ [][]byte) {
-	flushed, _ := c.Server.Engine.LastFlush()
-	c.Out.Int(max(flushed.Unix(), c.Server.saved.Load(), c.Server.Started.Unix()))
+	last := max(c.Server.saved.Load(), c.Server.Started.Unix())
+	if !c.Server.Loading() {
+		flushed, _ := c.Server.Engine.LastFlush()
+		last = max(last, flushed.Unix())
+	}
+	c.Out.Int(last)
 }
 
 func save(c *Context, _ [][]byte) { c.flushStore(c.Out.OK) }

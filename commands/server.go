@@ -12,23 +12,27 @@ import (
 // Server is what the commands know of the process. Package server makes one, fills the first group before it listens,
 // and shares it between all sessions.
 type Server struct {
+	Log        *slog.Logger
+	Level      *slog.LevelVar // of Log; nil: loglevel cannot be changed
+	Started    time.Time
+	RunID      string                                 // 40 hexadecimal digits, random per process
+	Port       int                                    // TCP port, 0 if there is none
+	Version    string                                 // of this program
+	Shutdown   func()                                 // asks the process to end; returns at once, may be called again
+	CacheSized func(bytes int64)                      // is told when CONFIG SET has changed cache-size; nil: nobody is
+	Rewrite    func(settings map[string]string) error // the configuration file; nil: there is none
+
+	// Open sets these. While Loading says true nobody reads them.
 	Engine      *engine.Engine
 	Replication Replication // nil: there is none
-	Log         *slog.Logger
-	Level       *slog.LevelVar // of Log; nil: loglevel cannot be changed
-	Started     time.Time
-	RunID       string                                 // 40 hexadecimal digits, random per process
-	Port        int                                    // TCP port, 0 if there is none
-	Version     string                                 // of this program
-	Shutdown    func()                                 // asks the process to end; returns at once, may be called again
-	CacheSized  func(bytes int64)                      // is told when CONFIG SET has changed cache-size; nil: nobody is
-	Rewrite     func(settings map[string]string) error // the configuration file; nil: there is none
+	opened      atomic.Bool
 
 	Clients ClientRegistry // every open connection
 	Config  Config         // what CONFIG GET shows and CONFIG SET changes
 	Stats   Stats          // what INFO shows
 	Scripts Scripts        // of EVAL
 
+	loading   loading
 	attention atomic.Uint32 // why calls need more than to be counted (call.go)
 	saved     atomic.Int64  // when a client has last had it flush, s since the Unix epoch
 	purging   atomic.Bool   // memory is being given back for a transaction or a script
@@ -42,6 +46,17 @@ type Server struct {
 
 	trackingMu sync.Mutex // of the bit payTracking with what tracking knows
 }
+
+// Open ends the time of loading: from each session's next round on all commands are answered. The engine, and the replication if there
+// is one, must be there until the last session has ended.
+func (s *Server) Open(e *engine.Engine, r Replication) {
+	s.Engine, s.Replication = e, r
+	e.Observe(s.background)
+	s.opened.Store(true)
+}
+
+// Loading says that there is no engine yet: only commands that the table flags so are answered.
+func (s *Server) Loading() bool { return !s.opened.Load() }
 
 // Forget lets go of a client whose connection has ended.
 func (s *Server) Forget(cl *Client) {

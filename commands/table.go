@@ -32,6 +32,7 @@ const (
 	always    = NoScript | Loading | Stale | Fast | NoAuth | AllowBusy // what a connection may do at any time
 	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys
 	forAdmins = Admin | NoScript | Loading | Stale
+	forPeers  = Admin | NoScript | Stale | NoMulti
 
 	inTransactions = NoScript | Loading | Stale | AtOnce
 
@@ -278,24 +279,24 @@ var table = []Command{
 		Summary: "Takes the expiry of a key away."},
 
 	// Replication.
-	{Name: "csync", Arity: -2, Flags: forAdmins | NoMulti, Run: cSync,
+	{Name: "csync", Arity: -2, Flags: forPeers, Run: cSync,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the batches",
 		Args:    "version replica-id life version-vector [BLOCK milliseconds] [BYTES bytes] [EXCEPT except-id]...",
 		Summary: "Gives a peer the batches that it lacks, and takes its acknowledgement; waits for some if it may."},
-	{Name: "csnap", Arity: -2, Flags: forAdmins | NoMulti, Run: cSnap,
+	{Name: "csnap", Arity: -2, Flags: forPeers, Run: cSnap,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the page",
 		Args:    "version replica-id life [RESUME resume(snapshot-id snapshot-cursor)] [BYTES bytes]",
 		Summary: "Gives a peer a page of a snapshot of the state."},
 	{Name: "cpeer", Arity: -2, Group: "replication", Since: "1.0.0", Complexity: "Depends on the subcommand.",
 		Summary: "Container of what concerns the peers that this replica pulls from.", Sub: peerCommands},
-	{Name: "cforget", Arity: -2, Flags: Write | forAdmins | NoMulti, Run: cForget,
+	{Name: "cforget", Arity: -2, Flags: Write | forPeers, Run: cForget,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the store", Args: "replica-id [FORCE]",
 		Summary: "Drops what is cancelled of a replica that will not come back; replies of how many keys."},
-	{Name: "cbackup", Arity: 2, Flags: forAdmins | NoMulti, Run: cBackup,
+	{Name: "cbackup", Arity: 2, Flags: forPeers, Run: cBackup,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the size of the store, far less on the same file system",
 		Args:    "directory",
 		Summary: "Writes a copy of the store to a new directory; opened, it is a replica of its own."},
-	{Name: "ctoken", Arity: 1, Flags: NoScript | NoMulti | Loading | Stale, Categories: Connection, Run: cToken,
+	{Name: "ctoken", Arity: 1, Flags: NoScript | NoMulti | Stale, Categories: Connection, Run: cToken,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas",
 		Summary: "Returns a token of all that shows here now, for CWAIT at another replica."},
 	{Name: "cwait", Arity: 3, Flags: NoScript | NoMulti, Categories: Connection, Run: cWait,
@@ -412,13 +413,13 @@ var objectCommands = []Command{
 }
 
 var peerCommands = []Command{
-	{Name: "add", Arity: 3, Flags: forAdmins | NoMulti, Run: cPeerAdd,
+	{Name: "add", Arity: 3, Flags: forPeers, Run: cPeerAdd,
 		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
 		Summary: "Pulls from a peer, host:port, from now on and after every start; replies 0 if it is known."},
-	{Name: "del", Arity: 3, Flags: forAdmins | NoMulti, Run: cPeerDel,
+	{Name: "del", Arity: 3, Flags: forPeers, Run: cPeerDel,
 		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
 		Summary: "Ends that; replies 0 if there is no such peer."},
-	{Name: "list", Arity: 2, Flags: forAdmins, Run: cPeerList,
+	{Name: "list", Arity: 2, Flags: forPeers &^ NoMulti, Run: cPeerList,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of peers", Tips: "nondeterministic_output",
 		Summary: "Describes all peers, those that pull from here included."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Run: help,

@@ -37,7 +37,6 @@ func wantInvalidated(t *testing.T, c *Context, want string) {
 // TestTrackingOfScripts: a client caches what the commands of its script read, and not what keys the script names.
 func TestTrackingOfScripts(t *testing.T) {
 	s := newServer(t)
-	s.Watch()
 	w := connect(t, s)
 	c := cacher(t, s, "")
 	for _, command := range []string{"EVAL", "EVAL_RO"} {
@@ -54,7 +53,6 @@ func TestTrackingOfScripts(t *testing.T) {
 
 func TestTracking(t *testing.T) {
 	s := newServer(t)
-	s.Watch()
 	w := connect(t, s)
 	c := cacher(t, s, "")
 	do(t, w, "SET", "a", "1")
@@ -98,7 +96,6 @@ func TestTracking(t *testing.T) {
 
 func TestTrackingModes(t *testing.T) {
 	s := newServer(t)
-	s.Watch()
 	w := connect(t, s)
 	optIn, optOut, noLoop, all := cacher(t, s, "OPTIN"), cacher(t, s, "OPTOUT"), cacher(t, s, "NOLOOP"), cacher(t, s, "BCAST PREFIX b PREFIX c")
 	resp2 := connect(t, s)
@@ -134,7 +131,6 @@ func TestTrackingModes(t *testing.T) {
 // TestTrackingInTransactions: CLIENT CACHING speaks of all of a transaction, and what that changes is told when it has replied.
 func TestTrackingInTransactions(t *testing.T) {
 	s := newServer(t)
-	s.Watch()
 	w, c := connect(t, s), cacher(t, s, "OPTIN")
 	want(t, c, "CLIENT CACHING YES", "+OK|")
 	want(t, c, "MULTI", "+OK|")
@@ -175,7 +171,6 @@ func TestTrackingIsBounded(t *testing.T) {
 func TestTrackingOfForeignData(t *testing.T) {
 	now := int64(1e12)
 	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
-	s.Watch()
 	c := cacher(t, s, "")
 	stamp := tlv.Stamp(0)
 	arrive := func(key string, total int64, expire int64) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -251,7 +252,7 @@ func (c *checker) journal(m mark) {
 		c.say("journal      none: this is a copy, which takes a new replica ID when it is opened")
 		return
 	}
-	s, err := c.e.surveyJournal(m)
+	s, err := c.e.surveyJournal(context.Background(), m)
 	if err != nil {
 		c.problem("%v", err)
 		return

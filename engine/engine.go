@@ -135,6 +135,8 @@ type Options struct {
 	// remembers a peer, or that one pulled from it, does so anyway.
 	AwaitPeers bool
 	Logger     *slog.Logger // default slog.Default()
+	// Progress is told, while the journal is replayed, of how many bytes that is done, of how many in all. Nil: nobody is.
+	Progress func(done, total int64)
 	// Now is the wall clock in ms since the Unix epoch; default the system's.
 	Now func() int64
 
@@ -273,6 +275,7 @@ type Engine struct {
 	leaving    chan struct{} // closed when the database is about to be closed
 	done       sync.WaitGroup
 
+	toReplay                           int64 // bytes of the journal, found at the start
 	misses, expired, flushes, replayed atomic.Int64
 	rest                               atomic.Int64 // until the next flush, in ns
 	lastFlush, lastTook                atomic.Int64 // ms since the epoch; ns

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +16,11 @@ import (
 // flushes that, and starts the background work. ErrNotStore and ErrLocked say why a directory cannot be used; nothing
 // in it was changed then.
 func Open(dir string, o Options) (*Engine, error) {
+	return OpenContext(context.Background(), dir, o)
+}
+
+// OpenContext is Open that gives up, with the context's error, when ctx ends while the journal is read. The store is as it was then.
+func OpenContext(ctx context.Context, dir string, o Options) (*Engine, error) {
 	o = o.withDefaults()
 	e := newEngine(o)
 	folder, err := openFolder(o.fs, dir, true)
@@ -22,7 +28,7 @@ func Open(dir string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.folder = folder
-	if err := e.open(); err != nil {
+	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.abandon())
 	}
 	if o.Disk != nil {
@@ -51,7 +57,7 @@ func newEngine(o Options) *Engine {
 	return e
 }
 
-func (e *Engine) open() error {
+func (e *Engine) open(ctx context.Context) error {
 	fresh := e.folder.fresh
 	if fresh {
 		if err := e.folder.begin(); err != nil {
@@ -62,7 +68,7 @@ func (e *Engine) open() error {
 		return err
 	}
 	if !fresh {
-		if err := e.inspect(); err != nil {
+		if err := e.inspect(ctx); err != nil {
 			return err
 		}
 		if err := e.folder.upgrade(); err != nil {
@@ -94,7 +100,7 @@ func (e *Engine) open() error {
 	if e.folder.isCopy() {
 		return e.openCopy()
 	}
-	if err := e.catchUp(m.mark, fresh); err != nil {
+	if err := e.catchUp(ctx, m.mark, fresh); err != nil {
 		return err
 	}
 	if fresh {
@@ -105,7 +111,7 @@ func (e *Engine) open() error {
 
 // inspect finds what is wrong with a store while nothing is changed yet: opening the database to write brings its log into
 // tables, and removes it.
-func (e *Engine) inspect() error {
+func (e *Engine) inspect(ctx context.Context) error {
 	o := e.pebbleOptions(false)
 	o.ReadOnly = true
 	db, err := pebble.Open(e.folder.path(dbFolder), o)
@@ -116,10 +122,11 @@ func (e *Engine) inspect() error {
 	m, err := e.readMeta(false)
 	if err == nil && !e.folder.isCopy() { // which has no journal
 		var s survey
-		if s, err = e.surveyJournal(m.mark); s.torn {
+		if s, err = e.surveyJournal(ctx, m.mark); s.torn {
 			e.log.Warn("journal: a frame is torn, as by a loss of power; it and what follows is dropped",
 				"segment", s.end.segment, "offset", s.end.offset)
 		}
+		e.toReplay = int64(s.bytes)
 	}
 	e.db = nil
 	return errors.Join(err, db.Close())
@@ -218,9 +225,9 @@ func (e *Engine) adopt(m *meta) {
 // catchUp replays the journal from m on, goes on in a fresh segment, and flushes. Until that is committed, which for a store
 // that awaits its peers, or room on its disk, takes a while, a crash leaves all as it was: what is replayed is sealed, and the fresh segment
 // follows it.
-func (e *Engine) catchUp(m mark, fresh bool) (err error) {
+func (e *Engine) catchUp(ctx context.Context, m mark, fresh bool) (err error) {
 	if !fresh {
-		if m, err = e.replay(m); err != nil {
+		if m, err = e.replay(ctx, m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
 		if m, err = e.seal(m); err != nil {

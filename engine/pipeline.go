@@ -82,8 +82,18 @@ const maxGathered = 4 << 10
 
 // NewPipeline gives a connection its way in.
 func (e *Engine) NewPipeline() *Pipeline {
-	return &Pipeline{e: e, guard: e.nextGuard(), update: -1}
+	p := new(Pipeline)
+	p.Join(e)
+	return p
 }
+
+// Join makes e the engine of a Pipeline that has none: new(Pipeline) is one for the time before the engine is open. It says of
+// itself what holds, and keeps DB and what it depends on. Commit, Pause, Unwatch, Begin and End do nothing then, and what Watch
+// watches counts as changed; no other method may be called.
+func (p *Pipeline) Join(e *Engine) { p.e, p.guard, p.update = e, e.nextGuard(), -1 }
+
+// Joined says whether it has an engine.
+func (p *Pipeline) Joined() bool { return p.e != nil }
 
 func (p *Pipeline) begin() {
 	if !p.active {

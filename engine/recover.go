@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,12 +10,20 @@ import (
 	"atomiccounter/tlv"
 )
 
-// replay does again what the journal has after m. The records say all: no clock is read and nothing expires.
-func (e *Engine) replay(m mark) (mark, error) {
+// replay does again what the journal has after m, until ctx ends. The records say all: no clock is read and nothing expires.
+func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 	p := e.NewPipeline()
 	p.begin()
 	defer p.pause()
+	done := int64(0)
 	return replay(e.segments, m, func(body []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if e.options.Progress != nil {
+			e.options.Progress(done, e.toReplay)
+		}
+		done += int64(len(body) + frameHeader)
 		for len(body) > 0 {
 			r, rest, err := parseRecord(body)
 			if err != nil {
@@ -44,12 +53,15 @@ type survey struct {
 	torn                   bool // the last whole frame is followed by something
 }
 
-// surveyJournal reads all that a start replays after m, and says what would stop it. It changes nothing.
-func (e *Engine) surveyJournal(m mark) (s survey, err error) {
+// surveyJournal reads all that a start replays after m, until ctx ends, and says what would stop it. It changes nothing.
+func (e *Engine) surveyJournal(ctx context.Context, m mark) (s survey, err error) {
 	if err := e.findMark(m); err != nil {
 		return s, err
 	}
 	s.end, err = replay(e.segments, m, func(body []byte) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		s.frames++
 		s.bytes += len(body) + frameHeader
 		for len(body) > 0 {

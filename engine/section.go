@@ -44,6 +44,9 @@ type section struct {
 func (p *Pipeline) Begin(wipes bool) error {
 	p.pause()
 	e := p.e
+	if e == nil {
+		return nil
+	}
 	if e.table.over() {
 		e.relieve()
 	}
@@ -75,6 +78,9 @@ func (p *Pipeline) Begin(wipes bool) error {
 
 // End ends the section and lets all others go on. What Commit gives later includes it: the replies may not be sent before.
 func (p *Pipeline) End() {
+	if p.e == nil {
+		return
+	}
 	s := &p.section
 	p.publish() // the locks of keys
 	s.open = false

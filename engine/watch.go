@@ -37,6 +37,10 @@ const watchSize = 150 // bytes of a watch beside its key, with its places in bot
 
 // Watch watches keys of the selected database until Unwatch. After the first change more are not watched: it is too late.
 func (p *Pipeline) Watch(keys [][]byte) error {
+	if p.e == nil {
+		p.watching.broken.Store(true)
+		return nil
+	}
 	p.saw = true
 	for _, key := range keys {
 		if p.watching.broken.Load() {

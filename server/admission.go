@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -29,6 +30,12 @@ const (
 	minAcceptPause = 5 * time.Millisecond
 	maxAcceptPause = time.Second
 )
+
+// guest is a new connection, of TLS if secure is there.
+type guest struct {
+	net.Conn
+	secure *tls.Config
+}
 
 // accept lets clients of one listener in until it is closed. Whatever else fails, it tries again.
 func (s *Server) accept(ctx context.Context, l listener) {
@@ -60,7 +67,7 @@ func sleep(ctx context.Context, d time.Duration) {
 
 // admit begins to serve a connection, or turns it away.
 func (s *Server) admit(g guest) {
-	if protected(&s.shared.Config, s.options.Settings.Bind) && !local(g.RemoteAddr()) {
+	if s.protected() && !local(g.RemoteAddr()) {
 		s.turnAway(g, denied)
 		return
 	}
@@ -109,17 +116,23 @@ func (s *Server) remove(c *conn) {
 	delete(s.conns, c)
 }
 
-// turnAway tells the client why.
+// turnAway tells the client why, and closes the connection. A new socket has room for that, so it does not wait. Under TLS nobody
+// could be told without a handshake.
 func (s *Server) turnAway(g guest, why string) {
 	s.shared.Stats.Rejected.Add(1)
-	if err := g.turnAway(why); err != nil {
+	var err error
+	if g.secure == nil {
+		_, err = g.Write([]byte(why))
+	}
+	if err = errors.Join(err, g.Close()); err != nil {
 		s.shared.Log.Debug("turned a client away", "err", err)
 	}
 }
 
 // protected says that only those on this machine are let in: nobody has chosen an address or a password.
-func protected(config *commands.Config, bind string) bool {
-	return config.Protected() && bind == "" && config.Password() == ""
+func (s *Server) protected() bool {
+	config := &s.shared.Config
+	return config.Protected() && s.options.Settings.Bind == "" && config.Password() == ""
 }
 
 func local(a net.Addr) bool {

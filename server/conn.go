@@ -37,7 +37,7 @@ func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*
 		client:  c,
 		session: NewSession(s.shared, c),
 		sock:    sock,
-		out:     newOutbox(sock, s.shared.Engine, &s.shared.Stats),
+		out:     newOutbox(sock, func() journal { return s.shared.Engine }, &s.shared.Stats),
 		log:     s.shared.Log,
 	}
 	made.called.Store(true) // a handshake is not to be disturbed

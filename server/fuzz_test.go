@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"atomiccounter/commands"
 	"atomiccounter/engine"
 )
 
@@ -65,7 +64,7 @@ func FuzzSession(f *testing.F) {
 		if steady(in) && (whole != cut || wholeClosed != cutClosed) {
 			t.Errorf("in one piece %q, closed %v; cut at %d and %d %q, closed %v", whole, wholeClosed, i, j, cut, cutClosed)
 		}
-		other := newSession(&commands.Server{Engine: e, Log: quiet(), Shutdown: func() {}})
+		other := newSession(sharedOn(e))
 		if got, _ := converse(other, []byte("SET other 1\r\nINCR other\r\n")); got != "+OK\r\n:2\r\n" {
 			t.Errorf("another session gets %q; want %q", got, "+OK\r\n:2\r\n")
 		}
@@ -92,7 +91,7 @@ func FuzzScanner(f *testing.F) {
 
 // anew gives a session of a server that has just been started on an empty store.
 func anew(t *testing.T, e *engine.Engine) *Session {
-	server := &commands.Server{Engine: e, Log: quiet(), Shutdown: func() {}}
+	server := sharedOn(e)
 	stop := time.AfterFunc(time.Second, server.Scripts.Stop) // a script that would go on for ever
 	t.Cleanup(func() { stop.Stop() })
 	s := newSession(server)

@@ -27,7 +27,7 @@ type journal interface {
 // goroutine is woken for them. What the socket has no room for then is sent by a goroutine that lives until it is.
 type outbox struct {
 	sock    *socket
-	journal journal
+	journal func() journal // there is one once a reply depends on it
 	stats   *commands.Stats
 
 	waiting atomic.Bool // there is something in the queue; while there is, only Durable and drain write to the socket
@@ -42,7 +42,7 @@ type outbox struct {
 	err      error // why nothing is sent any more
 }
 
-func newOutbox(sock *socket, j journal, stats *commands.Stats) *outbox {
+func newOutbox(sock *socket, j func() journal, stats *commands.Stats) *outbox {
 	o := &outbox{sock: sock, journal: j, stats: stats}
 	o.changed = sync.NewCond(&o.mu)
 	return o
@@ -55,7 +55,7 @@ func (o *outbox) send(b []byte, pos engine.Position) error {
 	}
 	o.stats.Writes.Add(1)
 	o.stats.OutputBytes.Add(int64(len(b)))
-	if o.journal.Sync() != engine.Always || pos <= o.journal.Durable() {
+	if pos != 0 && o.durable(pos) {
 		pos = 0
 	}
 	if pos == 0 && !o.waiting.Load() {
@@ -64,8 +64,14 @@ func (o *outbox) send(b []byte, pos engine.Position) error {
 	if err := o.enqueue(b); err != nil {
 		return err
 	}
-	o.journal.Notify(pos, o)
+	o.journal().Notify(pos, o)
 	return nil
+}
+
+// durable says whether what depends on pos may be sent.
+func (o *outbox) durable(pos engine.Position) bool {
+	j := o.journal()
+	return j.Sync() != engine.Always || pos <= j.Durable()
 }
 
 func (o *outbox) enqueue(b []byte) error {

@@ -86,7 +86,7 @@ func connected(t *testing.T) (*outbox, *slowJournal, *peer) {
 		}
 	})
 	j := &slowJournal{mode: engine.Always}
-	return newOutbox(sock, j, new(commands.Stats)), j, p
+	return newOutbox(sock, func() journal { return j }, new(commands.Stats)), j, p
 }
 
 func mustSend(t *testing.T, o *outbox, reply string, pos engine.Position) {
@@ -206,7 +206,7 @@ func (o *outbox) finishDraining() error {
 }
 
 func TestAlways(t *testing.T) {
-	r := serve(t, Options{Engine: openEngine(t, engine.Always)}, nil)
+	r := serve(t, Options{}, with(openEngine(t, engine.Always)))
 	var clients sync.WaitGroup
 	for range 8 {
 		p := r.dial(t)
@@ -240,7 +240,7 @@ func TestAlways(t *testing.T) {
 
 // A pipeline is answered although its client has closed its half, as nc and printf do.
 func TestHalfClosed(t *testing.T) {
-	p := serve(t, Options{Engine: openEngine(t, engine.Always)}, nil).dial(t)
+	p := serve(t, Options{}, with(openEngine(t, engine.Always))).dial(t)
 	p.send(strings.Repeat("INCR k\r\n", 3))
 	if err := p.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 // A connection that sits in a read gets its messages at once, however often.
 func TestMessagesReachWhoIsIdle(t *testing.T) {
 	for _, mode := range []engine.SyncMode{engine.EverySec, engine.Always} {
-		r := serve(t, Options{Engine: openEngine(t, mode)}, nil)
+		r := serve(t, Options{}, with(openEngine(t, mode)))
 		listener, publisher := r.dial(t), r.dial(t)
 		listener.send("HELLO 3\r\nSUBSCRIBE news\r\n")
 		for line := ""; line != "news\r\n"; {
@@ -133,7 +133,7 @@ func TestListenersAreNotReaped(t *testing.T) {
 func TestMessagesOfMany(t *testing.T) {
 	const publishers, listeners, messages = 4, 4, 300
 	for _, mode := range []engine.SyncMode{engine.EverySec, engine.Always} {
-		r := serve(t, Options{Engine: openEngine(t, mode)}, nil)
+		r := serve(t, Options{}, with(openEngine(t, mode)))
 		var all []*peer
 		for range listeners {
 			p := r.dial(t)

@@ -14,8 +14,8 @@
 //
 // # Before there is a store
 //
-// Listen comes before the engine is opened, so an address in use is found before anything is created. Until New takes it over,
-// the Lobby replies LOADING to every command.
+// New listens before the engine is opened, so an address in use is found before anything is created. Until Open hands the engine in,
+// the commands that the table flags so are answered, the others with LOADING.
 //
 // # Commands that wait
 //
@@ -78,8 +78,6 @@ const defaultGrace = 5 * time.Second
 
 // Options of New. A zero field means its default.
 type Options struct {
-	// Engine is required. It must stay open until Serve has returned.
-	Engine *engine.Engine
 	// Settings are what CONFIG GET shows; Bind and UnixSocket are listened on. Bind is in Redis's syntax: addresses
 	// separated by spaces, * and ::* for all, and a - before those that may be missing. Without a Bind all addresses are
 	// listened on, and without a password only the loopback is let in.
@@ -89,12 +87,8 @@ type Options struct {
 	// TLS lets clients in that speak it, on TLSPort of all addresses; nil: none.
 	TLS     *tls.Config
 	TLSPort int
-	// Lobby has the listeners already, if Listen was called with these options; nil: New listens.
-	Lobby *Lobby
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
-	// Replication is what the commands of peers are answered by; nil: there is none. It must be there until Serve has returned.
-	Replication commands.Replication
 	// CacheSized is told when CONFIG SET has changed cache-size; nil: nobody is.
 	CacheSized func(bytes int64)
 	// Rewrite is CONFIG REWRITE: it is given the settings that CONFIG SET can change, by name. nil: there is no configuration file.
@@ -112,7 +106,6 @@ type Server struct {
 	shared       *commands.Server
 	options      Options
 	listeners    []listener
-	early        []guest // came before Serve
 	buffers      bufferPool
 	writeTimeout time.Duration
 
@@ -124,7 +117,7 @@ type Server struct {
 	conns map[*conn]struct{} // nil: closed to new ones
 }
 
-// New takes over from the lobby, or listens. Clients are served once Serve is called.
+// New listens, to all that the options ask for, or to none. Clients are served once Serve is called.
 func New(o Options) (*Server, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -132,27 +125,26 @@ func New(o Options) (*Server, error) {
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
 	}
-	if o.Lobby == nil {
-		var err error
-		if o.Lobby, err = Listen(o); err != nil {
-			return nil, err
-		}
-	}
-	s := &Server{options: o, writeTimeout: writeTimeout, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
-	s.shared = &commands.Server{Engine: o.Engine, Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(),
-		Port: tcpPort(o.Lobby.listeners), Version: o.Version, Shutdown: s.askShutdown, Replication: o.Replication,
-		CacheSized: o.CacheSized, Rewrite: o.Rewrite}
-	s.shared.Config.Start(o.Settings)
-	err := s.shared.Configure(o.Settings.Others)
-	if err == nil {
-		s.listeners, s.early, err = o.Lobby.leave()
-	}
+	listeners, err := listen(o)
 	if err != nil {
-		return nil, errors.Join(err, o.Lobby.Close())
+		return nil, err
 	}
-	s.shared.Watch()
+	s := &Server{options: o, listeners: listeners, writeTimeout: writeTimeout, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
+	s.shared = &commands.Server{Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(), Port: tcpPort(listeners),
+		Version: o.Version, Shutdown: s.askShutdown, CacheSized: o.CacheSized, Rewrite: o.Rewrite}
+	s.shared.Config.Start(o.Settings)
+	if err := s.shared.Configure(o.Settings.Others); err != nil {
+		return nil, errors.Join(err, closeAll(listeners))
+	}
 	return s, nil
 }
+
+// Open hands in the engine, and what the commands of peers are answered by, nil if there is none. Both must be there until Serve has
+// returned. Until then the store counts as loading. It may be called once, before Serve or during it.
+func (s *Server) Open(e *engine.Engine, r commands.Replication) { s.shared.Open(e, r) }
+
+// Progress notes how far the loading is, in bytes (engine.Options.Progress).
+func (s *Server) Progress(done, total int64) { s.shared.Progress(done, total) }
 
 func runID() string {
 	var b [20]byte
@@ -184,10 +176,6 @@ func (s *Server) Addrs() []net.Addr {
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	for _, g := range s.early {
-		s.admit(g)
-	}
-	s.early = nil
 	for _, l := range s.listeners {
 		s.handlers.Go(func() { s.accept(ctx, l) })
 	}

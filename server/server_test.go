@@ -44,12 +44,13 @@ type running struct {
 	ended chan error
 }
 
-// serve starts a server and ends it with the test. Change, if there is one, alters it before it serves.
+// with has a server serve an engine.
+func with(e *engine.Engine) func(*Server) { return func(s *Server) { s.Open(e, nil) } }
+
+// serve starts a server, on an engine of its own unless change opens another, and ends it with the test. Change, if there is one,
+// alters the server before it serves.
 func serve(t testing.TB, o Options, change func(*Server)) *running {
 	t.Helper()
-	if o.Engine == nil {
-		o.Engine = openEngine(t, engine.EverySec)
-	}
 	if o.Settings.Bind == "" {
 		o.Settings.Bind = "127.0.0.1"
 	}
@@ -61,6 +62,14 @@ func serve(t testing.TB, o Options, change func(*Server)) *running {
 	if change != nil {
 		change(s)
 	}
+	if s.shared.Loading() {
+		s.Open(openEngine(t, engine.EverySec), nil)
+	}
+	return start(t, s)
+}
+
+// start serves until the test ends.
+func start(t testing.TB, s *Server) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{Server: s, stop: stop, ended: make(chan error, 1)}
 	go func() { r.ended <- s.Serve(ctx) }()
@@ -365,9 +374,9 @@ func TestProtectedMode(t *testing.T) {
 		{commands.Settings{Password: "secret"}, false},
 		{commands.Settings{Unprotected: true}, false},
 	} {
-		var config commands.Config
-		config.Start(test.settings)
-		if got := protected(&config, test.settings.Bind); got != test.want {
+		s := &Server{shared: new(commands.Server), options: Options{Settings: test.settings}}
+		s.shared.Config.Start(test.settings)
+		if got := s.protected(); got != test.want {
 			t.Errorf("protected(%+v) = %v; want %v", test.settings, got, test.want)
 		}
 	}

@@ -74,6 +74,7 @@ func (s *Session) Deliver() (pos engine.Position, some bool) {
 // Feed goes on with the command that waits, if one does, then runs the complete commands that in begins with, appends their
 // replies, and commits. It keeps nothing of in, but if in ends within a command it remembers how far it has read, so the next input must begin with those bytes.
 func (s *Session) Feed(in []byte) Round {
+	s.ctx.Join()
 	if s.ctx.Mail() { // it came before these commands ran
 		s.ctx.Deliver()
 	}

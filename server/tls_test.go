@@ -100,7 +100,7 @@ func (a *authority) dial(t testing.TB, addr string, certs ...tls.Certificate) *p
 func TestTLS(t *testing.T) {
 	a := newAuthority(t)
 	for _, mode := range []engine.SyncMode{engine.EverySec, engine.Always} {
-		_, addr := serveTLS(t, Options{Engine: openEngine(t, mode)}, a, tls.NoClientCert, nil)
+		_, addr := serveTLS(t, Options{}, a, tls.NoClientCert, with(openEngine(t, mode)))
 		p := a.dial(t, addr)
 		p.send("PING\r\nINCR k\r\n*2\r\n$3\r\nGE")
 		p.want("+PONG\r\n:1\r\n")
@@ -188,7 +188,7 @@ func TestNoTLS(t *testing.T) {
 
 func TestTLSWait(t *testing.T) {
 	a, n := newAuthority(t), new(fakeNode)
-	r, addr := serveTLS(t, Options{Replication: n}, a, tls.NoClientCert, nil)
+	r, addr := serveTLS(t, Options{}, a, tls.NoClientCert, func(s *Server) { s.Open(openEngine(t, engine.EverySec), n) })
 	p := a.dial(t, addr)
 	p.send("WAIT 1 1\r\nINCR k\r\nWAIT 1 0\r\nINCR k\r\n")
 	p.want(":0\r\n:1\r\n")

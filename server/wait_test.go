@@ -71,9 +71,12 @@ func (n *fakeNode) answer(count, size int) {
 func (n *fakeNode) Peers() []engine.PeerStatus { return nil }
 
 func serveNode(t *testing.T, o Options) (*running, *fakeNode) {
+	return serveNodeOn(t, openEngine(t, engine.EverySec), o)
+}
+
+func serveNodeOn(t *testing.T, e *engine.Engine, o Options) (*running, *fakeNode) {
 	n := new(fakeNode)
-	o.Replication = n
-	return serve(t, o, nil), n
+	return serve(t, o, func(s *Server) { s.Open(e, n) }), n
 }
 
 func (r *running) awaitBlocked(t testing.TB, n int) {
@@ -84,7 +87,7 @@ func (r *running) awaitBlocked(t testing.TB, n int) {
 // What comes before a command that waits is answered at once, what comes behind it afterwards, however it is sent.
 func TestWaitKeepsOrder(t *testing.T) {
 	for _, mode := range []engine.SyncMode{engine.EverySec, engine.Always} {
-		r, n := serveNode(t, Options{Engine: openEngine(t, mode)})
+		r, n := serveNodeOn(t, openEngine(t, mode), Options{})
 		p := r.dial(t)
 		p.send("INCR k\r\nWAIT 1 0\r\nINCR k\r\nWAIT 2 0\r\n")
 		p.want(":1\r\n")
@@ -271,7 +274,10 @@ func (p *peer) line() string {
 // A peer that does not take its answer is disconnected as any slow reader, and nothing of the answer is kept.
 func TestSyncAnswerThatNobodyReads(t *testing.T) {
 	n := new(fakeNode)
-	r := serve(t, Options{Replication: n}, func(s *Server) { s.writeTimeout = 300 * time.Millisecond })
+	r := serve(t, Options{}, func(s *Server) {
+		s.Open(openEngine(t, engine.EverySec), n)
+		s.writeTimeout = 300 * time.Millisecond
+	})
 	n.answer(1, 32<<20)
 	before := heap()
 	r.dial(t).send(csync)
@@ -311,7 +317,7 @@ func TestEndOfServeOfAStoreThatAwaitsItsPeers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, _ := serveNode(t, Options{Engine: e, Grace: time.Hour})
+	r, _ := serveNodeOn(t, e, Options{Grace: time.Hour})
 	for _, call := range []string{"CTOKEN", "CDUMP k", "CMERGE k \"\"", "CFORGET 00000000000000aa", "CBACKUP /nowhere", "WAIT 1 0"} {
 		p := r.dial(t)
 		p.send("INCR k\r\n" + call + "\r\n")

@@ -264,6 +264,11 @@ func (s *Server) Stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop %s: %w\n%s", s.Program.Name, err, s.Log())
 	}
+	return s.End()
+}
+
+// End waits until the process has ended as it was asked to; its exit status must be 0.
+func (s *Server) End() error {
 	if err := s.wait(); err != nil {
 		return errors.Join(err, s.Kill())
 	}

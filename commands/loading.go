@@ -1,0 +1,82 @@
+package commands
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"atomiccounter/engine"
+)
+
+const errLoading = "LOADING Redis is loading the dataset in memory"
+
+// errFixedYet refuses a change of what the store is about to be opened with.
+var errFixedYet = errors.New("the store is still loading: try again")
+
+// loading is how far the journal is replayed, in bytes.
+type loading struct{ done, total atomic.Int64 }
+
+// Progress notes how far that is, for INFO (engine.Options.Progress).
+func (s *Server) Progress(done, total int64) {
+	s.loading.done.Store(done)
+	s.loading.total.Store(total)
+}
+
+// eta is in how many seconds the rest is done, if it takes as long as what is done has; 1 if that is not known.
+func (l *loading) eta(since time.Time) int64 {
+	done, total := l.done.Load(), l.total.Load()
+	if done == 0 {
+		return 1
+	}
+	return int64(time.Since(since).Seconds() * float64(total-done) / float64(done))
+}
+
+// infoLoading is of the time of loading only. Clients that ask whether a server is ready come again after the eta.
+func infoLoading(w *infoWriter, s *Server) {
+	if !s.Loading() {
+		return
+	}
+	l := &s.loading
+	done, total := l.done.Load(), l.total.Load()
+	w.fields(
+		"loading_start_time", s.Started.Unix(),
+		"loading_total_bytes", total,
+		"loading_rdb_used_mem", 0,
+		"loading_loaded_bytes", done,
+		"loading_loaded_perc", fmt.Sprintf("%.2f", 100*float64(done)/float64(max(total, 1))),
+		"loading_eta_seconds", l.eta(s.Started))
+}
+
+// What the engine knows itself is, while there is none, as it will be opened with.
+
+func (s *Server) syncMode() engine.SyncMode {
+	if s.Loading() {
+		return s.Config.settings.Store.Sync
+	}
+	return s.Engine.Sync()
+}
+
+func (s *Server) updatePeriod() time.Duration {
+	if s.Loading() {
+		return max(s.Config.settings.Store.UpdatePeriod, 0)
+	}
+	return s.Engine.UpdatePeriod()
+}
+
+func (s *Server) cacheSize() int64 {
+	if s.Loading() {
+		return s.Config.settings.Store.CacheSize
+	}
+	return s.Engine.CacheSize()
+}
+
+// ofEngine is for a parameter that only an open engine can change.
+func ofEngine(set setter) setter {
+	return func(s *Server, value string) (func() error, error) {
+		if s.Loading() {
+			return nil, errFixedYet
+		}
+		return set(s, value)
+	}
+}
