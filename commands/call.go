@@ -62,9 +62,14 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	if !c.inside && cmd.Flags&(Fast|Write) == 0 { // others wait for what this connection has not yet journaled
 		c.Pipe.Pause()
 	}
-	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
+	before, changes := c.start(), c.Pipe.Changes()
 	begun := c.now()
 	cmd.Run(c, args)
+	if c.Wait != nil && c.Wait.works {
+		kept := cloneArgs(args)
+		c.Wait.note = func(before replyStart) { c.note(cmd, kept, before, c.now()-begun) }
+		return
+	}
 	took := c.now() - begun
 	if c.Pipe.Changes() != changes && c.Server.tracks() {
 		c.invalidate(cmd, args)
@@ -76,14 +81,27 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	if !c.inside {
 		c.tally.apart += took
 	}
-	c.Server.calls.rows[cmd.id].add(1, int64(took))
-	if c.Out.Errors != errors {
-		c.noteError(cmd, before)
-	}
-	c.noteSlow(cmd, args, took)
+	c.note(cmd, args, before, took)
 	if c.Server.attention.Load()&payMonitors != 0 && cmd.Flags&SkipMonitor == 0 {
 		c.Server.monitors.feed(c, cmd, args)
 	}
+}
+
+// replyStart is where a reply begins.
+type replyStart struct {
+	at     int   // in Out.Buf
+	errors int64 // Out.Errors before it
+}
+
+func (c *Context) start() replyStart { return replyStart{len(c.Out.Buf), c.Out.Errors} }
+
+// note takes note of a command that was timed.
+func (c *Context) note(cmd *Command, args [][]byte, before replyStart, took time.Duration) {
+	c.Server.calls.rows[cmd.id].add(1, int64(took))
+	if c.Out.Errors != before.errors {
+		c.noteError(cmd, before.at)
+	}
+	c.noteSlow(cmd, args, took)
 }
 
 // noteError counts a call that replied an error.

@@ -47,6 +47,7 @@ func (c *Context) sleep(arg []byte) {
 	}
 	until := time.Now().Add(d)
 	c.wait(nil, until, func(bool) { c.slept(until) })
+	c.Wait.works = true
 }
 
 func (c *Context) slept(until time.Time) {

@@ -86,11 +86,11 @@ func (r *rates) now() rate {
 	return r.each
 }
 
-// Sample looks at what is only known by looking: the rates that INFO shows, and flushes that took long. It is called about
+// Sample looks at what is only known by looking: the rates that INFO shows, and flushes and sweeps that took long. It is called about
 // once a second.
 func (s *Server) Sample(now time.Time) {
 	s.Stats.sample(now, s.Processed())
-	s.noteFlush(now)
+	s.noteBackground(now)
 }
 
 // Processed is how many commands have run.

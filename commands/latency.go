@@ -13,7 +13,7 @@ type latencyMonitor struct {
 	mu     sync.Mutex
 	events map[string]*latencyEvent
 
-	flushed time.Time // that noteFlush has looked at
+	flushed time.Time // that noteBackground has looked at
 }
 
 // latencyEvent has the worst sample of each second in which there was one, the newest last.
@@ -51,11 +51,18 @@ func (m *latencyMonitor) add(name string, took time.Duration, now time.Time) {
 	e.samples = append(e.samples, s)
 }
 
-// noteFlush adds the last flush of the store, if it took long. It is called about once a second.
-func (s *Server) noteFlush(now time.Time) {
-	threshold := s.Config.LatencyThreshold()
-	if threshold == 0 || s.Loading() {
+// noteBackground adds the last flush of the store and the longest sweep of expired keys, if they took long. It is called about once a
+// second.
+func (s *Server) noteBackground(now time.Time) {
+	if s.Loading() {
 		return
+	}
+	threshold, sweep := s.Config.LatencyThreshold(), s.Engine.LongestSweep()
+	if threshold == 0 {
+		return
+	}
+	if sweep >= threshold {
+		s.latency.add("expire-cycle", sweep, now)
 	}
 	last, took := s.Engine.LastFlush()
 	if took >= threshold && last.After(s.latency.flushed) {

@@ -55,6 +55,7 @@ func (s *Server) beginPause(until time.Time, all bool) {
 	if until.After(p.until) {
 		p.until = until
 	}
+	s.Engine.HoldExpiries(p.until)
 	s.pay(payPause, true)
 }
 
@@ -72,6 +73,7 @@ func (s *Server) endPause() {
 		close(p.over)
 	}
 	p.over, p.until, p.all = nil, time.Time{}, false
+	s.Engine.HoldExpiries(time.Time{})
 	s.pay(payPause, false)
 }
 

@@ -20,7 +20,7 @@ type realRedis struct {
 }
 
 // startRedis skips the test where there is no redis-server, except in CI.
-func startRedis(t *testing.T) string {
+func startRedis(t *testing.T, flags ...string) string {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -30,7 +30,8 @@ func startRedis(t *testing.T) string {
 		t.Skip("skipped: no redis-server to compare with")
 	}
 	socket := t.TempDir() + "/redis.sock"
-	cmd := exec.Command(path, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+	args := append([]string{"--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, flags...)
+	cmd := exec.Command(path, args...)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start redis-server: %v", err)
 	}

@@ -36,7 +36,7 @@ func (c *Context) flushStore(reply func()) {
 		reply()
 		return
 	}
-	c.apart(func() {
+	c.work(func() {
 		now := time.Now().Unix()
 		for _, step := range []func() error{c.Server.Engine.SyncJournal, c.Server.Engine.Flush} {
 			if err := step(); err != nil {

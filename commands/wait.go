@@ -15,6 +15,8 @@ type Wait struct {
 
 	refused bool               // by another client: CLIENT UNBLOCK … ERROR
 	again   func(expired bool) // keeps nothing of the arguments, which are in a buffer that is gone by then
+	works   bool               // rather than that it waits for others: all its time is the command's
+	note    func(replyStart)   // takes note of a command that works, at its end
 }
 
 // Over says whether at a time the command has waited long enough.
@@ -25,9 +27,15 @@ func (c *Context) wait(news <-chan struct{}, until time.Time, again func(expired
 	c.Wait = &Wait{News: news, Until: until, again: again}
 }
 
-// apart runs what may take its time, or needs what is written so far to be journaled: between two rounds, with no lock held.
+// apart runs what needs what is written so far to be journaled: between two rounds, with no lock held.
 func (c *Context) apart(run func()) {
 	c.Wait = &Wait{Until: time.Unix(0, 0), again: func(bool) { run() }}
+}
+
+// work is apart for what may take its time.
+func (c *Context) work(run func()) {
+	c.apart(run)
+	c.Wait.works = true
 }
 
 // whenSettled runs what waits for the store to be sure of its replica ID, as apart does. A moment after the start it may not
@@ -63,16 +71,23 @@ func (c *Context) unsettled() {
 func (c *Context) Resume() {
 	w := c.Wait
 	c.Wait = nil
-	before := len(c.Out.Buf)
+	before := c.start()
 	if w.refused {
 		c.Out.Error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
-		c.countError(before)
+		c.countError(before.at)
 	} else {
 		w.again(w.Expired)
 	}
-	c.mute(before)
+	switch {
+	case w.note == nil:
+	case c.Wait != nil:
+		c.Wait.note = w.note
+	default:
+		w.note(before)
+	}
+	c.mute(before.at)
 	if c.early != nil {
-		c.sendEarly(before)
+		c.sendEarly(before.at)
 	}
 }
 

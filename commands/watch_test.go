@@ -2,11 +2,15 @@ package commands
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"atomiccounter/engine"
 )
 
 // sent takes all that others have sent to a client.
@@ -125,6 +129,50 @@ func TestSlowLogOfWhoWaits(t *testing.T) {
 	}
 	if got := do(t, c, "LATENCY", "LATEST"); !strings.Contains(got, "fast-command") {
 		t.Errorf("LATENCY LATEST = %q; want fast-command", got)
+	}
+}
+
+// TestPauseHoldsExpiries: while writes are paused nothing is written to carry out an expiry.
+func TestPauseHoldsExpiries(t *testing.T) {
+	now := int64(1e12)
+	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
+	c := connect(t, s)
+	for _, line := range []string{"SET k 1 PX 100", "SAVE", "CLIENT PAUSE 1000000 WRITE"} {
+		want(t, c, line, "+OK|")
+	}
+	now += 100
+	for _, keys := range []string{":1|", ":0|"} {
+		if err := s.Engine.Sweep(); err != nil {
+			t.Fatal(err)
+		}
+		want(t, c, "GET k", "$-1|")
+		want(t, c, "DBSIZE", keys)
+		want(t, c, "CLIENT UNPAUSE", "+OK|")
+	}
+}
+
+// TestExpireCycle: a long sweep of expired keys is an event of LATENCY.
+func TestExpireCycle(t *testing.T) {
+	now := int64(1e12)
+	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
+	c := connect(t, s)
+	do(t, c, "CONFIG", "SET", "latency-monitor-threshold", "1")
+	for i := range 20_000 {
+		c.Run(words("SET", strconv.Itoa(i), "1", "PX", "100"))
+	}
+	do(t, c, "SAVE")
+	now += 100
+	if err := s.Engine.Sweep(); err != nil {
+		t.Fatal(err)
+	}
+	s.Sample(time.Now())
+	if got := do(t, c, "LATENCY", "LATEST"); !strings.Contains(got, "$12\r\nexpire-cycle\r\n") {
+		t.Errorf("LATENCY LATEST = %q; want expire-cycle", got)
+	}
+	do(t, c, "LATENCY", "RESET")
+	s.Sample(time.Now())
+	if got := do(t, c, "LATENCY", "LATEST"); strings.Contains(got, "expire-cycle") {
+		t.Errorf("LATENCY LATEST = %q; want no more of that sweep", got)
 	}
 }
 

@@ -64,14 +64,26 @@ func (e *Engine) sweeper() {
 	})
 }
 
+// HoldExpiries has Sweep do nothing before a time. What has expired reads as absent all the same, and a
+// command that writes it carries its expiry out.
+func (e *Engine) HoldExpiries(until time.Time) { e.heldTo.Store(until.UnixMilli()) }
+
+// LongestSweep is how long the longest look for expired keys took since it was last asked.
+func (e *Engine) LongestSweep() time.Duration { return time.Duration(e.longest.Swap(0)) }
+
 // due is one record of the expiry index.
 type due struct {
 	at  int64
 	key string
 }
 
-// Sweep carries out all expiries whose time has come and that are this replica's to carry out.
+// Sweep carries out all expiries whose time has come and that are this replica's to carry out, unless they are held.
 func (e *Engine) Sweep() error {
+	begun := time.Now()
+	if begun.UnixMilli() < e.heldTo.Load() {
+		return nil
+	}
+	defer func() { e.longest.Store(max(e.longest.Load(), int64(time.Since(begun)))) }()
 	p := e.NewPipeline()
 	now := e.Now()
 	from := []byte{indexPrefix}

@@ -214,6 +214,8 @@ type Engine struct {
 	seed     [2]uint64 // of the key hash; as long as the store lives
 
 	period   atomic.Int64 // ms
+	heldTo   atomic.Int64 // ms since the Unix epoch, of HoldExpiries
+	longest  atomic.Int64 // ns, of LongestSweep
 	observer atomic.Pointer[Observer]
 	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
 	sync     atomic.Uint32
