@@ -32,7 +32,7 @@ func (c *Context) call(cmd *Command, args [][]byte) {
 		c.tally.began = c.now()
 	}
 	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
-	cmd.Run(c, args)
+	c.run(cmd, args)
 	if c.Pipe.Changes() != changes && c.Server.tracks() {
 		c.invalidate(cmd, args)
 	}
@@ -45,6 +45,14 @@ func (c *Context) call(cmd *Command, args [][]byte) {
 	if d := c.Pipe.Delay(); d != 0 {
 		c.noteSlow(cmd, args, d)
 	}
+}
+
+func (c *Context) run(cmd *Command, args [][]byte) {
+	if cmd.Flags&onlyAsks == 0 {
+		cmd.Run(c, args)
+		return
+	}
+	c.Pipe.Glance(func() { cmd.Run(c, args) })
 }
 
 // attend runs a command that is timed, and that others may want to know of.
@@ -64,7 +72,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	}
 	before, changes := c.start(), c.Pipe.Changes()
 	begun := c.now()
-	cmd.Run(c, args)
+	c.run(cmd, args)
 	if c.Wait != nil && c.Wait.works {
 		kept := cloneArgs(args)
 		c.Wait.note = func(before replyStart) { c.note(cmd, kept, before, c.now()-begun) }

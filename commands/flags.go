@@ -30,6 +30,7 @@ const (
 	Wipes     // empties databases
 	mayWrite  // like a write, waits for the end of a pause of writes
 	protected // has to be enabled by enable-debug-command
+	onlyAsks  // about its keys: they are not used by it, as OBJECT IDLETIME has it
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast",

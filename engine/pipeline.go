@@ -49,6 +49,7 @@ type Pipeline struct {
 
 	update int64  // update period in ms for this pipeline; negative: the engine's
 	hint   *entry // perhaps that of the next key; of the last one after a command
+	used   *entry // the last that was used since the last Commit
 	ahead  ahead
 	run    *entry // increments of this entry since the last record, not yet in buf
 	runN   int64
@@ -130,9 +131,10 @@ func (p *Pipeline) writableSize(n int) error {
 // Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {
-	if p.hint != nil {
+	if p.used != nil {
 		p.turn++
-		p.hint.use.touch(p.e.seconds.Load(), p.turn)
+		p.used.use.touch(p.e.seconds.Load(), p.turn)
+		p.used = nil
 	}
 	p.pause()
 	if len(p.untold) > 0 {
@@ -267,13 +269,14 @@ func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error
 				continue
 			}
 		}
-		if n := len(p.held); n > 0 && p.held[n-1].e == e && (p.held[n-1].exclusive || !exclusive) {
+		if n := len(p.held); n > 0 && p.held[n-1].e == e && (p.held[n-1].exclusive || !exclusive) && !e.gone {
+			p.hint, p.used = e, e
 			return e, nil
 		}
 		p.lockEntry(e, exclusive)
 		if !e.gone {
 			e.use.note()
-			p.hint = e
+			p.hint, p.used = e, e
 			return e, nil
 		}
 		p.unlockLast()

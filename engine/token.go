@@ -91,11 +91,12 @@ func (p *Pipeline) incrOnce(key, token []byte, n, life int64) (v int64, counted 
 // lockToken gives the entry of a token, with all that has arrived.
 func (p *Pipeline) lockToken(key, token []byte) (*entry, error) {
 	p.name = tlv.AppendFieldName(p.name[:0], key, token)
+	used := p.used
 	t, err := p.lockIn(tlv.TokenByte(p.DB), p.name, true)
 	if err != nil {
 		return nil, err
 	}
-	p.hint = nil // of the keys of users
+	p.hint, p.used = nil, used // of the keys of users
 	p.saw = true
 	p.ready(t, true)
 	return t, nil

@@ -73,11 +73,18 @@ type Usage struct {
 	Bytes int64 // in memory
 }
 
+// Glance has the commands of look use none of their keys.
+func (p *Pipeline) Glance(look func()) {
+	used := p.used
+	look()
+	p.used = used
+}
+
 // Usage tells how a key is used, without using it; false: there is no such key. Heat and idle time are sampled: the last key
 // of each pipelined round is noted. A key that was not cached begins anew.
 func (p *Pipeline) Usage(key []byte) (u Usage, ok bool, err error) {
-	e, err := p.shared(key, false)
-	p.hint = nil
+	var e *entry
+	p.Glance(func() { e, err = p.shared(key, false) })
 	if err != nil || !p.exists(e) {
 		return u, false, err
 	}
