@@ -55,8 +55,16 @@ func (s *Server) beginPause(until time.Time, all bool) {
 	if until.After(p.until) {
 		p.until = until
 	}
-	s.Engine.HoldExpiries(p.until)
+	s.holdExpiries()
 	s.pay(payPause, true)
+}
+
+// holdExpiries has nothing be written to carry out an expiry during a pause, also one that began while the store loaded. The caller holds
+// the pause's mutex.
+func (s *Server) holdExpiries() {
+	if !s.Loading() {
+		s.Engine.HoldExpiries(s.pause.until)
+	}
 }
 
 func clientUnpause(c *Context, _ [][]byte) {
@@ -73,7 +81,7 @@ func (s *Server) endPause() {
 		close(p.over)
 	}
 	p.over, p.until, p.all = nil, time.Time{}, false
-	s.Engine.HoldExpiries(time.Time{})
+	s.holdExpiries()
 	s.pay(payPause, false)
 }
 

@@ -52,7 +52,10 @@ type Server struct {
 func (s *Server) Open(e *engine.Engine, r Replication) {
 	s.Engine, s.Replication = e, r
 	e.Observe(s.background)
+	s.pause.mu.Lock()
+	defer s.pause.mu.Unlock()
 	s.opened.Store(true)
+	s.holdExpiries()
 }
 
 // Loading says that there is no engine yet: only commands that the table flags so are answered.
