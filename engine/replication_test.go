@@ -280,9 +280,6 @@ func TestTransferClosesWhatIsGone(t *testing.T) {
 	if _, ok := c.Transfer(); !ok {
 		t.Fatalf("no transfer is under way")
 	}
-	if _, err := c.Snapshot(); !errors.Is(err, ErrHeld) {
-		t.Errorf("Snapshot in mid-transfer = %v; want %v", err, ErrHeld)
-	}
 	old, err := b.Batches(nil, 0, 1<<20)
 	if err != nil {
 		t.Fatalf("Batches = %v", err)

@@ -23,8 +23,8 @@ type Snapshot struct {
 	snap *pebble.Snapshot // nil: closed
 }
 
-// Snapshot takes one. ErrHeld: this store is itself in the middle of a state transfer, or needs one, or does not know yet
-// whether its history is true; what it has is not whole.
+// Snapshot takes one. ErrHeld: this store does not know yet whether its history is true. In the middle of a state transfer it has
+// more of some keys than its vector says, all of it true.
 func (e *Engine) Snapshot() (*Snapshot, error) {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -35,7 +35,7 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	if err := e.Failed(); err != nil {
 		return nil, err
 	}
-	if e.awaiting || e.transfer.Running {
+	if e.awaiting {
 		return nil, ErrHeld
 	}
 	s := &Snapshot{Vector: slices.Clone(e.vector), e: e, snap: e.db.NewSnapshot()}

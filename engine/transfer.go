@@ -18,9 +18,11 @@ import (
 //   - A contribution of a page is let in if it is beyond the version vector as it is then.
 //   - One that is stored here, and that the snapshot lacks though its vector V covers it, was closed.
 //   - While it is not finished no batch is applied of a replica whose entry is below V: it could bring to life for good what
-//     an empty page has left out. Who replaces an unfinished transfer by another goes on holding back what that held,
-//     also when the other is finished, if it did not bring as much: then only a further transfer can bring it.
+//     an empty page has left out, because the vector is about to pass the batch that ends it.
 //   - At the end the vector becomes the pointwise maximum, but for the entry of this replica.
+//   - A transfer may take the place of one that is not finished, whose source perhaps is gone. All that came of that is true, and
+//     stays; batches that bring it once more change nothing. But it may be here alone. So of each key of which more is here than
+//     the new snapshot has and the vector covers, this replica publishes what is here, as what it took in by Merge.
 
 // Transfer is a state transfer that is not finished.
 type Transfer struct {
@@ -28,18 +30,18 @@ type Transfer struct {
 	Snapshot string // its name at the source
 	Cursor   []byte // where the next page begins
 	Vector   tlv.Vector
-	Hold     tlv.Vector // replicas below it are held back; at least Vector
-	Keys     int64      // in all, about
-	Done     int64      // keys merged
-	Bytes    int64      // of pages
-	Complete bool       // all pages are merged; it is to be finished
+	Keys     int64 // in all, about
+	Done     int64 // keys merged
+	Bytes    int64 // of pages
+	Complete bool  // all pages are merged; it is to be finished
 }
 
 // transfer is the record under t, in JSON.
 type transfer struct {
 	Transfer
-	Running bool // BeginTransfer was called
-	Marks   bool // what is met is marked: there may be something here that the snapshot lacks
+	Running  bool // BeginTransfer was called
+	Succeeds bool // another one that was not finished
+	Marks    bool // what is met is marked: there may be something here that the snapshot lacks
 }
 
 // ErrNoTransfer: there is no transfer under way.
@@ -56,7 +58,7 @@ func (e *Engine) Transfer() (Transfer, bool) {
 
 // holds says whether batches of a replica, of which all up to have is here, are held back.
 func (e *Engine) holds(id tlv.ReplicaID, have tlv.Stamp) bool {
-	return have < e.transfer.Hold.Entry(id).Stamp && mutation != noHold
+	return have < e.transfer.Vector.Entry(id).Stamp && mutation != noHold
 }
 
 // BeginTransfer begins a transfer: Source, Snapshot, Vector and Keys are filled. It takes the place of one that is not finished.
@@ -79,17 +81,15 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 			return fmt.Errorf("replica %x: %w", uint64(v.Replica), ErrFork)
 		}
 	}
-	if v, forked := t.Vector.Conflict(was.Hold); forked {
+	if v, forked := t.Vector.Conflict(was.Vector); forked {
 		return fmt.Errorf("replica %x: %w", uint64(v.Replica), ErrFork)
 	}
 	for _, v := range t.Vector {
 		e.clock.hear(v.Stamp, e.Now())
 	}
 	t.Vector, t.Cursor, t.Done, t.Bytes, t.Complete = slices.Clone(t.Vector), nil, 0, 0, false
-	t.Hold = slices.Clone(was.Hold)
-	t.Hold.Merge(t.Vector)
 	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
-	next := transfer{Transfer: t, Running: true, Marks: others || was.Running}
+	next := transfer{Transfer: t, Running: true, Succeeds: was.Running, Marks: others || was.Running}
 	batch := e.db.NewBatch()
 	if err := errors.Join(next.write(batch), forgetMet(batch)); err != nil {
 		return errors.Join(err, batch.Close())
@@ -143,12 +143,54 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	t.Cursor = slices.Clone(next)
 	t.Done, t.Complete = done, len(next) == 0
 	t.Bytes += int64(len(page))
-	return e.land(deltas, e.joinPage, func(batch *pebble.Batch, list []arrival) (func(), error) {
+	return e.landPage(deltas, func(batch *pebble.Batch, list []arrival) (func(), error) {
 		err := t.write(batch)
 		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
 			err = batch.Set(metKey(nil, list[i].place, list[i].key), nil, nil)
 		}
 		return func() { e.transfer = t }, err
+	})
+}
+
+// landPage is land with joinPage, and publishes what may be here alone.
+func (e *Engine) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival) (func(), error)) error {
+	if !e.transfer.Succeeds {
+		return e.land(deltas, e.joinPage, more)
+	}
+	if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
+		return err
+	}
+	b := e.nextBatch(e.clock.next(e.Now()))
+	join := func(a *joining) {
+		e.joinPage(a)
+		if e.mayBeAlone(a) {
+			s := a.state.Clone()
+			s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return c.Replica == e.id })
+			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
+		}
+	}
+	return e.land(deltas, join, func(batch *pebble.Batch, list []arrival) (func(), error) {
+		landed, err := more(batch, list)
+		if err != nil || len(b.Deltas) == 0 {
+			return landed, err
+		}
+		if err := b.Validate(); err != nil {
+			return nil, err
+		}
+		b.Seal(func(content []byte) tlv.Hash { return e.chainHash(&b, content) })
+		published, err := e.publish(batch, &b)
+		return func() { landed(); published() }, err
+	})
+}
+
+// mayBeAlone says whether a state that joinPage has made has what neither the snapshot has nor the batches that are here have brought.
+func (e *Engine) mayBeAlone(a *joining) bool {
+	v, theirs := e.transfer.Vector, a.delta
+	return anyOf(a.state.Contributions, func(c *tlv.Contribution) bool {
+		return !e.isOld(c) && c.Rev > v.Entry(c.Replica).Stamp
+	}) || slices.ContainsFunc(a.state.Resets, func(r tlv.Reset) bool {
+		t := theirs.Reset(r.Replica)
+		return t == nil || t.Rev < r.Rev
 	})
 }
 
@@ -213,15 +255,7 @@ func (e *Engine) FinishTransfer() error {
 			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
 		}
 	}
-	next := transfer{Transfer: Transfer{Hold: slices.DeleteFunc(t.Hold, func(h tlv.VectorEntry) bool {
-		return e.vector.Entry(h.Replica).Stamp >= h.Stamp || h.Replica == e.id
-	})}}
-	if len(next.Hold) > 0 {
-		err = errors.Join(err, next.write(batch))
-	} else {
-		err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil))
-	}
-	if err != nil {
+	if err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil)); err != nil {
 		batch.Close()
 		return e.fail(err)
 	}
@@ -229,7 +263,7 @@ func (e *Engine) FinishTransfer() error {
 	if err := e.commitMeta(batch); err != nil {
 		return err
 	}
-	e.transfer = next
+	e.transfer = transfer{}
 	e.proclaim()
 	select {
 	case e.litter <- struct{}{}:
@@ -242,7 +276,7 @@ func (e *Engine) FinishTransfer() error {
 func (e *Engine) closeUnmet() error {
 	t, ok := e.Transfer()
 	e.commitMu.Lock()
-	marks := e.transfer.Marks
+	marks, succeeds := e.transfer.Marks, e.transfer.Succeeds
 	e.commitMu.Unlock()
 	if !ok {
 		return ErrNoTransfer
@@ -251,7 +285,7 @@ func (e *Engine) closeUnmet() error {
 		return nil
 	}
 	concerns := func(s *tlv.State) bool {
-		return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
+		return succeeds || slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
 			return c.Rev <= t.Vector.Entry(c.Replica).Stamp
 		})
 	}
@@ -261,7 +295,7 @@ func (e *Engine) closeUnmet() error {
 		if err := e.transferring(); err != nil {
 			return err
 		}
-		return e.land(deltas, e.joinPage, noMore)
+		return e.landPage(deltas, noMore)
 	})
 }
 

@@ -64,7 +64,7 @@ type (
 	// Claim asks for the node's one turn to fetch a state: Turn. The turn is over with the next AskSync or Pause.
 	Claim struct {
 		Source tlv.ReplicaID
-		Vector tlv.Vector // of the source
+		Brings bool // it has what is lacking here
 	}
 	// BeginTransfer makes the store know of a snapshot that it is to take in: Done.
 	BeginTransfer struct{ Transfer engine.Transfer }

@@ -76,9 +76,8 @@
 // Where the log of the peer does not reach back a link fetches the peer's state, page by page; each page is durable here
 // together with the cursor of the next. A link that is cut goes on from there, also after a restart, as long as the snapshot
 // is kept. One link at a time does so (Turns); batches of replicas that are held back meanwhile are not asked for (EXCEPT),
-// all others flow. A transfer that is not finished waits a while for its source before another peer takes its place. Where the
-// source was the only one that had something of a replica, and loses it before the end, the part that has come stays here, and
-// here alone: nobody can tell that it is not to come any more.
+// all others flow. A transfer that is not finished waits a few seconds for its source before another peer takes its place. What has
+// come of it stays, and where the source was the only one that had it, this replica publishes it (package engine).
 //
 // # Who decides
 //

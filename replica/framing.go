@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -115,12 +116,12 @@ func (f *framing) length(limit int64) (n int64, err error) {
 // when nothing has moved for as long as patience.
 type framedConn struct {
 	net.Conn
-	patience time.Duration
+	patience *atomic.Int64 // a time.Duration
 	framing  framing
 }
 
 func (c *framedConn) Read(b []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+	if err := c.SetReadDeadline(time.Now().Add(time.Duration(c.patience.Load()))); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(b)
@@ -131,7 +132,7 @@ func (c *framedConn) Read(b []byte) (int, error) {
 }
 
 func (c *framedConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(time.Duration(c.patience.Load()))); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -64,7 +65,7 @@ func TestFramedConn(t *testing.T) {
 			_ = peer.Close()
 		}()
 		b := make([]byte, 100)
-		n, err := (&framedConn{Conn: ours, patience: time.Minute}).Read(b)
+		n, err := (impatient(ours, time.Minute)).Read(b)
 		if got := string(b[:n]); got != want || (err != nil) != (want == "") {
 			t.Errorf("Read of %q = %q, %v; want %q", sent, got, err, want)
 		}
@@ -78,7 +79,7 @@ func TestFramedConn(t *testing.T) {
 func TestFramedConnLosesPatience(t *testing.T) {
 	for name, do := range map[string]func(*framedConn, []byte) (int, error){"Read": (*framedConn).Read, "Write": (*framedConn).Write} {
 		ours, peer := net.Pipe()
-		n, err := do(&framedConn{Conn: ours, patience: time.Nanosecond}, []byte("x"))
+		n, err := do(impatient(ours, time.Nanosecond), []byte("x"))
 		if timeout := net.Error(nil); n != 0 || !errors.As(err, &timeout) || !timeout.Timeout() {
 			t.Errorf("%s = %d, %v; want a timeout", name, n, err)
 		}
@@ -86,4 +87,10 @@ func TestFramedConnLosesPatience(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+func impatient(conn net.Conn, patience time.Duration) *framedConn {
+	c := &framedConn{Conn: conn, patience: new(atomic.Int64)}
+	c.patience.Store(int64(patience))
+	return c
 }

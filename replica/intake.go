@@ -230,11 +230,11 @@ func (p *Puller) takenIn() Action {
 		return p.hollow("the peer has news, it says, and sends none")
 	}
 	p.failed = 0
-	if len(n.batches) > 0 || p.polled() {
+	if len(n.batches) > 0 || p.polled() > 0 {
 		p.empties = 0
 	}
 	if p.needsState() || p.self.Transfer != nil {
-		return Claim{n.answer.ID, n.answer.Vector}
+		return Claim{n.answer.ID, p.brings()}
 	}
 	return p.goOn()
 }
@@ -245,13 +245,13 @@ func (p *Puller) empty() bool {
 	if len(p.intake.batches) > 0 || a.NeedState {
 		return false
 	}
-	return a.Left > 0 || p.polled() && p.now.Sub(p.intake.sent) < blockTime/2
+	return a.Left > 0 || p.polled() > 0 && p.now.Sub(p.intake.sent) < p.polled()/2
 }
 
-// polled says whether the peer was to wait for news.
-func (p *Puller) polled() bool {
-	asked, ok := p.last.(AskSync)
-	return ok && asked.Block > 0
+// polled is how long the peer was to wait for news.
+func (p *Puller) polled() time.Duration {
+	asked, _ := p.last.(AskSync)
+	return asked.Block
 }
 
 // needsState says whether it takes the peer's state to get what the peer has.
@@ -262,6 +262,12 @@ func (p *Puller) needsState() bool {
 	}
 	return a.NeedState || p.intake.gaps >= 2 || slices.ContainsFunc(p.self.held(), has)
 }
+
+// brings says whether the peer has what is lacking here.
+func (p *Puller) brings() bool { return !covers(p.self.Vector, p.intake.answer.Vector, p.self.ID) }
+
+// awaitsState says whether something that the peer has takes its state, or the end of the transfer that is under way.
+func (p *Puller) awaitsState() bool { return p.needsState() || p.self.Transfer != nil && p.brings() }
 
 // lag says how much of what the peer has is lacking here, as far as its answer is taken in.
 func (p *Puller) lag() {
@@ -289,7 +295,7 @@ func (p *Puller) caughtUp() {
 	n := &p.intake
 	p.lag()
 	switch {
-	case p.needsState():
+	case p.awaitsState():
 		if n.behind.IsZero() {
 			n.behind = p.now
 		}
@@ -310,6 +316,9 @@ func (p *Puller) goOn() Action {
 // settle is Syncing, or shows why that is not all.
 func (p *Puller) settle() {
 	state, why := Syncing, ""
+	if p.awaitsState() {
+		state, why = Held, awaited
+	}
 	for id, r := range p.refused {
 		if e := p.intake.answer.Vector.Entry(id); p.self.Vector.Entry(id).Stamp >= e.Stamp && p.self.True(e) {
 			delete(p.refused, id) // it has come by another way
@@ -321,6 +330,9 @@ func (p *Puller) settle() {
 	}
 	p.enter(state, why)
 }
+
+// awaited is for a link that has to wait for its turn at the peer's state, or for the end of another's.
+const awaited = "what is lacking here takes the state of a peer, which is being fetched"
 
 // worse orders what a link may show beside Syncing.
 func worse(a, b State) bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,8 +18,10 @@ import (
 
 const (
 	dialTimeout = 3 * time.Second
-	// patience is how long nothing at all may come from a peer. A CSYNC that finds no news takes as long as it may block.
-	patience = blockTime + 10*time.Second
+	// patience is how long nothing at all may come from a peer. A CSYNC that finds no news takes as long as it may block. Where a page
+	// of a state does not begin to come, another peer's state may be had.
+	patience     = blockTime + 10*time.Second
+	snapPatience = 5 * time.Second
 )
 
 // link is one peer that this replica pulls from.
@@ -26,6 +29,8 @@ type link struct {
 	addr   string
 	puller *Puller // under the node's mu
 	cancel context.CancelFunc
+
+	patience atomic.Int64 // a time.Duration: with the request that is on its way
 }
 
 func newLink(addr string, now time.Time) *link {
@@ -34,7 +39,7 @@ func newLink(addr string, now time.Time) *link {
 
 // run does what the puller says, until ctx ends.
 func (l *link) run(ctx context.Context, n *Node) {
-	client := n.o.client(l.addr)
+	client := n.o.client(l)
 	defer client.Close()
 	stop := context.AfterFunc(ctx, func() { client.Close() }) // an answer that is waited for ends only so
 	defer stop()
@@ -43,17 +48,23 @@ func (l *link) run(ctx context.Context, n *Node) {
 		a := n.step(l, ev)
 		var ok bool
 		if ev, ok = n.carryOut(l, a); !ok {
-			ev = reach(ctx, client, a)
+			ev = l.reach(ctx, client, a)
 		}
 	}
 }
 
-// client is a connection to addr that is made when it is needed. Only one command at a time goes over it; the second that
+// client is a connection to the peer of l that is made when it is needed. Only one command at a time goes over it; the second that
 // the pool may open is for the case that the first is being closed.
-func (o *Options) client(addr string) *redis.Client {
+func (o *Options) client(l *link) *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr: addr, Username: o.User, Password: o.Password, Protocol: 2,
-		Dialer:      o.dial,
+		Addr: l.addr, Username: o.User, Password: o.Password, Protocol: 2,
+		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := o.dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &framedConn{Conn: conn, patience: &l.patience}, nil
+		},
 		DialTimeout: dialTimeout, DialerRetries: 1,
 		ReadTimeout: -2, WriteTimeout: -2, // framedConn sets deadlines as bytes move
 		ContextTimeoutEnabled:    true,
@@ -77,7 +88,7 @@ func (o *Options) dial(ctx context.Context, network, addr string) (net.Conn, err
 		return nil, err
 	}
 	if o.TLS == nil {
-		return &framedConn{Conn: conn, patience: patience}, nil
+		return conn, nil
 	}
 	config := o.TLS.Clone()
 	if config.ServerName == "" {
@@ -87,13 +98,14 @@ func (o *Options) dial(ctx context.Context, network, addr string) (net.Conn, err
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &framedConn{Conn: secure, patience: patience}, nil
+	return secure, nil
 }
 
 // reach sends a request to the peer and awaits the answer, or pauses.
-func reach(ctx context.Context, client *redis.Client, a Action) Event {
+func (l *link) reach(ctx context.Context, client *redis.Client, a Action) Event {
 	switch a := a.(type) {
 	case AskSync:
+		l.patience.Store(int64(patience))
 		sent := time.Now()
 		return answered(client, ctx, syncArgs(&a.SyncRequest, a.Block), func(reply any) (Event, error) {
 			ev, err := parseSync(reply)
@@ -101,6 +113,7 @@ func reach(ctx context.Context, client *redis.Client, a Action) Event {
 			return ev, err
 		})
 	case AskSnap:
+		l.patience.Store(int64(snapPatience))
 		return answered(client, ctx, snapArgs(&a.SnapRequest), func(reply any) (Event, error) {
 			answer, err := parseSnap(reply)
 			return Snapped{answer}, err

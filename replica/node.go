@@ -75,7 +75,6 @@ type storeStatus struct {
 	logs      bool                   // it keeps the log
 	awaited   map[tlv.ReplicaID]bool // remembered pullers that have not confirmed it
 	transfer  *engine.Transfer       // not finished
-	hold      tlv.Vector             // replicas below it are held back, also after the transfer
 }
 
 // New makes the node of a store. Run has it pull; it answers before that.
@@ -115,7 +114,7 @@ func (n *Node) lookAtTransfer() {
 	t, ok := n.engine.Transfer()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.store.transfer, n.store.hold = nil, t.Hold
+	n.store.transfer = nil
 	if ok {
 		n.store.transfer = &t
 	}
@@ -194,7 +193,7 @@ func (n *Node) vouched(id tlv.ReplicaID, former []tlv.ReplicaID) {
 // self is what the store says of itself. The caller holds mu.
 func (n *Node) self() Self {
 	return Self{ID: n.engine.ReplicaID(), Life: n.engine.Life(), Vector: n.engine.Vector(), True: n.engine.True,
-		Proven: n.engine.Proven, Former: n.engine.Former(), Confirmed: n.store.confirmed, Transfer: n.store.transfer, Hold: n.store.hold}
+		Proven: n.engine.Proven, Former: n.engine.Former(), Confirmed: n.store.confirmed, Transfer: n.store.transfer}
 }
 
 // carryOut does what a puller wants of the store or the node, and says what came of it. false: it wants something else.

@@ -76,12 +76,14 @@ type Self struct {
 	Former    []tlv.ReplicaID            // IDs that it had before
 	Confirmed bool                       // it is sure of its history, and takes batches
 	Transfer  *engine.Transfer           // one that is not finished
-	Hold      tlv.Vector                 // no batch is taken of replicas below it
 }
 
-// held lists the entries that only a state transfer can bring. No batch of their replicas is taken before.
+// held lists the entries that the transfer under way is to bring. No batch of their replicas is taken before.
 func (s *Self) held() (list tlv.Vector) {
-	for _, h := range s.Hold {
+	if s.Transfer == nil {
+		return nil
+	}
+	for _, h := range s.Transfer.Vector {
 		if h.Replica != s.ID && s.Vector.Entry(h.Replica).Stamp < h.Stamp {
 			list = append(list, h)
 		}

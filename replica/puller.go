@@ -135,7 +135,10 @@ func (p *Puller) Former() []tlv.ReplicaID { return p.former }
 // has of this replica.
 func (p *Puller) ask() Action {
 	a := p.askNow()
-	if p.greeted {
+	switch {
+	case p.greeted && p.self.Transfer != nil: // its turn at that may come
+		a.Block = heldPause
+	case p.greeted:
 		a.Block = blockTime
 	}
 	return a

@@ -251,7 +251,7 @@ func TestPullerTakesBatches(t *testing.T) {
 			exchange{Taken{1, nil}, ask(blockTime)}), Syncing, "IE"},
 		{"a gap: asked again at once", nil, take(engine.ErrGap, exchange{Taken{1, nil}, ask(0)}), Syncing, "I"},
 		{"a gap twice: it takes the state", nil, take(engine.ErrGap,
-			exchange{Taken{1, nil}, ask(0)}, exchange{news(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, Claim{theirs, peerHas()}}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(0)}, exchange{news(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, Claim{theirs, true}}), Syncing, "I"},
 		{"a gap twice, but not in a row", nil, take(engine.ErrGap,
 			exchange{Taken{1, nil}, ask(0)}, exchange{news(0, one), takes(one)}, exchange{Taken{1, nil}, ask(blockTime)},
 			exchange{news(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, ask(0)}), Syncing, "I"},
@@ -265,10 +265,8 @@ func TestPullerTakesBatches(t *testing.T) {
 // What the store holds back until the end of a state transfer is not asked for.
 func TestPullerExcepts(t *testing.T) {
 	k := newTalk(t)
-	k.self.Hold = tlv.Vector{at(mine, 90), at(theirs, 10), at(third, 95)}
-	k.run("held", []exchange{{Woken{}, ask(0, third)}, {news(0), ask(blockTime, third)}})
-	k.self.Hold = tlv.Vector{at(third, 90)} // the peer has it: its state would do
-	k.run("held, and the peer has it", []exchange{{news(0), Claim{theirs, peerHas()}}})
+	k.self.Transfer = &engine.Transfer{Source: third, Vector: tlv.Vector{at(mine, 90), at(theirs, 10), at(third, 95)}}
+	k.run("held", []exchange{{Woken{}, ask(0, third)}, {news(0), Claim{theirs, true}}, {Turn{false}, ask(heldPause, third)}})
 }
 
 // Every error that a peer may reply with, and what the link shows, says and does.
@@ -392,15 +390,16 @@ func merge(a engine.SnapAnswer) MergePage { return MergePage{Page: a.Page, Next:
 
 // TestPullerTransfers: what comes of a state transfer, whatever comes in between.
 func TestPullerTransfers(t *testing.T) {
-	claim, first, last := Claim{theirs, peerHas()}, page(5, "c"), page(10, "")
+	claim, first, last := Claim{theirs, true}, page(5, "c"), page(10, "")
 	begin := BeginTransfer{engine.Transfer{Source: theirs, Snapshot: "s", Vector: peerHas(), Keys: 10}}
 	under := func(change func(*engine.Transfer)) func(*Self) { // a transfer is under way
-		tr := engine.Transfer{Source: theirs, Snapshot: "s", Cursor: []byte("c"), Vector: peerHas(), Hold: peerHas(), Keys: 10, Done: 5}
+		tr := engine.Transfer{Source: theirs, Snapshot: "s", Cursor: []byte("c"), Vector: peerHas(), Keys: 10, Done: 5}
 		change(&tr)
 		return func(s *Self) { s.Transfer = &tr }
 	}
 	half := under(func(*engine.Transfer) {})
 	opened := func(t Event) moment { return moment{Event: t, store: under(func(t *engine.Transfer) { t.Done = 0 })} }
+	ended := moment{Event: Done{}, store: func(s *Self) { s.Transfer = nil }}
 	claimed := func(then ...exchange) []exchange { // and it is this link's turn
 		return append([]exchange{{needState, claim}, {Turn{true}, askSnap("", "")}}, then...)
 	}
@@ -419,12 +418,12 @@ func TestPullerTransfers(t *testing.T) {
 			exchange{Done{}, askSnap("s", "c")},
 			exchange{Snapped{last}, merge(last)},
 			exchange{Done{}, FinishTransfer{}},
-			exchange{Done{}, ask(0)}), Syncing, "III"},
+			exchange{ended, ask(0)}), Syncing, "III"},
 		{"it is another's turn", nil, []exchange{{needState, claim}, {Turn{false}, Pause{heldPause}}, {Woken{}, ask(blockTime)}}, Held, "I"},
-		{"another's turn, and batches flow", half, []exchange{{news(0), claim}, {Turn{false}, ask(blockTime)}}, Syncing, "I"},
+		{"another's turn, and batches flow", half, []exchange{{news(0), claim}, {Turn{false}, ask(heldPause, theirs, third)}}, Held, "I"},
 		{"goes on", half, resumed(exchange{Snapped{last}, merge(last)}, exchange{Done{}, FinishTransfer{}}), Transferring, "II"},
 		{"only the end is missing", under(func(t *engine.Transfer) { t.Complete = true }),
-			[]exchange{{news(0), claim}, {Turn{true}, FinishTransfer{}}, {Done{}, ask(0)}}, Syncing, "III"},
+			[]exchange{{news(0), claim}, {Turn{true}, FinishTransfer{}}, {ended, ask(0)}}, Syncing, "III"},
 		{"that of another peer is replaced", under(func(t *engine.Transfer) { t.Source = third }),
 			claimed(exchange{Snapped{first}, begin}), Transferring, "II"},
 		{"the snapshot is gone", half, resumed(
@@ -432,7 +431,7 @@ func TestPullerTransfers(t *testing.T) {
 			exchange{Snapped{first}, begin}), Transferring, "III"},
 		{"gone before it was there", nil, claimed(exchange{Declined{"NOSNAPSHOT \"s\""}, Pause{firstPause}}), Refused, "IIW"},
 		{"the peer is busy", nil, claimed(exchange{Declined{"BUSY ask again"}, Pause{heldPause}}, exchange{Woken{}, ask(0)}), Held, "III"},
-		{"the link is cut", half, resumed(exchange{Lost{errors.New("x")}, Pause{firstPause}}, exchange{Woken{}, ask(0)},
+		{"the link is cut", half, resumed(exchange{Lost{errors.New("x")}, Pause{firstPause}}, exchange{Woken{}, ask(0, theirs, third)},
 			exchange{news(0), claim}, exchange{Turn{true}, askSnap("s", "c")}), Transferring, "IIWI"},
 		{"a page of another replica", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.ID = third }), Pause{firstPause}}), Down, "IIW"},
 		{"a page of another snapshot", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Snapshot = "z" }), Pause{firstPause}}), Down, "IIW"},
@@ -746,7 +745,6 @@ func TestSnapshotThatBringsSomething(t *testing.T) {
 		of   func(s *Self)
 	}{
 		{"the vector lacks some of it", func(s *Self) { s.Vector = tlv.Vector{{Replica: 2, Stamp: 899}} }},
-		{"something is held back", func(s *Self) { s.Hold = tlv.Vector{{Replica: 3, Stamp: 5}} }},
 		{"one is under way", func(s *Self) { s.Transfer = &engine.Transfer{Source: 3} }},
 	} {
 		d := pull(t)

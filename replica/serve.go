@@ -153,9 +153,8 @@ func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
 	return title, snap, nil
 }
 
-// mayServe says whether the store's state is that of its vector. In the middle of a state transfer it has more of some keys
-// than its vector says: who took that in would not know what to hold back. But two that wait for one another must not do so
-// for ever.
+// mayServe says whether a peer may begin to fetch this store's state. In the middle of a transfer that goes on it would get half of
+// what it can have in a while. But two that wait for one another must not do so for ever.
 func (n *Node) mayServe() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -163,7 +162,7 @@ func (n *Node) mayServe() error {
 	switch {
 	case !self.Confirmed:
 		return engine.PeerError(codeBusy + " this replica has just begun; ask again")
-	case (self.Transfer != nil || len(self.held()) > 0) && !n.turns.Idle(n.o.now()):
+	case self.Transfer != nil && !n.turns.Idle(n.o.now()):
 		return engine.PeerError(codeBusy + " this replica is fetching a state itself; ask again")
 	}
 	return nil

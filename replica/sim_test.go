@@ -93,6 +93,7 @@ type simWorld struct {
 	snapshots     map[string]ghost
 	dead          []tlv.ReplicaID // IDs that nobody has any more
 	transfers     int
+	relayed       int   // batches of what came of transfers that were given up
 	counted       int64 // of healthyKey, where there are forks
 }
 
@@ -472,9 +473,6 @@ func (w *simWorld) rollBackLate(r *simReplica) {
 	w.trace("%s hears nobody", o.name)
 	w.between(o, nil, true)
 	w.busy(r)
-	if w.fetched(r) {
-		return // what has come of its state could be all that is left of what it loses (package comment: state transfer)
-	}
 	w.trace("%s is rolled back", r.name)
 	r.restore("")
 	r.fork = false
@@ -488,17 +486,6 @@ func (w *simWorld) rollBackLate(r *simReplica) {
 	if w.rng.IntN(2) == 0 {
 		w.between(r, o, true)
 	}
-}
-
-// fetched says whether another replica is in the middle of fetching the state of r.
-func (w *simWorld) fetched(r *simReplica) bool {
-	return slices.ContainsFunc(w.replicas, func(o *simReplica) bool {
-		if o == r || o.e == nil {
-			return false
-		}
-		t, running := o.e.Transfer()
-		return running && t.Source == r.e.ReplicaID()
-	})
 }
 
 // busy has a replica do this and that, and publish it.

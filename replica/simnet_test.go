@@ -82,7 +82,11 @@ func (l *simLink) carryOut(a Action) {
 			r.w.transfers++
 		}
 	}
+	_, merges := a.(MergePage)
+	_, finishes := a.(FinishTransfer)
+	r.landing = merges || finishes
 	r.watch()
+	r.landing = false
 	l.drive(ev)
 }
 

@@ -24,7 +24,7 @@ func (p *Puller) turn(mine bool) Action {
 		if !p.intake.answer.NeedState && p.intake.gaps < 2 {
 			return p.goOn() // others flow
 		}
-		p.enter(Held, "")
+		p.enter(Held, awaited)
 		return Pause{heldPause}
 	}
 	p.enter(Transferring, "")

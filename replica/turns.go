@@ -6,12 +6,15 @@ import (
 	"atomiccounter/engine"
 )
 
-// A transfer that is not finished waits for its source so long, before the state of another peer is fetched from the
-// beginning that has all that the first had; and so long before any other will do.
+// A transfer that is not finished waits for its source so long, before the state of another peer is fetched that has anything that
+// is lacking here, and so long before that of any other. What came of it is published then (package engine), so all that is lost is time.
 const (
-	takeOver = 30 * time.Second
-	makeDo   = 10 * time.Minute
+	takeOver = 3 * time.Second
+	makeDo   = time.Minute
 )
+
+// forgetful is after how long without a claim the time before does not count: none was wanted, or the process stood still.
+const forgetful = 3 * blockTime
 
 // Turns has one link at a time fetch a state.
 type Turns struct {
@@ -22,7 +25,7 @@ type Turns struct {
 
 // Claim says whether the link to addr may fetch the state of its peer.
 func (t *Turns) Claim(addr string, c Claim, unfinished *engine.Transfer, now time.Time) bool {
-	if t.moved.IsZero() || now.Sub(t.claimed) > takeOver {
+	if t.moved.IsZero() || now.Sub(t.claimed) > forgetful {
 		t.moved = now
 	}
 	t.claimed = now
@@ -39,7 +42,7 @@ func (t *Turns) suits(c Claim, unfinished *engine.Transfer, now time.Time) bool 
 	switch {
 	case c.Source == unfinished.Source:
 		return true
-	case c.Vector.Covers(unfinished.Hold):
+	case c.Brings:
 		return idle >= takeOver
 	}
 	return idle >= makeDo
@@ -50,7 +53,7 @@ func (t *Turns) Idle(now time.Time) bool {
 	if t.moved.IsZero() {
 		t.moved = now
 	}
-	return now.Sub(t.moved) >= makeDo
+	return now.Sub(t.moved) >= takeOver
 }
 
 // Moved notes what the link to addr does next.

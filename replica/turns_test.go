@@ -11,9 +11,9 @@ import (
 
 // Whose turn it is to fetch a state, step by step; times are those since the last step.
 func TestTurns(t *testing.T) {
-	begun := &engine.Transfer{Source: theirs, Hold: peerHas()}
-	claims := func(source tlv.ReplicaID) Claim { return Claim{source, peerHas()} }
-	less := Claim{third, tlv.Vector{at(theirs, 90)}} // lacks what the first had
+	begun := &engine.Transfer{Source: theirs}
+	claims := func(source tlv.ReplicaID) Claim { return Claim{source, true} }
+	less := Claim{third, false}
 	type step struct {
 		after      time.Duration
 		addr       string
@@ -59,7 +59,8 @@ func TestTurns(t *testing.T) {
 			{after: takeOver - 1, addr: "b", claim: claims(third), unfinished: begun},
 			{after: 1, addr: "b", claim: claims(third), unfinished: begun, want: true}}},
 		{"and in the end anybody", slices.Concat(
-			slices.Repeat([]step{{after: takeOver, addr: "b", claim: less, unfinished: begun}}, int(makeDo/takeOver)),
+			[]step{{addr: "b", claim: less, unfinished: begun}},
+			slices.Repeat([]step{{after: takeOver, addr: "b", claim: less, unfinished: begun}}, int(makeDo/takeOver)-1),
 			[]step{{after: takeOver - 1, addr: "b", claim: less, unfinished: begun},
 				{after: 1, addr: "b", claim: less, unfinished: begun, want: true}})},
 	} {
@@ -94,14 +95,14 @@ func TestKeepsTurn(t *testing.T) {
 func TestTurnsAreIdle(t *testing.T) {
 	var turns Turns
 	now := time.UnixMilli(1000)
-	if turns.Idle(now) || turns.Idle(now.Add(makeDo-1)) || !turns.Idle(now.Add(makeDo)) {
-		t.Errorf("not idle after %v since it was first asked", makeDo)
+	if turns.Idle(now) || turns.Idle(now.Add(takeOver-1)) || !turns.Idle(now.Add(takeOver)) {
+		t.Errorf("not idle after %v since it was first asked", takeOver)
 	}
-	now = now.Add(makeDo)
+	now = now.Add(takeOver)
 	turns.Claim("a", Claim{}, nil, now)
-	turns.Moved("b", MergePage{}, now.Add(makeDo)) // not its turn
-	if turns.Idle(now.Add(makeDo-1)) || !turns.Idle(now.Add(makeDo)) {
-		t.Errorf("not idle after %v since the last step of who has the turn", makeDo)
+	turns.Moved("b", MergePage{}, now.Add(takeOver)) // not its turn
+	if turns.Idle(now.Add(takeOver-1)) || !turns.Idle(now.Add(takeOver)) {
+		t.Errorf("not idle after %v since the last step of who has the turn", takeOver)
 	}
 }
 
@@ -110,8 +111,8 @@ func TestTurnsGiveUpOnABusySource(t *testing.T) {
 	var turns Turns
 	begin := time.UnixMilli(0)
 	source := Claim{Source: 1}
-	other := Claim{Source: 2, Vector: tlv.Vector{{Replica: 7, Stamp: 5}}}
-	unfinished := &engine.Transfer{Source: 1, Hold: other.Vector}
+	other := Claim{Source: 2, Brings: true}
+	unfinished := &engine.Transfer{Source: 1}
 	for at := time.Duration(0); at < makeDo; at += time.Second {
 		now := begin.Add(at)
 		if !turns.Claim("source:1", source, unfinished, now) {
@@ -120,15 +121,15 @@ func TestTurnsGiveUpOnABusySource(t *testing.T) {
 		turns.Moved("source:1", AskSnap{}, now)
 		turns.Moved("source:1", Pause{heldPause}, now)
 		if got, want := turns.Claim("other:1", other, unfinished, now), at >= takeOver; got != want {
-			t.Fatalf("after %v another that has all that the source had gets the turn: %t; want %t", at, got, want)
+			t.Fatalf("after %v another that has what is lacking gets the turn: %t; want %t", at, got, want)
 		}
 		turns.Moved("other:1", Pause{}, now)
 		if lesser := (Claim{Source: 3}); turns.Claim("lesser:1", lesser, unfinished, now) {
-			t.Fatalf("after %v one that has less gets the turn", at)
+			t.Fatalf("after %v one that brings nothing gets the turn", at)
 		}
 	}
 	if !turns.Claim("lesser:1", Claim{Source: 3}, unfinished, begin.Add(makeDo)) {
-		t.Errorf("after %v one that has less does not get the turn", makeDo)
+		t.Errorf("after %v one that brings nothing does not get the turn", makeDo)
 	}
 	turns.Moved("lesser:1", MergePage{}, begin.Add(makeDo))
 	turns.Moved("lesser:1", Pause{}, begin.Add(makeDo))

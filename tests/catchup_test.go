@@ -167,3 +167,49 @@ func TestJoin(t *testing.T) {
 		t.Errorf("%d keys; want 20000", len(got))
 	}
 }
+
+// TestTransferSourceLost: the source of a transfer is lost in the middle, with increments that nobody else has. The receiver takes the
+// state of another peer instead, says until then that it waits, and what has come of the lost increments is at both.
+func TestTransferSourceLost(t *testing.T) {
+	c := newCluster(t, 3, detached, "--repl-backlog", "1mb", "--loglevel", "notice")
+	const keys = 60_000
+	c.ok(0, "CPEER", "ADD", c.link(0, 2).Addr)
+	c.fill(2, "k", keys)
+	c.reach(2, 0)
+	c.link(0, 2).Cut()
+	c.fill(2, "k", keys)
+	c.expect(2, "1", "CWAIT", c.ok(2, "CTOKEN").text, "15000") // or the snapshot would not have it
+	source, other := c.link(1, 2).Addr, c.link(1, 0).Addr
+	c.link(1, 2).Throttle(1 << 18)
+	c.ok(1, "CPEER", "ADD", source)
+	c.until("a page of the state comes", func() error {
+		if p := c.peer(1, source); p["transfer_done"] == "" || p["transfer_done"] == "0" {
+			return fmt.Errorf("the source is %v", p)
+		}
+		return nil
+	})
+	c.ok(1, "CPEER", "ADD", other)
+	c.ok(0, "CPEER", "ADD", c.link(0, 1).Addr)
+	c.kill(2)
+	c.members = c.members[:2]
+	c.until("the other peer's state is here", func() error {
+		p := c.peer(1, other)
+		if p["transfers"] == "1" {
+			return nil
+		}
+		if p["state"] == "syncing" {
+			t.Fatalf("before the state is here the other peer is %v", p)
+		}
+		return fmt.Errorf("the other peer is %v", p)
+	})
+	came := 0
+	got := c.checkEqual()
+	for _, n := range got {
+		if n == 2 {
+			came++
+		}
+	}
+	if len(got) != keys || came == 0 || came == keys {
+		t.Errorf("%d keys, of %d of them the lost increment; want %d, and some", len(got), came, keys)
+	}
+}
