@@ -91,7 +91,14 @@ func (c *Context) hashEncoding(key []byte) {
 	}
 }
 
-func dbSize(c *Context, _ [][]byte) { c.Out.Int(c.Pipe.Size()) }
+func dbSize(c *Context, _ [][]byte) {
+	n, err := c.Pipe.Size()
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.Out.Int(n)
+}
 
 func randomKey(c *Context, _ [][]byte) {
 	key, ok, err := c.Pipe.RandomKey()

@@ -227,8 +227,8 @@ func checkSize(t *testing.T, e *Engine) {
 	e.Refresh()
 	p := e.NewPipeline()
 	met := map[string]bool{}
-	if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil || int64(len(met)) != p.Size() {
-		t.Errorf("Size = %d, Keys met %d, %v", p.Size(), len(met), err)
+	if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil || int64(len(met)) != sizeOf(t, p) {
+		t.Errorf("Size = %d, Keys met %d, %v", sizeOf(t, p), len(met), err)
 	}
 	if _, err := p.Commit(); err != nil {
 		t.Errorf("Commit = %v", err)

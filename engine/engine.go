@@ -236,37 +236,38 @@ type Engine struct {
 	texts    atomic.Int64  // bytes of texts assigned in the present generation
 	hashes   atomic.Bool   // there are fields in the store, or were since it was opened
 
-	commitMu   latch                   // one writer of the database at a time: flush, Apply, FlushDB
-	batchSize  int                     // bytes of the last flush; under commitMu
-	unlooked   int                     // bytes committed since Pebble was last seen to keep up; under commitMu
-	shortages  atomic.Int64            // tables that could not be written because the disk was full
-	logBuffer  []byte                  // of the last flush; under commitMu
-	arrivals   []arrival               // memory for those of the next batch; under commitMu
-	vector     tlv.Vector              // as the next commit says it; under commitMu
-	flags      uint64                  // meta…; under commitMu
-	awaiting   bool                    // the peers' word, and so not flushing; under commitMu
-	created    bool                    // by this start
-	transfer   transfer                // under commitMu
-	leftover   []uint64                // segments that the next flush makes superfluous; under commitMu
-	count      [Databases]int64        // keys in the database; under commitMu
-	countEx    [Databases]int64        // those with an expiry; under commitMu
-	keys       [Databases]atomic.Int64 // keys that show
-	expires    [Databases]atomic.Int64 // those with an expiry
-	mark       mark                    // up to which the database has what the journal says; under commitMu
-	loads      sync.RWMutex            // shared: a load; exclusively: foreign data becomes readable
-	scans      sync.RWMutex            // shared: a read of the database outside a guard; exclusively: Close
-	staleMu    sync.Mutex              // guards staleKeys and unlisted, and entry.listed of those in staleKeys
-	staleKeys  []*entry                // entries with something to take in
-	unlisted   int                     // of staleKeys: no longer cached
-	emptied    atomic.Uint32           // databases of which the next flush drops what is empty in the cache, a bit each
-	refreshing sync.Mutex              // one Refresh at a time
-	stale      chan struct{}           // there are such
-	repaced    chan struct{}           // the update period has changed
-	dirty      chan struct{}           // there is something to flush
-	dirtied    atomic.Bool             // dirty was signalled in this generation
-	hurry      chan struct{}           // somebody waits for a flush
-	litter     chan struct{}           // there is something to scrub
-	confirmed  chan struct{}           // closed when awaiting ends
+	commitMu   latch                    // one writer of the database at a time: flush, Apply, FlushDB
+	batchSize  int                      // bytes of the last flush; under commitMu
+	unlooked   int                      // bytes committed since Pebble was last seen to keep up; under commitMu
+	shortages  atomic.Int64             // tables that could not be written because the disk was full
+	logBuffer  []byte                   // of the last flush; under commitMu
+	arrivals   []arrival                // memory for those of the next batch; under commitMu
+	vector     tlv.Vector               // as the next commit says it; under commitMu
+	flags      uint64                   // meta…; under commitMu
+	awaiting   bool                     // the peers' word, and so not flushing; under commitMu
+	created    bool                     // by this start
+	transfer   transfer                 // under commitMu
+	leftover   []uint64                 // segments that the next flush makes superfluous; under commitMu
+	count      [Databases]int64         // keys in the database; under commitMu
+	countEx    [Databases]int64         // those with an expiry; under commitMu
+	keys       [Databases]atomic.Int64  // keys that show
+	expires    [Databases]atomic.Int64  // those with an expiry
+	resized    [Databases]atomic.Uint64 // the generation in which keys last changed, written before it does
+	mark       mark                     // up to which the database has what the journal says; under commitMu
+	loads      sync.RWMutex             // shared: a load; exclusively: foreign data becomes readable
+	scans      sync.RWMutex             // shared: a read of the database outside a guard; exclusively: Close
+	staleMu    sync.Mutex               // guards staleKeys and unlisted, and entry.listed of those in staleKeys
+	staleKeys  []*entry                 // entries with something to take in
+	unlisted   int                      // of staleKeys: no longer cached
+	emptied    atomic.Uint32            // databases of which the next flush drops what is empty in the cache, a bit each
+	refreshing sync.Mutex               // one Refresh at a time
+	stale      chan struct{}            // there are such
+	repaced    chan struct{}            // the update period has changed
+	dirty      chan struct{}            // there is something to flush
+	dirtied    atomic.Bool              // dirty was signalled in this generation
+	hurry      chan struct{}            // somebody waits for a flush
+	litter     chan struct{}            // there is something to scrub
+	confirmed  chan struct{}            // closed when awaiting ends
 	backlog    replicationLog
 	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
@@ -368,14 +369,17 @@ func (e *Engine) show(en *entry) {
 
 // tally keeps the visible counts; exists and expires are those of the entry's own state.
 func (e *Engine) tally(en *entry, exists, expires bool) {
-	switch {
-	case isToken(en.key):
-		return
-	case en.fields != nil:
-		e.tallyHash(en, exists, expires)
+	if isToken(en.key) {
 		return
 	}
 	db := database(en.key)
+	if exists != en.counted && en.gen != 0 {
+		e.resized[db].Store(en.gen)
+	}
+	if en.fields != nil {
+		e.tallyHash(en, exists, expires)
+		return
+	}
 	adjust(&e.keys[db], &en.counted, exists)
 	adjust(&e.expires[db], &en.countedEx, exists && expires)
 }

@@ -39,6 +39,16 @@ func disk() Options {
 		free: func() (int64, error) { return math.MaxInt64, nil }}
 }
 
+// sizeOf is the number of keys of a pipeline's database.
+func sizeOf(t testing.TB, p *Pipeline) int64 {
+	t.Helper()
+	n, err := p.Size()
+	if err != nil {
+		t.Errorf("Size = %v", err)
+	}
+	return n
+}
+
 func TestReopen(t *testing.T) {
 	o := disk()
 	ctx := context.Background()

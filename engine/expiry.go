@@ -98,7 +98,7 @@ func (p *Pipeline) heritage(e *entry, arrived tlv.Expiry) (x tlv.Expiry, before 
 	pending := e.pend != nil && e.pend.add
 	switch {
 	case hash:
-		pending = e.fields.anyDirty(p.e.gen.Load())
+		pending = e.fields.gen.Load() == p.e.gen.Load()
 		last = endOfTime // the fields know
 	case !pending:
 		last = own.Last
@@ -146,11 +146,4 @@ func (p *Pipeline) countedBefore(head *entry, x tlv.Expiry) (bool, error) {
 		return own.Last >= tlv.Stamp(x.At)<<tlv.StampShift
 	})
 	return any && !late, nil
-}
-
-// anyDirty says whether a field was changed in generation gen.
-func (f *fields) anyDirty(gen uint64) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.gen == gen && len(f.dirty) > 0
 }

@@ -134,12 +134,14 @@ func (w *fieldWalk) look(f *entry) Value {
 	f.mu.RLock()
 	if !f.stale.Load() || !w.p.periodOver(f) {
 		defer f.mu.RUnlock()
+		w.p.tells(f)
 		return w.p.valueOf(f)
 	}
 	f.mu.RUnlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.p.ready(f, true)
+	w.p.tells(f)
 	return w.p.valueOf(f)
 }
 
@@ -166,7 +168,6 @@ func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
 		if head == nil || err != nil {
 			return err
 		}
-		p.saw = true
 		count := math.MaxInt
 		if cursor > 0 || head.size() > maxWhole {
 			count = 1000
@@ -197,7 +198,6 @@ func (p *Pipeline) ScanFields(key []byte, cursor uint64, count int, f func(field
 	if head == nil || err != nil || cursor >= cursorEnd {
 		return 0, err
 	}
-	p.saw = true
 	page, next, err := p.fieldPage(head, cursor, count)
 	if err != nil {
 		return 0, err
@@ -226,7 +226,6 @@ func (p *Pipeline) SampleFields(key []byte, count int, f func(field []byte, v Va
 	if head.size() > maxDrawn {
 		return p.sampleFrom(key, count, f)
 	}
-	p.saw = true
 	list, _, err := p.fieldPage(head, 0, math.MaxInt)
 	if err != nil {
 		return err

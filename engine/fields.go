@@ -26,8 +26,9 @@ type fields struct {
 	stored  int64        // fields that exist in the database; under commitMu
 	change  int64        // of stored, by the flush in progress; under commitMu
 
+	gen atomic.Uint64 // in which the entries of dirty became so; 0: there are none; written under mu
+
 	mu     sync.Mutex
-	gen    uint64   // in which the entries of dirty became so
 	dirty  []*entry // fields with something pending, of which the database may not know
 	flight []*entry // those of the generation before, if that is being flushed
 }
@@ -119,12 +120,13 @@ func (t *table) soilField(en *entry) {
 	f := en.fields
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gen != en.gen {
+	if gen := f.gen.Load(); gen != en.gen {
 		f.flight = nil
-		if f.gen == en.gen-1 {
+		if gen == en.gen-1 {
 			f.flight = f.dirty
 		}
-		f.dirty, f.gen = nil, en.gen
+		f.dirty = nil
+		f.gen.Store(en.gen)
 		t.soilHead(f.head)
 	}
 	f.dirty = append(f.dirty, en)
@@ -142,8 +144,9 @@ func (f *fields) landed(gen uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.flight = nil
-	if f.gen <= gen {
-		f.dirty, f.gen = nil, 0
+	if f.gen.Load() <= gen {
+		f.dirty = nil
+		f.gen.Store(0)
 	}
 }
 

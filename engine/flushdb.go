@@ -159,6 +159,7 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 		en.mu.Unlock()
 	}
 	e.watches.wipe(db)
+	e.resized[db].Store(e.flushed.Load() + 1)
 	e.count[db], e.countEx[db] = 0, 0
 	e.keys[db].Store(0)
 	e.expires[db].Store(0)

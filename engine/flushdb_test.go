@@ -159,7 +159,7 @@ func TestFlushDBAtOnce(t *testing.T) {
 		if err := p.Begin(false); err != nil {
 			t.Fatalf("Begin = %v", err)
 		}
-		n = p.Size()
+		n = sizeOf(t, p)
 		p.End()
 		if n != 0 && n != keys+1 {
 			t.Errorf("a section sees %d keys of %d", n, keys+1)
@@ -187,7 +187,7 @@ func TestSizeOutsideSection(t *testing.T) {
 		if i == 0 {
 			go func() {
 				close(asked)
-				size <- other.Size()
+				size <- sizeOf(t, other)
 			}()
 			<-asked
 		}

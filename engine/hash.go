@@ -31,12 +31,11 @@ func (p *Pipeline) headOf(key []byte, want access, exclusive bool) (*entry, erro
 		p.e.makeHead(e)
 		return e, nil
 	case e.exists && !e.due(p.now()):
-		p.saw = true
 		return nil, ErrWrongType
 	case want == toWrite:
 		return p.headToWrite(e, key)
 	case e.size() == 0 || e.due(p.now()):
-		p.saw = true
+		p.tellsFields(e)
 		return nil, nil
 	}
 	return e, nil

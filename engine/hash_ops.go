@@ -12,7 +12,6 @@ func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.saw = true
 	if f.fast.Load() == p.e.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) && !f.fields.watched.Load() {
 		return p.addFast(f, n)
 	}
@@ -23,6 +22,9 @@ func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
 		return 0, err
 	}
 	p.ready(f, false)
+	if !f.exists {
+		p.announce(f.fields.head) // its number of fields others see who share the head
+	}
 	return p.incr(f, n)
 }
 
@@ -38,9 +40,6 @@ func (p *Pipeline) Field(key, field []byte) (v Value, ok bool, err error) {
 		}
 		p.ready(f, true)
 	}
-	if f.gen != 0 || f.flight > p.e.flushed.Load() {
-		p.saw = true
-	}
 	return p.valueOf(f), true, nil
 }
 
@@ -51,7 +50,6 @@ func (p *Pipeline) Fields(key []byte, names [][]byte, out []Value) (values []Val
 		return out, false, err
 	}
 	defer unpin(list)
-	p.saw = true
 	for i := range names {
 		v := Value{}
 		if head != nil {
@@ -67,6 +65,7 @@ func (p *Pipeline) peek(f *entry) Value {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.ready(f, false)
+	p.tells(f)
 	return p.valueOf(f)
 }
 
@@ -88,7 +87,6 @@ func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool
 		return 0, err
 	}
 	defer unpin(list)
-	p.saw = true
 	for _, f := range list {
 		if nx && p.peek(f).OK {
 			return 0, nil
@@ -107,6 +105,7 @@ func (p *Pipeline) setField(f *entry, v Value) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.ready(f, true)
+	p.tells(f)
 	created, first := !f.exists, f.fields.head.size() == 0
 	p.assign(f, v, tlv.ZCounter)
 	if created && first {
@@ -125,7 +124,6 @@ func (p *Pipeline) DelFields(key []byte, names [][]byte) (n int, err error) {
 		return 0, err
 	}
 	defer unpin(list)
-	p.saw = true
 	for _, f := range list {
 		if p.delField(f) {
 			n++
@@ -142,6 +140,7 @@ func (p *Pipeline) delField(f *entry) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p.ready(f, true)
+	p.tells(f)
 	was := f.exists
 	p.cancel(f)
 	return was
@@ -157,7 +156,6 @@ func (p *Pipeline) EditField(key, field []byte, edit func(old Value) (next Value
 		return err
 	}
 	defer unpin(list)
-	p.saw = true
 	v, change, err := edit(p.peek(list[0]))
 	switch {
 	case err != nil || !change:
@@ -175,6 +173,7 @@ func (p *Pipeline) Len(key []byte) (int64, error) {
 	if head == nil || err != nil {
 		return 0, err
 	}
-	p.saw = true
-	return head.size(), nil
+	n := head.size()
+	p.tellsFields(head)
+	return n, nil
 }

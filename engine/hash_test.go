@@ -304,7 +304,7 @@ func (w *hashWorld) check() {
 	}
 	w.commit()
 	// DBSIZE counts what has expired until it is swept.
-	if n := w.p.Size(); n < int64(len(types)) || n > 3 {
+	if n := sizeOf(w.t, w.p); n < int64(len(types)) || n > 3 {
 		w.t.Fatalf("Size = %d; want %d or a little more", n, len(types))
 	}
 }

@@ -137,7 +137,6 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 	if err != nil {
 		return tlv.State{}, false, err
 	}
-	p.saw = true
 	switch p.typeOf(en) {
 	case TypeNone:
 		return tlv.State{}, false, nil

@@ -535,6 +535,14 @@ func (j *journal) failed() error {
 	return nil
 }
 
+// reached says, of a journal that syncs no more, why what lies before pos is not durable, or nil if it is.
+func (j *journal) reached(pos Position) error {
+	if uint64(pos) <= j.durable.Load() {
+		return nil
+	}
+	return j.failed()
+}
+
 // Notify calls w once everything up to pos is synced, or cannot be. After Close, which has synced all there will ever be,
 // it does so itself.
 func (j *journal) Notify(pos Position, w Waiter) {
@@ -545,7 +553,7 @@ func (j *journal) Notify(pos Position, w Waiter) {
 	}
 	j.waitMu.Unlock()
 	if ended {
-		w.Durable(j.failed())
+		w.Durable(j.reached(pos))
 		return
 	}
 	select {
@@ -560,9 +568,9 @@ func (j *journal) serve() {
 	list := j.waiters
 	j.waiters, j.spare = j.spare[:0], nil
 	j.waitMu.Unlock()
-	err := j.failed()
 	for _, w := range list {
-		if err == nil && uint64(w.pos) > j.durable.Load() {
+		var err error
+		if uint64(w.pos) > j.durable.Load() {
 			err = j.Sync()
 		}
 		w.w.Durable(err)

@@ -32,9 +32,6 @@ func (p *Pipeline) Type(key []byte) (Type, error) {
 	if err != nil {
 		return TypeNone, err
 	}
-	if e.fields != nil {
-		p.saw = true
-	}
 	return p.typeOf(e), nil
 }
 
@@ -48,7 +45,11 @@ const (
 	TypeHash
 )
 
-func (p *Pipeline) typeOf(e *entry) Type { return e.typeAt(p.now()) }
+func (p *Pipeline) typeOf(e *entry) Type {
+	t := e.typeAt(p.now())
+	p.tellsFields(e)
+	return t
+}
 
 // typeAt is what the key holds at a time, in ms.
 func (e *entry) typeAt(now int64) Type {
@@ -73,7 +74,6 @@ func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
 	if err != nil {
 		return out, err
 	}
-	p.saw = true
 	for _, key := range keys {
 		e := list[string(key)]
 		v := p.valueOf(e)
@@ -145,7 +145,6 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	p.saw = true
 	if e.fast.Load() == p.e.gen.Load() && (n >= 0 || !e.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
 		(e.expire.Load() == 0 || !e.due(p.now())) {
 		return p.addFast(e, n)
@@ -186,10 +185,9 @@ func (p *Pipeline) incr(e *entry, n int64) (int64, error) {
 func (p *Pipeline) addable(e *entry) error {
 	switch {
 	case e.text:
-		p.saw = true
 		return ErrNotInteger
 	case !e.exists && e.size() > 0:
-		p.saw = true
+		p.tellsFields(e)
 		return ErrWrongType
 	}
 	return nil
@@ -233,7 +231,6 @@ func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (r IncrExResult, err erro
 	if err != nil {
 		return r, err
 	}
-	p.saw = true
 	p.prepare(e)
 	if err := p.addable(e); err != nil {
 		return r, err
@@ -307,7 +304,6 @@ func (p *Pipeline) Set(key []byte, v int64, o SetOptions) (SetResult, error) {
 }
 
 func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error) {
-	p.saw = true
 	t := p.typeOf(e)
 	if o.Get {
 		if t == TypeHash {
@@ -370,7 +366,6 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p.saw = true
 	for i, key := range keys {
 		e := list[string(key)]
 		if nx && p.exists(e) {
@@ -442,7 +437,6 @@ func (p *Pipeline) GetDel(key []byte) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	p.saw = true
 	if p.typeOf(e) == TypeHash {
 		return Value{OK: true}, ErrWrongType
 	}
@@ -472,7 +466,6 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	p.saw = true
 	if p.typeOf(e) == TypeHash {
 		return Value{OK: true}, ErrWrongType
 	}
@@ -496,7 +489,6 @@ func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	p.saw = true
 	for _, key := range keys {
 		e := list[string(key)]
 		was := p.exists(e)
@@ -546,7 +538,6 @@ func (p *Pipeline) ExpireAt(key []byte, at int64, c ExpireCond) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p.saw = true
 	if !p.exists(e) || !c.holds(e.expire.Load(), at) {
 		return false, nil
 	}
@@ -563,7 +554,6 @@ func (p *Pipeline) Persist(key []byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	p.saw = true
 	if !p.exists(e) || e.expire.Load() == 0 {
 		return false, nil
 	}
@@ -576,9 +566,6 @@ func (p *Pipeline) ExpireTime(key []byte) (at int64, ok bool, err error) {
 	e, err := p.shared(key, false)
 	if err != nil {
 		return 0, false, err
-	}
-	if e.fields != nil {
-		p.saw = true
 	}
 	if !p.exists(e) {
 		return 0, false, nil
@@ -595,7 +582,6 @@ func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	p.saw = true
 	if p.exists(e) {
 		if !e.exists || e.natural != (k == tlv.Natural) || e.text {
 			return false, ErrKindFixed
@@ -638,7 +624,6 @@ func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	if err != nil {
 		return Info{}, false, err
 	}
-	p.saw = true
 	if !p.exists(e) {
 		return Info{}, false, nil
 	}
@@ -677,11 +662,28 @@ func contributionInfo(s *tlv.State, c *tlv.Contribution, id tlv.ReplicaID) Contr
 	return i
 }
 
-// Size is the number of keys in the selected database, as no section of another pipeline has it half done.
-func (p *Pipeline) Size() int64 {
-	p.begin()
-	p.saw = true
-	return p.e.keys[p.DB].Load()
+// Size is the number of keys in the selected database, as no section of another pipeline has it half done; where nothing will be synced
+// any more (unsyncable), that of those that are stored.
+func (p *Pipeline) Size() (int64, error) {
+	if err := p.enter(); err != nil {
+		return 0, err
+	}
+	if p.e.closed.Load() && !p.section.open {
+		return 0, ErrClosed
+	}
+	n := p.e.keys[p.DB].Load()
+	if p.e.resized[p.DB].Load() <= p.e.flushed.Load() {
+		return n, nil
+	}
+	if p.e.unsyncable() {
+		m, err := p.e.readMeta(false)
+		if err != nil {
+			return 0, err
+		}
+		return m.count[p.DB], nil
+	}
+	p.saw, p.unheld = true, true
+	return n, nil
 }
 
 // Bounds of an increment that is none.

@@ -20,7 +20,8 @@ import (
 //
 // Nothing is told before it is journaled. Increments of the short way share a key's lock, so another pipeline may read one
 // before its record is appended. The entry counts the pipelines in that state (entry.adding); a pipeline that has shared an
-// entry with one of them waits for it in Commit, when it holds nothing itself (untold.go).
+// entry with one of them waits for it in Commit, when it holds nothing itself. What replies tell of entries is noted where
+// their locks are let go of, so that no command has to (tells).
 type Pipeline struct {
 	// DB is the selected database, 0 to Databases-1. Set it freely between commands.
 	DB uint8
@@ -34,12 +35,16 @@ type Pipeline struct {
 	aside  bool   // its frames give way to those of others: Counter's
 	buf    []byte // records not yet appended
 	held   []hold
-	untold []*entry // read while others had increments there that were not yet journaled
 	pos    Position // of the last frame since Commit
-	saw    bool     // something that is perhaps not synced was read
-	err    error    // of an append in mid-pipeline; Commit reports it
-	wrote  uint64   // generation of the last record appended; 0: none
-	clock  int64    // the wall clock, read at most once until the next pause; 0: not yet
+
+	// What replies tell beside that (untold.go).
+	saw    bool     // something that is perhaps not synced
+	untold []*entry // read while others had increments there that were not yet journaled
+	unheld bool     // something without the lock that is kept until it is journaled
+
+	err   error  // of an append in mid-pipeline; Commit reports it
+	wrote uint64 // generation of the last record appended; 0: none
+	clock int64  // the wall clock, read at most once until the next pause; 0: not yet
 
 	observer Observer      // of what its commands do; nil: the engine's
 	changes  uint64        // counts what commands did, whatever it was
@@ -137,7 +142,7 @@ func (p *Pipeline) Commit() (pos Position, err error) {
 		p.used = nil
 	}
 	p.pause()
-	if len(p.untold) > 0 {
+	if len(p.untold) > 0 || p.unheld {
 		p.awaitUntold()
 	}
 	pos = p.pos
@@ -215,13 +220,12 @@ func (p *Pipeline) release() {
 	for i := range p.held {
 		if p.held[i].adding {
 			p.held[i].e.adding.Add(-1)
+			p.saw = true
 		}
 	}
 	for i := range p.held { // after those: it may hold an entry twice
 		h := &p.held[i]
-		if !h.exclusive && h.e.adding.Load() != 0 {
-			p.untold = append(p.untold, h.e)
-		}
+		p.tells(h.e)
 		h.unlock()
 		h.e = nil
 	}
@@ -387,9 +391,6 @@ func (p *Pipeline) shared(key []byte, fresh bool) (*entry, error) {
 		if e, err = p.exclusive(key, true); err != nil {
 			return nil, err
 		}
-	}
-	if e.gen != 0 || e.flight > p.e.flushed.Load() {
-		p.saw = true
 	}
 	return e, nil
 }

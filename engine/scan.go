@@ -39,12 +39,11 @@ const beforeAll = 0
 // scanAt is Scan of what exists at a time, in ms.
 func (p *Pipeline) scanAt(now int64, cursor uint64, count int, f func(key []byte, t Type)) (next uint64, err error) {
 	p.pause()
-	p.saw = true
 	if err := p.enterScan(); err != nil {
 		return 0, err
 	}
 	defer p.e.scans.RUnlock()
-	w := &walk{e: p.e, db: p.DB, now: now, want: max(count, 1), wiped: p.isWiped(p.DB)}
+	w := &walk{p: p, e: p.e, db: p.DB, now: now, want: max(count, 1), wiped: p.isWiped(p.DB), stale: p.e.unsyncable()}
 	for shards := uint64(1); cursor < cursorEnd && len(w.list) < w.want; shards *= 2 {
 		if cursor, err = w.some(cursor, shards); err != nil {
 			return 0, err
@@ -99,6 +98,7 @@ func (e *Engine) enterScan() error {
 
 // walk collects one page.
 type walk struct {
+	p    *Pipeline
 	e    *Engine
 	db   byte
 	now  int64
@@ -106,6 +106,7 @@ type walk struct {
 	list []found
 
 	wiped bool // what is stored does not count
+	stale bool // nothing else counts
 }
 
 // some collects from a number of shards, or until the page is full, and gives the cursor after that. What is pending in
@@ -116,7 +117,7 @@ func (w *walk) some(cursor, shards uint64) (next uint64, err error) {
 	last := min(first+shards, 1<<shardBits)
 	limit := last * perShard
 	var pending []*entry
-	for i := first; i < last; i++ {
+	for i := first; i < last && !w.stale; i++ {
 		pending = w.e.table.shards[i].pending(pending)
 	}
 	start := len(w.list)
@@ -191,7 +192,7 @@ func (w *walk) stored(prefix byte, cursor, limit uint64) (next uint64, err error
 
 // take adds a stored key if it shows: by its cached entry if there is one, which knows what is not flushed.
 func (w *walk) take(hash uint64, key []byte, it *pebble.Iterator) error {
-	if en := w.e.table.find(hash, w.db, key); en != nil {
+	if en := w.e.table.find(hash, w.db, key); en != nil && !w.stale {
 		w.add(hash, string(key), w.typeOf(en))
 		return nil
 	}
@@ -225,8 +226,13 @@ func (w *walk) typeIn(s *tlv.State, fields bool) Type {
 	return TypeNone
 }
 
+// typeOf is what a cached key holds. A section that is not journaled may have made it that, whose locks it lets go of before.
 func (w *walk) typeOf(en *entry) Type {
 	en.mu.RLock()
 	defer en.mu.RUnlock()
-	return en.typeAt(w.now)
+	t := en.typeAt(w.now)
+	w.p.tells(en)
+	w.p.tellsFields(en)
+	w.p.unheld = w.p.unheld || w.p.saw
+	return t
 }

@@ -271,8 +271,8 @@ func TestSectionSeesItsOwn(t *testing.T) {
 	if v != IntValue(1) || err != nil {
 		t.Errorf("GetDel = %v, %v; want 1", v, err)
 	}
-	if got := keysOf(t, p); !slices.Equal(got, []string{"new", "old"}) || p.Size() != 2 {
-		t.Errorf("Keys = %v, Size = %d; want new and old", got, p.Size())
+	if got := keysOf(t, p); !slices.Equal(got, []string{"new", "old"}) || sizeOf(t, p) != 2 {
+		t.Errorf("Keys = %v, Size = %d; want new and old", got, sizeOf(t, p))
 	}
 	if key, ok, err := p.RandomKey(); string(key) == "gone" || !ok || err != nil {
 		t.Errorf("RandomKey = %q, %t, %v; want new or old", key, ok, err)
@@ -334,8 +334,8 @@ func flushInSection(t *testing.T, prepared, peered, cold bool) {
 		must(t, nil, err)
 	}
 	must(t, nil, p.FlushDB())
-	if got := keysOf(t, p); len(got) > 0 || p.Size() != 0 {
-		t.Errorf("after FLUSHDB Keys = %v, Size = %d; want none", got, p.Size())
+	if got := keysOf(t, p); len(got) > 0 || sizeOf(t, p) != 0 {
+		t.Errorf("after FLUSHDB Keys = %v, Size = %d; want none", got, sizeOf(t, p))
 	}
 	for _, key := range []string{"old", "new"} {
 		v, err := p.Incr([]byte(key), 2)

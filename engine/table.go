@@ -189,10 +189,12 @@ func (t *table) unlink(s *shard, e *entry) {
 	}
 }
 
-// mayGo says whether the cache can do without e, which the caller holds: all of it is in the database up to generation
-// flushed, and nobody holds on to it.
+// clean says whether all of e, which the caller holds, is in the database; flushed is the last generation that is there.
+func (e *entry) clean(flushed uint64) bool { return e.gen == 0 && e.flight <= flushed }
+
+// mayGo says whether the cache can do without e, which the caller holds: it is clean, and nobody holds on to it.
 func (e *entry) mayGo(flushed uint64) bool {
-	return e.gen == 0 && e.flight <= flushed && e.pins.Load() == 0 &&
+	return e.clean(flushed) && e.pins.Load() == 0 &&
 		(!e.isHead() || e.fields.cached.Load() == 0)
 }
 

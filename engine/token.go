@@ -97,7 +97,6 @@ func (p *Pipeline) lockToken(key, token []byte) (*entry, error) {
 		return nil, err
 	}
 	p.hint, p.used = nil, used // of the keys of users
-	p.saw = true
 	p.ready(t, true)
 	return t, nil
 }

@@ -9,6 +9,27 @@ import (
 // What this file is for: a value that is told contains the increments of other pipelines, too. Were it told before those are
 // in the journal, kill -9 would take them back, and the same number would be given out twice.
 
+// tells notes what the replies depend on that tell something of e, which the pipeline holds. A clean entry shows what is in the
+// database, synced.
+func (p *Pipeline) tells(e *entry) {
+	if e.adding.Load() != 0 {
+		p.untold = append(p.untold, e)
+	}
+	if !p.saw && !e.clean(p.e.flushed.Load()) {
+		p.saw = true
+	}
+}
+
+// tellsFields is tells of the number of fields of a key, which changes under the locks of the fields.
+func (p *Pipeline) tellsFields(e *entry) {
+	if e.fields != nil && e.fields.gen.Load() > p.e.flushed.Load() {
+		p.saw = true
+	}
+}
+
+// unsyncable says that nothing will be told any more that is not in the database: replies wait for the journal, which cannot be synced.
+func (e *Engine) unsyncable() bool { return e.Sync() == Always && e.journal.failed() != nil }
+
 // announce counts the pipeline among those that have increments at e that are not yet journaled. release takes that back.
 // Who holds e exclusively need not: nobody can read it.
 func (p *Pipeline) announce(e *entry) {
@@ -43,9 +64,12 @@ func (p *Pipeline) addAside(e *entry, n int64) (v int64, err error) {
 	return v, nil
 }
 
-// awaitUntold waits until everything that others had added to the entries that were read is journaled. The pipeline holds
-// nothing, and has journaled its own.
+// awaitUntold waits until everything of others that was read is journaled. The pipeline holds nothing, and has journaled its own.
 func (p *Pipeline) awaitUntold() {
+	if p.unheld {
+		p.e.awaitRounds()
+		p.unheld = false
+	}
 	for i, e := range p.untold {
 		e.awaitAdds()
 		p.untold[i] = nil
@@ -54,6 +78,19 @@ func (p *Pipeline) awaitUntold() {
 	if cap(p.untold) > 1<<10 {
 		p.untold = nil
 	}
+}
+
+// awaitRounds waits until all pipelines have journaled what they did before it was called.
+func (e *Engine) awaitRounds() {
+	for i := range e.guards {
+		e.guards[i].pass()
+	}
+}
+
+// pass waits until nobody holds the guard who held it before.
+func (g *guard) pass() {
+	g.Lock()
+	defer g.Unlock()
 }
 
 // A pipeline on another processor is done with its round in a few microseconds, so looking on is cheaper than to sleep. One

@@ -1,6 +1,13 @@
 package engine
 
-import "testing"
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+)
 
 // TestNothingIsToldBeforeItIsJournaled: a pipeline has increments that it has not yet committed. What another one reads of the key
 // includes them, so its Commit must not return before that of the first, and its position covers them.
@@ -65,3 +72,250 @@ func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
 		})
 	}
 }
+
+// TestKeysAreNotToldBeforeTheyAreJournaled: a pipeline has created a key that it has not yet committed. That it exists another one may be
+// told, if at all, only after that.
+func TestKeysAreNotToldBeforeTheyAreJournaled(t *testing.T) {
+	key, field := []byte("k"), []byte("f")
+	set := func(p *Pipeline) error { _, err := p.Put(key, IntValue(1), SetOptions{}); return err }
+	setField := func(p *Pipeline) error { _, err := p.IncrField(key, field, 1); return err }
+	setFields := func(p *Pipeline) error {
+		_, err := p.SetFields(key, [][]byte{field}, []Value{IntValue(1)}, false)
+		return err
+	}
+	section := func(p *Pipeline) error {
+		if err := p.Begin(false); err != nil {
+			return err
+		}
+		err := set(p)
+		p.Pause() // lets go of the key, but not of the section
+		return err
+	}
+	for name, create := range map[string]func(*Pipeline) error{
+		"Put": set, "IncrField": setField, "SetFields": setFields, "section": section,
+	} {
+		for _, look := range looks(key, field) {
+			t.Run(name+", "+look.name, func(t *testing.T) {
+				o := disk()
+				o.Sync = Always
+				e := open(t, o)
+				first, second := e.NewPipeline(), e.NewPipeline()
+				must(t, nil, create(first))
+				type outcome struct {
+					saw bool
+					pos Position
+				}
+				told := make(chan outcome, 1)
+				go func() {
+					saw, err := look.saw(second)
+					pos, commitErr := second.Commit()
+					if err != nil || commitErr != nil {
+						t.Errorf("%s = %v, Commit = %v", look.name, err, commitErr)
+					}
+					told <- outcome{saw, pos}
+				}()
+				for i := 0; i < 1000 && len(told) == 0; i++ { // the other waits, now or soon
+					runtime.Gosched()
+				}
+				early := len(told) > 0
+				if first.section.open {
+					first.End()
+				}
+				pos, err := first.Commit()
+				must(t, nil, err)
+				switch o := <-told; {
+				case o.saw && early:
+					t.Error("a key was told that was in memory only")
+				case o.saw && o.pos < pos:
+					t.Errorf("Commit = %d; want at least %d, where the key was created", o.pos, pos)
+				}
+			})
+		}
+	}
+}
+
+// question asks for something, and says whether there was anything.
+type question struct {
+	name string
+	saw  func(*Pipeline) (bool, error)
+}
+
+// looks are all ways to ask for a key, or for a hash and one of its fields, or for all keys.
+func looks(key, field []byte) []question {
+	each := func(ask func(f func([]byte, Value)) error) (some bool, err error) {
+		err = ask(func([]byte, Value) { some = true })
+		return some, unlessWrong(err)
+	}
+	return []question{
+		{"Get", func(p *Pipeline) (bool, error) { _, ok, err := p.Get(key); return ok, unlessWrong(err) }},
+		{"MGet", func(p *Pipeline) (bool, error) {
+			list, err := p.MGet([][]byte{key, key}, nil)
+			return list[0].OK || list[0].Hash, err
+		}},
+		{"Exists", func(p *Pipeline) (bool, error) { return p.Exists(key) }},
+		{"ExpireTime", func(p *Pipeline) (bool, error) { _, ok, err := p.ExpireTime(key); return ok, err }},
+		{"Inspect", func(p *Pipeline) (bool, error) { _, ok, err := p.Inspect(key); return ok, err }},
+		{"Size", func(p *Pipeline) (bool, error) { n, err := p.Size(); return n > 0, err }},
+		{"Keys", func(p *Pipeline) (some bool, err error) {
+			err = p.Keys(func([]byte, Type) { some = true })
+			return some, err
+		}},
+		{"RandomKey", func(p *Pipeline) (bool, error) { _, ok, err := p.RandomKey(); return ok, err }},
+		{"Len", func(p *Pipeline) (bool, error) { n, err := p.Len(key); return n > 0, unlessWrong(err) }},
+		{"Field", func(p *Pipeline) (bool, error) { _, ok, err := p.Field(key, field); return ok, unlessWrong(err) }},
+		{"Fields", func(p *Pipeline) (bool, error) {
+			list, ok, err := p.Fields(key, [][]byte{field}, nil)
+			return ok || len(list) > 0 && list[0].OK, unlessWrong(err)
+		}},
+		{"EachField", func(p *Pipeline) (bool, error) {
+			return each(func(f func([]byte, Value)) error { return p.EachField(key, f) })
+		}},
+		{"ScanFields", func(p *Pipeline) (bool, error) {
+			return each(func(f func([]byte, Value)) error { _, err := p.ScanFields(key, 0, 10, f); return err })
+		}},
+		{"SampleFields", func(p *Pipeline) (bool, error) {
+			return each(func(f func([]byte, Value)) error { return p.SampleFields(key, 1, f) })
+		}},
+	}
+}
+
+func unlessWrong(err error) error {
+	if errors.Is(err, ErrWrongType) {
+		return nil
+	}
+	return err
+}
+
+// TestReadsGoOnAfterAFailedSync: what is in the database is told for ever, and waits for no sync; what will never be synced is not told.
+func TestReadsGoOnAfterAFailedSync(t *testing.T) {
+	o := disk()
+	s := &unreliable{memorySegments: newMemorySegments()}
+	o.segments, o.Sync, o.Logger, o.manual = s, Always, quiet, true
+	e, err := Open("store", o)
+	must(t, nil, err)
+	p := e.NewPipeline()
+	field := []byte("f")
+	for i := range 4 {
+		_, err := p.Incr(fmt.Appendf(nil, "k%d", i), 1)
+		must(t, nil, err)
+		_, err = p.IncrField(fmt.Appendf(nil, "h%d", i), field, 1)
+		must(t, nil, err)
+	}
+	must(t, nil, p.finish())
+	must(t, nil, e.Flush())
+	dirty := func() {
+		for _, key := range []string{"k0", "new"} {
+			_, err := p.Incr([]byte(key), 1)
+			must(t, nil, err)
+		}
+		for _, name := range []string{"f", "g"} {
+			_, err := p.IncrField([]byte("h0"), []byte(name), 1)
+			must(t, nil, err)
+		}
+		_, err = p.IncrField([]byte("h2"), []byte("g"), 1)
+		must(t, nil, err)
+		_, err = p.DelFields([]byte("h3"), [][]byte{field})
+		must(t, nil, err)
+		must(t, nil, p.finish())
+	}
+	ask := func(key string, l question) Position {
+		t.Helper()
+		_, err := l.saw(p)
+		pos, commitErr := p.Commit()
+		if err != nil || commitErr != nil {
+			t.Errorf("%s of %s = %v, Commit = %v", l.name, key, err, commitErr)
+		}
+		return pos
+	}
+	dirty()
+	for _, key := range []string{"k1", "none", "h1"} {
+		for _, l := range looks([]byte(key), field) {
+			switch pos := ask(key, l); l.name {
+			case "RandomKey": // it may be the new one
+			case "Size", "Keys":
+				if pos < e.Appended() {
+					t.Errorf("%s does not wait for a sync of the new key", l.name)
+				}
+			default:
+				if pos > e.Durable() {
+					t.Errorf("%s of %s waits for a sync", l.name, key)
+				}
+			}
+		}
+	}
+	s.set(nil, syscall.EIO)
+	if err := e.journal.Sync(); !errors.Is(err, syscall.EIO) {
+		t.Fatalf("Sync = %v; want %v", err, syscall.EIO)
+	}
+	e.fail(e.journal.failed())
+	for _, key := range []string{"k1", "none", "h1"} {
+		for _, l := range looks([]byte(key), field) {
+			if pos := ask(key, l); pos > e.Durable() {
+				t.Errorf("after a failed sync %s of %s waits for another", l.name, key)
+			}
+		}
+	}
+	for _, key := range []string{"k0", "new", "h0"} {
+		for _, l := range looks([]byte(key), field)[:5] {
+			if pos := ask(key, l); pos <= e.Durable() {
+				t.Errorf("after a failed sync %s of %s, which has changed, is told", l.name, key)
+			}
+		}
+	}
+	for _, key := range []string{"h0", "h3"} {
+		for _, l := range looks([]byte(key), field)[8:] {
+			if pos := ask(key, l); pos <= e.Durable() {
+				t.Errorf("after a failed sync %s of %s, which has changed, is told", l.name, key)
+			}
+		}
+	}
+	if v, _, err := p.Field([]byte("h2"), field); v != IntValue(1) || err != nil {
+		t.Errorf("Field = %v, %v; want 1", v, err)
+	}
+	if pos, err := p.Commit(); pos > e.Durable() || err != nil {
+		t.Errorf("Commit after Field of a clean field of a hash that has changed = %d, %v; want %d or less", pos, err, e.Durable())
+	}
+	if n := sizeOf(t, p); n != 8 {
+		t.Errorf("after a failed sync Size = %d; want 8, what is stored", n)
+	}
+	if got, want := keysOf(t, p), []string{"h0", "h1", "h2", "h3", "k0", "k1", "k2", "k3"}; !slices.Equal(got, want) {
+		t.Errorf("after a failed sync Keys = %v; want %v, what is stored", got, want)
+	}
+	must(t, nil, p.finish())
+	if err := e.Close(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Close = %v; want %v", err, syscall.EIO)
+	}
+}
+
+// TestWaitersAfterAFailedSync: who waits for what was synced before is told so.
+func TestWaitersAfterAFailedSync(t *testing.T) {
+	s := &unreliable{memorySegments: newMemorySegments()}
+	j := openTestJournal(t, s, 1<<16)
+	appendBodies(t, j, bodies(10))
+	must(t, nil, j.Sync())
+	synced := Position(j.durable.Load())
+	appendBodies(t, j, bodies(10))
+	s.set(nil, syscall.EIO)
+	var told []error
+	for _, pos := range []Position{synced, synced + 1, 0, synced + 1, synced} {
+		j.Notify(pos, waitFunc(func(err error) { told = append(told, err) }))
+	}
+	j.serve()
+	if err := j.Close(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Close = %v; want %v", err, syscall.EIO)
+	}
+	j.Notify(synced, waitFunc(func(err error) { told = append(told, err) }))
+	j.Notify(synced+1, waitFunc(func(err error) { told = append(told, err) }))
+	for i, err := range told {
+		if failed := i == 1 || i == 3 || i == 6; errors.Is(err, syscall.EIO) != failed {
+			t.Errorf("waiter %d was told %v; want an error: %t", i, err, failed)
+		}
+	}
+	if len(told) != 7 {
+		t.Errorf("%d waiters were told; want 7", len(told))
+	}
+}
+
+type waitFunc func(error)
+
+func (f waitFunc) Durable(err error) { f(err) }

@@ -80,7 +80,6 @@ func (p *Pipeline) read(key []byte, fresh bool) (Value, error) {
 		return Value{}, err
 	}
 	if e.fields != nil && p.typeOf(e) == TypeHash {
-		p.saw = true
 		return Value{OK: true}, ErrWrongType
 	}
 	if e.text || e.expire.Load() != 0 {
@@ -119,7 +118,6 @@ func (p *Pipeline) Edit(key []byte, edit func(old Value) (next Value, change boo
 	if err != nil {
 		return err
 	}
-	p.saw = true
 	if p.typeOf(e) == TypeHash {
 		return ErrWrongType
 	}

@@ -41,7 +41,6 @@ func (p *Pipeline) Watch(keys [][]byte) error {
 		p.watching.broken.Store(true)
 		return nil
 	}
-	p.saw = true
 	for _, key := range keys {
 		if p.watching.broken.Load() {
 			return nil

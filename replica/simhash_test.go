@@ -60,8 +60,8 @@ func (r *simReplica) checkSize() {
 	}
 	p := r.e.NewPipeline()
 	n, err := p.Len([]byte("h"))
-	size := p.Size()
-	if _, commitErr := p.Commit(); err != nil || commitErr != nil || n != fields || size != keys {
+	size, sizeErr := p.Size()
+	if _, commitErr := p.Commit(); err != nil || sizeErr != nil || commitErr != nil || n != fields || size != keys {
 		r.w.fail("%s: the hash has %d fields, %v, %v, and the database %d keys; want %d, %d", r.name, n, err, commitErr, size, fields, keys)
 	}
 }
