@@ -45,7 +45,8 @@ func newApp() *cli.App {
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve, OnUsageError: misused},
-			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check, OnUsageError: misused},
+			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check, OnUsageError: misused,
+				Flags: []cli.Flag{&cli.BoolFlag{Name: "repair", Usage: "mend a damaged journal: take what it lost, and what came after, out of it, and keep that aside"}}},
 			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys,
 				OnUsageError: misused},
 			{Name: "version", Usage: "print the version", Action: printVersion, OnUsageError: misused},
@@ -80,7 +81,20 @@ func check(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return seeHelp(c, errors.New("check takes the directory of one store"))
 	}
-	return engine.Check(c.Args().First(), engine.Options{Logger: slog.New(slog.DiscardHandler)}, os.Stdout)
+	examine := engine.Check
+	if c.Bool("repair") {
+		examine = engine.Repair
+	}
+	dir := c.Args().First()
+	return orRepair(dir, examine(dir, engine.Options{Logger: slog.New(slog.DiscardHandler)}, os.Stdout))
+}
+
+// orRepair adds to an error what can be done about it.
+func orRepair(dir string, err error) error {
+	if errors.Is(err, engine.ErrDamaged) {
+		err = fmt.Errorf("%w; restore a copy, or let go of what the journal lost: atomiccounter check --repair %s", err, dir)
+	}
+	return err
 }
 
 // flagCategory groups the flags of serve in its help.
@@ -217,7 +231,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 			err = nil
 		}
 		end()
-		return errors.Join(err, <-served)
+		return errors.Join(orRepair(dir, err), <-served)
 	}
 	err = open(ctx, dir, eng, s, peers, o.Log)
 	end()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -16,7 +17,13 @@ var ErrCorrupt = errors.New("the store is corrupt")
 
 // Check verifies a stopped store: every block's checksum, every state, the counts, the expiry index and the journal. It
 // writes what it found to w and changes nothing.
-func Check(dir string, o Options, w io.Writer) error {
+func Check(dir string, o Options, w io.Writer) error { return examine(dir, o, w, (*checker).journal) }
+
+// Repair is Check, and has a store open again whose journal is damaged: what the journal lost, and all that came after it, is taken out of
+// it and kept beside it, in files whose names begin with lost-. It writes to w what that is. What is wrong with the database stays.
+func Repair(dir string, o Options, w io.Writer) error { return examine(dir, o, w, (*checker).repair) }
+
+func examine(dir string, o Options, w io.Writer, journal func(*checker, mark)) error {
 	o.readOnly = true
 	o = o.withDefaults()
 	e := newEngine(o)
@@ -25,11 +32,11 @@ func Check(dir string, o Options, w io.Writer) error {
 		return err
 	}
 	e.folder = folder
-	err = e.check(w)
+	err = e.check(w, journal)
 	return errors.Join(err, e.abandon())
 }
 
-func (e *Engine) check(w io.Writer) error {
+func (e *Engine) check(w io.Writer, journal func(*checker, mark)) error {
 	if e.folder.fresh {
 		return fmt.Errorf("%s: %w: it was never completed", e.folder.dir, ErrNotStore)
 	}
@@ -54,9 +61,9 @@ func (e *Engine) check(w io.Writer) error {
 	c.say("replica      %016x", uint64(m.id))
 	c.database()
 	c.compare(m)
-	c.journal(m.mark)
+	journal(&c, m.mark)
 	if c.problems > 0 {
-		return fmt.Errorf("%s: %w: %d problems", e.folder.dir, ErrCorrupt, c.problems)
+		return errors.Join(fmt.Errorf("%s: %w: %d problems", e.folder.dir, ErrCorrupt, c.problems), c.damage)
 	}
 	c.say("no problems found")
 	return nil
@@ -67,6 +74,7 @@ type checker struct {
 	e        *Engine
 	w        io.Writer
 	problems int
+	damage   error // of the journal, which Repair mends
 	keys     int64
 	count    [Databases]int64
 	countEx  [Databases]int64
@@ -245,17 +253,38 @@ func (c *checker) compare(m *meta) {
 
 // journal reads all that the next start would replay.
 func (c *checker) journal(m mark) {
-	if c.e.folder.isCopy() {
-		c.say("journal      none: this is a copy, which takes a new replica ID when it is opened")
-		return
+	if _, err := c.survey(m); err != nil {
+		c.problem("%v", err)
+		c.damage = err
 	}
-	s, err := c.e.surveyJournal(context.Background(), m)
+}
+
+// repair is journal, and mends what it finds.
+func (c *checker) repair(m mark) {
+	s, err := c.survey(m)
+	if errors.Is(err, ErrDamaged) {
+		c.say("repair       %v", err)
+		if err = c.e.repairJournal(s); err == nil {
+			c.say("             what is dropped is kept in journal/lost-…")
+		}
+	}
 	if err != nil {
 		c.problem("%v", err)
-		return
 	}
+}
+
+// survey says what the journal has, and what of it is to be dropped.
+func (c *checker) survey(m mark) (s survey, err error) {
+	if c.e.folder.isCopy() {
+		c.say("journal      none: this is a copy, which takes a new replica ID when it is opened")
+		return s, nil
+	}
+	s, err = c.e.surveyJournal(context.Background(), m)
 	c.say("journal      segments %d to %d, to replay: %d frames, %d records, %d bytes", m.segment, s.end.segment, s.frames, s.records, s.bytes)
-	if s.torn {
-		c.say("             then a frame that is torn, as by a loss of power: it and what follows is dropped")
+	for _, l := range slices.Backward(s.lost) {
+		if l.bytes() > 0 {
+			c.say("             does not follow: segment %d from offset %d on, %d bytes, %d records", l.segment, l.from, l.bytes(), l.records)
+		}
 	}
+	return s, err
 }

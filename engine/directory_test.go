@@ -247,11 +247,11 @@ func TestCutSegment(t *testing.T) {
 	}
 	before := contents(t, dir)
 	var out bytes.Buffer
-	if err := Check(dir, smallStore(), &out); !errors.Is(err, ErrCorrupt) || !strings.Contains(out.String(), "cut short") {
+	if err := Check(dir, smallStore(), &out); !errors.Is(err, ErrCorrupt) || !strings.Contains(out.String(), "the file has been cut") {
 		t.Errorf("Check = %v, %q; want %v", err, out.String(), ErrCorrupt)
 	}
-	if _, err := Open(dir, smallStore()); !errors.Is(err, errCut) {
-		t.Errorf("Open = %v; want %v", err, errCut)
+	if _, err := Open(dir, smallStore()); !errors.Is(err, ErrDamaged) {
+		t.Errorf("Open = %v; want %v", err, ErrDamaged)
 	}
 	sameContents(t, dir, before)
 }
@@ -269,7 +269,7 @@ func TestTornFrameIsTold(t *testing.T) {
 			write(t, segment, string(b))
 		}
 		var out, log bytes.Buffer
-		if err := Check(dir, smallStore(), &out); err != nil || strings.Contains(out.String(), "torn") != damaged {
+		if err := Check(dir, smallStore(), &out); err != nil || strings.Contains(out.String(), "does not follow") != damaged {
 			t.Errorf("damaged %t: Check = %v, %q", damaged, err, out.String())
 		}
 		o := smallStore()
@@ -278,7 +278,7 @@ func TestTornFrameIsTold(t *testing.T) {
 		if err != nil {
 			t.Fatalf("damaged %t: Open = %v", damaged, err)
 		}
-		if strings.Contains(log.String(), "torn") != damaged {
+		if strings.Contains(log.String(), "level=ERROR") != damaged {
 			t.Errorf("damaged %t: the log says %q", damaged, log.String())
 		}
 		if err := e.Close(); err != nil {

@@ -115,6 +115,7 @@ func (s *platters) Create(number uint64, size int, head []byte, buffered bool) (
 	s.room--
 	f := &platter{mem: make([]byte, size), synced: make([]byte, size), buffered: buffered}
 	copy(f.mem, head) // before a loss of power sees it
+	copy(f.synced, head)
 	s.files[number] = f
 	return f, nil
 }
@@ -143,6 +144,21 @@ func (s *platters) Remove(number uint64) error {
 	defer s.mu.Unlock()
 	delete(s.files, number)
 	return nil
+}
+
+// Lose keeps nothing: nobody looks.
+func (s *platters) Lose(number uint64, from, to int) (name string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f := s.files[number]; from > 0 {
+		f.mem, f.synced = f.mem[:from], f.synced[:from]
+	} else {
+		delete(s.files, number)
+	}
+	if from < to {
+		name = "lost"
+	}
+	return name, nil
 }
 
 func (s *platters) limit(n int) {

@@ -23,18 +23,20 @@ import (
 //	       12  segment number, 8 B; numbers follow one another
 //	       20  seed, 4 B random
 //	       24  CRC-32C of the 24 bytes before, 4 B
-//	       28  zero, 4 B
+//	       28  "past" once all segments before are durable, zero until then, 4 B
 //	       32  frames
 //
 // A frame is length (4 B), checksum (4 B), body. The checksum is the CRC-32C of the length and the body, continued from
 // the checksum of the frame before it, and for the first frame of a segment from the last of the previous segment
 // continued over this segment's seed. So old bytes in a reused file never verify, nor do valid frames
-// beyond a torn one. Length 0 ends what was written; length 0xffffffff says that the next segment continues.
+// beyond a torn one. Length 0 ends what was written. The next segment continues one that ends with length 0xffffffff, which it
+// does only when the next has its header durably, and one whose file ends with its last frame, as a recovery leaves it.
 //
 // The body of a frame is one or more records (record.go), which hold all together or not at all.
 // An append is a copy under a short lock, without a system call. In a mapped segment it survives the death of the process.
 const (
 	journalMagic   = "ACjournl"
+	pastDurable    = "past"
 	journalVersion = 1
 	segmentHeader  = 32
 	frameHeader    = 8
@@ -78,11 +80,16 @@ type segmentFile interface {
 // segmentStore creates, opens and removes segments by number.
 type segmentStore interface {
 	// Create preallocates a segment of size bytes, all durable and zero at its header and first frame; its name is durable.
-	// Then it begins it with head, which is not synced.
+	// It begins with head, durably.
 	Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error)
+	// Open gives errMissing where there is none.
 	Open(number uint64) (segmentFile, error)
+	// List gives the numbers of all segments, in order.
 	List() ([]uint64, error)
 	Remove(number uint64) error
+	// Lose ends a segment at offset from, durably; from 0 it takes all of it away. What it had from there up to offset to is
+	// kept under the name that it returns; "": there was nothing. Nobody has the segment open.
+	Lose(number uint64, from, to int) (name string, err error)
 }
 
 // journal appends frames and syncs them. See the format above.
@@ -142,7 +149,7 @@ func openScrap(store segmentStore, log *slog.Logger, size int, buffered bool, nu
 	return beginJournal(store, log, scrapSize, size, buffered, number, sum)
 }
 
-// beginJournal starts a segment of first bytes; those that follow have size.
+// beginJournal starts a segment of first bytes; those that follow have size. The caller has all before durable.
 func beginJournal(store segmentStore, log *slog.Logger, first, size int, buffered bool, number uint64, sum uint32) (*journal, error) {
 	j := &journal{store: store, log: log, size: size, buffered: buffered, touch: make(chan pages, 1),
 		wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{})}
@@ -150,14 +157,13 @@ func beginJournal(store segmentStore, log *slog.Logger, first, size int, buffere
 	if first < size {
 		j.prepErr = errNoSegment
 	}
-	s, err := j.newSegment(number, first, buffered)
+	s, err := newSegment(store, number, first, buffered)
 	if err != nil {
 		return nil, err
 	}
 	j.enter(s, sum)
-	if err := s.file.Sync(0, segmentHeader); err != nil {
-		s.file.Close()
-		return nil, err
+	if err := s.passPast(); err != nil {
+		return nil, errors.Join(err, s.file.Close())
 	}
 	j.prepare <- struct{}{}
 	j.done.Add(2)
@@ -166,21 +172,31 @@ func beginJournal(store segmentStore, log *slog.Logger, first, size int, buffere
 	return j, nil
 }
 
-// newSegment makes a segment. The pages of its beginning are asked for here, the others as appends come near (askTouch).
-func (j *journal) newSegment(number uint64, size int, buffered bool) (*segment, error) {
+// newSegment makes a segment, whose header is durable. The pages of its beginning are asked for here, the others as appends come
+// near (askTouch).
+func newSegment(store segmentStore, number uint64, size int, buffered bool) (*segment, error) {
 	h := make([]byte, segmentHeader)
 	copy(h, journalMagic)
 	binary.LittleEndian.PutUint32(h[8:], journalVersion)
 	binary.LittleEndian.PutUint64(h[12:], number)
 	binary.LittleEndian.PutUint32(h[20:], rand.Uint32())
 	binary.LittleEndian.PutUint32(h[24:], crc32.Checksum(h[:24], castagnoli))
-	f, err := j.store.Create(number, size, h, buffered)
+	f, err := store.Create(number, size, h, buffered)
 	if err != nil {
 		return nil, err
 	}
 	s := &segment{number: number, mem: f.Bytes(), file: f, buffered: buffered}
 	f.Touch(0, min(touchAhead, len(s.mem)))
 	return s, nil
+}
+
+// notePast notes that all segments before are durable.
+func (s *segment) notePast() { copy(s.mem[28:segmentHeader], pastDurable) }
+
+// passPast is notePast of a segment that nobody has appended to, durably.
+func (s *segment) passPast() error {
+	s.notePast()
+	return s.file.Sync(0, segmentHeader)
 }
 
 // enter makes s the current segment. Called under mu, or before anybody else knows the journal.
@@ -347,7 +363,7 @@ func (j *journal) grow(s *segment, size int) (*segment, error) {
 		buffered := j.buffered
 		j.mu.Unlock()
 		j.discard(s)
-		next, err := j.newSegment(s.number, size, buffered)
+		next, err := newSegment(j.store, s.number, size, buffered)
 		j.mu.Lock()
 		if err != nil || buffered == j.buffered {
 			j.growing = false
@@ -434,7 +450,7 @@ func (j *journal) preparer() {
 		if have {
 			continue
 		}
-		s, err := j.newSegment(number, j.size, buffered)
+		s, err := newSegment(j.store, number, j.size, buffered)
 		j.mu.Lock()
 		if err == nil && buffered != j.buffered {
 			j.askNext()
@@ -506,7 +522,11 @@ func (j *journal) Sync() error {
 			}
 		}
 	}
-	if err := cur.file.Sync(syncFrom(cur, done), off); err != nil {
+	from := syncFrom(cur, done)
+	if from == 0 {
+		cur.notePast()
+	}
+	if err := cur.file.Sync(from, off); err != nil {
 		return j.fail(err)
 	}
 	j.syncs.Add(1)
@@ -630,98 +650,6 @@ func (j *journal) Close() error {
 	return err
 }
 
-var errTorn = errors.New("torn")
-
-// readSegment calls f with the body of every frame from m on and gives back where the chain ended, and whether the
-// segment says that the next continues it.
-func readSegment(mem []byte, m mark, f func(body []byte) error) (mark, bool, error) {
-	for {
-		rest := mem[min(m.offset, uint64(len(mem))):]
-		if len(rest) < frameHeader {
-			return m, false, nil
-		}
-		length, sum := binary.LittleEndian.Uint32(rest), binary.LittleEndian.Uint32(rest[4:])
-		var body []byte
-		if length != frameEnd {
-			if length == 0 || uint64(length) > uint64(len(rest)-frameHeader) {
-				return m, false, nil
-			}
-			body = rest[frameHeader : frameHeader+length]
-		}
-		want := crc32.Update(crc32.Update(m.sum, castagnoli, rest[:4]), castagnoli, body)
-		if want != sum {
-			return m, false, nil
-		}
-		m.sum, m.offset = sum, m.offset+frameHeader+uint64(len(body))
-		if length == frameEnd {
-			return m, true, nil
-		}
-		if err := f(body); err != nil {
-			return m, false, err
-		}
-	}
-}
-
-// checkHeader verifies a segment's header and gives the checksum that its first frame continues from.
-func checkHeader(mem []byte, number uint64, sum uint32) (mark, error) {
-	if len(mem) < segmentHeader || string(mem[:8]) != journalMagic ||
-		crc32.Checksum(mem[:24], castagnoli) != binary.LittleEndian.Uint32(mem[24:]) ||
-		binary.LittleEndian.Uint64(mem[12:]) != number {
-		return mark{}, errTorn
-	}
-	if v := binary.LittleEndian.Uint32(mem[8:]); v != journalVersion {
-		return mark{}, fmt.Errorf("journal segment %d has format version %d; this program reads %d", number, v, journalVersion)
-	}
-	return mark{segment: number, offset: segmentHeader, sum: crc32.Update(sum, castagnoli, mem[20:24])}, nil
-}
-
-// checkMarked verifies the header of the segment in which the database ends. The mark says all that it does; but one that
-// is neither right nor still zero, as a power failure leaves it before the segment's first sync, was damaged.
-func checkMarked(mem []byte, m mark) error {
-	_, err := checkHeader(mem, m.segment, 0)
-	if !errors.Is(err, errTorn) {
-		return err
-	}
-	if len(mem) >= segmentHeader && string(mem[:segmentHeader]) == string(make([]byte, segmentHeader)) {
-		return nil
-	}
-	return fmt.Errorf("segment %d: its header is corrupt", m.segment)
-}
-
-// replay calls f with every frame body after m, over as many segments as continue one another. It changes nothing.
-// The bodies are only valid during the call.
-func replay(store segmentStore, m mark, f func(body []byte) error) (mark, error) {
-	for fresh := false; ; fresh = true {
-		file, err := store.Open(m.segment)
-		if err != nil {
-			if fresh && errors.Is(err, errMissing) {
-				return m, nil
-			}
-			return m, fmt.Errorf("segment %d: %w", m.segment, err)
-		}
-		if !fresh {
-			err = checkMarked(file.Bytes(), m)
-		}
-		if err != nil {
-			return m, errors.Join(err, file.Close())
-		}
-		if fresh {
-			next, err := checkHeader(file.Bytes(), m.segment, m.sum)
-			if errors.Is(err, errTorn) {
-				return m, file.Close()
-			} else if err != nil {
-				return m, errors.Join(err, file.Close())
-			}
-			m = next
-		}
-		end, goesOn, err := readSegment(file.Bytes(), m, f)
-		if err = errors.Join(err, file.Close()); err != nil || !goesOn {
-			return end, err
-		}
-		m = mark{segment: end.segment + 1, sum: end.sum}
-	}
-}
-
 // prepared waits for the next segment, or until there is no room for one: its header is written in the background, and who copies
 // the segments meanwhile races with that.
 func (j *journal) prepared() {
@@ -731,43 +659,3 @@ func (j *journal) prepared() {
 		j.ready.Wait()
 	}
 }
-
-// sealSegment ends a segment whose last frame ends at m, durably, so that the next continues it. It gives where that begins.
-func sealSegment(store segmentStore, m mark) (mark, error) {
-	file, err := store.Open(m.segment)
-	if err != nil {
-		return m, err
-	}
-	mem := file.Bytes()
-	if uint64(len(mem)) < m.offset+frameHeader {
-		return m, errors.Join(errCut, file.Close())
-	}
-	at := mem[m.offset:]
-	binary.LittleEndian.PutUint32(at, frameEnd)
-	m.sum = crc32.Update(m.sum, castagnoli, at[:4])
-	binary.LittleEndian.PutUint32(at[4:], m.sum)
-	err = errors.Join(file.Sync(int(m.offset), int(m.offset)+frameHeader), file.Close())
-	return mark{segment: m.segment + 1, sum: m.sum}, err
-}
-
-// checkEnd looks at what follows the last whole frame, which ends at m: there is room for the end of the segment, as always.
-// Anything but zeros is a frame that is torn, by a loss of power or by damage; the two cannot be told apart.
-func checkEnd(store segmentStore, m mark) (torn bool, err error) {
-	file, err := store.Open(m.segment)
-	if err != nil {
-		return false, err
-	}
-	if mem := file.Bytes(); uint64(len(mem)) < m.offset+frameHeader {
-		err = fmt.Errorf("segment %d: %w", m.segment, errCut)
-	} else {
-		torn = binary.LittleEndian.Uint64(mem[m.offset:]) != 0
-	}
-	return torn, errors.Join(err, file.Close())
-}
-
-var (
-	// errMissing: the segment does not exist.
-	errMissing = errors.New("journal segment is missing")
-	// errCut: the segment's file has become shorter, which no crash does.
-	errCut = errors.New("it is cut short")
-)

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -47,6 +48,9 @@ func (s fileSegments) Create(number uint64, size int, head []byte, buffered bool
 		return nil, errors.Join(err, f.Close(), os.Remove(f.Name()))
 	}
 	copy(m.Bytes(), head)
+	if err := m.Sync(0, len(head)); err != nil {
+		return nil, errors.Join(err, m.Close(), os.Remove(f.Name()))
+	}
 	return m, nil
 }
 
@@ -126,6 +130,74 @@ func (s fileSegments) List() ([]uint64, error) {
 }
 
 func (s fileSegments) Remove(number uint64) error { return os.Remove(s.path(number)) }
+
+func (s fileSegments) Lose(number uint64, from, to int) (name string, err error) {
+	path := s.path(number)
+	if from < to {
+		if name, err = s.lostName(number, from); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case from > 0:
+		if name != "" {
+			err = copyPart(filepath.Join(s.dir, name), path, from, to)
+		}
+		if err == nil {
+			err = cutFile(path, from)
+		}
+	case name != "":
+		err = os.Rename(path, filepath.Join(s.dir, name))
+	default:
+		err = os.Remove(path)
+	}
+	if err != nil {
+		return "", err
+	}
+	return name, syncDir(s.dir)
+}
+
+// lostName gives a name that nothing has yet: the numbers of segments that are lost are used again.
+func (s fileSegments) lostName(number uint64, from int) (string, error) {
+	base := fmt.Sprintf("lost-%016x-%d", number, from)
+	name := base
+	for i := 2; ; i++ {
+		_, err := os.Lstat(filepath.Join(s.dir, name))
+		if errors.Is(err, os.ErrNotExist) {
+			return name, nil
+		} else if err != nil {
+			return "", err
+		}
+		name = fmt.Sprintf("%s.%d", base, i)
+	}
+}
+
+// copyPart makes a file of a part of another, durably but for its name; after an error there is none.
+func copyPart(to, from string, begin, end int) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, io.NewSectionReader(in, int64(begin), int64(end-begin)))
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	return nil
+}
+
+// cutFile makes a file shorter, durably.
+func cutFile(path string, size int) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Truncate(int64(size)), f.Sync(), f.Close())
+}
 
 func (m *mappedFile) Bytes() []byte { return m.mem }
 

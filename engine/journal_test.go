@@ -94,6 +94,18 @@ func replayed(s segmentStore, m mark) (list [][]byte, err error) {
 	return list, err
 }
 
+// recovered is what a start replays; the error says why it would not.
+func recovered(s segmentStore, m mark) (list [][]byte, end mark, err error) {
+	end, err = replay(s, m, func(body []byte) error {
+		list = append(list, slices.Clone(body))
+		return nil
+	})
+	if err == nil {
+		_, err = losses(s, end)
+	}
+	return list, end, err
+}
+
 func bodies(sizes ...int) (list [][]byte) {
 	for i, n := range sizes {
 		list = append(list, bytes.Repeat([]byte{byte(i + 1)}, n))
@@ -131,26 +143,35 @@ func TestJournalRotation(t *testing.T) {
 	}
 }
 
-// TestJournalDamage: what is damaged ends the chain, unless it can be told from a power failure.
+// TestJournalDamage: what is damaged ends the chain; that is an error if it can be told from a loss of power.
 func TestJournalDamage(t *testing.T) {
 	want := bodies(slices.Repeat([]int{60}, 20)...)
+	other := errors.New("another version")
 	for _, c := range []struct {
 		name   string
 		damage func(s *memorySegments)
-		frames int // at most this many are left
-		err    bool
+		frames int // that are left
+		err    error
 	}{
-		{"nothing", func(*memorySegments) {}, 20, false},
-		{"second segment missing", func(s *memorySegments) { delete(s.files, 2) }, 3, false},
-		{"second header zero", func(s *memorySegments) { clear(s.files[2][:segmentHeader]) }, 3, false},
-		{"second of another version", func(s *memorySegments) { otherVersion(s.files[2]) }, 3, true},
-		{"marked of another version", func(s *memorySegments) { otherVersion(s.files[1]) }, 0, true},
-		{"marked header zero", func(s *memorySegments) { clear(s.files[1][:segmentHeader]) }, 20, false},
-		{"marked header damaged", func(s *memorySegments) { s.files[1][9] ^= 1 }, 0, true},
-		{"marked missing", func(s *memorySegments) { delete(s.files, 1) }, 0, true},
-		{"old bytes behind the end frame", func(s *memorySegments) { s.files[3] = s.files[2] }, 6, false},
-		{"bit of a length", func(s *memorySegments) { s.files[1][segmentHeader+frameHeader+60] ^= 1 }, 1, false},
-		{"bit of a body", func(s *memorySegments) { s.files[2][segmentHeader+frameHeader] ^= 1 }, 3, false},
+		{"nothing", func(*memorySegments) {}, 20, nil},
+		{"second segment missing", func(s *memorySegments) { delete(s.files, 2) }, 3, ErrDamaged},
+		{"second header zero", func(s *memorySegments) { clear(s.files[2][:segmentHeader]) }, 3, ErrDamaged},
+		{"second header damaged", func(s *memorySegments) { s.files[2][9] ^= 1 }, 3, ErrDamaged},
+		{"second of another version", func(s *memorySegments) { otherVersion(s.files[2]) }, 3, other},
+		{"marked of another version", func(s *memorySegments) { otherVersion(s.files[1]) }, 0, other},
+		{"marked header zero", func(s *memorySegments) { clear(s.files[1][:segmentHeader]) }, 20, nil},
+		{"marked header damaged", func(s *memorySegments) { s.files[1][9] ^= 1 }, 20, nil},
+		{"marked missing", func(s *memorySegments) { delete(s.files, 1) }, 0, ErrDamaged},
+		{"marked cut", func(s *memorySegments) { s.files[1] = s.files[1][:20] }, 0, ErrDamaged},
+		{"old bytes behind the end frame", func(s *memorySegments) { s.files[3] = s.files[2] }, 6, ErrDamaged},
+		{"bit of a length", func(s *memorySegments) { s.files[1][segmentHeader+frameHeader+60] ^= 1 }, 1, ErrDamaged},
+		{"high bit of a length", func(s *memorySegments) { s.files[7][segmentHeader+3] ^= 1 }, 18, ErrDamaged},
+		{"bit of a body", func(s *memorySegments) { s.files[2][segmentHeader+frameHeader] ^= 1 }, 3, ErrDamaged},
+		{"bit of an end", func(s *memorySegments) { s.files[2][segmentHeader+3*(frameHeader+60)] ^= 1 }, 6, ErrDamaged},
+		{"bit of the last body", func(s *memorySegments) { s.files[7][segmentHeader+frameHeader+60+frameHeader] ^= 1 }, 19, nil},
+		{"no room behind the last frame", func(s *memorySegments) { s.files[7] = s.files[7][:segmentHeader+2*(frameHeader+60)] }, 20, nil},
+		{"last frame cut", func(s *memorySegments) { s.files[7] = s.files[7][:segmentHeader+2*(frameHeader+60)-1] }, 19, ErrDamaged},
+		{"cut between frames", func(s *memorySegments) { s.files[2] = s.files[2][:segmentHeader+frameHeader+60] }, 4, ErrDamaged},
 	} {
 		s := newMemorySegments()
 		j := openTestJournal(t, s, 256)
@@ -160,9 +181,10 @@ func TestJournalDamage(t *testing.T) {
 		}
 		m := start(t, s)
 		c.damage(s)
-		got, err := replayed(s, m)
-		if len(got) != c.frames || !slices.EqualFunc(got, want[:len(got)], bytes.Equal) || (err != nil) != c.err {
-			t.Errorf("%s: replay = %d frames, %v; want %d, error %t", c.name, len(got), err, c.frames, c.err)
+		got, _, err := recovered(s, m)
+		if len(got) != c.frames || !slices.EqualFunc(got, want[:len(got)], bytes.Equal) ||
+			(err != nil) != (c.err != nil) || errors.Is(err, ErrDamaged) != (c.err == ErrDamaged) {
+			t.Errorf("%s: replay = %d frames, %v; want %d, %v", c.name, len(got), err, c.frames, c.err)
 		}
 	}
 }
@@ -293,7 +315,8 @@ func journalOf(tb testing.TB) (*memorySegments, [][]byte) {
 	return s, want
 }
 
-// FuzzJournalRecovery changes a journal: nothing that was not written comes out, and always a prefix.
+// FuzzJournalRecovery changes a journal that is durable: nothing that was not written comes out, always a prefix, and but for what the last
+// segment has only with an error. Once what does not verify is dropped, and kept, the same prefix comes out.
 func FuzzJournalRecovery(f *testing.F) {
 	s, want := journalOf(f)
 	file, err := s.Open(1)
@@ -304,21 +327,44 @@ func FuzzJournalRecovery(f *testing.F) {
 	if err != nil {
 		f.Fatalf("checkHeader = %v", err)
 	}
+	before := s.clone()
+	delete(before.files, uint64(len(s.files)))
+	all, _, _ := recovered(before, m)
+	safe := len(all) // frames before the last segment
 	f.Add(uint8(0), uint16(40), []byte("\xff"))
 	f.Add(uint8(1), uint16(0), []byte("ACjournl"))
 	f.Add(uint8(2), uint16(32), make([]byte, 100))
+	f.Add(uint8(2), uint16(30), []byte("\xff"))
+	f.Add(uint8(1), uint16(39), []byte("\xff"))
 	f.Fuzz(func(t *testing.T, segment uint8, at uint16, patch []byte) {
 		c := s.clone()
 		mem := c.files[uint64(segment)%uint64(len(c.files))+1]
 		copy(mem[int(at)%len(mem):], patch)
-		got, _ := replayed(c, m)
+		got, end, err := recovered(c, m)
 		if len(got) > len(want) || !slices.EqualFunc(got, want[:len(got)], bytes.Equal) {
 			t.Fatalf("replay = %q; want a prefix of %q", got, want)
+		}
+		if len(got) < safe && err == nil {
+			t.Fatalf("replay = %d frames; want an error, or at least %d", len(got), safe)
 		}
 		for _, body := range got {
 			if _, _, err := parseRecord(body); err != nil {
 				t.Fatalf("parseRecord(%q) = %v", body, err)
 			}
+		}
+		if err != nil && !errors.Is(err, ErrDamaged) { // another version
+			return
+		}
+		e := &Engine{segments: c, log: quiet}
+		lost, err := losses(c, end)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			t.Fatalf("losses = %v", err)
+		}
+		if err := e.repairJournal(survey{end: end, lost: lost}); err != nil {
+			t.Fatalf("repairJournal = %v", err)
+		}
+		if again, _, err := recovered(c, m); err != nil || !slices.EqualFunc(again, got, bytes.Equal) {
+			t.Fatalf("after a repair: replay = %d frames, %v; want %d", len(again), err, len(got))
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 )
@@ -9,6 +10,7 @@ import (
 type memorySegments struct {
 	mu    sync.Mutex
 	files map[uint64]memoryFile
+	lost  [][]byte // what was kept by Lose
 }
 
 type memoryFile []byte
@@ -50,6 +52,20 @@ func (m *memorySegments) Remove(number uint64) error {
 	defer m.mu.Unlock()
 	delete(m.files, number)
 	return nil
+}
+
+func (m *memorySegments) Lose(number uint64, from, to int) (name string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.files[number]
+	if from < to {
+		m.lost = append(m.lost, slices.Clone(f[from:to]))
+		name = fmt.Sprintf("lost %d", len(m.lost))
+	}
+	if m.files[number] = f[:from:from]; from == 0 {
+		delete(m.files, number)
+	}
+	return name, nil
 }
 
 func (f memoryFile) Bytes() []byte     { return f }

@@ -122,28 +122,11 @@ func (e *Engine) inspect(ctx context.Context) error {
 	m, err := e.readMeta(false)
 	if err == nil && !e.folder.isCopy() { // which has no journal
 		var s survey
-		if s, err = e.surveyJournal(ctx, m.mark); s.torn {
-			e.log.Warn("journal: a frame is torn, as by a loss of power; it and what follows is dropped",
-				"segment", s.end.segment, "offset", s.end.offset)
-		}
+		s, err = e.surveyJournal(ctx, m.mark)
 		e.toReplay = int64(s.bytes)
 	}
 	e.db = nil
 	return errors.Join(err, db.Close())
-}
-
-// findMark says whether the journal has the place where the database ends.
-func (e *Engine) findMark(m mark) error {
-	f, err := e.segments.Open(m.segment)
-	if errors.Is(err, errMissing) {
-		return fmt.Errorf("journal: segment %d, where the database ends, is missing", m.segment)
-	} else if err != nil {
-		return fmt.Errorf("journal: segment %d: %w", m.segment, err)
-	}
-	if err := errors.Join(checkMarked(f.Bytes(), m), f.Close()); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
 }
 
 func (e *Engine) openSegments() error {
@@ -227,10 +210,11 @@ func (e *Engine) adopt(m *meta) {
 // follows it.
 func (e *Engine) catchUp(ctx context.Context, m mark, fresh bool) (err error) {
 	if !fresh {
+		first := m.segment
 		if m, err = e.replay(ctx, m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
-		if m, err = e.seal(m); err != nil {
+		if m, err = e.seal(first, m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
 	}
@@ -271,27 +255,36 @@ func (e *Engine) beginAwaiting(fresh bool) error {
 	return nil
 }
 
-// seal ends the segment in which the journal's last frame lies, so that the next continues it, and removes what lies
-// beyond: nothing there verifies. It gives the place where the next segment begins.
-func (e *Engine) seal(m mark) (mark, error) {
+// seal makes durable what was replayed, from segment first to a chain's end m, so that the next segment may say so, and ends the last of
+// them there. What lies beyond is dropped. It gives the place where the next segment begins.
+func (e *Engine) seal(first uint64, m mark) (mark, error) {
 	list, err := e.segments.List()
 	if err != nil {
 		return m, err
 	}
-	next := m
-	if m.offset > 0 { // otherwise the segment before is sealed already
-		if next, err = sealSegment(e.segments, m); err != nil {
-			return m, fmt.Errorf("segment %d: %w", m.segment, err)
-		}
-	}
 	for _, n := range list {
-		if n < next.segment {
+		if first <= n && n <= m.segment {
+			if err := e.syncSegment(n); err != nil {
+				return m, fmt.Errorf("segment %d: %w", n, err)
+			}
+		}
+		if n <= m.segment {
 			e.leftover = append(e.leftover, n)
-		} else if err := e.segments.Remove(n); err != nil {
-			return m, fmt.Errorf("segment %d: %w", n, err)
 		}
 	}
-	return next, nil
+	lost, err := losses(e.segments, m)
+	if err != nil {
+		return m, err
+	}
+	return mark{segment: m.segment + 1, sum: m.sum}, e.drop(lost)
+}
+
+func (e *Engine) syncSegment(number uint64) error {
+	file, err := e.segments.Open(number)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(0, len(file.Bytes())), file.Close())
 }
 
 func (e *Engine) openJournal(number uint64, sum uint32) (err error) {

@@ -299,3 +299,38 @@ func TestPowerLoss(t *testing.T) {
 		})
 	}
 }
+
+// TestReplayedIsDurable: what a process that was killed had not synced is durable before anything is acknowledged on top of it, though no
+// flush has it yet.
+func TestReplayedIsDurable(t *testing.T) {
+	for seed := range uint64(8) {
+		rng := rand.New(rand.NewPCG(seed, 5))
+		o := disk()
+		segments := newPlatters()
+		o.segments, o.segment, o.AwaitPeers = segments, 4*pageSize, true
+		e := open(t, o)
+		increment(t, e, "k", 5)
+		prepared(e)
+		o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
+		killed := segments.each(func(p *platter) *platter {
+			return &platter{mem: bytes.Clone(p.mem), synced: bytes.Clone(p.synced), buffered: p.buffered}
+		})
+		o.segments, o.Sync = killed, Always
+		e = open(t, o)
+		p := e.NewPipeline()
+		if _, err := p.Incr([]byte("k"), 1); err != nil {
+			t.Fatalf("Incr = %v", err)
+		}
+		if _, err := p.Commit(); err != nil {
+			t.Fatalf("Commit = %v", err)
+		}
+		if err := e.SyncJournal(); err != nil {
+			t.Fatalf("SyncJournal = %v", err)
+		}
+		prepared(e)
+		o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{RNG: rng})
+		o.segments, o.Sync = killed.lose(rng), EverySec
+		e = open(t, o)
+		checkCounters(t, e, map[string]int64{"k": 6})
+	}
+}

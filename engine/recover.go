@@ -50,14 +50,11 @@ func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 type survey struct {
 	end                    mark
 	frames, records, bytes int
-	torn                   bool // the last whole frame is followed by something
+	lost                   []loss // what the start will drop, or Repair if there is damage
 }
 
 // surveyJournal reads all that a start replays after m, until ctx ends, and says what would stop it. It changes nothing.
 func (e *Engine) surveyJournal(ctx context.Context, m mark) (s survey, err error) {
-	if err := e.findMark(m); err != nil {
-		return s, err
-	}
 	s.end, err = replay(e.segments, m, func(body []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -73,13 +70,49 @@ func (e *Engine) surveyJournal(ctx context.Context, m mark) (s survey, err error
 		}
 		return nil
 	})
-	if err == nil && s.end.offset > 0 {
-		s.torn, err = checkEnd(e.segments, s.end)
+	if err == nil || errors.Is(err, ErrDamaged) {
+		var proof error
+		if s.lost, proof = losses(e.segments, s.end); err == nil || !errors.Is(proof, ErrDamaged) {
+			err = errors.Join(err, proof)
+		}
 	}
 	if err != nil {
 		return s, fmt.Errorf("journal: %w", err)
 	}
 	return s, nil
+}
+
+// drop takes away what does not follow from the rest, and keeps it under other names.
+func (e *Engine) drop(list []loss) error {
+	for _, l := range list {
+		name, err := e.segments.Lose(l.segment, l.from, l.to)
+		if err != nil {
+			return fmt.Errorf("segment %d: keep what is dropped: %w", l.segment, err)
+		}
+		if name != "" {
+			e.log.Error("journal: what does not verify is dropped, and kept aside", "segment", l.segment, "offset", l.from,
+				"bytes", l.bytes(), "records", l.records, "file", name)
+		}
+	}
+	return nil
+}
+
+// repairJournal drops what a damaged journal has lost, and gives it an empty segment where it ends in none.
+func (e *Engine) repairJournal(s survey) error {
+	if err := e.drop(s.lost); err != nil {
+		return err
+	}
+	file, err := e.segments.Open(s.end.segment)
+	if errors.Is(err, errMissing) {
+		var empty *segment
+		if empty, err = newSegment(e.segments, s.end.segment, max(segmentHeader, int(s.end.offset)), false); err == nil {
+			file = empty.file
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("segment %d: %w", s.end.segment, err)
+	}
+	return file.Close()
 }
 
 func (e *Engine) redo(p *Pipeline, r *record) error {
