@@ -34,6 +34,9 @@ func (e *Engine) Backup(dir string) error {
 	if err := e.flush(flushStep{}); err != nil {
 		return err
 	}
+	if err := e.giveAway(); err != nil {
+		return err
+	}
 	f := &folder{fs: fs, dir: dir}
 	if err := fs.MkdirAll(f.path(journalFolder), 0o700); err != nil {
 		return fmt.Errorf("backup: %w", err)

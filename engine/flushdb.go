@@ -129,10 +129,20 @@ func (e *Engine) dropEmptied(dbs uint32) {
 // muchMemory is what is given back to the system at once, in bytes.
 const muchMemory = 16 << 20
 
-// alone says that no other replica ever had a part in the store. The caller holds commitMu.
+// alone says that no other replica ever had a part in the store, nor may have any of it. The caller holds commitMu.
 func (e *Engine) alone() bool {
 	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
-	return !others && e.flags&metaLogging == 0
+	return !others && e.flags&(metaLogging|metaGiven) == 0
+}
+
+// giveAway notes, durably, that somebody is about to have a state of this store: what is deleted from then on has to be said. The
+// caller holds commitMu.
+func (e *Engine) giveAway() error {
+	if e.flags&metaGiven != 0 {
+		return nil
+	}
+	e.flags |= metaGiven
+	return e.commitMeta(e.db.NewBatch())
 }
 
 // wipe forgets a database: what is stored, by batch, and what is cached. No pipeline is active. Records that the expiry

@@ -202,3 +202,41 @@ func TestSizeOutsideSection(t *testing.T) {
 		}
 	}
 }
+
+// TestFlushAllAfterTheStateWasGiven: what somebody has of the store is cancelled there too, though no peer is known yet, or was when the
+// store was last open.
+func TestFlushAllAfterTheStateWasGiven(t *testing.T) {
+	for name, reopen := range map[string]bool{"at once": false, "after a loss of power": true} {
+		a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+		a.flags &^= metaLogging
+		a.add("k", 5)
+		a.flush()
+		s, err := a.Snapshot()
+		if err != nil {
+			t.Fatalf("Snapshot = %v", err)
+		}
+		b.fetch(s, a.ReplicaID(), 0)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if reopen {
+			a.restart(a.disk.Crash(), false)
+			a.flags &^= metaLogging
+		}
+		p := a.NewPipeline()
+		err = p.FlushAll()
+		if _, commitErr := p.Commit(); err != nil || commitErr != nil {
+			t.Fatalf("FlushAll = %v, %v", err, commitErr)
+		}
+		a.flush()
+		if err := a.KeepLog(); err != nil {
+			t.Fatalf("KeepLog = %v", err)
+		}
+		b.fetch(a.snapshot(), a.ReplicaID(), 0)
+		a.shows("k", 0)
+		b.shows("k", 0)
+		if !b.Vector().Covers(a.Vector()) {
+			t.Errorf("%s: vector %v; want all of %v", name, b.Vector(), a.Vector())
+		}
+	}
+}

@@ -38,6 +38,9 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	if e.awaiting {
 		return nil, ErrHeld
 	}
+	if err := e.giveAway(); err != nil {
+		return nil, err
+	}
 	s := &Snapshot{Vector: slices.Clone(e.vector), e: e, snap: e.db.NewSnapshot()}
 	for _, n := range e.count {
 		s.Keys += n
