@@ -20,7 +20,10 @@ const (
 	snapBytes  = 1 << 20         // of a page of a snapshot, about
 	maxBytes   = 64 << 20        // that a caller can ask for
 	minBackoff = 100 * time.Millisecond
-	maxBackoff = 10 * time.Second
+	maxBackoff = 10 * time.Second // where the peer refuses, or this store
+	// maxLost is for a link that is lost: who waits to be vouched for after a start does so for 2 s (Options.Wait), and a link that is there
+	// again by then costs no new ID.
+	maxLost    = time.Second
 	heldPause  = time.Second // until a link asks again that waits for another's state transfer
 	shortPause = 50 * time.Millisecond
 	selfPause  = time.Minute

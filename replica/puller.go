@@ -222,7 +222,11 @@ func (p *Puller) trouble(s State, level slog.Level, err error) Action {
 	p.greeted = false
 	p.status.Errors++
 	p.failed++
-	return Pause{backoff(p.failed, p.jitter)}
+	most := maxBackoff
+	if s == Down {
+		most = maxLost
+	}
+	return Pause{backoff(p.failed, most, p.jitter)}
 }
 
 // hollow is after an answer that brings nothing where it has to. To ask again at once would be to ask for ever, and the
@@ -233,9 +237,9 @@ func (p *Puller) hollow(what string) Action {
 	return p.trouble(Refused, slog.LevelWarn, errors.New(what))
 }
 
-// backoff is how long to wait after so many failures in a row: longer each time, and not as long as others who wait.
-func backoff(failed int, jitter float64) time.Duration {
-	d := min(maxBackoff, minBackoff<<min(failed-1, 16))
+// backoff is how long to wait after so many failures in a row: longer each time up to most, and not as long as others who wait.
+func backoff(failed int, most time.Duration, jitter float64) time.Duration {
+	d := min(most, minBackoff<<min(failed-1, 16))
 	return d/2 + time.Duration(jitter*float64(d/2))
 }
 

@@ -308,6 +308,14 @@ func TestPullerBacksOff(t *testing.T) {
 	k := newTalk(t)
 	k.step(Woken{})
 	for i, ms := range []time.Duration{50, 100, 200, 400, 800, 1600, 3200, 5000, 5000} {
+		if got := k.step(Declined{"NOAUTH"}); got != (Pause{ms * time.Millisecond}) {
+			t.Errorf("refusal %d: %+v; want %d ms", i, got, ms)
+		}
+		k.step(Woken{})
+	}
+	k = newTalk(t)
+	k.step(Woken{})
+	for i, ms := range []time.Duration{50, 100, 200, 400, 500, 500} {
 		if got := k.step(Lost{errors.New(fmt.Sprint("port ", i))}); got != (Pause{ms * time.Millisecond}) {
 			t.Errorf("failure %d: %+v; want %d ms", i, got, ms)
 		}
@@ -318,7 +326,7 @@ func TestPullerBacksOff(t *testing.T) {
 	}
 	k.run("back", []exchange{{news(0), ask(blockTime)}, {Lost{errors.New("x")}, Pause{firstPause}}})
 	for failed, want := range map[int]time.Duration{1: minBackoff, 7: 6400 * time.Millisecond, 8: maxBackoff, 1 << 40: maxBackoff} {
-		if got := backoff(failed, 1); got != want {
+		if got := backoff(failed, maxBackoff, 1); got != want {
 			t.Errorf("backoff(%d, 1) = %v; want %v", failed, got, want)
 		}
 	}
@@ -731,8 +739,8 @@ func TestHollowPeerIsLeftAlone(t *testing.T) {
 		d := pull(t)
 		d.self.Vector = state(d).Answer.Vector
 		for n := 1; n < 12; n++ {
-			if a := c.round(d); a != (Pause{backoff(n, 0)}) {
-				t.Fatalf("%s: round %d ends with %#v; want a pause of %v", c.name, n, a, backoff(n, 0))
+			if a := c.round(d); a != (Pause{backoff(n, maxBackoff, 0)}) {
+				t.Fatalf("%s: round %d ends with %#v; want a pause of %v", c.name, n, a, backoff(n, maxBackoff, 0))
 			}
 		}
 	}
