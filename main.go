@@ -197,8 +197,8 @@ func serve(c *cli.Context) error {
 	}
 	store.AwaitPeers = len(peers.Peers) > 0
 	listen.Settings.Store = store
-	limitMemory(store.CacheSize)
-	listen.CacheSized = limitMemory
+	limitMemory(store.CacheSize, 0)
+	listen.Sized = limitMemory
 	if name := listen.Settings.ConfigFile; name != "" {
 		listen.Rewrite = func(settings map[string]string) error { return rewriteConfig(name, settings) }
 	}
@@ -393,10 +393,10 @@ func watchOptions(c *cli.Context) (map[string]string, error) {
 
 // limitMemory has the collector work harder when the heap nears twice the cache and what the database holds outside of
 // it. GOMEMLIMIT, if set, goes before.
-func limitMemory(cache int64) {
+func limitMemory(cache, output int64) {
 	const besides = 128 << 20
-	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides)/2 {
-		debug.SetMemoryLimit(2*cache + besides)
+	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides-output)/2 {
+		debug.SetMemoryLimit(2*cache + besides + output)
 	}
 }
 

@@ -6,12 +6,18 @@ import (
 	"strings"
 )
 
-// bufferLimits is client-output-buffer-limit. Only that of pubsub acts: replies of a normal client hold up its own commands,
-// and there are no replicas of Redis's kind.
+// bufferLimits is client-output-buffer-limit. There are no replicas of Redis's kind: peers are normal clients.
 type bufferLimits struct{ normal, slave, pubsub limit }
 
 func (l bufferLimits) String() string {
 	return fmt.Sprintf("normal %s slave %s pubsub %s", l.normal, l.slave, l.pubsub)
+}
+
+// limit is one class of client-output-buffer-limit: bytes that end a connection at once, and bytes that do after some time.
+// 0: no limit.
+type limit struct {
+	hard, soft int64
+	patience   int64 // s
 }
 
 func (l limit) String() string { return fmt.Sprintf("%d %d %d", l.hard, l.soft, l.patience) }
@@ -39,7 +45,7 @@ func takeLimits(s *Server, value string) (func() error, error) {
 		}
 		*class = limit{hard, soft, patience}
 	}
-	return sure(func() { s.Config.pushLimit.Store(&limits) }), nil
+	return sure(func() { s.Config.outputLimits.Store(&limits) }), nil
 }
 
 func (l *bufferLimits) class(name string) *limit {

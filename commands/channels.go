@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-
-	"atomiccounter/engine"
 )
 
 // channels knows who listens to which channel. Messages go to those who listen at that moment, in the same order to all. The
@@ -189,13 +187,7 @@ func (c *Context) tell(cl *Client, m message) {
 		c.letters = append(c.letters, letter{cl, m})
 		return
 	}
-	c.push(letter{cl, m}, 0)
-}
-
-func (c *Context) push(l letter, pos engine.Position) {
-	if !l.to.push(l.resp2, l.resp3, c.Server.Config.PushLimit(), pos) {
-		c.Server.Stats.TooSlow.Add(1)
-	}
+	cl.push(m.resp2, m.resp3, 0)
 }
 
 // endSection ends the pipeline's section, and sends the messages that had to wait for that.
@@ -206,7 +198,7 @@ func (c *Context) endSection() {
 	}
 	pos := c.Server.Engine.Appended()
 	for _, l := range c.letters {
-		c.push(l, pos)
+		l.to.push(l.resp2, l.resp3, pos)
 	}
 	c.letters = nil
 }

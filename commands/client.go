@@ -33,7 +33,9 @@ type Client struct {
 	Blocked     atomic.Bool  // a command of it waits (Wait); whoever waits sets it
 
 	last           atomic.Pointer[Command]
+	server         *Server // NewContext sets it
 	inbox          inbox
+	output         output
 	listens        [channelKinds]atomic.Int64 // to so many channels
 	monitors       atomic.Bool                // it watches all commands
 	tracks         atomic.Bool                // it caches keys
@@ -139,15 +141,19 @@ func (c *Client) Line(now time.Time) string {
 	if c.tracks.Load() {
 		redir = c.redirect.Load()
 	}
-	waiting, pieces := c.inbox.waiting()
+	waiting := c.Waiting()
+	first := min(waiting, replyChunk)
 	input := c.QueryBuffer.Load()
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
-		"multi=%d watch=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=0 oll=%d omem=%d tot-mem=%d events=r "+
+		"multi=%d watch=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=%d oll=%d omem=%d tot-mem=%d events=r "+
 		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
 		c.listens[plainChannel].Load(), c.listens[channelPattern].Load(), c.listens[shardChannel].Load(),
-		c.queued.Load()-1, c.watches(), input, c.queuedBytes.Load(), pieces, waiting, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
+		c.queued.Load()-1, c.watches(), input, c.queuedBytes.Load(), first, (waiting-first+replyChunk-1)/replyChunk, waiting-first, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
 }
+
+// replyChunk is how much Redis keeps of what waits for a client in one piece, the first of which is apart.
+const replyChunk = 16 << 10
 
 // watches is how many keys the client watches: none any more once one has changed, as in Redis. It is called under mu.
 func (c *Client) watches() int32 {

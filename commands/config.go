@@ -26,6 +26,7 @@ type Settings struct {
 	QueryBuffer  int64          // most that a client may have us buffer in bytes, default 64 MiB
 	Store        engine.Options // that the store is opened with
 	Unprotected  bool           // protected-mode no
+	MostOutput   int64          // bytes that may wait for all clients together, default a quarter of the memory, at least 1 GiB
 	Debug        string         // enable-debug-command: yes, local, or no and empty
 
 	// Others are parameters that CONFIG SET could set, too, by name; see Configure.
@@ -48,6 +49,7 @@ const (
 	defaultTrackedKeys  = 1_000_000
 	defaultKeepAlive    = 300 // s
 	defaultHz           = 10
+	leastOutput         = 1 << 30
 )
 
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
@@ -69,7 +71,7 @@ type Config struct {
 	hz                                       tunable       // for tools that set it: nothing here depends on it
 	events                                   atomic.Uint32 // notify-keyspace-events
 	tracking                                 tunable       // 0: latency-tracking no
-	pushLimit                                atomic.Pointer[bufferLimits]
+	outputLimits                             atomic.Pointer[bufferLimits]
 	percentiles                              atomic.Pointer[[]float64]
 	idle                                     sync.Map // by name, as shown: what changes nothing
 }
@@ -87,19 +89,22 @@ func (c *Config) LatencyThreshold() time.Duration {
 	return time.Duration(min(c.latencyThreshold.or(0), maxWaitMillis)) * time.Millisecond
 }
 
-// PushLimit bounds what may wait for a client that others send to.
-func (c *Config) PushLimit() limit { return c.limits().pubsub }
-
 func (c *Config) limits() bufferLimits {
-	if l := c.pushLimit.Load(); l != nil {
+	if l := c.outputLimits.Load(); l != nil {
 		return *l
 	}
 	return bufferLimits{slave: limit{256 << 20, 64 << 20, 60}, pubsub: limit{32 << 20, 8 << 20, 60}}
 }
 
+// mostOutput is how many bytes may wait to be sent to all clients together.
+func (c *Config) mostOutput() int64 { return cmp.Or(c.settings.MostOutput, leastOutput) }
+
 // Start takes the settings over. It is called before anything else is.
 func (c *Config) Start(s Settings) {
 	c.settings = s
+	if s.MostOutput == 0 {
+		c.settings.MostOutput = max(int64(totalMemory()/4), leastOutput)
+	}
 	c.password.Store(&s.Password)
 	c.unprotected.Store(s.Unprotected)
 	c.timeout.Store(int64(s.Timeout / time.Second))

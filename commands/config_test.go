@@ -16,7 +16,7 @@ func TestConfigTakesEffect(t *testing.T) {
 	s := c.Server
 	want(t, c, "CONFIG SET timeout 30 maxclients 5 appendfsync always loglevel debug", "+OK|")
 	told := int64(0)
-	s.CacheSized = func(n int64) { told = n }
+	s.Sized = func(cache, _ int64) { told = cache }
 	want(t, c, "CONFIG SET update-period 250ms cache-size 64mb proto-max-bulk-len 1mb client-query-buffer-limit 2mb", "+OK|")
 	for _, check := range []struct {
 		name      string

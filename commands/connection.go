@@ -54,8 +54,7 @@ func (c *Context) use(db int) {
 }
 
 func (c *Context) speak(proto int) {
-	c.Out.Buf = c.Client.inbox.speak(proto, c.Out.Buf)
-	c.Pipe.DependOn(c.Client.inbox.depends())
+	c.deliver(c.Client.inbox.takeAll(proto)) // that was written in the other one
 	c.Out.Proto = proto
 	c.Client.Proto.Store(int32(proto))
 }

@@ -38,6 +38,7 @@ func (s *Server) NewContext(c *Client) *Context {
 	c.Authenticated = s.Config.Password() == ""
 	c.Proto.Store(2)
 	pipe := &engine.Pipeline{Hasty: true}
+	c.server = s
 	c.setTouched(pipe.Touched)
 	ctx := &Context{Pipe: pipe, Out: Reply{Proto: 2}, Client: c, Server: s}
 	pipe.Observe(ctx.changed)

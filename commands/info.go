@@ -122,7 +122,7 @@ func infoClients(w *infoWriter, s *Server) {
 		"cluster_connections", 0,
 		"maxclients", s.Config.MaxClients(),
 		"client_recent_max_input_buffer", s.Clients.largestInput(),
-		"client_recent_max_output_buffer", s.Clients.largestInbox(),
+		"client_recent_max_output_buffer", s.Clients.largestOutput(),
 		"blocked_clients", s.Clients.Blocked(),
 		"tracking_clients", s.trackingClients(),
 		"watching_clients", s.Clients.Watching(),
@@ -271,7 +271,6 @@ func infoEngine(w *infoWriter, s *Server) {
 		"flushes", e.Flushes,
 		"last_flush_usec", e.LastFlushTook.Microseconds(),
 		"disk_bytes", e.DiskBytes,
-		"slow_clients_disconnected", s.Stats.TooSlow.Load(),
 		"no_space", yesNo(e.NoSpace),
 		"failed", failed)
 }

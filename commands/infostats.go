@@ -62,6 +62,8 @@ func infoStats(w *infoWriter, s *Server) {
 		"total_writes_processed", st.Writes.Load(),
 		"io_threaded_reads_processed", 0,
 		"io_threaded_writes_processed", 0,
+		"client_query_buffer_limit_disconnections", st.QueryBuffer.Load(),
+		"client_output_buffer_limit_disconnections", st.CutOff.Load(),
 		"reply_buffer_shrinks", 0,
 		"reply_buffer_expands", 0)
 }
@@ -86,11 +88,12 @@ func (r *rates) now() rate {
 	return r.each
 }
 
-// Sample looks at what is only known by looking: the rates that INFO shows, and flushes and sweeps that took long. It is called about
-// once a second.
+// Sample looks at what is only known by looking: the rates that INFO shows, flushes and sweeps that took long, and clients that do not
+// read. It is called about once a second.
 func (s *Server) Sample(now time.Time) {
 	s.Stats.sample(now, s.Processed())
 	s.noteBackground(now)
+	s.lookAtOutput(now)
 }
 
 // Processed is how many commands have run.

@@ -15,14 +15,14 @@ func (s *Server) tracks() bool { return s.attention.Load()&payTracking != 0 }
 // Lapse tells those who cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
 func (s *Server) Lapse() {
 	if s.tracks() && !s.Loading() {
-		s.tracking.lapsed(s.Engine.Now(), s.Config.PushLimit())
+		s.tracking.lapsed(s.Engine.Now())
 	}
 }
 
 // remember notes the keys that the command is about to read, if its client caches them.
 func (c *Context) remember(cmd *Command, args [][]byte) {
 	if keys := c.cached(cmd, args); len(keys) > 0 {
-		c.Server.tracking.note(c.Client, keys, c.Server.Config.trackedKeys.or(defaultTrackedKeys), c.Server.Config.PushLimit())
+		c.Server.tracking.note(c.Client, keys, c.Server.Config.trackedKeys.or(defaultTrackedKeys))
 	}
 }
 
@@ -56,7 +56,7 @@ func (c *Context) rememberLapse(cmd *Command, args [][]byte) {
 // invalidate tells those who cache the keys of a command that has changed something.
 func (c *Context) invalidate(cmd *Command, args [][]byte) {
 	if keys := cmd.Keys.Of(args); len(keys) > 0 {
-		c.Server.tracking.changed(keys, c.Client, c.Server.Config.PushLimit())
+		c.Server.tracking.changed(keys, c.Client)
 	}
 }
 
@@ -65,9 +65,9 @@ func (s *Server) invalidateOf(key string, ch engine.Change) {
 	switch {
 	case !s.tracks():
 	case ch == engine.Everything:
-		s.tracking.everything(s.Config.PushLimit())
+		s.tracking.everything()
 	default:
-		s.tracking.changed([][]byte{[]byte(key)}, nil, s.Config.PushLimit())
+		s.tracking.changed([][]byte{[]byte(key)}, nil)
 	}
 }
 

@@ -210,9 +210,9 @@ const MinCacheSize = 1 << 20
 
 func setCacheSize(s *Server, n int64) {
 	s.Engine.SetCacheSize(n)
-	if s.CacheSized != nil {
-		s.CacheSized(n)
-	}
+	s.sizing.Lock()
+	defer s.sizing.Unlock()
+	s.tellSize()
 }
 
 func setPassword(s *Server, value string) (func() error, error) {

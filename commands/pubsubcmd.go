@@ -32,8 +32,7 @@ func (c *Context) unsubscribe(kind channelKind, word string, names [][]byte) {
 	}
 	for _, name := range names {
 		c.Server.channels.remove(c.Client, kind, string(name))
-		c.Out.Buf = c.Client.inbox.drain(c.Out.Buf)
-		c.Pipe.DependOn(c.Client.inbox.depends())
+		c.deliver(c.Client.inbox.takeAll(0))
 		c.confirm(kind, word, name)
 	}
 	if len(names) == 0 {

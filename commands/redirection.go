@@ -11,7 +11,7 @@ type redirection struct {
 
 // push tells the target. In RESP2 it can be told only while it listens to any channel: channels.mu keeps it from ending that
 // meanwhile. False: its connection has ended.
-func (r *redirection) push(m message, l limit) bool {
+func (r *redirection) push(m message) bool {
 	r.channels.mu.Lock()
 	defer r.channels.mu.Unlock()
 	if r.target.gone.Load() {
@@ -20,7 +20,7 @@ func (r *redirection) push(m message, l limit) bool {
 	if !r.target.listensToAny() {
 		m.resp2 = nil
 	}
-	r.target.push(m.resp2, m.resp3, l, 0)
+	r.target.push(m.resp2, m.resp3, 0)
 	return true
 }
 

@@ -90,8 +90,7 @@ func (r *ClientRegistry) all() []*Client {
 // memory is about how many bytes connections hold, beyond those lent to them while they are busy.
 func (r *ClientRegistry) memory() (n int64) {
 	r.Each(func(c *Client) {
-		size, _ := c.inbox.waiting()
-		n += clientSize + size + c.QueryBuffer.Load()
+		n += clientSize + c.Waiting() + c.QueryBuffer.Load()
 	})
 	return n
 }
@@ -104,11 +103,8 @@ func (r *ClientRegistry) largestInput() (n int64) {
 	return n
 }
 
-func (r *ClientRegistry) largestInbox() (n int64) {
-	r.Each(func(c *Client) {
-		size, _ := c.inbox.waiting()
-		n = max(n, size)
-	})
+func (r *ClientRegistry) largestOutput() (n int64) {
+	r.Each(func(c *Client) { n = max(n, c.Waiting()) })
 	return n
 }
 

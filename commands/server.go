@@ -12,15 +12,15 @@ import (
 // Server is what the commands know of the process. Package server makes one, fills the first group before it listens,
 // and shares it between all sessions.
 type Server struct {
-	Log        *slog.Logger
-	Level      *slog.LevelVar // of Log; nil: loglevel cannot be changed
-	Started    time.Time
-	RunID      string                                 // 40 hexadecimal digits, random per process
-	Port       int                                    // TCP port, 0 if there is none
-	Version    string                                 // of this program
-	Shutdown   func()                                 // asks the process to end; returns at once, may be called again
-	CacheSized func(bytes int64)                      // is told when CONFIG SET has changed cache-size; nil: nobody is
-	Rewrite    func(settings map[string]string) error // the configuration file; nil: there is none
+	Log      *slog.Logger
+	Level    *slog.LevelVar // of Log; nil: loglevel cannot be changed
+	Started  time.Time
+	RunID    string                                 // 40 hexadecimal digits, random per process
+	Port     int                                    // TCP port, 0 if there is none
+	Version  string                                 // of this program
+	Shutdown func()                                 // asks the process to end; returns at once, may be called again
+	Sized    func(cache, output int64)              // is told when cache-size, or about what waits to be sent, changes; nil: nobody is
+	Rewrite  func(settings map[string]string) error // the configuration file; nil: there is none
 
 	// Open sets these. While Loading says true nobody reads them.
 	Engine      *engine.Engine
@@ -33,6 +33,7 @@ type Server struct {
 	Scripts Scripts        // of EVAL
 
 	loading   loading
+	output    atomic.Int64  // bytes that wait to be sent to all clients
 	attention atomic.Uint32 // why calls need more than to be counted (call.go)
 	saved     atomic.Int64  // when a client has last had it flush, s since the Unix epoch
 	purging   atomic.Bool   // memory is being given back for a transaction or a script
@@ -45,6 +46,9 @@ type Server struct {
 	tracking  tracking
 
 	trackingMu sync.Mutex // of the bit payTracking with what tracking knows
+
+	sizing sync.Mutex // one call of Sized at a time
+	sized  int64      // of output, when it was last told of
 }
 
 // Open ends the time of loading: from each session's next round on all commands are answered. The engine, and the replication if there
@@ -65,6 +69,7 @@ func (s *Server) Loading() bool { return !s.opened.Load() }
 func (s *Server) Forget(cl *Client) {
 	s.Clients.Remove(cl)
 	cl.gone.Store(true)
+	cl.output.end(s)
 	s.letGo(cl)
 }
 
@@ -84,7 +89,8 @@ func (s *Server) letGo(cl *Client) {
 // Stats are counters since the start, or since CONFIG RESETSTAT. Sessions add to them in bulk, once per read, not per command.
 type Stats struct {
 	Connections, Rejected, InputBytes, OutputBytes, Errors atomic.Int64
-	TooSlow                                                atomic.Int64 // clients that did not read what others sent them
+	CutOff                                                 atomic.Int64 // clients that did not read what was sent to them
+	QueryBuffer                                            atomic.Int64 // clients that sent longer commands than they may
 
 	Hits, Misses  atomic.Int64 // reads of keys
 	Reads, Writes atomic.Int64 // of sockets
@@ -107,7 +113,7 @@ func (s *Stats) peak(used uint64) uint64 {
 }
 
 func (s *Stats) reset() {
-	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.TooSlow,
+	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.CutOff, &s.QueryBuffer,
 		&s.Hits, &s.Misses, &s.Reads, &s.Writes} {
 		n.Store(0)
 	}

@@ -123,7 +123,7 @@ func (t *tracking) count() int {
 }
 
 // note remembers that a client is about to read keys. Of more than most keys some are forgotten, and those who cache them told.
-func (t *tracking) note(cl *Client, keys [][]byte, most int64, l limit) {
+func (t *tracking) note(cl *Client, keys [][]byte, most int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.clients[cl.ID] == nil {
@@ -146,7 +146,7 @@ func (t *tracking) note(cl *Client, keys [][]byte, most int64, l limit) {
 	}
 	for most > 0 && int64(len(t.keys)) > most || t.bytes > maxTracked {
 		for _, k := range t.keys {
-			t.tell(k, nil, l)
+			t.tell(k, nil)
 			break
 		}
 	}
@@ -169,7 +169,7 @@ func (t *tracking) noteLapse(name []byte, at int64) {
 }
 
 // tell forgets a key, and tells those who cache it; by is the client that changed it, or nil.
-func (t *tracking) tell(k *trackedKey, by *Client, l limit) {
+func (t *tracking) tell(k *trackedKey, by *Client) {
 	delete(t.keys, k.name)
 	t.items -= len(k.clients)
 	t.bytes -= len(k.name)
@@ -179,21 +179,21 @@ func (t *tracking) tell(k *trackedKey, by *Client, l limit) {
 	m := invalidation([]string{k.name})
 	for _, id := range k.clients {
 		if tr := t.clients[id]; tr != nil && !tr.mode.broadcast {
-			tr.push(m, by, l)
+			tr.push(m, by)
 		}
 	}
 }
 
 // push tells a client, if its protocol can, or the one that it redirects to. In RESP2 a push would look like a reply: as in
 // Redis nothing is sent.
-func (tr *tracker) push(m message, by *Client, l limit) {
+func (tr *tracker) push(m message, by *Client) {
 	switch {
 	case tr.client == by && tr.mode.noLoop:
 	case tr.redirect == nil:
-		tr.client.push(nil, m.resp3, l, 0)
-	case !tr.redirect.push(m, l):
+		tr.client.push(nil, m.resp3, 0)
+	case !tr.redirect.push(m):
 		tr.client.brokenRedirect.Store(true)
-		tr.client.push(nil, redirectBroken(tr.mode.redirect), l, 0)
+		tr.client.push(nil, redirectBroken(tr.mode.redirect), 0)
 	}
 }
 
@@ -219,19 +219,19 @@ func invalidation(names []string) message {
 }
 
 // changed tells of keys that have changed.
-func (t *tracking) changed(names [][]byte, by *Client, l limit) {
+func (t *tracking) changed(names [][]byte, by *Client) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, name := range names {
 		if k := t.keys[string(name)]; k != nil {
-			t.tell(k, by, l)
+			t.tell(k, by)
 		}
 	}
 	for prefix, ids := range t.prefixes {
 		if found := withPrefix(names, prefix); len(found) > 0 {
 			m := invalidation(found)
 			for id := range ids {
-				t.clients[id].push(m, by, l)
+				t.clients[id].push(m, by)
 			}
 		}
 	}
@@ -249,7 +249,7 @@ func withPrefix(names [][]byte, prefix string) (found []string) {
 }
 
 // everything tells all that nothing they cache is known to be true.
-func (t *tracking) everything(l limit) {
+func (t *tracking) everything() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.clients) == 0 {
@@ -258,15 +258,15 @@ func (t *tracking) everything(l limit) {
 	t.forgetKeys()
 	m := invalidation(nil)
 	for _, tr := range t.clients {
-		tr.push(m, nil, l)
+		tr.push(m, nil)
 	}
 }
 
 // lapsed tells of the keys whose time has come.
-func (t *tracking) lapsed(now int64, l limit) {
+func (t *tracking) lapsed(now int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for len(t.lapses) > 0 && t.lapses[0].lapse <= now {
-		t.tell(t.lapses[0], nil, l)
+		t.tell(t.lapses[0], nil)
 	}
 }

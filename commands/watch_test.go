@@ -15,7 +15,9 @@ import (
 
 // sent takes all that others have sent to a client.
 func sent(c *Context) string {
-	return strings.ReplaceAll(string(c.Client.inbox.drain(nil)), "\r\n", "|")
+	all, _ := c.Client.inbox.takeAll(0)
+	c.Client.Queued(-int64(len(all)))
+	return strings.ReplaceAll(string(all), "\r\n", "|")
 }
 
 // round runs a line as the last of a round, and counts it.
@@ -254,30 +256,88 @@ func TestInboxIsBounded(t *testing.T) {
 	c, m := connect(t, s), connect(t, s)
 	killed := 0
 	m.Client.Kill = func() { killed++ }
-	do(t, c, "CONFIG", "SET", "client-output-buffer-limit", "pubsub 100kb 0 0")
+	do(t, c, "CONFIG", "SET", "client-output-buffer-limit", "normal 100kb 0 0")
 	do(t, m, "MONITOR")
 	for range 200 {
 		do(t, c, "ECHO", strings.Repeat("x", 1000))
 	}
-	size, _ := m.Client.inbox.waiting()
-	if killed != 1 || size > 101<<10 || s.Stats.TooSlow.Load() != 1 {
-		t.Errorf("killed %d times, %d bytes kept, %d too slow; want once, at most 101 KiB, 1", killed, size, s.Stats.TooSlow.Load())
+	kept, _ := m.Client.inbox.takeAll(0)
+	if size := len(kept); killed != 1 || size > 101<<10 || s.Stats.CutOff.Load() != 1 {
+		t.Errorf("killed %d times, %d bytes kept, %d cut off; want once, at most 101 KiB, 1", killed, size, s.Stats.CutOff.Load())
 	}
 }
 
-func TestInboxSoftLimit(t *testing.T) {
-	b, now := new(inbox), time.Unix(1000, 0)
-	clock := func() time.Time { return now }
-	b.size = 10
+func TestSoftLimit(t *testing.T) {
+	o, now := new(output), time.Unix(1000, 0)
 	for _, step := range []struct {
 		after time.Duration
 		size  int64
 		over  bool
 	}{{0, 10, false}, {60 * time.Second, 10, false}, {time.Second, 9, false}, {time.Second, 10, false}, {61 * time.Second, 10, true}, {0, 100, true}} {
-		now, b.size = now.Add(step.after), step.size
-		if got := b.over(limit{100, 10, 60}, clock); got != step.over {
-			t.Errorf("over with %d bytes after %v = %v; want %v", step.size, step.after, got, step.over)
+		now, o.size = now.Add(step.after), step.size
+		if got := o.exceeds(limit{100, 10, 60}, now); got != step.over {
+			t.Errorf("exceeds with %d bytes after %v = %v; want %v", step.size, step.after, got, step.over)
 		}
+	}
+}
+
+// TestQuietChannel: what waits for too long ends the connection also when nothing more is sent, and not that of one who has read.
+func TestQuietChannel(t *testing.T) {
+	s := newServer(t)
+	c, slow, reader := connect(t, s), connect(t, s), connect(t, s)
+	killed := 0
+	slow.Client.Kill = func() { killed++ }
+	reader.Client.Kill = func() { t.Error("a listener that reads is disconnected") }
+	do(t, c, "CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 1kb 60")
+	do(t, slow, "SUBSCRIBE", "a")
+	do(t, reader, "SUBSCRIBE", "a")
+	do(t, c, "PUBLISH", "a", strings.Repeat("x", 2000))
+	if line := slow.Client.Line(time.Now()); !strings.Contains(line, " obl=2033 oll=0 omem=0 ") {
+		t.Errorf("CLIENT LIST has %q; want what waits", line)
+	}
+	sent(reader)
+	now := time.Now()
+	s.Sample(now.Add(59 * time.Second))
+	if killed != 0 {
+		t.Error("disconnected before the soft limit's time")
+	}
+	s.Sample(now.Add(62 * time.Second))
+	if s.Forget(slow.Client); killed != 1 || s.Stats.CutOff.Load() != 1 || s.output.Load() != 0 {
+		t.Errorf("killed %d times, %d counted, %d bytes wait; want once, 1, 0", killed, s.Stats.CutOff.Load(), s.output.Load())
+	}
+}
+
+// TestWorstFirst: of all clients those for which most waits end first, and only as many as must.
+func TestWorstFirst(t *testing.T) {
+	s := newServer(t)
+	s.Config.Start(Settings{MostOutput: 1000})
+	var ended []int
+	var list []*Client
+	for i := range 3 {
+		cl := connect(t, s).Client
+		cl.Kill = func() { ended = append(ended, i) }
+		list = append(list, cl)
+	}
+	list[0].Queued(300)
+	list[1].Queued(600)
+	list[2].Queued(101)
+	if !slices.Equal(ended, []int{1}) || s.output.Load() != 401 {
+		t.Errorf("ended %v, %d bytes wait; want that of 600, and 401", ended, s.output.Load())
+	}
+}
+
+// TestSizeOfOutput: the memory that waits is told of in steps, once a second at most.
+func TestSizeOfOutput(t *testing.T) {
+	s := newServer(t)
+	var told []int64
+	s.Sized = func(_, output int64) { told = append(told, output) }
+	cl := connect(t, s).Client
+	for _, n := range []int64{1, 0, outputStep, -outputStep, -1} {
+		cl.Queued(n)
+		s.Sample(time.Now())
+	}
+	if want := []int64{outputStep, 2 * outputStep, outputStep, 0}; !slices.Equal(told, want) {
+		t.Errorf("told of %d; want %d", told, want)
 	}
 }
 

@@ -101,15 +101,18 @@ func (s *Server) start(c *conn) {
 	s.conns[c] = struct{}{}
 	s.shared.Stats.Connections.Add(1)
 	s.handlers.Go(func() {
-		c.serve()
-		c.session.Close()
+		err := c.serve()
 		s.remove(c)
+		c.sock.keep(nil)
+		c.note(err)
 	})
 }
 
 // remove ends what start began. Who sees the connection end can count on there being room for another.
 func (s *Server) remove(c *conn) {
+	c.session.Close()
 	s.shared.Forget(c.client)
+	c.sock.farewell()
 	c.kill()
 	s.mu.Lock()
 	defer s.mu.Unlock()

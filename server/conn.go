@@ -15,8 +15,7 @@ import (
 	"atomiccounter/commands"
 )
 
-// conn carries a session over a socket. Its goroutine reads, runs what it has read, hands over the replies, and only then
-// reads on: a client that does not take its replies is not read from.
+// conn carries a session over a socket. Its goroutine reads, runs what it has read, hands over the replies, and reads on.
 type conn struct {
 	client  *commands.Client
 	session *Session
@@ -28,11 +27,10 @@ type conn struct {
 }
 
 func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*conn, error) {
-	sock, err := newSocket(nc, &s.buffers, secure)
+	sock, err := newSocket(nc, &s.buffers, secure, c.Queued)
 	if err != nil {
 		return nil, err
 	}
-	sock.timeout = s.writeTimeout
 	made := &conn{
 		client:  c,
 		session: NewSession(s.shared, c),
@@ -44,8 +42,8 @@ func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*
 	return made, nil
 }
 
-// serve talks to the client until one of them ends it. The socket is still to be closed then.
-func (c *conn) serve() {
+// serve talks to the client until one of them ends it, and says why. The socket is still to be closed then.
+func (c *conn) serve() error {
 	err := c.begin()
 	if err == nil {
 		err = c.converse()
@@ -53,9 +51,7 @@ func (c *conn) serve() {
 	if e := c.out.finish(); e != nil {
 		err = e
 	}
-	c.note(err)
-	c.sock.keep(nil)
-	c.sock.farewell()
+	return err
 }
 
 // begin makes the connection ready to be read from.
@@ -153,6 +149,9 @@ func (c *conn) respond() error {
 	for rest := c.sock.in; ; {
 		r := c.session.Feed(rest)
 		rest = rest[r.Consumed:]
+		if r.Close {
+			c.sock.hold()
+		}
 		if err := c.out.send(*replies, r.Position); err != nil {
 			return err
 		}

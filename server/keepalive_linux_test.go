@@ -39,7 +39,7 @@ func keepAliveOf(t *testing.T, s *Server, a net.Addr) (on, idle int) {
 		if c.sock.RemoteAddr().String() != a.String() {
 			continue
 		}
-		err := c.sock.raw.Control(func(fd uintptr) {
+		err := c.sock.wire.raw.Control(func(fd uintptr) {
 			on, _ = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_KEEPALIVE)
 			idle, _ = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE)
 		})

@@ -24,22 +24,20 @@ type journal interface {
 
 // outbox sends replies in order, each when what it depends on is durable. Nearly always that is at once, by the
 // connection's own goroutine. In the mode Always replies wait for the journal's syncer, which sends them itself: no
-// goroutine is woken for them. What the socket has no room for then is sent by a goroutine that lives until it is.
+// goroutine is woken for them.
 type outbox struct {
 	sock    *socket
 	journal func() journal // there is one once a reply depends on it
 	stats   *commands.Stats
 
-	waiting atomic.Bool // there is something in the queue; while there is, only Durable and drain write to the socket
+	waiting atomic.Bool // there is something in the queue; while there is, only Durable writes to the socket
 
-	mu       sync.Mutex
-	changed  *sync.Cond // the queue became shorter, or draining ended
-	queue    []byte     // replies not yet sent, after those that are
-	sent     int        // bytes of queue
-	rounds   []int      // lengths of the newest replies in queue, each waiting for one call of Durable; oldest first
-	ready    int        // bytes after sent that wait for the socket only
-	draining bool
-	err      error // why nothing is sent any more
+	mu      sync.Mutex
+	changed *sync.Cond // the queue became shorter
+	queue   []byte     // replies not yet sent, after those that are
+	sent    int        // bytes of queue
+	rounds  []int      // lengths of the replies in queue, each waiting for one call of Durable; oldest first
+	err     error      // why nothing is sent any more
 }
 
 func newOutbox(sock *socket, j func() journal, stats *commands.Stats) *outbox {
@@ -81,8 +79,7 @@ func (o *outbox) enqueue(b []byte) error {
 		return o.err
 	}
 	if o.sent > maxWaitingBytes {
-		// Into a new buffer, because drain reads the old one without the lock.
-		o.queue, o.sent = append([]byte(nil), o.queue[o.sent:]...), 0
+		o.queue, o.sent = o.queue[:copy(o.queue, o.queue[o.sent:])], 0
 	}
 	o.queue = append(o.queue, b...)
 	o.rounds = append(o.rounds, len(b))
@@ -94,54 +91,18 @@ func (o *outbox) enqueue(b []byte) error {
 func (o *outbox) Durable(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.ready += o.rounds[0]
+	n := o.rounds[0]
 	o.rounds = append(o.rounds[:0], o.rounds[1:]...)
-	if err != nil && o.err == nil {
-		o.giveUp(err)
-	}
 	switch {
-	case o.draining: // drain sends it, or drops it
 	case o.err != nil:
-		o.advance(o.ready)
+	case err != nil:
+		o.giveUp(err)
 	default:
-		o.sendReady()
+		if err := o.sock.write(o.queue[o.sent : o.sent+n]); err != nil {
+			o.abandon(err)
+		}
 	}
-}
-
-// giveUp tells the client that what it waits for will never be durable, and disconnects it.
-func (o *outbox) giveUp(err error) {
-	if !o.draining {
-		var reply commands.Reply
-		reply.Error(commands.ErrorLine(err))
-		_, werr := o.sock.tryWrite(reply.Buf)
-		err = errors.Join(err, werr)
-	}
-	o.abandon(err)
-}
-
-// abandon disconnects. The connection's goroutine is blocked in a read, or will be, and finds out.
-func (o *outbox) abandon(err error) {
-	o.err = errors.Join(err, o.sock.end())
-}
-
-func (o *outbox) sendReady() {
-	n, err := o.sock.tryWrite(o.queue[o.sent : o.sent+o.ready])
-	if err != nil {
-		o.abandon(err)
-		n = o.ready
-	}
-	o.advance(n)
-	if o.ready > 0 {
-		o.draining = true
-		go o.drain()
-	}
-}
-
-// advance takes n ready bytes for sent.
-func (o *outbox) advance(n int) {
-	o.sent += n
-	o.ready -= n
-	if o.sent == len(o.queue) {
+	if o.sent += n; o.sent == len(o.queue) {
 		o.queue, o.sent = o.queue[:0], 0
 		if cap(o.queue) > bufferSize {
 			o.queue = nil
@@ -151,23 +112,16 @@ func (o *outbox) advance(n int) {
 	o.changed.Broadcast()
 }
 
-// drain sends what is ready to a slow reader.
-func (o *outbox) drain() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for o.ready > 0 && o.err == nil {
-		b := o.queue[o.sent : o.sent+o.ready]
-		o.mu.Unlock()
-		err := o.sock.write(b)
-		o.mu.Lock()
-		o.advance(len(b))
-		if err != nil && o.err == nil {
-			o.abandon(err)
-		}
-	}
-	o.advance(o.ready)
-	o.draining = false
-	o.changed.Broadcast()
+// giveUp tells the client that what it waits for will never be durable, and disconnects it.
+func (o *outbox) giveUp(err error) {
+	var reply commands.Reply
+	reply.Error(commands.ErrorLine(err))
+	o.abandon(errors.Join(err, o.sock.write(reply.Buf)))
+}
+
+// abandon disconnects. The connection's goroutine is blocked in a read, or will be, and finds out.
+func (o *outbox) abandon(err error) {
+	o.err = errors.Join(err, o.sock.end())
 }
 
 // waitRoom waits until there is room for the replies of another round.
@@ -185,9 +139,17 @@ func (o *outbox) waitRoom() error {
 
 // finish waits until nothing is waiting any more, and everything is sent or given up: nobody uses o after that.
 func (o *outbox) finish() error {
+	err := o.finishRounds()
+	if e := o.sock.wire.flush(); err == nil {
+		err = e
+	}
+	return err
+}
+
+func (o *outbox) finishRounds() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for len(o.rounds) > 0 || o.draining {
+	for len(o.rounds) > 0 {
 		o.changed.Wait()
 	}
 	return o.err

@@ -74,7 +74,7 @@ func TestSlowListenerIsDisconnected(t *testing.T) {
 	listener.send("SUBSCRIBE news\r\n")
 	listener.want("*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n")
 	payload := strings.Repeat("x", 100<<10)
-	for r.shared.Stats.TooSlow.Load() == 0 {
+	for r.shared.Stats.CutOff.Load() == 0 {
 		publisher.send("PUBLISH news " + "\"" + payload[:60<<10] + "\"\r\n")
 		if line, err := publisher.ReadString('\n'); err != nil || line != ":1\r\n" && line != ":0\r\n" {
 			t.Fatalf("PUBLISH = %q, %v; want 1", line, err)

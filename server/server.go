@@ -34,8 +34,10 @@
 //
 // # Bounds
 //
-// A round ends after 1024 commands or 256 KiB of replies; they are on their way before the next one begins. So a client
-// that does not read is blocked by its own replies, with no lock held, and is disconnected when it takes none for 60 s.
+// A round ends after 1024 commands or 256 KiB of replies; they are on their way before the next one begins. A client may write all of a
+// great pipeline before it reads: what its socket has no room for is queued, and sent as it is taken, while the connection reads on.
+// client-output-buffer-limit bounds that queue with what others send to the client, and so does the memory for all clients together;
+// beyond that it is disconnected.
 // A command may be as long as the query buffer limit (64 MiB), for clients that have still to authenticate 64 KiB.
 //
 // # Durability
@@ -89,8 +91,8 @@ type Options struct {
 	TLSPort int
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
-	// CacheSized is told when CONFIG SET has changed cache-size; nil: nobody is.
-	CacheSized func(bytes int64)
+	// Sized is told when CONFIG SET has changed cache-size, and when about another number of bytes waits to be sent; nil: nobody is.
+	Sized func(cache, output int64)
 	// Rewrite is CONFIG REWRITE: it is given the settings that CONFIG SET can change, by name. nil: there is no configuration file.
 	Rewrite func(settings map[string]string) error
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
@@ -103,11 +105,10 @@ type Options struct {
 
 // Server serves clients from New, when it begins to listen, to the end of Serve.
 type Server struct {
-	shared       *commands.Server
-	options      Options
-	listeners    []listener
-	buffers      bufferPool
-	writeTimeout time.Duration
+	shared    *commands.Server
+	options   Options
+	listeners []listener
+	buffers   bufferPool
 
 	asked    chan struct{} // closed by SHUTDOWN
 	askOnce  sync.Once
@@ -129,9 +130,9 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{options: o, listeners: listeners, writeTimeout: writeTimeout, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
+	s := &Server{options: o, listeners: listeners, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(), Port: tcpPort(listeners),
-		Version: o.Version, Shutdown: s.askShutdown, CacheSized: o.CacheSized, Rewrite: o.Rewrite}
+		Version: o.Version, Shutdown: s.askShutdown, Sized: o.Sized, Rewrite: o.Rewrite}
 	s.shared.Config.Start(o.Settings)
 	if err := s.shared.Configure(o.Settings.Others); err != nil {
 		return nil, errors.Join(err, closeAll(listeners))

@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -278,35 +279,68 @@ func TestEndOfServe(t *testing.T) {
 	}
 }
 
-// stuff sends commands with long replies until the server reads no more of them.
-func stuff(p *peer) (sent int) {
+// stuffing is commands with more replies than sockets have room for, and the replies.
+func stuffing() (commands, replies string) {
+	const each, count = 8 << 10, 3 << 10
+	arg := fmt.Sprintf("$%d\r\n%s\r\n", each, strings.Repeat("x", each))
+	return strings.Repeat("*2\r\n$4\r\nECHO\r\n"+arg, count), strings.Repeat(arg, count)
+}
+
+// stuff sends them, and gives the replies.
+func stuff(p *peer) string {
 	p.t.Helper()
-	request := fmt.Sprintf("*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n", 8<<10, strings.Repeat("x", 8<<10))
-	for {
-		p.Conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
-		n, err := io.WriteString(p.Conn, request)
-		sent += n
-		if err != nil {
-			p.Conn.SetWriteDeadline(time.Now().Add(patience))
-			return sent
+	commands, replies := stuffing()
+	p.send(commands)
+	return replies
+}
+
+// waiting is how much waits for the clients.
+func (r *running) waiting() (n int64) {
+	r.shared.Clients.Each(func(c *commands.Client) { n += c.Waiting() })
+	return n
+}
+
+// TestGreatPipeline: a client may write all that it has to ask before it reads.
+func TestGreatPipeline(t *testing.T) {
+	a := newAuthority(t)
+	for _, mode := range []engine.SyncMode{engine.EverySec, engine.Always} {
+		r, addr := serveTLS(t, Options{}, a, tls.NoClientCert, with(openEngine(t, mode)))
+		for _, p := range []*peer{r.dial(t), a.dial(t, addr)} {
+			replies := stuff(p)
+			p.send("INCR k\r\nDEL k\r\n")
+			await(t, "replies that wait", func() bool { return r.waiting() > 0 })
+			p.want(replies + ":1\r\n:1\r\n")
+			await(t, "none", func() bool { return r.waiting() == 0 })
+			p.send("INCR k\r\nDEL k\r\n")
+			p.want(":1\r\n:1\r\n")
 		}
 	}
 }
 
-// A client that never reads is not read from any more: what it can have us hold is bounded. After the write timeout it
-// is disconnected.
-func TestSlowReader(t *testing.T) {
-	r := serve(t, Options{}, func(s *Server) { s.writeTimeout = 300 * time.Millisecond })
-	p := r.dial(t)
-	stuff(p)
-	before := r.shared.Stats.OutputBytes.Load() - r.shared.Stats.InputBytes.Load()
-	if before > 1<<20 {
-		t.Errorf("replies are ahead of the requests by %d bytes; want at most 1 MiB", before)
+// TestOutputLimits: a client that does not read is disconnected when more waits than its class, or all clients together, may have.
+func TestOutputLimits(t *testing.T) {
+	for name, change := range map[string]struct {
+		limit string
+		most  int64
+	}{
+		"hard": {"normal 1mb 0 0", 0},
+		"soft": {"normal 0 1mb 0", 0},
+		"all":  {"normal 0 0 0", 1 << 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := serve(t, Options{Settings: commands.Settings{MostOutput: change.most,
+				Others: map[string]string{"client-output-buffer-limit": change.limit}}}, nil)
+			p, other := r.dial(t), r.dial(t)
+			calls, _ := stuffing()
+			io.WriteString(p.Conn, calls) // which perhaps fails before all is written
+			await(t, "the slow reader's end", func() bool { return r.shared.Clients.Count() == 1 })
+			other.send("INCR k\r\n")
+			other.want(":1\r\n")
+			if n := r.shared.Stats.CutOff.Load(); n != 1 {
+				t.Errorf("%d are counted; want 1", n)
+			}
+		})
 	}
-	await(t, "the slow reader's end", func() bool {
-		stuff(p) // perhaps the server was only slow to read, and can still send
-		return r.shared.Clients.Count() == 0
-	})
 }
 
 // A slow reader that does read gets everything.

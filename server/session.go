@@ -211,6 +211,7 @@ func (s *Session) pause(r Round, rest int, lim limits) Round {
 		most = min(most, maxUnauthBuffer)
 	}
 	if int64(max(rest, s.scan.wants())+s.ctx.Queued()) > most {
+		s.ctx.Server.Stats.QueryBuffer.Add(1)
 		r.Close, r.Err = true, errQueryBuffer
 	}
 	return r

@@ -11,11 +11,7 @@ import (
 	"time"
 )
 
-const (
-	bufferSize   = 16 << 10
-	writePiece   = 64 << 10         // what a slow reader must take within the write timeout, in bytes
-	writeTimeout = 60 * time.Second // without progress
-)
+const bufferSize = 16 << 10
 
 // bufferPool lends buffers of bufferSize to the connections that are busy, so that those that are idle hold none.
 type bufferPool struct{ pool sync.Pool }
@@ -34,45 +30,42 @@ func (p *bufferPool) put(b []byte) {
 	}
 }
 
-// socket is a network connection with two additions: it holds no buffer while it waits for input, and a write can be
-// tried without waiting. One goroutine at a time may read, and one may write.
+// socket is a network connection with two additions: it holds no buffer while it waits for input, and a write does not wait.
+// One goroutine at a time may read, and one may write.
 //
-// Under TLS it is that with neither: what it receives is decrypted into a buffer that it holds, and a write that must not
-// wait sends nothing.
+// Under TLS it holds a buffer: what it receives is decrypted into that. What waits to be sent is encrypted already.
 type socket struct {
-	net.Conn                 // reads and writes; of TLS, if there is
-	under    net.Conn        // the connection itself
-	tls      *tls.Conn       // nil: plain
-	raw      syscall.RawConn // of under
+	net.Conn           // reads and writes; of TLS, if there is
+	wire     *wire     // the connection itself
+	tls      *tls.Conn // nil: plain
 	buffers  *bufferPool
-	timeout  time.Duration // for a piece of a write
 
 	in      []byte // received, not yet consumed
 	readErr error
-
-	out      []byte // to be sent by tryWrite
-	wrote    int
-	writeErr error
-
-	receive, transmit func(fd uintptr) bool // method values, made once so that no call allocates
+	receive func(fd uintptr) bool // a method value, made once so that no call allocates
 }
 
-func newSocket(nc net.Conn, buffers *bufferPool, secure *tls.Config) (*socket, error) {
+// newSocket makes one; queued is told of how many bytes more wait to be sent, or fewer.
+func newSocket(nc net.Conn, buffers *bufferPool, secure *tls.Config, queued func(n int64)) (*socket, error) {
+	w, err := newWire(nc, buffers, queued)
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{Conn: w, wire: w, buffers: buffers}
+	if secure != nil {
+		s.tls = tls.Server(w, secure)
+		s.Conn = s.tls
+	}
+	s.receive = s.tryReceive
+	return s, nil
+}
+
+func rawConn(nc net.Conn) (syscall.RawConn, error) {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
 		return nil, fmt.Errorf("connection of type %T has no descriptor", nc)
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	s := &socket{Conn: nc, under: nc, raw: raw, buffers: buffers, timeout: writeTimeout}
-	if secure != nil {
-		s.tls = tls.Server(nc, secure)
-		s.Conn = s.tls
-	}
-	s.receive, s.transmit = s.tryReceive, s.tryTransmit
-	return s, nil
+	return sc.SyscallConn()
 }
 
 // fill waits for input and appends it to s.in. What is there is kept, in a larger buffer if need be.
@@ -83,7 +76,7 @@ func (s *socket) fill() error {
 	if s.tls != nil {
 		return s.fillSecure()
 	}
-	if err := s.raw.Read(s.receive); err != nil {
+	if err := s.wire.raw.Read(s.receive); err != nil {
 		return err
 	}
 	return s.readErr
@@ -98,7 +91,7 @@ func (s *socket) poll() error {
 		return s.pollSecure()
 	}
 	received := false
-	if err := s.raw.Control(func(fd uintptr) { received = s.receive(fd) }); err != nil || !received {
+	if err := s.wire.raw.Control(func(fd uintptr) { received = s.receive(fd) }); err != nil || !received {
 		return err
 	}
 	return s.readErr
@@ -110,7 +103,7 @@ func (s *socket) interrupt() error { return s.SetReadDeadline(time.Unix(1, 0)) }
 
 // idle waits to be interrupted, and reads nothing. It does not notice when the client goes.
 func (s *socket) idle() error {
-	return s.raw.Read(func(uintptr) bool { return false })
+	return s.wire.raw.Read(func(uintptr) bool { return false })
 }
 
 func (s *socket) grow() {
@@ -150,59 +143,15 @@ func (s *socket) keep(rest []byte) {
 	}
 }
 
-// tryWrite sends what the socket has room for, without waiting, and returns the number of bytes.
-func (s *socket) tryWrite(b []byte) (int, error) {
-	if s.tls != nil {
-		return 0, nil
-	}
-	s.out = b
-	err := s.raw.Write(s.transmit)
-	s.out = nil
-	if err != nil {
-		return 0, err
-	}
-	return s.wrote, s.writeErr
-}
-
-func (s *socket) tryTransmit(fd uintptr) bool {
-	s.wrote, s.writeErr = retry(sysWrite, int(fd), s.out)
-	if errors.Is(s.writeErr, syscall.EAGAIN) {
-		s.wrote, s.writeErr = 0, nil
-	}
-	return true
-}
-
-// write sends all of b and waits for a slow reader as long as there is progress.
+// write sends b, now or as the client takes it.
 func (s *socket) write(b []byte) error {
-	n, err := s.tryWrite(b)
-	if err != nil || n == len(b) {
-		return err
-	}
-	return s.writeSlowly(b[n:])
-}
-
-func (s *socket) writeSlowly(b []byte) error {
-	for len(b) > 0 {
-		if err := s.SetWriteDeadline(time.Now().Add(s.timeout)); err != nil {
-			return err
-		}
-		n, err := s.Write(b[:min(len(b), writePiece)])
-		if err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return s.SetWriteDeadline(time.Time{})
+	_, err := s.Write(b)
+	return err
 }
 
 // end closes the connection, whoever waits for it. It may be called by any goroutine, and again. It waits for nothing, so
 // under TLS the client is not told: that is farewell's part.
-func (s *socket) end() error {
-	if err := s.under.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
-}
+func (s *socket) end() error { return shut(s.wire.Conn) }
 
 // retry repeats a system call that a signal interrupted.
 func retry(call func(int, []byte) (int, error), fd int, b []byte) (int, error) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"net"
 	"os"
 	"time"
 )
@@ -37,10 +38,22 @@ func (s *socket) fillSecure() error {
 	return err
 }
 
-// farewell tells the client of an end that is meant. It waits no more than a few seconds for it to be taken.
+// hold keeps what is written from now on until farewell, or for a moment: a client that has the last reply has the end of the
+// connection too. Otherwise it might send once more in between, to nobody.
+func (s *socket) hold() {
+	if _, ok := s.wire.Conn.(*net.TCPConn); ok {
+		_ = s.wire.raw.Control(holdBack) // which fails only on a connection that is closed
+	}
+}
+
+// farewell tells the client of an end that is meant. It does not wait for it to be taken.
 func (s *socket) farewell() {
+	// The connection is closed next, whatever comes of these.
 	if s.tls != nil {
-		_ = s.tls.CloseWrite() // the connection is closed next, whatever came of it
+		_ = s.tls.CloseWrite()
+	}
+	if tcp, ok := s.wire.Conn.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite() // before the close, which drops what is held if the client has sent more
 	}
 }
 

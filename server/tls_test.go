@@ -204,7 +204,7 @@ func TestTLSWait(t *testing.T) {
 
 func TestTLSKillAndEnd(t *testing.T) {
 	a := newAuthority(t)
-	r, addr := serveTLS(t, Options{Grace: 100 * time.Millisecond}, a, tls.NoClientCert, func(s *Server) { s.writeTimeout = time.Hour })
+	r, addr := serveTLS(t, Options{Grace: 100 * time.Millisecond}, a, tls.NoClientCert, nil)
 	killed, idle, deaf, admin := a.dial(t, addr), a.dial(t, addr), a.dial(t, addr), r.dial(t)
 	killed.send("PING\r\n")
 	killed.want("+PONG\r\n")
