@@ -47,9 +47,7 @@ func (c *Context) eachField(key []byte, fields, values bool) {
 	}
 }
 
-// wholeHash is up to how many fields HSCAN returns at once, as Redis does with hashes that it keeps in one piece.
-const wholeHash = 128
-
+// hScan returns at once what Redis keeps in one piece.
 func hScan(c *Context, args [][]byte) {
 	cursor, ok := parseCursor(args[2])
 	if !ok {
@@ -70,7 +68,7 @@ func hScan(c *Context, args [][]byte) {
 		return
 	}
 	call.cursor = cursor
-	if n <= wholeHash {
+	if n <= engine.SmallHash {
 		call.cursor, call.count = 0, scanCountMax
 	}
 	c.scanFields(args[1], call)

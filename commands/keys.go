@@ -67,16 +67,13 @@ func objectEncoding(c *Context, args [][]byte) {
 	}
 }
 
-// maxListpack is up to how many bytes fields and values have in a small hash of Redis.
-const maxListpack = 64
-
 // hashEncoding says what Redis would have for the hash if it was just made.
 func (c *Context) hashEncoding(key []byte) {
 	n, err := c.Pipe.Len(key)
-	small := n <= wholeHash
+	small := n <= engine.SmallHash
 	if err == nil && small {
 		err = c.Pipe.EachField(key, func(field []byte, v engine.Value) {
-			small = small && len(field) <= maxListpack && v.Len() <= maxListpack
+			small = small && len(field) <= engine.SmallField && v.Len() <= engine.SmallField
 		})
 	}
 	switch {

@@ -290,6 +290,16 @@ func (e *entry) view(id tlv.ReplicaID) tlv.View {
 	return s.View()
 }
 
+// birth is since when the key shows something, with all that is pending.
+func (e *entry) birth(id tlv.ReplicaID) tlv.Stamp {
+	if e.foreign == nil && len(e.pendingResets()) == 0 {
+		c, _ := e.contribution(id, endOfTime)
+		return c.Birth
+	}
+	s := e.whole(id)
+	return s.Birth()
+}
+
 // whole is the state with all that is pending, a copy.
 func (e *entry) whole(id tlv.ReplicaID) tlv.State {
 	o := e.other()

@@ -19,6 +19,7 @@ type foundField struct {
 	hash  uint64
 	name  string // as the table has it
 	value Value
+	birth tlv.Stamp // of a small hash
 }
 
 // fieldWalk collects a page of the fields of one hash, in the order of their hash.
@@ -27,6 +28,7 @@ type fieldWalk struct {
 	head   *entry
 	prefix []byte // of the names of all fields
 	want   int
+	small  bool
 	list   []foundField
 	bytes  int // of names and texts in list
 }
@@ -37,7 +39,7 @@ const pageBytes = 16 << 20
 // fieldPage gives those that exist of about count fields, what is left of dead ones included, from cursor on, and the cursor to
 // go on with; cursorEnd: that was all. Fields that share a cursor are never split. No lock is held but the head's, or it is pinned.
 func (p *Pipeline) fieldPage(head *entry, cursor uint64, count int) ([]foundField, uint64, error) {
-	w := &fieldWalk{p: p, head: head, want: max(count, 1), prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
+	w := &fieldWalk{p: p, head: head, want: max(count, 1), small: head.size() <= SmallHash, prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
 	pending := head.fields.pending() // noted before the database is opened, or a flush in between would hide them
 	next, err := w.stored(cursor)
 	if err != nil {
@@ -65,11 +67,13 @@ func (w *fieldWalk) update(pending []*entry, cursor, next uint64) {
 			delete(noted, found.name)
 		}
 		if f != nil {
-			found.value = w.look(f)
+			found.value, found.birth = w.look(f)
 		}
 	}
 	for name, f := range noted {
-		w.list = append(w.list, foundField{f.hash, name, w.look(f)})
+		found := foundField{hash: f.hash, name: name}
+		found.value, found.birth = w.look(f)
+		w.list = append(w.list, found)
 	}
 	w.list = slices.DeleteFunc(w.list, func(f foundField) bool { return !f.value.OK })
 }
@@ -123,26 +127,47 @@ func (w *fieldWalk) take(hash uint64, it *pebble.Iterator) error {
 	s, err := tlv.ParseState(v)
 	if err == nil {
 		view := s.View()
-		w.list = append(w.list, foundField{hash, string(name), valueIn(&view)})
+		w.list = append(w.list, foundField{hash, string(name), valueIn(&view), s.Birth()})
 		w.bytes += len(name) + s.Texts()
 	}
 	return err
 }
 
 // look gives what a field shows, with all that has arrived if its period is over.
-func (w *fieldWalk) look(f *entry) Value {
+func (w *fieldWalk) look(f *entry) (Value, tlv.Stamp) {
 	f.mu.RLock()
 	if !f.stale.Load() || !w.p.periodOver(f) {
 		defer f.mu.RUnlock()
-		w.p.tells(f)
-		return w.p.valueOf(f)
+		return w.seen(f)
 	}
 	f.mu.RUnlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	w.p.ready(f, true)
+	return w.seen(f)
+}
+
+func (w *fieldWalk) seen(f *entry) (v Value, birth tlv.Stamp) {
 	w.p.tells(f)
-	return w.p.valueOf(f)
+	if v = w.p.valueOf(f); v.OK && w.small {
+		birth = f.birth(w.p.e.id)
+	}
+	return v, birth
+}
+
+// SmallHash is up to how many fields a hash has that is shown in the order in which its fields came to be, if none of them is longer
+// than SmallField: as Redis does. A field that is set anew comes last.
+const SmallHash = 512
+
+// SmallField is up to how many bytes the name and the value of a field of such a hash have.
+const SmallField = 64
+
+// inOrder puts the whole of a hash into that order, if it is small.
+func inOrder(list []foundField, prefix int) {
+	if len(list) > SmallHash || slices.ContainsFunc(list, func(f foundField) bool { return len(f.name)-prefix > SmallField || f.value.Len() > SmallField }) {
+		return
+	}
+	slices.SortFunc(list, func(a, b foundField) int { return cmp.Or(cmp.Compare(a.birth, b.birth), cmp.Compare(a.name, b.name)) })
 }
 
 // valueIn is what a view shows.
@@ -176,6 +201,9 @@ func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
 		if err != nil {
 			return err
 		}
+		if cursor == 0 && next >= cursorEnd {
+			inOrder(page, fieldPrefix(key))
+		}
 		for i := range page {
 			f(page[i].field(fieldPrefix(key)), page[i].value)
 		}
@@ -202,6 +230,9 @@ func (p *Pipeline) ScanFields(key []byte, cursor uint64, count int, f func(field
 	if err != nil {
 		return 0, err
 	}
+	if cursor == 0 && next >= cursorEnd {
+		inOrder(page, fieldPrefix(key))
+	}
 	for i := range page {
 		f(page[i].field(fieldPrefix(key)), page[i].value)
 	}
@@ -211,10 +242,7 @@ func (p *Pipeline) ScanFields(key []byte, cursor uint64, count int, f func(field
 	return next, nil
 }
 
-// maxDrawn is up to how many fields SampleFields reads a hash whole.
-const maxDrawn = 512
-
-// SampleFields calls f with count fields of a hash; all of them if there are no more. Each field of a hash of up to maxDrawn is as
+// SampleFields calls f with count fields of a hash; all of them if there are no more. Each field of a hash of up to SmallHash is as
 // likely as another. Of greater ones they are from a random place on, and fields behind large gaps of the hash are met a little more
 // often than others.
 func (p *Pipeline) SampleFields(key []byte, count int, f func(field []byte, v Value)) error {
@@ -223,7 +251,7 @@ func (p *Pipeline) SampleFields(key []byte, count int, f func(field []byte, v Va
 	if head == nil || err != nil {
 		return err
 	}
-	if head.size() > maxDrawn {
+	if head.size() > SmallHash {
 		return p.sampleFrom(key, count, f)
 	}
 	list, _, err := p.fieldPage(head, 0, math.MaxInt)

@@ -22,6 +22,16 @@ func (s *State) Cut(replica ReplicaID) Stamp {
 // Live says whether c, a contribution of s, counts.
 func (s *State) Live(c *Contribution) bool { return !c.Closed && c.Last > s.Cut(c.Replica) }
 
+// Birth is the earliest of what is live; 0 where nothing is.
+func (s *State) Birth() (birth Stamp) {
+	for i := range s.Contributions {
+		if c := &s.Contributions[i]; s.Live(c) && (birth == 0 || c.Birth < birth) {
+			birth = c.Birth
+		}
+	}
+	return birth
+}
+
 // Open says whether anything of c, a contribution of s, is not cancelled: it is live or carries an expiry.
 func (s *State) Open(c *Contribution) bool { return !c.Closed && c.Rev > s.Cut(c.Replica) }
 
