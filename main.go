@@ -21,6 +21,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"atomiccounter/commands"
 	"atomiccounter/engine"
@@ -196,6 +197,9 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	store.AwaitPeers = len(peers.Peers) > 0
+	if err := shareFiles(&store, &listen.Settings, log); err != nil {
+		return err
+	}
 	listen.Settings.Store = store
 	limitMemory(store.CacheSize, 0)
 	listen.Sized = limitMemory
@@ -406,6 +410,27 @@ func makeUpForSyncs(mode engine.SyncMode) {
 	if mode == engine.Always && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
 	}
+}
+
+// shareFiles divides the files that the process may have open. The store gets what it needs, or a quarter, and clients what is left.
+func shareFiles(store *engine.Options, s *commands.Settings, log *slog.Logger) error {
+	const others = 16 // listeners, peers, the runtime's, and those who are told that there are too many clients
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("limit on open files: %w", err)
+	}
+	files := int(min(limit.Cur, math.MaxInt32))
+	store.MaxFiles = min(max(files/4, engine.FewestFiles), engine.MostFiles)
+	s.MostClients = files - store.MaxFiles - others
+	if s.MostClients < 1 {
+		return fmt.Errorf("ulimit -n of %d is not enough: it has to be more than %d", files, store.MaxFiles+others)
+	}
+	if s.MaxClients > s.MostClients {
+		log.Warn("maxclients is lowered to what ulimit -n leaves", "maxclients", s.MostClients, "asked", s.MaxClients,
+			"ulimit", files, "for_the_store", store.MaxFiles)
+		s.MaxClients = s.MostClients
+	}
+	return nil
 }
 
 // busyReply gives the setting for a number of milliseconds, of which 0 means for ever.

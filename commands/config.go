@@ -22,6 +22,7 @@ type Settings struct {
 	KeepAlive    time.Duration  // tcp-keepalive in whole seconds, default 300 s; negative: off
 	BusyReply    time.Duration  // for which others wait for a script, in whole ms, default 5 s; negative: for ever
 	MaxClients   int            // default 10000
+	MostClients  int            // that there can be, for the limit on open files; 0: any number
 	ProtoMaxBulk int64          // longest argument in bytes, default 512 MiB
 	QueryBuffer  int64          // most that a client may have us buffer in bytes, default 64 MiB
 	Store        engine.Options // that the store is opened with

@@ -37,6 +37,8 @@ func lineOf(err error) string {
 		return "ERR key is longer than 64 KiB"
 	case errors.Is(err, engine.ErrNoSpace):
 		return "MISCONF no space left on device: writes are refused until there is room"
+	case errors.Is(err, engine.ErrNoFiles):
+		return "MISCONF too many open files: writes are refused until some are closed, by themselves; a greater ulimit -n avoids that"
 	case errors.Is(err, engine.ErrFailed):
 		return "MISCONF the store has failed, writes are refused until the server is restarted: " + err.Error()
 	case errors.Is(err, engine.ErrBusy):

@@ -45,7 +45,7 @@ var tunables = []param{
 	{"hz", showInt(func(s *Server) int64 { return s.Config.hz.or(defaultHz) }),
 		takeInt(0, math.MaxInt32, func(s *Server, n int64) { s.Config.hz.set(min(max(n, 1), 500)) })},
 	{"maxclients", showInt(func(s *Server) int64 { return int64(s.Config.MaxClients()) }),
-		takeInt(1, math.MaxUint32, func(s *Server, n int64) { s.Config.maxClients.Store(n) })},
+		takeMaxClients},
 	{"proto-max-bulk-len", showInt(func(s *Server) int64 { return s.Config.ProtoMaxBulk() }),
 		takeBytes(1<<20, func(s *Server, n int64) { s.Config.protoMaxBulk.Store(n) })},
 	{"client-query-buffer-limit", showInt(func(s *Server) int64 { return s.Config.QueryBuffer() }),
@@ -133,6 +133,13 @@ func yesNo(b bool) string {
 
 func showInt(get func(*Server) int64) func(*Server) string {
 	return func(s *Server) string { return strconv.FormatInt(get(s), 10) }
+}
+
+func takeMaxClients(s *Server, value string) (func() error, error) {
+	if n, ok := ParseInt([]byte(value)); ok && s.Config.settings.MostClients > 0 && n > int64(s.Config.settings.MostClients) {
+		return nil, fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", s.Config.settings.MostClients)
+	}
+	return takeInt(1, math.MaxUint32, func(s *Server, n int64) { s.Config.maxClients.Store(n) })(s, value)
 }
 
 func takeInt(lo, hi int64, put func(*Server, int64)) setter {

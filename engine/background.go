@@ -259,13 +259,16 @@ func (e *Engine) checkSpace() {
 	if refused {
 		need += e.options.Reserve / 8
 	}
-	switch short := free < need || e.journal.NoRoom(); {
+	noRoom := e.journal.NoRoom()
+	switch short := free < need || noRoom != nil; {
 	case short && !refused:
 		e.refuse.Or(refuseSpace)
-		e.log.Error("disk almost full: writes are refused, reads go on", "free", free, "needed", need)
+		if !tooManyFiles(noRoom) { // the journal has told that
+			e.log.Error("disk almost full: writes are refused, reads go on", "free", free, "needed", need)
+		}
 	case !short && refused:
 		e.refuse.And(^uint32(refuseSpace))
-		e.log.Info("there is disk space again: writes go on", "free", free)
+		e.log.Info("there is room again: writes go on", "free", free)
 	}
 }
 

@@ -84,6 +84,7 @@ var (
 	ErrWrongType  = errors.New("operation against a key holding the wrong kind of value")
 	ErrClosed     = errors.New("engine is closed")
 	ErrNoSpace    = errors.New("no space left on device") // the reserve is reached; reads go on, writes when there is room again
+	ErrNoFiles    = errors.New("too many open files")     // of the process or the system; as ErrNoSpace, and passing
 	ErrFailed     = errors.New("engine failed; restart to recover")
 
 	ErrHarvest         = errors.New("value is beyond 64 bits: it cannot be returned whole, so it is not taken away; bring it back with INCRBY or DECRBY, or DEL it")
@@ -118,6 +119,13 @@ const (
 	MaxKey    = tlv.MaxKey - 1 // bytes: what a delta can carry, beside the database
 )
 
+// MostFiles is how many open files are of use to a store, and FewestFiles what it needs. So many are not tables.
+const (
+	MostFiles   = 1000 + otherFiles
+	FewestFiles = 74 + otherFiles // fewer Pebble does not do with
+	otherFiles  = 16
+)
+
 // Options of Open. The zero value of each means its default.
 type Options struct {
 	// UpdatePeriod bounds how late foreign data shows; default 1 s. AlwaysFresh takes it in at the next access of the key.
@@ -131,6 +139,8 @@ type Options struct {
 	Reserve int64
 	// Backlog bounds the replication log in bytes; default 256 MiB. It is kept only once there is a peer.
 	Backlog int64
+	// MaxFiles is how many files the store may have open, about; default MostFiles, and no less than FewestFiles.
+	MaxFiles int
 	// AwaitPeers is for a store with peers: it serves and journals, but publishes nothing before Confirm, Rename or Renew. One that
 	// remembers a peer, or that one pulled from it, does so anyway.
 	AwaitPeers bool
@@ -166,6 +176,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Reserve == 0 {
 		o.Reserve = 256 << 20
+	}
+	if o.MaxFiles == 0 {
+		o.MaxFiles = MostFiles
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -275,6 +288,7 @@ type Engine struct {
 	watches    watches
 	turnstile  turnstile
 	stop       chan struct{}
+	gaveUp     chan struct{} // closed when the start is broken off
 	leaving    chan struct{} // closed when the database is about to be closed
 	done       sync.WaitGroup
 

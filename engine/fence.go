@@ -15,6 +15,7 @@ import (
 //   - An error of its log makes it panic, at a rotation even with a mutex that nobody can unlock any more; one of its
 //     manifest leaves its lists of tables half changed. So no such error reaches it: the engine fails, and what is written
 //     there from then on goes nowhere. Who commits asks Failed.
+//   - Too many open files, of the process or the system, is no fault of the disk and passes: who opens a file waits until it can.
 //   - A failed flush or compaction is tried again at once. So the error of a table is given back after a pause; a full disk
 //     refuses writes until there is room, anything else fails the engine.
 //
@@ -45,7 +46,35 @@ func (f fence) check(err error) error {
 func (f fence) pause() {
 	select {
 	case <-f.e.leaving:
+	case <-f.e.gaveUp:
 	case <-time.After(fencePause):
+	}
+}
+
+func tooManyFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// filesPause is that between two attempts to open a file while too many are open.
+const filesPause = 20 * time.Millisecond
+
+// patiently opens a file, and waits while too many are open.
+func patiently(f fence, open func() (vfs.File, error)) (vfs.File, error) {
+	for told := false; ; told = true {
+		file, err := open()
+		if !tooManyFiles(err) || f.e.Failed() != nil {
+			return file, err
+		}
+		if !told {
+			f.e.log.Warn("too many open files: the store waits until some are closed; a greater ulimit -n avoids that", "err", err)
+		}
+		select {
+		case <-f.e.leaving:
+			return file, err
+		case <-f.e.gaveUp:
+			return file, err
+		case <-time.After(filesPause):
+		}
 	}
 }
 
@@ -72,7 +101,7 @@ func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error
 	if err := f.closed(); err != nil {
 		return nil, err
 	}
-	file, err := open()
+	file, err := patiently(f, open)
 	if err != nil {
 		return nil, f.check(err)
 	}
@@ -81,7 +110,7 @@ func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error
 
 func (f fence) openLog(open func() (vfs.File, error)) (vfs.File, error) {
 	if f.e.Failed() == nil {
-		file, err := open()
+		file, err := patiently(f, open)
 		if err == nil {
 			return &fencedLog{File: file, e: f.e}, nil
 		}
@@ -102,9 +131,14 @@ func (f fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.O
 	return f.open(name, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, opts...) })
 }
 
+// Open is for reads, of tables above all. Without this a flush that reads would fail, which nobody can try again.
+func (f fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	return patiently(f, func() (vfs.File, error) { return f.FS.Open(name, opts...) })
+}
+
 // OpenDir is for the syncs of directories, which Pebble does for its log and manifest too, and panics at their errors.
 func (f fence) OpenDir(name string) (vfs.File, error) {
-	file, err := f.FS.OpenDir(name)
+	file, err := patiently(f, func() (vfs.File, error) { return f.FS.OpenDir(name) })
 	if err != nil {
 		return nil, err
 	}

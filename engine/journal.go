@@ -459,7 +459,7 @@ func (j *journal) preparer() {
 			continue
 		}
 		if err != nil && j.prepErr == nil {
-			j.log.Error("journal: cannot prepare the next segment; writes are refused until there is room", "err", err)
+			j.log.Error("journal: cannot prepare the next segment; writes are refused until that is over", "err", err)
 		} else if err == nil && j.prepErr != nil {
 			j.log.Info("journal: there is room again")
 		}
@@ -472,11 +472,11 @@ func (j *journal) preparer() {
 	}
 }
 
-// NoRoom says that the next segment could not be prepared. What the current one has left is kept for commands in flight.
-func (j *journal) NoRoom() bool {
+// NoRoom says why the next segment could not be prepared, or nil. What the current one has left is kept for commands in flight.
+func (j *journal) NoRoom() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.prepErr != nil
+	return j.prepErr
 }
 
 // bytes is how many bytes there are in the segments that are kept, and how many of them only in memory.

@@ -209,7 +209,7 @@ func TestJournalFullDisk(t *testing.T) {
 			break
 		}
 	}
-	for !e.journal.NoRoom() { // the preparer finds out
+	for e.journal.NoRoom() == nil { // the preparer finds out
 		e.journal.mu.Lock()
 		for e.journal.prepErr == nil && e.journal.next == nil {
 			e.journal.ready.Wait()
@@ -444,8 +444,8 @@ func TestJournalPreparedWithoutRoom(t *testing.T) {
 		appendBodies(t, j, bodies(40))
 	}
 	j.prepared()
-	if !j.NoRoom() {
-		t.Error("NoRoom = false on a full disk")
+	if j.NoRoom() == nil {
+		t.Error("NoRoom = nil on a full disk")
 	}
 	must(t, nil, j.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -22,14 +23,23 @@ func Open(dir string, o Options) (*Engine, error) {
 // OpenContext is Open that gives up, with the context's error, when ctx ends while the journal is read. The store is as it was then.
 func OpenContext(ctx context.Context, dir string, o Options) (*Engine, error) {
 	o = o.withDefaults()
-	e := newEngine(o)
-	folder, err := openFolder(o.fs, dir, true)
+	e, err := openOnce(ctx, dir, o)
+	for told := false; tooManyFiles(err); told = true { // a start that broke off leaves all as it was
+		if !told {
+			o.Logger.Warn("too many open files: the start goes on when some are closed; a greater ulimit -n avoids that", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		case <-time.After(filesPause):
+		}
+		e, err = openOnce(ctx, dir, o)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), err)
+	}
 	if err != nil {
 		return nil, err
-	}
-	e.folder = folder
-	if err := e.open(ctx); err != nil {
-		return nil, errors.Join(err, e.abandon())
 	}
 	if o.Disk != nil {
 		o.Disk.engine = e
@@ -40,10 +50,24 @@ func OpenContext(ctx context.Context, dir string, o Options) (*Engine, error) {
 	return e, nil
 }
 
+func openOnce(ctx context.Context, dir string, o Options) (*Engine, error) {
+	e := newEngine(o)
+	folder, err := openFolder(o.fs, dir, true)
+	if err != nil {
+		return nil, err
+	}
+	e.folder = folder
+	defer context.AfterFunc(ctx, func() { close(e.gaveUp) })()
+	if err := e.open(ctx); err != nil {
+		return nil, errors.Join(err, e.abandon())
+	}
+	return e, nil
+}
+
 func newEngine(o Options) *Engine {
 	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
 		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), repaced: make(chan struct{}, 1), hurry: make(chan struct{}, 1), litter: make(chan struct{}, 1),
-		confirmed: make(chan struct{}), stop: make(chan struct{}), leaving: make(chan struct{}), turnstile: newTurnstile(), commitMu: newLatch()}
+		confirmed: make(chan struct{}), stop: make(chan struct{}), gaveUp: make(chan struct{}), leaving: make(chan struct{}), turnstile: newTurnstile(), commitMu: newLatch()}
 	e.pendings.New = func() any { return new(pending) }
 	e.pipes.New = func() any {
 		p := e.NewPipeline()
@@ -155,6 +179,7 @@ func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 		ErrorIfExists:               fresh,
 		ReadOnly:                    e.options.readOnly,
 		CacheSize:                   80 << 20,
+		MaxOpenFiles:                e.options.MaxFiles - otherFiles,
 		MemTableSize:                uint64(e.options.memTable),
 		MemTableStopWritesThreshold: stallNever,
 		L0CompactionThreshold:       4,
@@ -227,7 +252,7 @@ func (e *Engine) catchUp(ctx context.Context, m mark, fresh bool) (err error) {
 		return err
 	}
 	tight := !fresh && e.tight()
-	if tight || e.journal.NoRoom() {
+	if tight || e.journal.NoRoom() != nil {
 		e.checkSpace() // before anybody writes
 	}
 	if e.awaiting || tight {

@@ -513,5 +513,8 @@ func (e *Engine) refusal() error {
 	case e.Failed() != nil:
 		return e.failure()
 	}
+	if tooManyFiles(e.journal.NoRoom()) {
+		return ErrNoFiles
+	}
 	return ErrNoSpace
 }

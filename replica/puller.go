@@ -209,7 +209,7 @@ func (p *Puller) stuck(err error) Action {
 
 // ours says whether an error of the store is not the peer's fault.
 func ours(err error) bool {
-	return errors.Is(err, engine.ErrClosed) || errors.Is(err, engine.ErrFailed) || errors.Is(err, engine.ErrNoSpace)
+	return errors.Is(err, engine.ErrClosed) || errors.Is(err, engine.ErrFailed) || errors.Is(err, engine.ErrNoSpace) || errors.Is(err, engine.ErrNoFiles)
 }
 
 // trouble shows what is wrong, says it if it is new, and pauses. The text of what cuts a link is never the same: it has
