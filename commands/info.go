@@ -259,6 +259,8 @@ func infoEngine(w *infoWriter, s *Server) {
 	w.fields(
 		"replica_id", fmt.Sprintf("%016x", uint64(s.Engine.ReplicaID())),
 		"former_ids", hexIDs(s.Engine.Former()),
+		"ready", oneIf(s.Replication == nil || s.Replication.Ready()),
+		"clock_ahead_ms", s.Engine.Ahead().Milliseconds(),
 		"appendfsync", syncModes.name(int(s.Engine.Sync())),
 		"update_period_ms", s.Engine.UpdatePeriod().Milliseconds(),
 		"cache_size", s.Engine.CacheSize(),

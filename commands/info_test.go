@@ -16,7 +16,7 @@ func TestInfo(t *testing.T) {
 	for _, part := range []string{"# Server\r\nredis_version:7.4.0\r\n", "\r\n\r\n# Clients\r\nconnected_clients:1\r\n",
 		"\r\natomiccounter_version:0.0.0\r\n", "\r\nloading:0\r\n", "\r\nrole:master\r\n", "\r\naof_enabled:1\r\n",
 		"\r\ntotal_commands_processed:3\r\n", "\r\ndb3:keys=2,expires=1,avg_ttl=100000\r\n", "\r\nused_cpu_user:",
-		"\r\nmaxmemory:0\r\n", "\r\nreplica_id:", "\r\nappendfsync:everysec\r\n"} {
+		"\r\nmaxmemory:0\r\n", "\r\nreplica_id:", "\r\nready:1\r\nclock_ahead_ms:0\r\n", "\r\nappendfsync:everysec\r\n"} {
 		if !strings.Contains(text, part) {
 			t.Errorf("INFO = %q; want %q in it", text, part)
 		}

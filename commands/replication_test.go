@@ -83,6 +83,8 @@ func (n *fakeNode) ack(peers int) {
 	}
 }
 
+func (n *fakeNode) Ready() bool { return len(n.peers) == 0 }
+
 func (n *fakeNode) LastHeard(id tlv.ReplicaID) (time.Time, bool) {
 	t, ok := n.heard[id]
 	return t, ok

@@ -356,6 +356,11 @@ func (c *hlc) pass(s tlv.Stamp) {
 	}
 }
 
+// Ahead is how far the stamps of this replica are ahead of its wall clock, which was ahead before, or heard of one that was.
+func (e *Engine) Ahead() time.Duration {
+	return time.Duration(max(0, tlv.Stamp(e.clock.last.Load()).Millis()-e.Now())) * time.Millisecond
+}
+
 // show computes anew what e shows, and keeps the counts. The caller holds e exclusively and has settled it.
 func (e *Engine) show(en *entry) {
 	v := en.view(e.id)

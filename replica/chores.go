@@ -18,6 +18,7 @@ type chores struct {
 	lost    tlv.VectorEntry // nonzero: a peer has this of our own, which is not of our history
 	forget  []tlv.ReplicaID
 	trimmed tlv.Vector // the log, up to there
+	ahead   bool       // the own stamps are ahead of the wall clock, and that was said
 }
 
 // rouse has the chores done now. The caller holds mu, or has just let go of it.
@@ -51,8 +52,25 @@ func (n *Node) attend(ctx context.Context) error {
 	}
 }
 
+// watchClock says when the stamps of this store run ahead of its wall clock, and when no more.
+func (n *Node) watchClock() {
+	ahead := n.engine.Ahead()
+	n.mu.Lock()
+	was := n.due.ahead
+	n.due.ahead = ahead > maxOffset
+	n.mu.Unlock()
+	switch {
+	case ahead > maxOffset && !was:
+		n.o.Log.Warn("the stamps of this replica are ahead of its wall clock: until that has caught up, its SETs and EXPIREs win over those of others",
+			"ahead_ms", ahead.Milliseconds())
+	case ahead <= maxOffset && was:
+		n.o.Log.Info("the wall clock has caught up with the stamps of this replica")
+	}
+}
+
 // doChores does what is due.
 func (n *Node) doChores() error {
+	n.watchClock()
 	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.trim(), n.tidy())
 }
 

@@ -75,6 +75,7 @@ type storeStatus struct {
 	logs      bool                   // it keeps the log
 	awaited   map[tlv.ReplicaID]bool // remembered pullers that have not confirmed it
 	transfer  *engine.Transfer       // not finished
+	synced    bool                   // in this run a peer had nothing that was lacking
 }
 
 // New makes the node of a store. Run has it pull; it answers before that.
@@ -168,6 +169,7 @@ func (n *Node) step(l *link, ev Event) Action {
 	if after.ID != 0 && after.LastContact.Equal(now) {
 		n.heard[after.ID], n.former[after.ID] = now, l.puller.Former()
 	}
+	n.store.synced = n.store.synced || after.State == string(Syncing) && after.LagBatches == 0
 	if before.ID != 0 && before.ID != after.ID { // renamed: it does not pull under that ID any more
 		n.due.forget = append(n.due.forget, before.ID)
 		n.rouse()
@@ -368,6 +370,14 @@ func (n *Node) mayForget(id tlv.ReplicaID) error {
 
 // unheard is how long a replica is not heard that may be forgotten.
 const unheard = time.Minute
+
+// Ready says that what shows is not half of a state that is being fetched, nor nothing because this start has made the store and no peer
+// was heard yet.
+func (n *Node) Ready() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.store.transfer == nil && (n.store.synced || len(n.links) == 0 || !n.engine.Created())
+}
 
 // Acked is how many peers have this replica's batches up to own durable.
 func (n *Node) Acked(own tlv.Stamp) int {

@@ -188,3 +188,44 @@ func TestForgetTakesFormerIDs(t *testing.T) {
 		t.Errorf("Forget = %d, %v; want the 1 key that is cancelled of the former ID", keys, err)
 	}
 }
+
+// TestClockAhead: a server whose clock was ahead, and was set right, says so, and when that is over.
+func TestClockAhead(t *testing.T) {
+	var ahead atomic.Int64
+	ahead.Store(2 * time.Hour.Milliseconds())
+	r := beginWith(t, engine.Options{InMemory: true, Now: func() int64 { return time.Now().UnixMilli() + ahead.Load() }}, Options{})
+	r.add(t, "k", 1)
+	r.flush(t)
+	if got := r.engine.Ahead(); got > time.Minute {
+		t.Errorf("Ahead = %v with the clock that has drawn the stamps", got)
+	}
+	ahead.Store(0)
+	eventually(t, "it says that its stamps are ahead", func() bool { return r.lines.count("ahead of its wall clock") == 1 })
+	if got := r.engine.Ahead(); got < time.Hour || got > 2*time.Hour {
+		t.Errorf("Ahead = %v; want about 2 h", got)
+	}
+	ahead.Store(2 * time.Hour.Milliseconds())
+	eventually(t, "it says that they are not", func() bool { return r.lines.count("has caught up") == 1 })
+}
+
+// TestReady: a store that this start has made is ready when it has what its peer has, and one without a peer is at once.
+func TestReady(t *testing.T) {
+	a := begin(t)
+	if !a.node.Ready() {
+		t.Error("a store without peers is not ready")
+	}
+	a.add(t, "k", 5)
+	a.flush(t)
+	late := listen(t, nil)
+	b := begin(t, late.addr())
+	if b.node.Ready() {
+		t.Error("a store that has heard nothing of its peer is ready")
+	}
+	if _, err := b.node.AddPeer(a.addr()); err != nil {
+		t.Fatalf("AddPeer = %v", err)
+	}
+	eventually(t, "it is ready", b.node.Ready)
+	if got := b.get(t, "k"); got != 5 {
+		t.Errorf("k is %d when it is ready; want 5", got)
+	}
+}
