@@ -86,13 +86,9 @@ func (f *foreign) latest() (s tlv.Stamp) {
 	if f == nil {
 		return 0
 	}
-	for _, c := range f.other.Contributions {
-		s = max(s, c.Birth, c.Expiry.Stamp)
-	}
+	s = f.other.Latest()
 	if f.incoming != nil {
-		for _, c := range f.incoming.Contributions {
-			s = max(s, c.Birth, c.Expiry.Stamp)
-		}
+		s = max(s, f.incoming.Latest())
 	}
 	return s
 }

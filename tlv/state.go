@@ -113,6 +113,15 @@ func (s *State) Forgotten(c *Contribution) bool {
 	return c.Closed && r != nil && r.Rev == c.Rev
 }
 
+// Latest is the latest stamp by which contributions decide what the key shows: of a birth or an expiry.
+func (s *State) Latest() (latest Stamp) {
+	for i := range s.Contributions {
+		c := &s.Contributions[i]
+		latest = max(latest, c.Birth, c.Expiry.Stamp)
+	}
+	return latest
+}
+
 // Clone is a copy that shares nothing with s.
 func (s *State) Clone() State {
 	return State{Contributions: slices.Clone(s.Contributions), Resets: slices.Clone(s.Resets)}
