@@ -113,3 +113,44 @@ func TestLogPreallocation(t *testing.T) {
 		t.Errorf("Preallocate = %v, and the engine has failed with %v; want %v, and nothing", err, e.Failed(), syscall.ENOSPC)
 	}
 }
+
+// TestFrameWithoutRoom: a frame greater than a segment, for which the disk has no room, is refused before anything is changed.
+func TestFrameWithoutRoom(t *testing.T) {
+	s := &shortDisk{memorySegments: newMemorySegments()}
+	o := disk()
+	o.segments = s
+	s.most.Store(int64(o.segment))
+	e := open(t, o)
+	p := e.NewPipeline()
+	var keys [][]byte
+	var values []Value
+	for _, key := range []string{"a", "b", "c"} {
+		keys, values = append(keys, []byte(key)), append(values, ParseValue(make([]byte, o.segment/2)))
+	}
+	for range 2 {
+		if _, err := p.MSet(keys, values, false); !errors.Is(err, ErrNoSpace) {
+			t.Errorf("MSet = %v; want %v", err, ErrNoSpace)
+		}
+		if _, err := p.Commit(); err != nil || e.Failed() != nil {
+			t.Errorf("Commit = %v, Failed = %v; want nothing", err, e.Failed())
+		}
+		if v, err := p.Value([]byte("a")); err != nil || v.OK {
+			t.Errorf("Value = %v, %v; want none", v, err)
+		}
+	}
+	s.most.Store(math.MaxInt64)
+	if _, err := p.MSet(keys, values, false); err != nil {
+		t.Errorf("MSet with room = %v", err)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit = %v", err)
+	}
+	crash(t, e)
+	p = open(t, o).NewPipeline()
+	if v, err := p.Value([]byte("c")); err != nil || len(v.Text) != o.segment/2 {
+		t.Errorf("Value = %d bytes, %v; want %d", len(v.Text), err, o.segment/2)
+	}
+	if _, err := p.Commit(); err != nil {
+		t.Errorf("Commit = %v", err)
+	}
+}

@@ -355,6 +355,12 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 		}
 		size += 64 + len(v.Text)
 	}
+	if big := size > p.e.options.segment/2 && size < MaxSection/2; big && !p.section.open {
+		if err := p.Begin(false); err != nil { // so room in the journal can be had before anything is changed
+			return false, err
+		}
+		defer p.End()
+	}
 	if err := p.writableText(size); err != nil {
 		return false, err
 	}
