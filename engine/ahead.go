@@ -13,6 +13,9 @@ type ahead struct {
 // keys gets them. All are looked for together, so that what is not in the processor's caches comes at the same time and
 // not for one key after the other; that is why each step is a loop of its own, without a dependence between the turns.
 func (p *Pipeline) Expect(keys [][]byte) {
+	if p.e == nil {
+		return
+	}
 	keys = keys[:min(len(keys), MaxAhead)]
 	var tags [MaxAhead]uint64
 	var lists [MaxAhead]*slots

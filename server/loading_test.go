@@ -36,6 +36,8 @@ func TestLoading(t *testing.T) {
 	p.want(loading)
 	p.send("\nk\r\n\r\nGET k\r\nSELECT 3\r\nCLIENT SETNAME early\r\n")
 	p.want(loading + loading + "+OK\r\n+OK\r\n")
+	p.send("*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$1\r\nb\r\n") // keys that the engine is told of ahead
+	p.want(loading + loading)
 	p.send("CONFIG GET appendfsync\r\nCONFIG SET appendfsync no\r\nCONFIG SET timeout 7\r\n")
 	p.want("*2\r\n$11\r\nappendfsync\r\n$6\r\nalways\r\n" +
 		"-ERR CONFIG SET failed (possibly related to argument 'appendfsync') - the store is still loading: try again\r\n+OK\r\n")
