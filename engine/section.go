@@ -53,16 +53,7 @@ func (p *Pipeline) Begin(wipes bool) error {
 	if e.texts.Load() >= maxTexts {
 		e.relieveTexts()
 	}
-	if wipes {
-		if err := e.turnstile.lock(e.commitMu, p.Hasty); err != nil { // before entering: who has it may be on the way there
-			return err
-		}
-		_ = e.awaitTables() // the section's own refusal says as much
-	}
-	if err := e.turnstile.enter(p.Hasty); err != nil {
-		if wipes {
-			e.commitMu.Unlock()
-		}
+	if err := p.enterSection(wipes); err != nil {
 		return err
 	}
 	e.halt()
@@ -74,6 +65,32 @@ func (p *Pipeline) Begin(wipes bool) error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// enterSection takes the turnstile, and commitMu before it if the section wipes. Sections that have waited there together may each leave
+// as much to flush as one flush is to write: the next one enters when that is flushed.
+func (p *Pipeline) enterSection(wipes bool) error {
+	e := p.e
+	if wipes {
+		if err := e.turnstile.lock(e.commitMu, p.Hasty); err != nil { // before entering: who has it may be on the way there
+			return err
+		}
+		_ = e.awaitTables() // the section's own refusal says as much
+		err := e.turnstile.enter(p.Hasty)
+		if err != nil {
+			e.commitMu.Unlock()
+		}
+		return err
+	}
+	for relieved := true; ; relieved = e.relieveTexts() {
+		if err := e.turnstile.enter(p.Hasty); err != nil {
+			return err
+		}
+		if !relieved || e.texts.Load() < maxTexts {
+			return nil
+		}
+		e.turnstile.leave()
+	}
 }
 
 // End ends the section and lets all others go on. What Commit gives later includes it: the replies may not be sent before.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -422,4 +423,54 @@ func TestSectionAgainstClose(t *testing.T) {
 	}
 	o.fs = o.fs.(*vfs.MemFS)
 	look(t, open(t, o), "a", "1", "b", "1")
+}
+
+// TestGreatSectionsOneAfterAnother: sections that wait together may each write much; a flush has only what one has left.
+func TestGreatSectionsOneAfterAnother(t *testing.T) {
+	const sections, texts = 4, maxTexts>>20 + 1
+	o := disk()
+	greatest := 0
+	o.publish = func(batch []byte) { greatest = max(greatest, len(batch)) }
+	e := open(t, o)
+	first := e.NewPipeline()
+	begin(t, first, false)
+	var waiting sync.WaitGroup
+	write := func(p *Pipeline, section int) {
+		defer p.End()
+		for i := range texts {
+			v := Value{Text: strings.Repeat("x", 1<<20), IsText: true, OK: true}
+			if _, err := p.Put(fmt.Appendf(nil, "k%d %d", section, i), v, SetOptions{}); err != nil {
+				t.Errorf("Put = %v", err)
+			}
+		}
+	}
+	for i := range sections - 1 {
+		waiting.Go(func() {
+			p := e.NewPipeline()
+			if err := p.Begin(false); err != nil {
+				t.Errorf("Begin = %v", err)
+				return
+			}
+			write(p, i)
+			if err := p.finish(); err != nil {
+				t.Errorf("Commit = %v", err)
+			}
+		})
+	}
+	for range 1000 { // they wait, now or soon
+		runtime.Gosched()
+	}
+	write(first, sections)
+	commit(t, first)
+	waiting.Wait()
+	if err := e.Flush(); err != nil {
+		t.Fatalf("Flush = %v", err)
+	}
+	if most := (texts + 1) << 20; greatest > most {
+		t.Errorf("a flush has published %d bytes; want %d at most", greatest, most)
+	}
+	if n := sizeOf(t, first); n != sections*texts {
+		t.Errorf("Size = %d; want %d", n, sections*texts)
+	}
+	commit(t, first)
 }

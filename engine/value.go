@@ -178,19 +178,25 @@ func (p *Pipeline) writableText(n int) error {
 	return p.writableSize(n)
 }
 
-func (e *Engine) relieveTexts() {
+// relieveTexts flushes if there are many texts to flush. False: it cannot.
+func (e *Engine) relieveTexts() bool {
 	if e.enterScan() == nil {
 		e.checkSpace()
 		e.scans.RUnlock()
 	}
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.texts.Load() < maxTexts || e.mayCommit() != nil || e.tight() {
-		return
+	switch {
+	case e.texts.Load() < maxTexts:
+		return true
+	case e.awaiting || e.mayCommit() != nil || e.tight():
+		return false
 	}
-	if err := e.flush(flushStep{}); err != nil {
+	err := e.flush(flushStep{})
+	if err != nil {
 		e.log.Error("flush", "err", err)
 	}
+	return err == nil
 }
 
 // besides is how many bytes of memory the entry holds beside itself: texts, and what is known of other replicas.
