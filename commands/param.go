@@ -137,6 +137,7 @@ func showInt(get func(*Server) int64) func(*Server) string {
 
 func takeMaxClients(s *Server, value string) (func() error, error) {
 	if n, ok := ParseInt([]byte(value)); ok && s.Config.settings.MostClients > 0 && n > int64(s.Config.settings.MostClients) {
+		//lint:ignore ST1005 the words are Redis's
 		return nil, fmt.Errorf("The operating system is not able to handle the specified number of clients, try with %d", s.Config.settings.MostClients)
 	}
 	return takeInt(1, math.MaxUint32, func(s *Server, n int64) { s.Config.maxClients.Store(n) })(s, value)
