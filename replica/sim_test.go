@@ -101,7 +101,7 @@ func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorl
 	w := &simWorld{seed: seed, forks: forks, rng: rand.New(rand.NewPCG(seed, 2)), now: 1_000_000, tracing: tracing, history: map[tlv.ReplicaID][]simBatch{},
 		contributions: map[writing]tlv.Contribution{}, snapshots: map[string]ghost{}}
 	w.ttl, w.stale, w.gaps = seed%2 == 1, seed%7 == 3, seed%3 == 0
-	w.backlog = []int64{1 << 20, 1 << 20, 2000, 400}[w.rng.IntN(4)]
+	w.backlog = []int64{1 << 20, 1 << 20, 2000, 1000}[w.rng.IntN(4)] // at least what a page of a state publishes
 	keys, replicas := 1+w.rng.IntN(4), 2+w.rng.IntN(5)
 	if forks {
 		replicas = max(3, replicas)

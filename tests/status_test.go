@@ -94,7 +94,7 @@ func TestREADMEFlags(t *testing.T) {
 		t.Skip("redis-server has flags of its own")
 	}
 	known := []string{"--help"}
-	for _, command := range []string{"serve", "import"} {
+	for _, command := range []string{"serve", "check", "import"} {
 		help, err := exec.Command(ours.Path, command, "--help").CombinedOutput()
 		if err != nil {
 			t.Fatal(err)

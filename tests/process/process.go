@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -199,9 +200,13 @@ func (s *Server) Log() string { return s.log.String() }
 
 // Ready waits until the server answers PING.
 func (s *Server) Ready() error {
+	var password string
+	if i := slices.Index(s.cmd.Args, "--requirepass"); i >= 0 {
+		password = s.cmd.Args[i+1] // without it a server that loads does not say so
+	}
 	deadline := time.Now().Add(Patience)
 	for {
-		err := ping(s.Addr)
+		err := ping(s.Addr, password)
 		if err == nil {
 			return nil
 		}
@@ -216,8 +221,8 @@ func (s *Server) Ready() error {
 	}
 }
 
-// ping takes any reply but that of a server that still loads for ready, also one that asks for a password.
-func ping(addr string) error {
+// ping takes any reply but that of a server that still loads for ready.
+func ping(addr, password string) error {
 	c, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		return err
@@ -226,15 +231,22 @@ func ping(addr string) error {
 	if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
 		return err
 	}
-	if _, err := c.Write([]byte("*1\r\n$4\r\nPING\r\n")); err != nil {
-		return err
+	asked := []string{"PING"}
+	if password != "" {
+		asked = []string{"AUTH " + password, "PING"}
 	}
-	line, err := bufio.NewReader(c).ReadString('\n')
-	if err != nil {
-		return err
-	}
-	if strings.HasPrefix(line, "-LOADING") {
-		return errors.New(strings.TrimSpace(line))
+	r := bufio.NewReader(c)
+	for _, line := range asked {
+		if _, err := fmt.Fprintf(c, "%s\r\n", line); err != nil {
+			return err
+		}
+		reply, err := r.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(reply, "-LOADING") {
+			return errors.New(strings.TrimSpace(reply))
+		}
 	}
 	return nil
 }
