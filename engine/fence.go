@@ -43,11 +43,17 @@ func (f fence) check(err error) error {
 }
 
 // pause ends early when Pebble is about to be told to stop; before that it would try again at full speed.
-func (f fence) pause() {
+func (f fence) pause() { f.rest(fencePause) }
+
+// rest waits, and says whether the store goes on: not if it is being closed, or its start was given up.
+func (f fence) rest(d time.Duration) bool {
 	select {
 	case <-f.e.leaving:
+		return false
 	case <-f.e.gaveUp:
-	case <-time.After(fencePause):
+		return false
+	case <-time.After(d):
+		return true
 	}
 }
 
@@ -59,7 +65,7 @@ func tooManyFiles(err error) bool {
 const filesPause = 20 * time.Millisecond
 
 // patiently opens a file, and waits while too many are open.
-func patiently(f fence, open func() (vfs.File, error)) (vfs.File, error) {
+func (f fence) patiently(open func() (vfs.File, error)) (vfs.File, error) {
 	for told := false; ; told = true {
 		file, err := open()
 		if !tooManyFiles(err) || f.e.Failed() != nil {
@@ -68,12 +74,8 @@ func patiently(f fence, open func() (vfs.File, error)) (vfs.File, error) {
 		if !told {
 			f.e.log.Warn("too many open files: the store waits until some are closed; a greater ulimit -n avoids that", "err", err)
 		}
-		select {
-		case <-f.e.leaving:
+		if !f.rest(filesPause) {
 			return file, err
-		case <-f.e.gaveUp:
-			return file, err
-		case <-time.After(filesPause):
 		}
 	}
 }
@@ -101,7 +103,7 @@ func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error
 	if err := f.closed(); err != nil {
 		return nil, err
 	}
-	file, err := patiently(f, open)
+	file, err := f.patiently(open)
 	if err != nil {
 		return nil, f.check(err)
 	}
@@ -110,7 +112,7 @@ func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error
 
 func (f fence) openLog(open func() (vfs.File, error)) (vfs.File, error) {
 	if f.e.Failed() == nil {
-		file, err := patiently(f, open)
+		file, err := f.patiently(open)
 		if err == nil {
 			return &fencedLog{File: file, e: f.e}, nil
 		}
@@ -133,12 +135,12 @@ func (f fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.O
 
 // Open is for reads, of tables above all. Without this a flush that reads would fail, which nobody can try again.
 func (f fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
-	return patiently(f, func() (vfs.File, error) { return f.FS.Open(name, opts...) })
+	return f.patiently(func() (vfs.File, error) { return f.FS.Open(name, opts...) })
 }
 
 // OpenDir is for the syncs of directories, which Pebble does for its log and manifest too, and panics at their errors.
 func (f fence) OpenDir(name string) (vfs.File, error) {
-	file, err := patiently(f, func() (vfs.File, error) { return f.FS.OpenDir(name) })
+	file, err := f.patiently(func() (vfs.File, error) { return f.FS.OpenDir(name) })
 	if err != nil {
 		return nil, err
 	}

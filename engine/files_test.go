@@ -61,16 +61,7 @@ func TestTooManyFiles(t *testing.T) {
 
 // TestNoFileForTheJournal: writes are refused in words of their own, and go on.
 func TestNoFileForTheJournal(t *testing.T) {
-	o := disk()
-	s := &unreliable{memorySegments: newMemorySegments()}
-	o.segments = s
-	e := open(t, o)
-	prepared(e)
-	s.set(syscall.EMFILE, nil)
-	for n := e.journal.Mark(); e.journal.Mark().segment == n.segment; {
-		increment(t, e, "k", 1)
-	}
-	prepared(e)
+	e, s := withoutNext(t, syscall.EMFILE)
 	e.checkSpace()
 	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, ErrNoFiles) {
 		t.Errorf("Increment = %v; want %v", err, ErrNoFiles)

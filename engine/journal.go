@@ -650,8 +650,8 @@ func (j *journal) Close() error {
 	return err
 }
 
-// prepared waits for the next segment, or until there is no room for one: its header is written in the background, and who copies
-// the segments meanwhile races with that.
+// prepared waits for the next segment, or until there is no room for one: it is made in the background, and what a copy of the segments
+// has is not to depend on how far that is.
 func (j *journal) prepared() {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -194,28 +194,28 @@ func otherVersion(mem []byte) {
 	binary.LittleEndian.PutUint32(mem[24:], crc32.Checksum(mem[:24], castagnoli))
 }
 
-// TestJournalFullDisk: without a next segment new writes are refused while what is left is kept for those in flight, and
-// they go on when there is room.
-func TestJournalFullDisk(t *testing.T) {
+// withoutNext opens a store on segments of which no more can be made, for the given reason, and has the journal find out.
+func withoutNext(t *testing.T, full error) (*Engine, *unreliable) {
+	t.Helper()
 	o := disk()
 	s := &unreliable{memorySegments: newMemorySegments()}
 	o.segments = s
 	e := open(t, o)
 	prepared(e)
-	s.set(syscall.ENOSPC, nil)
-	for n := e.journal.Mark(); ; {
+	s.set(full, nil)
+	for n := e.journal.Mark(); e.journal.Mark().segment == n.segment; {
 		increment(t, e, "k", 1)
-		if now := e.journal.Mark(); now.segment != n.segment {
-			break
-		}
 	}
-	for e.journal.NoRoom() == nil { // the preparer finds out
-		e.journal.mu.Lock()
-		for e.journal.prepErr == nil && e.journal.next == nil {
-			e.journal.ready.Wait()
-		}
-		e.journal.mu.Unlock()
+	for e.journal.NoRoom() == nil {
+		prepared(e)
 	}
+	return e, s
+}
+
+// TestJournalFullDisk: without a next segment new writes are refused while what is left is kept for those in flight, and
+// they go on when there is room.
+func TestJournalFullDisk(t *testing.T) {
+	e, s := withoutNext(t, syscall.ENOSPC)
 	p := e.NewPipeline()
 	if _, err := p.Incr([]byte("k"), 1); err != nil {
 		t.Fatalf("Incr = %v", err)
