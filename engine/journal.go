@@ -157,14 +157,11 @@ func beginJournal(store segmentStore, log *slog.Logger, first, size int, buffere
 	if first < size {
 		j.prepErr = errNoSegment
 	}
-	s, err := newSegment(store, number, first, buffered)
+	s, err := newSegment(store, number, first, buffered, pastDurable)
 	if err != nil {
 		return nil, err
 	}
 	j.enter(s, sum)
-	if err := s.passPast(); err != nil {
-		return nil, errors.Join(err, s.file.Close())
-	}
 	j.prepare <- struct{}{}
 	j.done.Add(2)
 	go j.preparer()
@@ -172,15 +169,16 @@ func beginJournal(store segmentStore, log *slog.Logger, first, size int, buffere
 	return j, nil
 }
 
-// newSegment makes a segment, whose header is durable. The pages of its beginning are asked for here, the others as appends come
-// near (askTouch).
-func newSegment(store segmentStore, number uint64, size int, buffered bool) (*segment, error) {
+// newSegment makes a segment, whose header is durable; past is what that notes of the segments before. The pages of its beginning
+// are asked for here, the others as appends come near (askTouch).
+func newSegment(store segmentStore, number uint64, size int, buffered bool, past string) (*segment, error) {
 	h := make([]byte, segmentHeader)
 	copy(h, journalMagic)
 	binary.LittleEndian.PutUint32(h[8:], journalVersion)
 	binary.LittleEndian.PutUint64(h[12:], number)
 	binary.LittleEndian.PutUint32(h[20:], rand.Uint32())
 	binary.LittleEndian.PutUint32(h[24:], crc32.Checksum(h[:24], castagnoli))
+	copy(h[28:], past)
 	f, err := store.Create(number, size, h, buffered)
 	if err != nil {
 		return nil, err
@@ -192,12 +190,6 @@ func newSegment(store segmentStore, number uint64, size int, buffered bool) (*se
 
 // notePast notes that all segments before are durable.
 func (s *segment) notePast() { copy(s.mem[28:segmentHeader], pastDurable) }
-
-// passPast is notePast of a segment that nobody has appended to, durably.
-func (s *segment) passPast() error {
-	s.notePast()
-	return s.file.Sync(0, segmentHeader)
-}
 
 // enter makes s the current segment. Called under mu, or before anybody else knows the journal.
 func (j *journal) enter(s *segment, sum uint32) {
@@ -363,7 +355,7 @@ func (j *journal) grow(s *segment, size int) (*segment, error) {
 		buffered := j.buffered
 		j.mu.Unlock()
 		j.discard(s)
-		next, err := newSegment(j.store, s.number, size, buffered)
+		next, err := newSegment(j.store, s.number, size, buffered, "")
 		j.mu.Lock()
 		if err != nil || buffered == j.buffered {
 			j.growing = false
@@ -450,7 +442,7 @@ func (j *journal) preparer() {
 		if have {
 			continue
 		}
-		s, err := newSegment(j.store, number, j.size, buffered)
+		s, err := newSegment(j.store, number, j.size, buffered, "")
 		j.mu.Lock()
 		if err == nil && buffered != j.buffered {
 			j.askNext()

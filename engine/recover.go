@@ -105,7 +105,7 @@ func (e *Engine) repairJournal(s survey) error {
 	file, err := e.segments.Open(s.end.segment)
 	if errors.Is(err, errMissing) {
 		var empty *segment
-		if empty, err = newSegment(e.segments, s.end.segment, max(segmentHeader, int(s.end.offset)), false); err == nil {
+		if empty, err = newSegment(e.segments, s.end.segment, max(segmentHeader, int(s.end.offset)), false, ""); err == nil {
 			file = empty.file
 		}
 	}
