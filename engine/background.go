@@ -260,7 +260,11 @@ func (e *Engine) checkSpace() {
 		need += e.options.Reserve / 8
 	}
 	noRoom := e.journal.NoRoom()
-	switch short := free < need || noRoom != nil; {
+	short := free < need || noRoom != nil
+	if short && free >= e.options.Reserve/8 {
+		e.giveBack()
+	}
+	switch {
 	case short && !refused:
 		e.refuse.Or(refuseSpace)
 		if !tooManyFiles(noRoom) { // the journal has told that
@@ -269,6 +273,18 @@ func (e *Engine) checkSpace() {
 	case !short && refused:
 		e.refuse.And(^uint32(refuseSpace))
 		e.log.Info("there is room again: writes go on", "free", free)
+	}
+}
+
+// giveBack has Pebble write what its log holds into tables, and so remove the log. Otherwise it does that when there is more to write,
+// and while there is no room there is no more.
+func (e *Engine) giveBack() {
+	m := e.db.Metrics()
+	if e.Failed() != nil || m.Flush.NumInProgress > 0 || m.WAL.Size < uint64(e.options.memTable/8) {
+		return
+	}
+	if _, err := e.db.AsyncFlush(); err != nil {
+		e.log.Error("cannot give back the database's log", "err", err)
 	}
 }
 

@@ -159,7 +159,7 @@ type Options struct {
 	fs       vfs.FS       // default: the disk
 	segments segmentStore // default: files in dir
 	segment  int          // size of a journal segment in bytes
-	memTable int          // size of a memory table of Pebble's in bytes; default 32 MiB
+	memTable int          // size of a memory table of Pebble's in bytes; default 32 MiB, less on a small disk (fitDisk)
 	manual   bool         // no background work: tests flush, sync and sweep by themselves
 	readOnly bool         // Check looks at the database
 	free     func() (int64, error)
@@ -194,9 +194,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.segment == 0 {
 		o.segment = segmentSize
-	}
-	if o.memTable == 0 {
-		o.memTable = 32 << 20
 	}
 	if o.InMemory {
 		o.fs, o.segment, o.memTable = vfs.NewMem(), 1<<20, 1<<20

@@ -6,8 +6,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // shortDisk has room for segments up to a size.
@@ -97,20 +95,6 @@ func TestNewStoreWithoutRoom(t *testing.T) {
 	o.segments, o.Logger, o.manual = s, quiet, true
 	if _, err := Open("store", o); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Open = %v; want %v", err, syscall.ENOSPC)
-	}
-}
-
-// fullFile has no room for more.
-type fullFile struct{ vfs.File }
-
-func (fullFile) Preallocate(int64, int64) error { return syscall.ENOSPC }
-
-// TestLogPreallocation: Pebble goes on where it cannot preallocate 35 MiB for its log, and so does the engine.
-func TestLogPreallocation(t *testing.T) {
-	e := open(t, disk())
-	log := &fencedLog{File: fullFile{}, e: e}
-	if err := log.Preallocate(0, 35<<20); !errors.Is(err, syscall.ENOSPC) || e.Failed() != nil {
-		t.Errorf("Preallocate = %v, and the engine has failed with %v; want %v, and nothing", err, e.Failed(), syscall.ENOSPC)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Open opens the store in dir, or creates it where there is none: replays what the journal has beyond the database,
@@ -87,6 +88,9 @@ func (e *Engine) open(ctx context.Context) error {
 		if err := e.folder.begin(); err != nil {
 			return err
 		}
+	}
+	if err := e.fitDisk(); err != nil {
+		return err
 	}
 	if err := e.openSegments(); err != nil {
 		return err
@@ -170,11 +174,41 @@ func (e *Engine) openSegments() error {
 	return e.options.fs.MkdirAll(dir, 0o700)
 }
 
+const (
+	memTableMost  = 32 << 20
+	memTableLeast = 1 << 20
+	memTableShare = 64 // of the disk
+)
+
+// fitDisk chooses the size of Pebble's memory tables: its log has as much as some of them.
+func (e *Engine) fitDisk() error {
+	if e.options.memTable != 0 {
+		return nil
+	}
+	e.options.memTable = memTableMost
+	u, err := e.options.fs.GetDiskUsage(e.folder.dir)
+	if errors.Is(err, vfs.ErrUnsupported) { // in memory
+		return nil
+	}
+	e.options.memTable = int(min(max(u.TotalBytes/memTableShare, memTableLeast), memTableMost))
+	return err
+}
+
+// remover removes what Pebble does not need any more. Pebble keeps its logs to write them again, as many as it ever needed at
+// once, unless its cleaner wants what they contain.
+type remover struct {
+	pebble.DeleteCleaner
+	wantsContents
+}
+
+type wantsContents struct{ pebble.ArchiveCleaner }
+
 func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
 	o := &pebble.Options{
 		FS:                          fence{e.options.fs, e},
 		Merger:                      merger,
 		Logger:                      pebbleLog{e},
+		Cleaner:                     remover{},
 		ErrorIfNotExists:            !fresh,
 		ErrorIfExists:               fresh,
 		ReadOnly:                    e.options.readOnly,
