@@ -149,6 +149,7 @@ func serveFlags() []cli.Flag {
 		text(peerFlags, "peer-tls-cert", "", "`FILE` with the certificate that they are shown, PEM"),
 		text(peerFlags, "peer-tls-key", "", "`FILE` with its private key, PEM"),
 		text(peerFlags, "repl-backlog", "256mb", "disk space for changes that a peer has still to fetch; one that lacks more fetches the whole state"),
+		text(peerFlags, "join-serve", "no", "yes: a new store serves clients although the state of its peers is not here yet, instead of answering LOADING"),
 		text(storeFlags, "dir", "data", "`DIR` of the store; made if missing"),
 		text(storeFlags, "appendfsync", "everysec", "when the journal is synced: always, everysec or no"),
 		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused; 0: none"),
@@ -386,7 +387,7 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 
 // watchOptions are parameters that CONFIG SET could set too; a wrong one is found before a store is opened.
 func watchOptions(c *cli.Context) (map[string]string, error) {
-	others := make(map[string]string)
+	others := map[string]string{"join-serve": c.String("join-serve")}
 	for _, flag := range c.Command.Flags {
 		if f, ok := flag.(*cli.StringFlag); ok && (f.Category == watchFlags || f.Category == limitFlags) {
 			others[f.Name] = c.String(f.Name)

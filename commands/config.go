@@ -61,6 +61,7 @@ type Config struct {
 
 	password                                 atomic.Pointer[string]
 	unprotected                              atomic.Bool
+	joinServe                                atomic.Bool
 	timeout                                  atomic.Int64 // s
 	maxClients                               atomic.Int64 // 0: the default; also those below
 	protoMaxBulk                             atomic.Int64

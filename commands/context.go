@@ -16,6 +16,7 @@ type Context struct {
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
 
+	served   bool // all commands are answered: the store is open and has joined its peers
 	multi    transaction
 	inside   bool           // a transaction or a script, which holds up all others
 	scripted bool           // a script
@@ -46,9 +47,14 @@ func (s *Server) NewContext(c *Client) *Context {
 	return ctx
 }
 
-// Join gives Pipe the engine, once there is one. The session calls it between two rounds; until then the store counts as loading.
+// Join gives Pipe the engine, once there is one, and finds out when all commands may be answered. The session calls it between two rounds;
+// until then the store counts as loading.
 func (c *Context) Join() {
+	if c.served {
+		return
+	}
 	if !c.Pipe.Joined() && !c.Server.Loading() {
 		c.Pipe.Join(c.Server.Engine)
 	}
+	c.served = c.Pipe.Joined() && !c.Server.joining()
 }

@@ -95,7 +95,7 @@ func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
 		return cmd, errNoMulti
 	case c.listensOnly(cmd):
 		return cmd, "ERR Can't execute '" + cmd.FullName + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-	case cmd.Flags&Loading == 0 && !c.Pipe.Joined():
+	case !c.served && cmd.Flags&Loading == 0 && (cmd.Flags&whileJoining == 0 || !c.Pipe.Joined()):
 		return cmd, errLoading
 	}
 	return cmd, ""

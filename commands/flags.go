@@ -26,11 +26,12 @@ const (
 	MovableKeys                       // an argument says how many keys there are
 
 	// Those that COMMAND INFO does not show.
-	AtOnce    // runs in a transaction though others are queued there
-	Wipes     // empties databases
-	mayWrite  // like a write, waits for the end of a pause of writes
-	protected // has to be enabled by enable-debug-command
-	onlyAsks  // about its keys: they are not used by it, as OBJECT IDLETIME has it
+	AtOnce       // runs in a transaction though others are queued there
+	Wipes        // empties databases
+	mayWrite     // like a write, waits for the end of a pause of writes
+	protected    // has to be enabled by enable-debug-command
+	whileJoining // also while the first state of the peers comes
+	onlyAsks     // about its keys: they are not used by it, as OBJECT IDLETIME has it
 )
 
 var flagNames = []string{"write", "readonly", "denyoom", "admin", "pubsub", "noscript", "loading", "stale", "skip_monitor", "skip_slowlog", "fast",

@@ -137,7 +137,7 @@ func infoPersistence(w *infoWriter, s *Server) {
 		status = "err"
 	}
 	w.fields(
-		"loading", oneIf(s.Loading()),
+		"loading", oneIf(s.unserved()),
 		"async_loading", 0,
 		"current_cow_peak", 0,
 		"current_cow_size", 0,

@@ -34,7 +34,7 @@ func (l *loading) eta(since time.Time) int64 {
 
 // infoLoading is of the time of loading only. Clients that ask whether a server is ready come again after the eta.
 func infoLoading(w *infoWriter, s *Server) {
-	if !s.Loading() {
+	if !s.unserved() {
 		return
 	}
 	l := &s.loading

@@ -65,6 +65,8 @@ var tunables = []param{
 	{"client-output-buffer-limit", func(s *Server) string { return s.Config.limits().String() }, takeLimits},
 	{"protected-mode", func(s *Server) string { return yesNo(s.Config.Protected()) },
 		takeYesNo(func(s *Server, on int64) { s.Config.unprotected.Store(on == 0) })},
+	{"join-serve", func(s *Server) string { return yesNo(s.Config.joinServe.Load()) },
+		takeYesNo(func(s *Server, on int64) { s.Config.joinServe.Store(on == 1) })},
 	{"appendfsync", func(s *Server) string { return syncModes.name(int(s.syncMode())) },
 		ofEngine(syncModes.take(func(s *Server, mode int) error { return s.Engine.SetSync(engine.SyncMode(mode)) }))},
 	{"loglevel", func(s *Server) string { return levels.name(int(s.level())) }, setLevel},

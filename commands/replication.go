@@ -21,7 +21,8 @@ type Replication interface {
 	AddPeer(addr string) (bool, error)
 	DelPeer(addr string) (bool, error)
 	Peers() []engine.PeerStatus
-	Ready() bool // what shows is not half of a state that is being fetched, nor nothing because none has come yet
+	Ready() bool   // what shows is not half of a state that is being fetched
+	Joining() bool // the store was made with peers and has not had all of their state yet; once false it stays so
 	Forget(id tlv.ReplicaID, force bool) (keys int64, err error)
 
 	// Acked is how many peers have what this replica published up to a stamp; AckNews is closed when it may be another number.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,8 @@ type fakeNode struct {
 	acked  int
 	acks   chan struct{}
 	heard  map[tlv.ReplicaID]time.Time
+
+	joining atomic.Bool
 }
 
 func (n *fakeNode) Sync(_ string, r engine.SyncRequest) (engine.SyncAnswer, error) {
@@ -83,7 +86,8 @@ func (n *fakeNode) ack(peers int) {
 	}
 }
 
-func (n *fakeNode) Ready() bool { return len(n.peers) == 0 }
+func (n *fakeNode) Ready() bool   { return len(n.peers) == 0 }
+func (n *fakeNode) Joining() bool { return n.joining.Load() }
 
 func (n *fakeNode) LastHeard(id tlv.ReplicaID) (time.Time, bool) {
 	t, ok := n.heard[id]
@@ -94,6 +98,48 @@ func replicated(t *testing.T) (*Context, *fakeNode) {
 	c, n := newContext(t), new(fakeNode)
 	c.Server.Replication = n
 	return c, n
+}
+
+// TestJoining: before a new store has what its peers have, clients are answered as while it loads, but peers, and who looks after them, get
+// what they ask for.
+func TestJoining(t *testing.T) {
+	s, n := newServer(t), new(fakeNode)
+	n.joining.Store(true)
+	n.answer = func(engine.SyncRequest) (engine.SyncAnswer, error) {
+		return engine.SyncAnswer{}, engine.PeerError("HEARD")
+	}
+	n.page = func(engine.SnapRequest) (engine.SnapAnswer, error) {
+		return engine.SnapAnswer{}, engine.PeerError("HEARD")
+	}
+	s.Replication = n
+	c, other := connect(t, s), connect(t, s)
+	const loading = "-" + errLoading + "|"
+	for _, line := range []string{"PING", "INCR k", "GET k", "CWAIT x 0", "CTOKEN", "EVAL return 0", "FLUSHALL", "CBACKUP /tmp/x"} {
+		want(t, c, line, loading)
+	}
+	vector := string(tlv.AppendVector(nil, vectorOf()))
+	if got := do(t, c, "CSYNC", "4", callerID, life, vector); got != "-HEARD\r\n" {
+		t.Errorf("CSYNC = %q; want what the node answers", got)
+	}
+	for _, test := range [][2]string{
+		{"CSNAP 4 " + callerID + " " + life, "-HEARD|"}, {"CPEER LIST", "*0|"}, {"CPEER ADD h:1", ":1|"}, {"CPEER DEL h:1", ":1|"},
+		{"MULTI", "+OK|"}, {"INCR k", loading}, {"EXEC", "-" + abortedAtAll + "|"}, {"CONFIG GET join-serve", "*2|$10|join-serve|$2|no|"},
+	} {
+		want(t, c, test[0], test[1])
+	}
+	if text := do(t, c, "INFO"); !strings.Contains(text, "\r\nloading:1\r\n") || !strings.Contains(text, "\r\nloading_eta_seconds:") {
+		t.Errorf("INFO = %q; want that it loads", text)
+	}
+	n.joining.Store(false)
+	c.Join()
+	want(t, c, "INCR k", ":1|")
+	n.joining.Store(true)
+	want(t, c, "CONFIG SET join-serve yes", "+OK|")
+	other.Join()
+	want(t, other, "INCR k", ":2|")
+	if text := do(t, c, "INFO"); !strings.Contains(text, "\r\nloading:0\r\n") {
+		t.Errorf("INFO = %q; want that it does not load", text)
+	}
 }
 
 func vectorOf(list ...tlv.VectorEntry) tlv.Vector {

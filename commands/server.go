@@ -60,10 +60,21 @@ func (s *Server) Open(e *engine.Engine, r Replication) {
 	defer s.pause.mu.Unlock()
 	s.opened.Store(true)
 	s.holdExpiries()
+	if s.joining() {
+		s.Log.Warn("this store is new: clients are answered LOADING until all that its peers have is here; if none of them can be reached, that is for ever (CONFIG SET join-serve yes ends it)")
+	}
 }
 
 // Loading says that there is no engine yet: only commands that the table flags so are answered.
 func (s *Server) Loading() bool { return !s.opened.Load() }
+
+// joining says that what is here is no state to be shown yet: beside those of loading only what peers ask, and say of them, is answered.
+func (s *Server) joining() bool {
+	return !s.Config.joinServe.Load() && s.Replication != nil && s.Replication.Joining()
+}
+
+// unserved says that either holds.
+func (s *Server) unserved() bool { return s.Loading() || s.joining() }
 
 // Forget lets go of a client whose connection has ended.
 func (s *Server) Forget(cl *Client) {

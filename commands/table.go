@@ -32,6 +32,7 @@ const (
 	always    = NoScript | Loading | Stale | Fast | NoAuth | AllowBusy // what a connection may do at any time
 	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys
 	forAdmins = Admin | NoScript | Loading | Stale
+	ofPeers   = forPeers | whileJoining
 	forPeers  = Admin | NoScript | Stale | NoMulti
 
 	inTransactions = NoScript | Loading | Stale | AtOnce
@@ -279,11 +280,11 @@ var table = []Command{
 		Summary: "Takes the expiry of a key away."},
 
 	// Replication.
-	{Name: "csync", Arity: -2, Flags: forPeers, Run: cSync,
+	{Name: "csync", Arity: -2, Flags: ofPeers, Run: cSync,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the batches",
 		Args:    "version replica-id life version-vector [BLOCK milliseconds] [BYTES bytes] [EXCEPT except-id]...",
 		Summary: "Gives a peer the batches that it lacks, and takes its acknowledgement; waits for some if it may."},
-	{Name: "csnap", Arity: -2, Flags: forPeers, Run: cSnap,
+	{Name: "csnap", Arity: -2, Flags: ofPeers, Run: cSnap,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the page",
 		Args:    "version replica-id life [RESUME resume(snapshot-id snapshot-cursor)] [BYTES bytes]",
 		Summary: "Gives a peer a page of a snapshot of the state."},
@@ -413,13 +414,13 @@ var objectCommands = []Command{
 }
 
 var peerCommands = []Command{
-	{Name: "add", Arity: 3, Flags: forPeers, Run: cPeerAdd,
+	{Name: "add", Arity: 3, Flags: ofPeers, Run: cPeerAdd,
 		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
 		Summary: "Pulls from a peer, host:port, from now on and after every start; replies 0 if it is known."},
-	{Name: "del", Arity: 3, Flags: forPeers, Run: cPeerDel,
+	{Name: "del", Arity: 3, Flags: ofPeers, Run: cPeerDel,
 		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "address",
 		Summary: "Ends that; replies 0 if there is no such peer."},
-	{Name: "list", Arity: 2, Flags: forPeers &^ NoMulti, Run: cPeerList,
+	{Name: "list", Arity: 2, Flags: ofPeers &^ NoMulti, Run: cPeerList,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of peers", Tips: "nondeterministic_output",
 		Summary: "Describes all peers, those that pull from here included."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Run: help,

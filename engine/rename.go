@@ -15,6 +15,25 @@ import (
 // Created says that this start has made the store: nobody can know its ID.
 func (e *Engine) Created() bool { return e.created }
 
+// Joining says that a start with Options.AwaitPeers has made the store, this one or an earlier one, and that it has not had all of a
+// peer's state since.
+func (e *Engine) Joining() bool {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	return e.flags&metaJoining != 0
+}
+
+// Joined notes, durably, that it has.
+func (e *Engine) Joined() error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if err := e.refusal(); err != nil {
+		return err
+	}
+	e.flags &^= metaJoining
+	return e.commitMeta(e.db.NewBatch())
+}
+
 // Confirm ends the wait: the entries of all who know this store are true.
 func (e *Engine) Confirm() error {
 	e.commitMu.Lock()
@@ -347,6 +366,9 @@ func (e *Engine) readHistory() error {
 		e.flags |= metaLogging
 	} else {
 		close(e.confirmed)
+	}
+	if e.created && e.options.AwaitPeers {
+		e.flags |= metaJoining
 	}
 	return nil
 }

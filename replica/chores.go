@@ -18,6 +18,7 @@ type chores struct {
 	lost    tlv.VectorEntry // nonzero: a peer has this of our own, which is not of our history
 	forget  []tlv.ReplicaID
 	trimmed tlv.Vector // the log, up to there
+	joined  bool       // the store has had all of a peer's state
 	ahead   bool       // the own stamps are ahead of the wall clock, and that was said
 }
 
@@ -71,7 +72,7 @@ func (n *Node) watchClock() {
 // doChores does what is due.
 func (n *Node) doChores() error {
 	n.watchClock()
-	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.trim(), n.tidy())
+	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.noteJoined(), n.trim(), n.tidy())
 }
 
 // confirm makes the store sure of its history when all who know it have confirmed what they have of it. When the time for that is
@@ -167,6 +168,24 @@ func (n *Node) noteMembers() error {
 		errs = append(errs, n.engine.Remember(engine.PullerSetting+name(id), []byte{}))
 	}
 	return errors.Join(errs...)
+}
+
+// noteJoined keeps in the store that it has joined.
+func (n *Node) noteJoined() error {
+	n.mu.Lock()
+	due := n.due.joined
+	n.mu.Unlock()
+	if !due {
+		return nil
+	}
+	if err := n.engine.Joined(); err != nil {
+		return fmt.Errorf("joined: %w", err)
+	}
+	n.o.Log.Info("this store has joined: all that its peers had is here")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.due.joined = false
+	return nil
 }
 
 func recallPullers(e *engine.Engine) (list []tlv.ReplicaID, err error) {

@@ -79,6 +79,9 @@
 // all others flow. A transfer that is not finished waits a few seconds for its source before another peer takes its place. What has
 // come of it stays, and where the source was the only one that had it, this replica publishes it (package engine).
 //
+// A store that was made with peers joins until it has all that one of them has; if none has anything, until all have said so (Node.Joining).
+// The node answers meanwhile, so stores that join together need not wait for one another.
+//
 // # Who decides
 //
 // Puller, JudgeSync and JudgeSnap, Members, Turns and Shelf decide, and have no goroutine, socket, clock, disk or randomness.

@@ -47,7 +47,7 @@ func (p *Puller) synced(ev Synced) Action {
 	if e := a.Vector.Entry(p.self.ID); !p.self.True(e) {
 		return p.forked(e)
 	}
-	p.greeted, p.vouched, p.former = true, true, a.Former
+	p.greeted, p.vouched, p.level, p.former = true, true, false, a.Former
 	n := &p.intake
 	n.answer, n.batches, n.err, n.sent, n.received, n.next, n.gap = a, ev.Batches, ev.Err, ev.Sent, p.now, 0, false
 	for i := range n.batches {
@@ -226,6 +226,7 @@ func (p *Puller) takenIn() Action {
 		n.gaps = 0
 	}
 	p.caughtUp()
+	p.level, p.some = !p.brings(), len(n.answer.Vector) > 0
 	if p.empty() {
 		return p.hollow("the peer has news, it says, and sends none")
 	}

@@ -75,7 +75,7 @@ type storeStatus struct {
 	logs      bool                   // it keeps the log
 	awaited   map[tlv.ReplicaID]bool // remembered pullers that have not confirmed it
 	transfer  *engine.Transfer       // not finished
-	synced    bool                   // in this run a peer had nothing that was lacking
+	joining   bool                   // it was made with peers, and has not had all of their state yet
 }
 
 // New makes the node of a store. Run has it pull; it answers before that.
@@ -106,7 +106,9 @@ func New(e *engine.Engine, o Options) (*Node, error) {
 	}
 	n.store.deadline = now.Add(o.Wait)
 	n.due.keepLog = len(n.links) > 0
+	n.store.joining = e.Joining()
 	n.lookAtTransfer()
+	n.lookAtJoin()
 	return n, nil
 }
 
@@ -118,6 +120,28 @@ func (n *Node) lookAtTransfer() {
 	n.store.transfer = nil
 	if ok {
 		n.store.transfer = &t
+	}
+}
+
+// lookAtJoin ends the joining of the store when it has all that a peer has that has anything; also when no peer has anything, which all of
+// them must have said, or a store that joins together with another one would take that for the whole. The caller holds mu, or nobody
+// else has the node yet.
+func (n *Node) lookAtJoin() {
+	if !n.store.joining || n.store.transfer != nil {
+		return
+	}
+	all := true
+	for _, l := range n.links {
+		level, some := l.puller.Level()
+		if level && some {
+			all = true
+			break
+		}
+		all = all && level
+	}
+	if all {
+		n.store.joining, n.due.joined = false, true
+		n.rouse()
 	}
 }
 
@@ -169,7 +193,7 @@ func (n *Node) step(l *link, ev Event) Action {
 	if after.ID != 0 && after.LastContact.Equal(now) {
 		n.heard[after.ID], n.former[after.ID] = now, l.puller.Former()
 	}
-	n.store.synced = n.store.synced || after.State == string(Syncing) && after.LagBatches == 0
+	n.lookAtJoin()
 	if before.ID != 0 && before.ID != after.ID { // renamed: it does not pull under that ID any more
 		n.due.forget = append(n.due.forget, before.ID)
 		n.rouse()
@@ -326,6 +350,7 @@ func (n *Node) DelPeer(addr string) (bool, error) {
 	}
 	delete(n.links, addr)
 	n.turns.Moved(addr, Pause{}, n.o.now())
+	n.lookAtJoin()
 	l.cancel()
 	return true, nil
 }
@@ -371,12 +396,18 @@ func (n *Node) mayForget(id tlv.ReplicaID) error {
 // unheard is how long a replica is not heard that may be forgotten.
 const unheard = time.Minute
 
-// Ready says that what shows is not half of a state that is being fetched, nor nothing because this start has made the store and no peer
-// was heard yet.
+// Joining says that the store was made with peers and has not had all of their state yet. Once that is false it stays so.
+func (n *Node) Joining() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.store.joining
+}
+
+// Ready says that what shows is not half of a state that is being fetched.
 func (n *Node) Ready() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.store.transfer == nil && (n.store.synced || len(n.links) == 0 || !n.engine.Created())
+	return n.store.transfer == nil && !n.store.joining
 }
 
 // Acked is how many peers have this replica's batches up to own durable.

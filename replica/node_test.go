@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -208,24 +209,68 @@ func TestClockAhead(t *testing.T) {
 	eventually(t, "it says that they are not", func() bool { return r.lines.count("has caught up") == 1 })
 }
 
-// TestReady: a store that this start has made is ready when it has what its peer has, and one without a peer is at once.
-func TestReady(t *testing.T) {
+// TestJoin: a store that was made with peers has joined when it has what one of them has, at once without peers, and not by hearing of
+// another one that joins.
+func TestJoin(t *testing.T) {
+	fresh := engine.Options{InMemory: true, AwaitPeers: true}
 	a := begin(t)
-	if !a.node.Ready() {
-		t.Error("a store without peers is not ready")
+	if a.node.Joining() || !a.node.Ready() {
+		t.Error("a store without peers joins")
 	}
 	a.add(t, "k", 5)
 	a.flush(t)
-	late := listen(t, nil)
-	b := begin(t, late.addr())
-	if b.node.Ready() {
-		t.Error("a store that has heard nothing of its peer is ready")
+	silent := listen(t, nil).addr() // nobody answers there
+	b := beginWith(t, fresh, Options{Peers: []string{silent}})
+	if !b.node.Joining() || b.node.Ready() {
+		t.Error("a store that has heard nothing of its peer has joined")
+	}
+	c := beginWith(t, fresh, Options{Peers: []string{silent, b.addr()}})
+	eventually(t, "c has heard b", func() bool { return c.peer(b.addr()).State == string(Syncing) })
+	if !c.node.Joining() {
+		t.Error("a store that has heard only one that has nothing itself, of two peers, has joined")
 	}
 	if _, err := b.node.AddPeer(a.addr()); err != nil {
 		t.Fatalf("AddPeer = %v", err)
 	}
-	eventually(t, "it is ready", b.node.Ready)
-	if got := b.get(t, "k"); got != 5 {
-		t.Errorf("k is %d when it is ready; want 5", got)
+	for _, r := range []*testReplica{b, c} {
+		eventually(t, "it has joined", func() bool { return !r.node.Joining() })
+		if got := r.get(t, "k"); got != 5 || !r.node.Ready() {
+			t.Errorf("k is %d when a store has joined, ready %v; want 5, true", got, r.node.Ready())
+		}
+	}
+}
+
+// TestJoinEmpty: stores that are all new do not wait for one another for ever, and one that is no peer any more is not waited for.
+func TestJoinEmpty(t *testing.T) {
+	list := mesh(t, 3)
+	for _, r := range list {
+		eventually(t, "it has joined", func() bool { return !r.node.Joining() })
+	}
+	silent := listen(t, nil).addr()
+	r := beginWith(t, engine.Options{InMemory: true, AwaitPeers: true}, Options{Peers: []string{silent}})
+	if _, err := r.node.DelPeer(silent); err != nil || r.node.Joining() {
+		t.Errorf("without its only peer, DelPeer = %v, it joins: %v", err, r.node.Joining())
+	}
+}
+
+// TestJoinRestarted: a store that had no peer's state before a restart joins after it, too, and one that had does not.
+func TestJoinRestarted(t *testing.T) {
+	a := begin(t)
+	silent := listen(t, nil).addr()
+	disk := engine.NewDisk(rand.New(rand.NewPCG(1, 1)).Uint64)
+	for _, test := range []struct {
+		peers  []string
+		before bool // it joins at the start
+	}{{[]string{silent}, true}, {[]string{silent}, true}, {[]string{a.addr()}, true}, {[]string{silent}, false}} {
+		r := &testReplica{server: listen(t, nil), lines: &lines{}}
+		stop := r.run(t, engine.Options{Disk: disk, AwaitPeers: true}, Options{Peers: test.peers, Wait: time.Hour})
+		joins := r.node.Joining()
+		if test.peers[0] != silent {
+			eventually(t, "it says that it has joined", func() bool { return r.lines.count("has joined") == 1 })
+		}
+		stop()
+		if joins != test.before {
+			t.Errorf("joining at a start: %v; want %v", joins, test.before)
+		}
 	}
 }

@@ -42,6 +42,9 @@ type Puller struct {
 	empties int             // answers in a row that brought nothing where they had to
 	offBy   bool            // the clocks are far apart, and that was said
 
+	level bool // its last answer is taken in, and nothing that it has is lacking here
+	some  bool // it has anything, as that answer says
+
 	intake   intake
 	refused  map[tlv.ReplicaID]refusal
 	transfer transfer
@@ -127,6 +130,9 @@ func (p *Puller) State() State { return State(p.status.State) }
 
 // Vouched says whether the peer has confirmed what it has of this replica. This very process need not be asked.
 func (p *Puller) Vouched() bool { return p.vouched || p.State() == Itself }
+
+// Level says whether this store has all that the peer had by its last answer, and whether that was anything.
+func (p *Puller) Level() (level, some bool) { return p.level || p.State() == Itself, p.some }
 
 // Former are the IDs that the peer had before, as it says.
 func (p *Puller) Former() []tlv.ReplicaID { return p.former }
@@ -219,7 +225,7 @@ func (p *Puller) trouble(s State, level slog.Level, err error) Action {
 		p.say(level, string(s), "err", err)
 	}
 	p.enter(s, err.Error())
-	p.greeted = false
+	p.greeted, p.level = false, false
 	p.status.Errors++
 	p.failed++
 	most := maxBackoff

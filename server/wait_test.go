@@ -71,6 +71,7 @@ func (n *fakeNode) answer(count, size int) {
 }
 
 func (n *fakeNode) Peers() []engine.PeerStatus { return nil }
+func (n *fakeNode) Joining() bool              { return false }
 
 func serveNode(t *testing.T, o Options) (*running, *fakeNode) {
 	return serveNodeOn(t, openEngine(t, engine.EverySec), o)

@@ -20,7 +20,7 @@ func TestPeersThatAreNone(t *testing.T) {
 	defer dead.Close()
 	dir := t.TempDir()
 	for range 2 { // with what the store remembers, too
-		s, err := ours.Launch(dir, "--peer", "127.0.0.1:1", "--peer", dead.Addr().String())
+		s, err := ours.Launch(dir, "--peer", "127.0.0.1:1", "--peer", dead.Addr().String(), "--join-serve", "yes")
 		if err != nil {
 			t.Fatal(err)
 		}

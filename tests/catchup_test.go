@@ -2,6 +2,7 @@ package tests
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"testing"
 )
@@ -143,7 +144,7 @@ func TestTransferCut(t *testing.T) {
 	c.waitLog(1, "goes on where it was")
 }
 
-// TestJoin: a server with an empty store joins two that have trimmed their logs, while they take writes.
+// TestJoin: a server with an empty store joins two that have trimmed their logs, while they take writes, and so does it, as it is told to.
 func TestJoin(t *testing.T) {
 	c := newCluster(t, 2, mesh)
 	c.fill(0, "k", 20_000)
@@ -153,6 +154,7 @@ func TestJoin(t *testing.T) {
 	for j := range i {
 		c.members[i].args = append(c.members[i].args, "--peer", c.link(i, j).Addr)
 	}
+	c.members[i].args = append(c.members[i].args, "--join-serve", "yes")
 	c.start(i)
 	c.fill(0, "k", 10_000)
 	c.ok(0, "CPEER", "ADD", c.link(0, i).Addr)
@@ -166,6 +168,55 @@ func TestJoin(t *testing.T) {
 	if len(got) != 20_000 {
 		t.Errorf("%d keys; want 20000", len(got))
 	}
+}
+
+// TestJoinWhole: while a server with an empty store gets its first state, over a restart too, its clients see nothing of that, so never half of a
+// transaction of another server; only then it answers.
+func TestJoinWhole(t *testing.T) {
+	c := newCluster(t, 1, detached, "--update-period", "0")
+	const pairs = 40_000
+	transaction := func(n int) [4][]string {
+		return [4][]string{{"MULTI"}, {"INCR", fmt.Sprintf("a:%d", n)}, {"INCR", fmt.Sprintf("z:%d", n)}, {"EXEC"}}
+	}
+	c.pipeline(0, 4*pairs, func(k int) []string { return transaction(k / 4)[k%4] })
+	i := c.add()
+	l := c.link(i, 0)
+	l.Throttle(1 << 20)
+	c.members[i].args = []string{"--peer", l.Addr}
+	c.launch(i)
+	c.listens(i)
+	c.until("a page of the state has come", func() error {
+		if p := c.peer(i, l.Addr); p["transfer_done"] == "" || p["transfer_done"] == "0" {
+			return fmt.Errorf("the source is %v", p)
+		}
+		return nil
+	})
+	c.kill(i)
+	c.launch(i)
+	c.listens(i)
+	loading := 0
+	for n := 0; n < 1000; {
+		pair := transaction(rand.IntN(pairs))
+		for _, command := range pair {
+			c.ok(0, command...)
+		}
+		c.do(i, "MULTI")
+		c.do(i, "GET", pair[1][1])
+		c.do(i, "GET", pair[2][1])
+		r := c.do(i, "EXEC")
+		if r.isError() {
+			loading++
+			continue
+		}
+		n++
+		if a, b := r.parts[0], r.parts[1]; a.null || a.text != b.text {
+			t.Fatalf("%s = %v, %s = %v; want the same in both, and some", pair[1][1], a, pair[2][1], b)
+		}
+	}
+	if loading == 0 {
+		t.Error("the server has answered before it had anything")
+	}
+	c.checkEqual()
 }
 
 // TestTransferSourceLost: the source of a transfer is lost in the middle, with increments that nobody else has. The receiver takes the

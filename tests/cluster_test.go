@@ -3,6 +3,7 @@ package tests
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -57,7 +58,13 @@ func newCluster(t *testing.T, n int, linked topology, args ...string) *cluster {
 				m.args = append(m.args, "--peer", c.link(i, j).Addr)
 			}
 		}
-		c.start(i)
+		c.launch(i)
+	}
+	for i := range c.members {
+		c.lead(i)
+	}
+	for i := range c.members { // which wait for one another
+		c.ready(i)
 	}
 	return c
 }
@@ -96,18 +103,51 @@ func (c *cluster) link(i, j int) *proxy.Proxy {
 	return m.links[j]
 }
 
-// start runs a member, anew if it has ended, and leads all links to it.
+// start runs a member, anew if it has ended, waits until it answers, and leads all links to it.
 func (c *cluster) start(i int) {
 	c.t.Helper()
+	c.launch(i)
+	c.ready(i)
+	c.lead(i)
+}
+
+// launch is start without the rest: a member with an empty store answers when it has what its peers have.
+func (c *cluster) launch(i int) {
+	c.t.Helper()
 	m := c.members[i]
-	m.Server = startIn(c.t, ours, m.dir, slices.Concat(c.args, m.args)...)
+	m.Server = launchIn(c.t, ours, m.dir, slices.Concat(c.args, m.args)...)
 	m.conn = nil
+}
+
+// ready waits until a member answers, and lets its clients in.
+func (c *cluster) ready(i int) {
+	c.t.Helper()
+	m := c.members[i]
+	if err := m.Ready(); err != nil {
+		c.t.Fatal(err)
+	}
 	m.front.Retarget(m.Addr)
+}
+
+// lead leads all links to a member.
+func (c *cluster) lead(i int) {
 	for _, from := range c.members {
 		if l := from.links[i]; l != nil {
-			l.Retarget(m.Addr)
+			l.Retarget(c.members[i].Addr)
 		}
 	}
+}
+
+// listens waits until a member that was launched lets clients in.
+func (c *cluster) listens(i int) {
+	c.t.Helper()
+	c.until("a server that listens", func() error {
+		conn, err := net.Dial("tcp", c.members[i].Addr)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
 }
 
 func (c *cluster) kill(i int) {

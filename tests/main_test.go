@@ -77,7 +77,17 @@ func start(t *testing.T, p process.Program, args ...string) *process.Server {
 
 func startIn(t *testing.T, p process.Program, dir string, args ...string) *process.Server {
 	t.Helper()
-	s, err := p.Start(dir, args...)
+	s := launchIn(t, p, dir, args...)
+	if err := s.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// launchIn does not wait until the server answers.
+func launchIn(t *testing.T, p process.Program, dir string, args ...string) *process.Server {
+	t.Helper()
+	s, err := p.Launch(dir, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
