@@ -60,6 +60,15 @@ func (m *member) attainable(when string, tokens map[string]tlv.Vector, gone ...s
 	}
 }
 
+// Seen is what a token of this moment says.
+func (e *Engine) Seen() tlv.Vector {
+	v, err := e.NewPipeline().Seen() // it is patient
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
 // A token that a store gave under an ID that it has given up since can be waited for only as far as others have what it saw.
 func TestTokenOfAFormerID(t *testing.T) {
 	a, b, c := newMember(t, 1, Options{}), newMember(t, 2, Options{}), newMember(t, 3, Options{})

@@ -300,6 +300,26 @@ func TestPowerLoss(t *testing.T) {
 	}
 }
 
+// TestSeenIsDurable: what a token speaks of survives a loss of power where replies do not wait for a sync, and only a batch that has it covers the token.
+func TestSeenIsDurable(t *testing.T) {
+	for seed := range uint64(30) {
+		mode := []SyncMode{EverySec, No}[seed%2]
+		m := newMember(t, seed, Options{Sync: mode})
+		m.add("k", 1)
+		m.flush()
+		m.add("k", 10)
+		seen := m.Seen()
+		m.add("later", 1) // may be lost
+		m.restart(m.disk.Crash(), false)
+		m.shows("k", 11)
+		m.add("other", 1)
+		m.flush()
+		if !m.Vector().Covers(seen) {
+			t.Errorf("seed %d: %v does not cover %v", seed, m.Vector(), seen)
+		}
+	}
+}
+
 // TestReplayedIsDurable: what a process that was killed had not synced is durable before anything is acknowledged on top of it, though no
 // flush has it yet.
 func TestReplayedIsDurable(t *testing.T) {

@@ -61,13 +61,12 @@ func (e *Engine) reveal() {
 // Seen is a vector that covers everything that shows here now: a replica whose Vector covers it has all of that. What is
 // pending here it covers by a stamp of the present generation, which the next batch exceeds. Call Hurry if somebody waits.
 // The life of its own entry is the present one, for Attainable.
-// A store that awaits its peers waits for them, because it may yet get another ID: no pipeline of the caller's is active.
-func (e *Engine) Seen() tlv.Vector {
-	v, _ := e.NewPipeline().Seen() // it is patient
-	return v
-}
-
-// Seen is Engine.Seen, but ErrBusy if the pipeline is hasty. It lets go of the pipeline's locks first.
+//
+// It syncs the journal in all modes. Otherwise a power failure could take what the vector covers, and nobody could tell: a batch of the life
+// after it has a greater stamp.
+//
+// It lets go of the pipeline's locks first. A store that awaits its peers waits for them, because it may yet get another ID: no other
+// pipeline of the caller's is active. ErrBusy comes if the pipeline is hasty.
 func (p *Pipeline) Seen() (tlv.Vector, error) {
 	p.pause()
 	e := p.e
@@ -87,7 +86,7 @@ func (p *Pipeline) Seen() (tlv.Vector, error) {
 	if own.Stamp != 0 {
 		v.Put(own)
 	}
-	return v, nil
+	return v, e.journal.Sync()
 }
 
 // Written is a stamp that this replica's entry of Vector reaches when all that this pipeline has committed is in the
