@@ -244,7 +244,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 	if e := eng.Close(); e != nil {
 		return errors.Join(err, fmt.Errorf("close the store: %w", e))
 	}
-	o.Log.Info("stopped; all is flushed")
+	o.Log.Info("stopped")
 	return err
 }
 

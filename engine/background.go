@@ -288,11 +288,11 @@ func (e *Engine) giveBack() {
 	}
 }
 
-// tight says that the disk is so full, by others than this store, that a commit could fail, after which only a restart helps.
+// tight says that the disk is so full, by others than this store, that a flush could fail, after which only a restart helps.
 // What is to be flushed is safe in the journal meanwhile, and there will not be more of it: writes are refused long before.
 func (e *Engine) tight() bool {
 	free, err := e.free()
-	return err == nil && free < e.options.Reserve/8
+	return err == nil && free < e.options.Reserve && free < e.options.Reserve/8+e.table.unflushed()
 }
 
 // awaitRoom waits until the disk is not tight. False: the engine stops.

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"math"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // shortDisk has room for segments up to a size.
@@ -24,13 +26,13 @@ func (s *shortDisk) Create(number uint64, size int, head []byte, buffered bool) 
 // TestStartWithoutRoom: a store on a full disk is read from, though there is no room for a segment of the journal. It refuses
 // writes until there is, and what was acknowledged before counts once, however often it is started meanwhile.
 func TestStartWithoutRoom(t *testing.T) {
-	for name, left := range map[string]int64{"nothing can be flushed": 0, "a flush has room": math.MaxInt64} {
+	for name, left := range map[string]int64{"nothing can be flushed": 2 * roomToOpen, "a flush has room": math.MaxInt64} {
 		t.Run(name, func(t *testing.T) {
 			s := &shortDisk{memorySegments: newMemorySegments()}
 			s.most.Store(math.MaxInt64)
 			free := int64(math.MaxInt64)
 			o := disk()
-			o.segments, o.segment, o.Reserve = s, 1<<20, 1<<20
+			o.segments, o.segment, o.Reserve = s, 1<<20, 32*roomToOpen
 			o.free = func() (int64, error) { return free, nil }
 			e := open(t, o)
 			increment(t, e, "k", 5)
@@ -42,7 +44,7 @@ func TestStartWithoutRoom(t *testing.T) {
 				e = open(t, o)
 				wantFull(t, e)
 				checkCounters(t, e, map[string]int64{"k": 5})
-				if n := e.Stats().Flushes; left == 0 && n != 0 {
+				if n := e.Stats().Flushes; left == 2*roomToOpen && n != 0 {
 					t.Errorf("%d flushes on a full disk; want 0", n)
 				}
 				crash(t, e)
@@ -137,4 +139,78 @@ func TestFrameWithoutRoom(t *testing.T) {
 	if _, err := p.Commit(); err != nil {
 		t.Errorf("Commit = %v", err)
 	}
+}
+
+// TestStartOnFullDisk: while the database cannot be opened for want of room the start waits, and can be given up.
+func TestStartOnFullDisk(t *testing.T) {
+	var free atomic.Int64
+	free.Store(math.MaxInt64)
+	o := disk()
+	o.free = func() (int64, error) { return free.Load(), nil }
+	e := open(t, o)
+	increment(t, e, "k", 5)
+	crash(t, e)
+	free.Store(0)
+	o.Logger, o.manual = quiet, true
+	ctx, giveUp := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := OpenContext(ctx, "store", o)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		t.Fatalf("OpenContext on a full disk = %v; want it to wait", err)
+	case <-time.After(10 * time.Millisecond):
+	}
+	giveUp()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("OpenContext that was given up = %v; want %v", err, context.Canceled)
+	}
+	go func() {
+		e, err := OpenContext(t.Context(), "store", o)
+		if err == nil {
+			checkCounters(t, e, map[string]int64{"k": 5})
+			err = e.Close()
+		}
+		ended <- err
+	}()
+	free.Store(math.MaxInt64)
+	if err := <-ended; err != nil {
+		t.Errorf("with room = %v", err)
+	}
+}
+
+// TestFlushWithoutRoom: what would not fit onto the disk is not flushed, not by Close either, and is there after it.
+func TestFlushWithoutRoom(t *testing.T) {
+	free := int64(math.MaxInt64)
+	o := disk()
+	o.Reserve = 32 * roomToOpen
+	o.free = func() (int64, error) { return free, nil }
+	e := open(t, o)
+	p := e.NewPipeline()
+	if _, err := p.Put([]byte("text"), ParseValue(make([]byte, MaxText)), SetOptions{}); err != nil {
+		t.Fatalf("Put = %v", err)
+	}
+	if err := p.finish(); err != nil {
+		t.Fatal(err)
+	}
+	free = o.Reserve/8 + MaxText/2
+	flushes := e.Stats().Flushes
+	if !e.tight() {
+		t.Error("there is room for half of what is to be flushed, and the disk is not tight")
+	}
+	if err := e.Close(); err != nil || e.Stats().Flushes != flushes {
+		t.Errorf("Close = %v after %d flushes; want none", err, e.Stats().Flushes-flushes)
+	}
+	e = open(t, o)
+	wantFull(t, e)
+	p = e.NewPipeline()
+	if v, err := p.Value([]byte("text")); err != nil || len(v.Text) != MaxText {
+		t.Errorf("Value = %d bytes, %v; want %d", len(v.Text), err, MaxText)
+	}
+	if err := p.finish(); err != nil {
+		t.Error(err)
+	}
+	free = math.MaxInt64
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"syscall"
 	"time"
@@ -99,6 +100,9 @@ func (e *Engine) open(ctx context.Context) error {
 		if err := e.inspect(ctx); err != nil {
 			return err
 		}
+		if err := e.awaitRoomToOpen(ctx); err != nil {
+			return err
+		}
 		if err := e.folder.upgrade(); err != nil {
 			return err
 		}
@@ -155,6 +159,43 @@ func (e *Engine) inspect(ctx context.Context) error {
 	}
 	e.db = nil
 	return errors.Join(err, db.Close())
+}
+
+// roomToOpen is what the database writes when it is opened, in bytes, beside its log in another form.
+const roomToOpen = 1 << 20
+
+// awaitRoomToOpen waits until the database can be opened: while there is no room for what is in its log it would try again for ever, and
+// cannot be stopped.
+func (e *Engine) awaitRoomToOpen(ctx context.Context) error {
+	need := int64(roomToOpen)
+	names, err := e.options.fs.List(e.folder.path(dbFolder))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if path.Ext(name) != ".log" {
+			continue
+		}
+		info, err := e.options.fs.Stat(path.Join(e.folder.path(dbFolder), name))
+		if err != nil {
+			return err
+		}
+		need += info.Size()
+	}
+	for told := false; ; told = true {
+		free, err := e.free()
+		if err != nil || free >= need {
+			return err
+		}
+		if !told {
+			e.log.Error("disk full: the start waits for room", "free", free, "needed", need)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(spaceEvery):
+		}
+	}
 }
 
 func (e *Engine) openSegments() error {
@@ -406,8 +447,8 @@ func (e *Engine) start() {
 	}
 }
 
-// Close flushes everything and closes the store; the next Open has nothing to replay. Whatever is called later gets
-// ErrClosed; a second Close too.
+// Close flushes everything and closes the store; the next Open has nothing to replay, unless the disk has no room for that.
+// Whatever is called later gets ErrClosed; a second Close too.
 func (e *Engine) Close() error {
 	if !e.closed.CompareAndSwap(false, true) {
 		return ErrClosed
@@ -418,7 +459,11 @@ func (e *Engine) Close() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	var err error
-	if e.Failed() == nil {
+	switch {
+	case e.Failed() != nil:
+	case e.tight():
+		e.log.Warn("the disk has no room for a flush: what is in the journal is for the next start")
+	default:
 		err = e.flush(flushStep{})
 	}
 	e.halt() // whoever was in the middle of something is done; all who come see closed

@@ -350,6 +350,22 @@ func (s *shard) sortFlight() []*entry {
 	return s.flight
 }
 
+// unflushed is how many bytes the next flush writes to the database's log, about.
+func (t *table) unflushed() (n int64) {
+	const each = 128 // beside the key and what the entry holds
+	var list []*entry
+	for i := range t.shards {
+		s := &t.shards[i]
+		list = s.pending(list[:0])
+		s.mu.Lock()
+		for _, e := range list {
+			n += each + int64(len(e.key)) + int64(e.weight)
+		}
+		s.mu.Unlock()
+	}
+	return n
+}
+
 // landed forgets the entries of a finished flush, of what became dirty up to generation gen. The heads are told before their shard
 // is locked: who soils a field holds its hash's fields while it locks that.
 func (t *table) landed(gen uint64) {
