@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -306,5 +307,66 @@ func TestStaleKeysBounded(t *testing.T) {
 	}
 	if listed, cached := len(e.staleKeys), int(e.table.entries.Load()); listed > 2*cached {
 		t.Errorf("%d keys are listed, %d are cached", listed, cached)
+	}
+}
+
+// TestArrivalAtOnce: with update period 0 a command on several keys, or fields, sees all of a batch of a peer or nothing of it.
+func TestArrivalAtOnce(t *testing.T) {
+	const many, batches = 48, 120
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	var keys, names [][]byte
+	for i := range many {
+		keys, names = append(keys, fmt.Appendf(nil, "k%d", i)), append(names, fmt.Appendf(nil, "f%d", i))
+	}
+	count := func() {
+		p := a.NewPipeline()
+		must(t, nil, p.Begin(false))
+		for i := range many {
+			_, err := p.Incr(keys[i], 1)
+			_, err2 := p.IncrField([]byte("h"), names[i], 1)
+			must(t, nil, errors.Join(err, err2))
+		}
+		p.End()
+		commit(t, p)
+	}
+	read := map[string]func(p *Pipeline) ([]Value, error){
+		"MGet":   func(p *Pipeline) ([]Value, error) { return p.MGet(keys, nil) },
+		"Fields": func(p *Pipeline) ([]Value, error) { v, _, err := p.Fields([]byte("h"), names, nil); return v, err },
+		"EachField": func(p *Pipeline) (list []Value, err error) {
+			err = p.EachField([]byte("h"), func(_ []byte, v Value) { list = append(list, v) })
+			return list, err
+		},
+	}
+	var ended atomic.Bool
+	var readers sync.WaitGroup
+	halves, reads := map[string]int{}, map[string]int{}
+	var mu sync.Mutex
+	for name, f := range read {
+		readers.Go(func() {
+			p := b.NewPipeline()
+			for !ended.Load() {
+				list, err := f(p)
+				if _, commitErr := p.Commit(); err != nil || commitErr != nil {
+					t.Errorf("%s = %v, %v", name, err, commitErr)
+					return
+				}
+				mu.Lock()
+				reads[name]++
+				if slices.ContainsFunc(list, func(v Value) bool { return v != list[0] }) {
+					halves[name]++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for range batches {
+		count()
+		b.pull(a)
+	}
+	ended.Store(true)
+	readers.Wait()
+	t.Logf("reads: %v", reads)
+	if len(halves) > 0 {
+		t.Errorf("reads that saw half of a batch: %v, of %v", halves, reads)
 	}
 }

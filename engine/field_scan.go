@@ -197,7 +197,14 @@ func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
 		if cursor > 0 || head.size() > maxWhole {
 			count = 1000
 		}
+		all := p.showsAll()
+		if all && !p.keepsOut() {
+			continue
+		}
 		page, next, err := p.fieldPage(head, cursor, count)
+		if all {
+			p.e.loads.RUnlock()
+		}
 		if err != nil {
 			return err
 		}

@@ -45,19 +45,26 @@ func (p *Pipeline) Field(key, field []byte) (v Value, ok bool, err error) {
 
 // Fields appends the values of fields at one moment to out. ok is false if there is no such hash.
 func (p *Pipeline) Fields(key []byte, names [][]byte, out []Value) (values []Value, ok bool, err error) {
+	all := p.showsAll()
 	head, list, err := p.lockFields(key, names, toRead)
+	for all && head != nil && !p.keepsOut() {
+		unpin(list)
+		head, list, err = p.lockFields(key, names, toRead)
+	}
 	if err != nil {
 		return out, false, err
 	}
-	defer unpin(list)
-	for i := range names {
-		v := Value{}
-		if head != nil {
-			v = p.peek(list[i])
-		}
-		out = append(out, v)
+	if head == nil {
+		return append(out, make([]Value, len(names))...), false, nil
 	}
-	return out, head != nil, nil
+	if all {
+		defer p.e.loads.RUnlock()
+	}
+	defer unpin(list)
+	for _, f := range list {
+		out = append(out, p.peek(f))
+	}
+	return out, true, nil
 }
 
 // peek gives what a field shows whose head the pipeline holds exclusively.

@@ -102,10 +102,20 @@ func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (map[string]*entry, er
 	if err != nil {
 		return nil, err
 	}
+	p.waitAll(list, exclusive)
+	return byName(list), nil
+}
+
+// waitAll locks pinned entries, in order. Where all that has arrived is to show, nothing arrives meanwhile: of a batch of a peer all of
+// the entries know, or none.
+func (p *Pipeline) waitAll(list []*entry, exclusive bool) {
+	if p.showsAll() {
+		p.e.loads.RLock()
+		defer p.e.loads.RUnlock()
+	}
 	for _, e := range list {
 		p.wait(e, exclusive)
 	}
-	return byName(list), nil
 }
 
 // pinAll gives the entries of the keys, loaded and pinned, each once and in order. It lets go of all locks. After an error
@@ -411,9 +421,7 @@ func (p *Pipeline) all(keys [][]byte, t takes) (map[string]*entry, error) {
 // lockToChange locks pinned entries for all.
 func (p *Pipeline) lockToChange(list []*entry, t takes) error {
 	p.letGo()
-	for _, e := range list {
-		p.wait(e, true)
-	}
+	p.waitAll(list, true)
 	if slices.ContainsFunc(list, func(e *entry) bool { return p.takesFields(e, t) }) {
 		if err := p.gatherAll(list, t); err != nil {
 			return err

@@ -403,6 +403,23 @@ func (p *Pipeline) periodOver(e *entry) bool {
 	return period == 0 || p.now()-e.refreshed >= period || p.now() < e.refreshed
 }
 
+// showsAll says that all that has arrived shows at the next access, and may come at any time: a section keeps it out.
+func (p *Pipeline) showsAll() bool {
+	return (p.update == 0 || p.update < 0 && p.e.period.Load() == 0) && !p.section.open
+}
+
+// keepsOut takes loads, so that nothing arrives until the caller gives that back. false: something is just arriving. Then all locks of keys
+// are let go of, which that may need, and it has come.
+func (p *Pipeline) keepsOut() bool {
+	if p.e.loads.TryRLock() {
+		return true
+	}
+	p.publish()
+	p.e.loads.RLock()
+	defer p.e.loads.RUnlock()
+	return false
+}
+
 // prepare is what comes before every write (design, section 2): an expired key, or one of which only leftovers are
 // stored, is cancelled first.
 func (p *Pipeline) prepare(e *entry) {
