@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,6 +197,10 @@ func serve(c *cli.Context) error {
 	peers, err := peerOptions(c, log)
 	if err != nil {
 		return err
+	}
+	peers.Port = cmp.Or(listen.Port, listen.TLSPort)
+	if peers.TLS != nil {
+		peers.Port = cmp.Or(listen.TLSPort, listen.Port)
 	}
 	store.AwaitPeers = len(peers.Peers) > 0
 	if err := shareFiles(&store, &listen.Settings, log); err != nil {

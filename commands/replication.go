@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -163,6 +164,8 @@ func (c *Context) parseSync(args [][]byte) (call syncCall, ok bool) {
 			}
 		case same(name, "bytes") && len(options) > 1:
 			call.Bytes = p.count("BYTES", options[1])
+		case same(name, "port") && len(options) > 1:
+			call.Port = min(p.count("PORT", options[1]), math.MaxUint16)
 		case same(name, "except") && len(options) > 1:
 			call.Except = append(call.Except, p.replica(options[1]))
 		case same(name, "former") && len(options) > 1:

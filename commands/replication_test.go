@@ -164,8 +164,8 @@ func TestSyncRequests(t *testing.T) {
 		want engine.SyncRequest
 	}{
 		{[]string{"4", callerID, life, vector}, engine.SyncRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v}},
-		{[]string{"4", callerID, life, vector, "except", "0000000000000001", "BYTES", "5", "EXCEPT", "0000000000000002", "BLOCK", "0", "former", "0000000000000003"},
-			engine.SyncRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v, Bytes: 5, Except: []tlv.ReplicaID{1, 2}, Former: []tlv.ReplicaID{3}}},
+		{[]string{"4", callerID, life, vector, "except", "0000000000000001", "BYTES", "5", "port", "6380", "EXCEPT", "0000000000000002", "BLOCK", "0", "former", "0000000000000003"},
+			engine.SyncRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v, Bytes: 5, Port: 6380, Except: []tlv.ReplicaID{1, 2}, Former: []tlv.ReplicaID{3}}},
 		{[]string{"7"}, engine.SyncRequest{Version: 7}},
 		{[]string{"2", "other", "things"}, engine.SyncRequest{Version: 2}},
 	} {

@@ -9,7 +9,7 @@ import (
 // What the replication protocol (package replica) is asked and answers, and the commands read and write out: both import
 // only this package.
 
-// SyncRequest is CSYNC 4 <id> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT id ...] [FORMER id ...] without BLOCK, which is for whoever
+// SyncRequest is CSYNC 4 <id> <life> <vector> [BLOCK ms] [BYTES n] [PORT n] [EXCEPT id ...] [FORMER id ...] without BLOCK, which is for whoever
 // waits for the answer not to be empty.
 type SyncRequest struct {
 	Version int64         // of the protocol; of an unknown one nothing else of the request was read
@@ -19,6 +19,7 @@ type SyncRequest struct {
 	Except  []tlv.ReplicaID // whose batches it does not want now; each by an EXCEPT of its own
 	Former  []tlv.ReplicaID // IDs that it had before; each by a FORMER of its own
 	Bytes   int64           // of batches, about; 0: the default
+	Port    int64           // TCP, on which the caller is to be had; 0: it does not say
 }
 
 // SnapRequest is CSNAP 4 <id> <life> [RESUME <snapshot> <cursor>] [BYTES n].
@@ -62,7 +63,7 @@ func (e PeerError) Error() string { return string(e) }
 
 // PeerStatus describes one peer, for INFO and CPEER LIST.
 type PeerStatus struct {
-	Addr    string        // host:port; of an inbound one, where it last called from
+	Addr    string        // host:port; of an inbound one, where it last called from, with its own port if it has said that
 	ID      tlv.ReplicaID // 0: it has not said yet
 	State   string        // connecting, confirming, syncing, transferring, held, refused, duplicate, forked, self, down; of an inbound one: pulling, away
 	Inbound bool          // known only because it pulls from here

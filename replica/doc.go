@@ -5,7 +5,7 @@
 // Two requests, of plain RESP2 in shape, integers as integers and everything binary as bulk strings. IDs and lives are 16
 // hexadecimal digits, vectors and batches are of package tlv.
 //
-//	CSYNC 4 <replica> <life> <vector> [BLOCK ms] [BYTES n] [EXCEPT replica] ... [FORMER replica] ...
+//	CSYNC 4 <replica> <life> <vector> [BLOCK ms] [BYTES n] [PORT n] [EXCEPT replica] ... [FORMER replica] ...
 //
 //	 1) :4                the version
 //	 2) $replica          that answers
@@ -17,6 +17,9 @@
 //	 8) :2                batches that the caller will lack still
 //	 9) :1400             keys in them
 //	10) *2 $batch $batch  that the caller lacks, in order for each replica, the oldest first; of none after EXCEPT
+//
+// PORT is on which the caller is to be had itself, at the address that it calls from: so the responder knows it for the peer that it pulls
+// from there, before that has answered.
 //
 // The answer comes at once if there is a batch, or if the caller needs the state; otherwise as soon as there is one, and
 // after BLOCK milliseconds without any. The vector in a request is what the caller has made durable: it acknowledges what

@@ -20,7 +20,7 @@ type member struct {
 	asked  int           // how often it was heard in this run
 	forked tlv.ReplicaID // of which it has another history than this store; 0: none
 	vector tlv.Vector    // what is durable there; nil: it has not been heard in this run
-	remote string
+	addr   string        // where it is to be had, or called from
 	heard  time.Time
 	sent   int64 // bytes of batches and pages
 }
@@ -34,9 +34,10 @@ func NewMembers(stored []tlv.ReplicaID) *Members {
 	return m
 }
 
-// Heard notes a request. acked: it acknowledges more of replica own than before.
-func (m *Members) Heard(id tlv.ReplicaID, v tlv.Vector, remote string, now time.Time, own tlv.ReplicaID) (acked bool) {
-	p := m.met(id, remote, now)
+// Heard notes a CSYNC of a replica, and where that is to be had. acked: it acknowledges more of replica own than before.
+func (m *Members) Heard(id tlv.ReplicaID, v tlv.Vector, addr string, now time.Time, own tlv.ReplicaID) (acked bool) {
+	p := m.met(id, addr, now)
+	p.addr = addr
 	acked = v.Entry(own).Stamp > p.vector.Entry(own).Stamp
 	if p.vector = v; v == nil {
 		p.vector = tlv.Vector{}
@@ -44,16 +45,29 @@ func (m *Members) Heard(id tlv.ReplicaID, v tlv.Vector, remote string, now time.
 	return acked
 }
 
-// met notes that a replica is there.
+// met notes that a replica is there, and where it called from unless more is known.
 func (m *Members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
 	p := m.of[id]
 	if p == nil {
 		p = &member{}
 		m.of[id] = p
 	}
-	p.remote, p.heard = remote, now
+	p.heard = now
+	if p.addr == "" {
+		p.addr = remote
+	}
 	p.asked++
 	return p
+}
+
+// at is which of them is to be had at an address; 0: none.
+func (m *Members) at(addr string) tlv.ReplicaID {
+	for _, id := range m.ids() {
+		if m.of[id].addr == addr {
+			return id
+		}
+	}
+	return 0
 }
 
 // Knows says whether it is one of them.

@@ -20,6 +20,7 @@ type Options struct {
 	Peers          []string // host:port to pull from, beside those that the store remembers
 	User, Password string   // for the peers; none if Password is ""
 	TLS            *tls.Config
+	Port           int // TCP, on which peers find this replica; 0: none
 	// Wait bounds how long after a start nothing is published because somebody who knows this replica has not yet confirmed what it
 	// has of it; then this takes a new ID. Default 2 s.
 	Wait time.Duration
@@ -219,7 +220,7 @@ func (n *Node) vouched(id tlv.ReplicaID, former []tlv.ReplicaID) {
 // self is what the store says of itself. The caller holds mu.
 func (n *Node) self() Self {
 	return Self{ID: n.engine.ReplicaID(), Life: n.engine.Life(), Vector: n.engine.Vector(), True: n.engine.True,
-		Proven: n.engine.Proven, Former: n.engine.Former(), Confirmed: n.store.confirmed, Transfer: n.store.transfer}
+		Proven: n.engine.Proven, Former: n.engine.Former(), Port: n.o.Port, Confirmed: n.store.confirmed, Transfer: n.store.transfer}
 }
 
 // carryOut does what a puller wants of the store or the node, and says what came of it. false: it wants something else.

@@ -77,6 +77,7 @@ type Self struct {
 	True      func(tlv.VectorEntry) bool // engine.Engine.True
 	Proven    func(tlv.VectorEntry) bool // engine.Engine.Proven
 	Former    []tlv.ReplicaID            // IDs that it had before
+	Port      int                        // on which it is to be had; 0: none
 	Confirmed bool                       // it is sure of its history, and takes batches
 	Transfer  *engine.Transfer           // one that is not finished
 }

@@ -153,7 +153,7 @@ func (p *Puller) ask() Action {
 func (p *Puller) askNow() AskSync {
 	p.intake.answer, p.intake.batches = nil, nil
 	return AskSync{SyncRequest: engine.SyncRequest{Version: Version, ID: p.self.ID, Life: p.self.Life,
-		Vector: p.self.Vector, Except: p.except(), Former: p.self.Former, Bytes: syncBytes}}
+		Vector: p.self.Vector, Except: p.except(), Former: p.self.Former, Bytes: syncBytes, Port: int64(p.self.Port)}}
 }
 
 // except lists the replicas whose batches the peer need not send now, because they would not be taken in.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"strconv"
 	"sync"
 
 	"atomiccounter/engine"
@@ -45,7 +47,7 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 		n.mu.Unlock()
 		return engine.SyncAnswer{}, err
 	}
-	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), remote, n.o.now(), self.ID) // of more there is nothing to be kept here
+	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), home(remote, r.Port), n.o.now(), self.ID) // of more there is nothing to be kept here
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
 	n.called(r.ID)
 	n.former[r.ID] = r.Former
@@ -65,6 +67,15 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 	n.sent(r.ID, b.Batches...)
 	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: self.Vector, Former: self.Former, NeedState: b.Behind != 0,
 		Left: b.Left, LeftKeys: b.LeftKeys, Batches: b.Batches}, nil
+}
+
+// home is where a caller is to be had that has said its port.
+func home(remote string, port int64) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil || port == 0 {
+		return remote
+	}
+	return net.JoinHostPort(host, strconv.FormatInt(port, 10))
 }
 
 // compareHistories says of which replica a caller has another history than this store, as far as entries show that. The caller

@@ -217,6 +217,8 @@ func parseSyncArgs(args []string) (r engine.SyncRequest, block time.Duration) {
 			block = time.Duration(n) * time.Millisecond
 		case "BYTES":
 			r.Bytes = n
+		case "PORT":
+			r.Port = n
 		case "EXCEPT":
 			id, _ := parseHex(args[i+1])
 			r.Except = append(r.Except, tlv.ReplicaID(id))

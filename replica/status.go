@@ -23,6 +23,9 @@ func (n *Node) Peers() []engine.PeerStatus {
 	for _, l := range n.links {
 		s := l.puller.Status()
 		s.LagMillis = l.puller.LagMillis(now)
+		if s.ID == 0 { // it has not answered yet, but may have called
+			s.ID = n.members.at(s.Addr)
+		}
 		if p := n.members.of[s.ID]; p != nil {
 			s.AckedOwn, s.BytesOut, s.LastPull = p.vector.Entry(own).Stamp, p.sent, p.heard
 			// Where our own link has failed the peer may be gone: only what it asked since then shows that it is not.
@@ -44,7 +47,7 @@ func (n *Node) Peers() []engine.PeerStatus {
 func (p *member) pulls(now time.Time) bool { return !p.heard.IsZero() && now.Sub(p.heard) < away }
 
 func (p *member) status(id, own tlv.ReplicaID, now time.Time) engine.PeerStatus {
-	s := engine.PeerStatus{Addr: p.remote, ID: id, Inbound: true, State: "away", Since: p.heard, LastContact: p.heard,
+	s := engine.PeerStatus{Addr: p.addr, ID: id, Inbound: true, State: "away", Since: p.heard, LastContact: p.heard,
 		LastPull: p.heard, Pulls: p.pulls(now), BytesOut: p.sent, AckedOwn: p.vector.Entry(own).Stamp}
 	if s.Pulls {
 		s.State = "pulling"

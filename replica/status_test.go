@@ -3,7 +3,33 @@ package replica
 import (
 	"testing"
 	"time"
+
+	"atomiccounter/engine"
 )
+
+// TestOneLineAPeer: a peer that is pulled from, and pulls, is one, also before it has answered: it says where it is to be had.
+func TestOneLineAPeer(t *testing.T) {
+	const addr = "127.0.0.1:1" // nobody answers there
+	a := begin(t, addr)
+	call := engine.SyncRequest{Version: Version, ID: 77, Life: 1, Port: 1}
+	if _, err := a.node.Sync("127.0.0.1:50000", call); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a page is sent", func() bool { // which says no port
+		_, err := a.node.Snap("127.0.0.1:50001", engine.SnapRequest{Version: Version, ID: 77, Life: 1})
+		return err == nil
+	})
+	if list := a.node.Peers(); len(list) != 1 || list[0].Addr != addr || list[0].ID != 77 || list[0].Inbound || !list[0].Pulls {
+		t.Errorf("peers are %+v; want one", list)
+	}
+	call.ID, call.Port = 78, 2
+	if _, err := a.node.Sync("127.0.0.1:50002", call); err != nil {
+		t.Fatal(err)
+	}
+	if list := a.node.Peers(); len(list) != 2 || list[1].Addr != "127.0.0.1:2" || !list[1].Inbound || !list[1].Pulls {
+		t.Errorf("with one that only pulls peers are %+v; want that at its own port", list)
+	}
+}
 
 // Who pulls from here is told by what it asks, not by the link in the other direction.
 func TestPeersThatPull(t *testing.T) {

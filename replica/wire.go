@@ -17,6 +17,9 @@ func syncArgs(r *engine.SyncRequest, block time.Duration) []any {
 	if block > 0 {
 		args = append(args, "BLOCK", block.Milliseconds())
 	}
+	if r.Port > 0 {
+		args = append(args, "PORT", r.Port)
+	}
 	for _, id := range r.Except {
 		args = append(args, "EXCEPT", name(id))
 	}

@@ -124,8 +124,8 @@ func TestArgs(t *testing.T) {
 	}{
 		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5}, 0),
 			"CSYNC 4 0000000000000001 000000000000000b V BYTES 5"},
-		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5, Except: []tlv.ReplicaID{2, 3}, Former: []tlv.ReplicaID{4}}, blockTime),
-			"CSYNC 4 0000000000000001 000000000000000b V BYTES 5 BLOCK 5000 EXCEPT 0000000000000002 EXCEPT 0000000000000003 FORMER 0000000000000004"},
+		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5, Port: 6380, Except: []tlv.ReplicaID{2, 3}, Former: []tlv.ReplicaID{4}}, blockTime),
+			"CSYNC 4 0000000000000001 000000000000000b V BYTES 5 BLOCK 5000 PORT 6380 EXCEPT 0000000000000002 EXCEPT 0000000000000003 FORMER 0000000000000004"},
 		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5}), "CSNAP 4 0000000000000001 000000000000000b BYTES 5"},
 		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5, Snapshot: "s", Cursor: []byte("c")}),
 			"CSNAP 4 0000000000000001 000000000000000b BYTES 5 RESUME s c"},

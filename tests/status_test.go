@@ -15,25 +15,18 @@ func TestRole(t *testing.T) {
 	c := newCluster(t, 3, mesh)
 	c.ok(0, "INCR", "k")
 	c.sync()
-	c.until("two replicas in ROLE", func() error {
-		r := c.ok(0, "ROLE")
-		if len(r.parts) != 3 || r.parts[0].text != "master" || len(r.parts[2].parts) != 2 {
-			return fmt.Errorf("it is %v", r)
-		}
-		return nil
-	})
+	if r := c.ok(0, "ROLE"); len(r.parts) != 3 || r.parts[0].text != "master" || len(r.parts[2].parts) != 2 {
+		t.Errorf("ROLE = %v; want a master with two replicas", r)
+	}
 	info := c.ok(0, "INFO", "replication").text
 	for name, want := range map[string]string{"role": "master", "connected_slaves": "2"} {
 		if got := field(info, name); got != want {
 			t.Errorf("INFO replication: %s = %q; want %q\n%s", name, got, want, info)
 		}
 	}
-	c.until("two peers in INFO, each known by its address and its ID", func() error {
-		if got := c.peers(0); len(got) != 2 {
-			return fmt.Errorf("it has %v", got)
-		}
-		return nil
-	})
+	if got := c.peers(0); len(got) != 2 {
+		t.Errorf("INFO replication has the peers %v; want two", got)
+	}
 	c.ok(1, "INCR", "k")
 	c.reach(1, 0)
 	c.until("two peers that are known, of which one has sent something", func() error {
