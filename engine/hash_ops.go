@@ -86,6 +86,13 @@ func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool
 		}
 		size += p.e.cancelSize() + 64 + len(v.Text) + 2*(len(key)+len(names[i]))
 	}
+	own, err := p.beginGreat(size)
+	if err != nil {
+		return 0, err
+	}
+	if own {
+		defer p.End()
+	}
 	if err := p.writableText(size); err != nil {
 		return 0, err
 	}
@@ -123,7 +130,15 @@ func (p *Pipeline) setField(f *entry, v Value) bool {
 
 // DelFields takes fields away and says how many there were. A hash without fields does not exist.
 func (p *Pipeline) DelFields(key []byte, names [][]byte) (n int, err error) {
-	if err := p.writableSize(p.sizeOf(names) + len(names)*len(key)); err != nil {
+	size := p.sizeOf(names) + len(names)*len(key)
+	own, err := p.beginGreat(size)
+	if err != nil {
+		return 0, err
+	}
+	if own {
+		defer p.End()
+	}
+	if err := p.writableSize(size); err != nil {
 		return 0, err
 	}
 	head, list, err := p.lockFields(key, names, toRead)

@@ -3,7 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -102,42 +104,92 @@ func TestNewStoreWithoutRoom(t *testing.T) {
 
 // TestFrameWithoutRoom: a frame greater than a segment, for which the disk has no room, is refused before anything is changed.
 func TestFrameWithoutRoom(t *testing.T) {
-	s := &shortDisk{memorySegments: newMemorySegments()}
-	o := disk()
-	o.segments = s
-	s.most.Store(int64(o.segment))
-	e := open(t, o)
-	p := e.NewPipeline()
-	var keys [][]byte
-	var values []Value
-	for _, key := range []string{"a", "b", "c"} {
-		keys, values = append(keys, []byte(key)), append(values, ParseValue(make([]byte, o.segment/2)))
+	const many = 5000
+	var names, great [][]byte
+	var texts []Value
+	for i := range many {
+		names = append(names, fmt.Appendf(nil, "name %d", i))
 	}
-	for range 2 {
-		if _, err := p.MSet(keys, values, false); !errors.Is(err, ErrNoSpace) {
-			t.Errorf("MSet = %v; want %v", err, ErrNoSpace)
+	for i := range MaxSection/2/MaxText + 1 {
+		great, texts = append(great, fmt.Appendf(nil, "great %d", i)), append(texts, ParseValue(make([]byte, MaxText)))
+	}
+	numbers := slices.Repeat([]Value{{Int: 7, OK: true}}, many)
+	one, hash := names[many-1], []byte("hash")
+	each := func(p *Pipeline, write func(name []byte) error) error { // in frames that are small
+		for _, name := range names {
+			if err := errors.Join(write(name), p.finish()); err != nil {
+				return err
+			}
 		}
-		if _, err := p.Commit(); err != nil || e.Failed() != nil {
-			t.Errorf("Commit = %v, Failed = %v; want nothing", err, e.Failed())
-		}
-		if v, err := p.Value([]byte("a")); err != nil || v.OK {
-			t.Errorf("Value = %v, %v; want none", v, err)
-		}
+		return nil
 	}
-	s.most.Store(math.MaxInt64)
-	if _, err := p.MSet(keys, values, false); err != nil {
-		t.Errorf("MSet with room = %v", err)
-	}
-	if _, err := p.Commit(); err != nil {
-		t.Errorf("Commit = %v", err)
-	}
-	crash(t, e)
-	p = open(t, o).NewPipeline()
-	if v, err := p.Value([]byte("c")); err != nil || len(v.Text) != o.segment/2 {
-		t.Errorf("Value = %d bytes, %v; want %d", len(v.Text), err, o.segment/2)
-	}
-	if _, err := p.Commit(); err != nil {
-		t.Errorf("Commit = %v", err)
+	for _, c := range []struct {
+		name   string
+		before func(p *Pipeline) error
+		run    func(p *Pipeline) error
+		shows  func(p *Pipeline) (before, after bool, err error)
+	}{
+		{"MSET", func(*Pipeline) error { return nil },
+			func(p *Pipeline) error { _, err := p.MSet(names, numbers, false); return err },
+			func(p *Pipeline) (bool, bool, error) { v, err := p.Value(one); return !v.OK, v.Int == 7, err }},
+		{"MSET of more than a transaction may write in one", func(*Pipeline) error { return nil },
+			func(p *Pipeline) error { _, err := p.MSet(great, texts, false); return err },
+			func(p *Pipeline) (bool, bool, error) {
+				v, err := p.Value(great[len(great)-1])
+				return !v.OK, len(v.Text) == MaxText, err
+			}},
+		{"DEL", func(p *Pipeline) error {
+			return each(p, func(name []byte) error { _, err := p.Incr(name, 7); return err })
+		},
+			func(p *Pipeline) error { _, err := p.Del(names); return err },
+			func(p *Pipeline) (bool, bool, error) { v, err := p.Value(one); return v.OK, !v.OK, err }},
+		{"HSET", func(*Pipeline) error { return nil },
+			func(p *Pipeline) error { _, err := p.SetFields(hash, names, numbers, false); return err },
+			func(p *Pipeline) (bool, bool, error) { v, _, err := p.Field(hash, one); return !v.OK, v.Int == 7, err }},
+		{"HDEL", func(p *Pipeline) error {
+			return each(p, func(name []byte) error { _, err := p.IncrField(hash, name, 7); return err })
+		},
+			func(p *Pipeline) error { _, err := p.DelFields(hash, names); return err },
+			func(p *Pipeline) (bool, bool, error) {
+				v, _, err := p.Field(hash, one)
+				return v.OK, !v.OK, err
+			}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &shortDisk{memorySegments: newMemorySegments()}
+			s.most.Store(math.MaxInt64)
+			o := disk()
+			o.segments = s
+			e := open(t, o)
+			p := e.NewPipeline()
+			if err := errors.Join(c.before(p), p.finish(), e.Flush()); err != nil {
+				t.Fatalf("before = %v", err)
+			}
+			s.most.Store(int64(o.segment))
+			for range 2 {
+				if err := c.run(p); !errors.Is(err, ErrNoSpace) {
+					t.Errorf("run = %v; want %v", err, ErrNoSpace)
+				}
+				if err := p.finish(); err != nil || e.Failed() != nil {
+					t.Fatalf("Commit = %v, Failed = %v; want nothing", err, e.Failed())
+				}
+				if same, _, err := c.shows(p); !same || err != nil {
+					t.Errorf("as before: %t, %v; want that", same, err)
+				}
+			}
+			s.most.Store(math.MaxInt64)
+			if err := errors.Join(c.run(p), p.finish()); err != nil {
+				t.Errorf("with room = %v", err)
+			}
+			crash(t, e)
+			p = open(t, o).NewPipeline()
+			if _, done, err := c.shows(p); !done || err != nil {
+				t.Errorf("done: %t, %v; want that", done, err)
+			}
+			if err := p.finish(); err != nil {
+				t.Errorf("Commit = %v", err)
+			}
+		})
 	}
 }
 

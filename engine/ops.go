@@ -365,10 +365,11 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 		}
 		size += 64 + len(v.Text)
 	}
-	if big := size > p.e.options.segment/2 && size < MaxSection/2; big && !p.section.open {
-		if err := p.Begin(false); err != nil { // so room in the journal can be had before anything is changed
-			return false, err
-		}
+	own, err := p.beginGreat(size)
+	if err != nil {
+		return false, err
+	}
+	if own {
 		defer p.End()
 	}
 	if err := p.writableText(size); err != nil {
@@ -496,6 +497,13 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 
 // Del takes the keys away and says how many there were.
 func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
+	own, err := p.beginGreat(p.sizeOf(keys))
+	if err != nil {
+		return 0, err
+	}
+	if own {
+		defer p.End()
+	}
 	if err := p.writableSize(p.sizeOf(keys)); err != nil {
 		return 0, err
 	}

@@ -31,6 +31,7 @@ const MaxSection = 64 << 20
 type section struct {
 	open    bool
 	commits bool          // commitMu is held
+	single  bool          // of one command that began it itself
 	refused error         // why there are no writes; the same for all of the section
 	room    int           // bytes that the journal has for the frame
 	wiped   uint16        // databases of which nothing that is stored shows
@@ -65,6 +66,19 @@ func (p *Pipeline) Begin(wipes bool) error {
 		return ErrClosed
 	}
 	return nil
+}
+
+// beginGreat begins a section for one command that writes about n bytes, if a segment may not have room for them, and says whether it has:
+// then room can be had before anything is changed, and nobody else uses it.
+func (p *Pipeline) beginGreat(n int) (own bool, err error) {
+	if p.section.open || n <= p.e.options.segment/2 {
+		return false, nil
+	}
+	if err := p.Begin(false); err != nil {
+		return false, err
+	}
+	p.section.single = true
+	return true, nil
 }
 
 // enterSection takes the turnstile, and commitMu before it if the section wipes. Sections that have waited there together may each leave
@@ -157,7 +171,7 @@ func (p *Pipeline) admit(n int) error {
 	}
 	need := len(p.buf) + n + p.e.options.segment/64 // what one command writes of keys and numbers, about
 	switch {
-	case need > MaxSection:
+	case need > MaxSection && !p.section.single:
 		return ErrSectionFull
 	case need <= p.section.room:
 		return nil
