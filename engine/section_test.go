@@ -9,9 +9,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"atomiccounter/tlv"
 )
@@ -473,4 +475,57 @@ func TestGreatSectionsOneAfterAnother(t *testing.T) {
 		t.Errorf("Size = %d; want %d", n, sections*texts)
 	}
 	commit(t, first)
+}
+
+// TestReadErrorInSection: what cannot be read fails the command that wants it, and no other.
+func TestReadErrorInSection(t *testing.T) {
+	var broken atomic.Bool
+	o := disk()
+	o.fs = errorfs.Wrap(o.fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if broken.Load() && op.Kind == errorfs.OpFileReadAt && strings.HasSuffix(op.Path, ".sst") {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	e := open(t, o)
+	increment(t, e, "cold", 5)
+	p := e.NewPipeline()
+	for i := range 256 { // so that the start does not read all
+		if _, err := p.Put(fmt.Appendf(nil, "text %d", i), ParseValue(make([]byte, 4<<10)), SetOptions{}); err != nil {
+			t.Fatalf("Put = %v", err)
+		}
+	}
+	if err := errors.Join(p.finish(), e.Flush(), e.db.Flush(), e.Close()); err != nil {
+		t.Fatalf("Close = %v", err)
+	}
+	e = open(t, o)
+	broken.Store(true)
+	p = e.NewPipeline()
+	if err := p.Begin(false); err != nil {
+		t.Fatalf("Begin = %v", err)
+	}
+	p.DB = 1 // of which the table's filter knows nothing
+	if n, err := p.Incr([]byte("first"), 1); n != 1 || err != nil {
+		t.Errorf("Incr = %d, %v; want 1", n, err)
+	}
+	p.DB = 0
+	if n, err := p.Incr([]byte("cold"), 1); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Incr of what cannot be read = %d, %v; want %v", n, err, syscall.EIO)
+	}
+	p.DB = 1
+	if n, err := p.Incr([]byte("last"), 1); n != 1 || err != nil {
+		t.Errorf("Incr = %d, %v; want 1", n, err)
+	}
+	p.End()
+	if err := p.finish(); err != nil || e.Failed() != nil {
+		t.Errorf("Commit = %v, and the engine has failed with %v; want nothing", err, e.Failed())
+	}
+	broken.Store(false)
+	p.DB = 0
+	if n, err := p.Incr([]byte("cold"), 1); n != 6 || err != nil {
+		t.Errorf("Incr when it can be read = %d, %v; want 6", n, err)
+	}
+	if err := p.finish(); err != nil {
+		t.Error(err)
+	}
 }
