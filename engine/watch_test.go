@@ -223,3 +223,28 @@ func compareAndSet(t *testing.T, e *Engine) {
 		}
 	}
 }
+
+// TestBrokenIsToldWhenSynced: that a watched key has changed tells of the change.
+func TestBrokenIsToldWhenSynced(t *testing.T) {
+	e := open(t, Options{Sync: Always})
+	watcher, other := e.NewPipeline(), e.NewPipeline()
+	if err := errors.Join(watcher.Watch([][]byte{[]byte("k")}), watcher.finish()); err != nil {
+		t.Fatalf("Watch = %v", err)
+	}
+	if _, err := other.Incr([]byte("k"), 1); err != nil {
+		t.Fatalf("Incr = %v", err)
+	}
+	changed, err := other.Commit()
+	if err != nil {
+		t.Fatalf("Commit = %v", err)
+	}
+	if err := watcher.Begin(false); err != nil {
+		t.Fatalf("Begin = %v", err)
+	}
+	broken := watcher.Broken()
+	watcher.Unwatch()
+	watcher.End()
+	if pos, err := watcher.Commit(); !broken || pos < changed || err != nil {
+		t.Errorf("Broken = %t, Commit = %d, %v; want true, and at least %d", broken, pos, err, changed)
+	}
+}
