@@ -87,9 +87,8 @@ func (e *Engine) relieve() {
 
 // flushStep is what a flush does beside its usual work.
 type flushStep struct {
-	always bool                      // commit even if nothing is dirty
-	before func() error              // called before the cut, with all guards held
-	more   func(*pebble.Batch) error // adds to the batch, inside the cut; implies always
+	always bool         // commit even if nothing is dirty
+	before func() error // called before the cut, with all guards held
 }
 
 // flush is one flush. The caller holds commitMu.
@@ -121,13 +120,13 @@ func (e *Engine) flush(step flushStep) error {
 	if n > 0 {
 		e.lastCut.Store(uint64(stamp))
 	}
-	if err := e.insideCut(step.more, batch, stamp, n > 0); err != nil {
+	if err := e.noteCut(stamp, n > 0); err != nil {
 		e.resume()
 		return e.fail(err)
 	}
-	at := e.journal.Mark() // beyond what more journaled: it must not happen again, on top of what is applied later
+	at := e.journal.Mark()
 	e.resume()
-	if n > 0 || step.always || step.more != nil {
+	if n > 0 || step.always {
 		if err := e.commit(batch, gen, n > 0, stamp, at); err != nil {
 			return e.fail(fmt.Errorf("flush: %w", err))
 		}
@@ -160,13 +159,8 @@ func (e *Engine) restAfter(keys int, took time.Duration) time.Duration {
 	return min(flushShare*took, flushLate)
 }
 
-// insideCut adds to the batch, and notes the cut in the journal if peers will get what lies before it.
-func (e *Engine) insideCut(more func(*pebble.Batch) error, batch *pebble.Batch, stamp tlv.Stamp, publish bool) error {
-	if more != nil {
-		if err := more(batch); err != nil {
-			return err
-		}
-	}
+// noteCut notes the cut in the journal if peers will get what lies before it.
+func (e *Engine) noteCut(stamp tlv.Stamp, publish bool) error {
 	if !publish || e.flags&metaLogging == 0 {
 		return nil
 	}

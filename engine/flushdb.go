@@ -35,32 +35,35 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 	}
 	p.pause()
 	defer p.e.reportAll()
-	alone, err := p.e.wipeAlone(dbs)
-	if alone || err != nil {
-		return err
-	}
-	if err := p.cancelAtOnce(dbs); !errors.Is(err, ErrSectionFull) {
+	if err := p.wipeAtOnce(dbs); !errors.Is(err, ErrSectionFull) {
 		return err
 	}
 	before := p.changes
-	err = p.partly(p.cancelDBs(dbs), before)
+	err := p.partly(p.cancelDBs(dbs), before)
 	p.e.noteEmptied(dbs) // beyond what a flush meanwhile may have dropped
 	return err
 }
 
-// cancelAtOnce cancels the databases in a section of their own, so that all is seen and kept, or nothing. All others wait for as long as
-// that takes. ErrSectionFull: nothing has changed, because one frame does not hold so much. It is asked before the section, too, so that
-// nobody waits for that answer.
-func (p *Pipeline) cancelAtOnce(dbs []byte) error {
-	if size, err := p.sizeOfDBs(dbs); err != nil || size > MaxSection {
-		return cmp.Or(err, ErrSectionFull)
+// wipeAtOnce empties the databases in a section of their own, so that all is seen and kept, or nothing. All others wait for as long as
+// that takes. ErrSectionFull: nothing has changed, because one frame does not hold what peers have to be told. It is asked before the
+// section, too, so that nobody waits for that answer.
+func (p *Pipeline) wipeAtOnce(dbs []byte) error {
+	p.e.commitMu.Lock()
+	alone := p.e.alone()
+	p.e.commitMu.Unlock()
+	if !alone {
+		if size, err := p.sizeOfDBs(dbs); err != nil || size > MaxSection {
+			return cmp.Or(err, ErrSectionFull)
+		}
 	}
-	if err := p.Begin(false); err != nil {
+	if err := p.Begin(alone); err != nil {
 		return err
 	}
-	err := p.cancelWhole(dbs)
-	p.End()
-	return err
+	defer p.End()
+	if err := p.Writable(); err != nil {
+		return err
+	}
+	return p.wipe(dbs)
 }
 
 // noteEmptied has the next flush drop what is left of the databases in the cache.
@@ -81,33 +84,6 @@ func (p *Pipeline) cancelDBs(dbs []byte) error {
 		}
 	}
 	return nil
-}
-
-// wipeAlone empties the databases by range deletes, if no other replica ever had a part in the store.
-func (e *Engine) wipeAlone(dbs []byte) (bool, error) {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if !e.alone() {
-		return false, nil
-	}
-	if e.closed.Load() {
-		return false, ErrClosed
-	}
-	if err := e.awaitTables(); err != nil {
-		return false, err
-	}
-	e.noteEmptied(dbs)
-	return true, e.flush(flushStep{more: func(batch *pebble.Batch) error {
-		for _, db := range dbs {
-			if _, err := e.journal.Append(appendFlush(nil, db)); err != nil {
-				return err
-			}
-			if err := e.wipe(batch, db); err != nil {
-				return err
-			}
-		}
-		return nil
-	}})
 }
 
 // dropEmptied takes out of the cache what FlushDB and FlushAll have left empty there, now that it is flushed: else each later one would
@@ -143,6 +119,16 @@ func (e *Engine) giveAway() error {
 	}
 	e.flags |= metaGiven
 	return e.commitMeta(e.db.NewBatch())
+}
+
+// giveAwayOne is giveAway for the state of a key.
+func (e *Engine) giveAwayOne() error {
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	if e.closed.Load() {
+		return ErrClosed
+	}
+	return e.giveAway()
 }
 
 // wipe forgets a database: what is stored, by batch, and what is cached. No pipeline is active. Records that the expiry

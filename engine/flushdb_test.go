@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -238,5 +239,52 @@ func TestFlushAllAfterTheStateWasGiven(t *testing.T) {
 		if !b.Vector().Covers(a.Vector()) {
 			t.Errorf("%s: vector %v; want all of %v", name, b.Vector(), a.Vector())
 		}
+	}
+}
+
+// TestFlushAllAgainstLoads: a key that is loaded while its database is emptied is not kept as it was.
+func TestFlushAllAgainstLoads(t *testing.T) {
+	o := disk()
+	mem := o.fs
+	e := open(t, o)
+	increment(t, e, "k", 5)
+	if err := e.Close(); err != nil {
+		t.Fatalf("Close = %v", err)
+	}
+	var armed atomic.Bool
+	o.fs = hookFS(mem, func() {
+		if !armed.Load() || !e.guards[0].TryRLock() { // nobody may look
+			return
+		}
+		e.guards[0].RUnlock()
+		armed.Store(false)
+		if _, err := e.Counter("k").Get(t.Context()); err != nil {
+			t.Errorf("Get meanwhile = %v", err)
+		}
+	})
+	e = open(t, o)
+	armed.Store(true)
+	p := e.NewPipeline()
+	if err := errors.Join(p.FlushAll(), p.finish()); err != nil {
+		t.Fatalf("FlushAll = %v", err)
+	}
+	armed.Store(false)
+	checkCounters(t, e, map[string]int64{"k": 0})
+}
+
+// TestFlushAllAfterDump: a dump is a state that was given, also for a start after a loss of power.
+func TestFlushAllAfterDump(t *testing.T) {
+	a := newMember(t, 1, Options{})
+	a.flags &^= metaLogging
+	a.add("k", 5)
+	if _, ok, err := a.NewPipeline().Dump([]byte("k")); !ok || err != nil {
+		t.Fatalf("Dump = %t, %v", ok, err)
+	}
+	a.restart(a.disk.Crash(), false)
+	a.flags &^= metaLogging
+	a.commitMu.Lock()
+	defer a.commitMu.Unlock()
+	if a.alone() {
+		t.Error("after a dump the store may still forget what it deletes")
 	}
 }

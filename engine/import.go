@@ -133,6 +133,12 @@ func (e *Engine) foreignOnly(list []tlv.Delta) []tlv.Delta {
 // it must be the same everywhere. So if anything is, Dump lets go of the pipeline's locks and flushes, and gives the key as it was
 // at the cut. It need not be clean then: what is done to it later is not part of that.
 func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
+	if !p.section.open {
+		p.pause()
+		if err := p.e.giveAwayOne(); err != nil {
+			return tlv.State{}, false, err
+		}
+	}
 	en, err := p.exclusive(key, true)
 	if err != nil {
 		return tlv.State{}, false, err
