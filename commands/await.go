@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"atomiccounter/engine"
 	"atomiccounter/tlv"
 )
 
@@ -45,21 +46,37 @@ func waitAOF(c *Context, args [][]byte) {
 	if !ok {
 		return
 	}
-	c.awaitAcks(&ackWait{command: "WAITAOF", wanted: wanted, local: local == 1, until: until, reply: func(here bool, peers int64) {
+	w := &ackWait{command: "WAITAOF", wanted: wanted, until: until, reply: func(here bool, peers int64) {
 		c.Out.Array(2)
 		c.Out.Int(oneIf(here))
 		c.Out.Int(peers)
-	}})
+	}}
+	if local == 0 || c.inside {
+		c.awaitAcks(w)
+		return
+	}
+	c.work(func() {
+		w.journaled = c.Server.Engine.Appended()
+		if err := c.Server.Engine.SyncJournal(); err != nil {
+			c.fail(err)
+			return
+		}
+		if wanted == 0 && !c.settled() { // no peer need have it, so none need confirm this store
+			w.reply(true, 0)
+			return
+		}
+		c.awaitAcks(w)
+	})
 }
 
 // ackWait is a WAIT or a WAITAOF.
 type ackWait struct {
-	command string
-	wanted  int64 // peers that have what was written
-	local   bool  // it has to be in the database here too, which is synced
-	written tlv.VectorEntry
-	until   time.Time
-	reply   func(here bool, peers int64)
+	command   string
+	wanted    int64           // peers that have what was written
+	journaled engine.Position // where that is in the journal, at most; 0: not yet asked
+	written   tlv.VectorEntry
+	until     time.Time
+	reply     func(here bool, peers int64)
 }
 
 func (c *Context) awaitAcks(w *ackWait) {
@@ -70,8 +87,11 @@ func (c *Context) awaitAcks(w *ackWait) {
 			c.fail(err)
 			return
 		}
+		if w.journaled == 0 {
+			w.journaled = c.Server.Engine.Appended()
+		}
 		c.acked(w, false)
-	}, func() { w.reply(false, 0) })
+	}, func() { w.reply(w.journaled != 0, 0) })
 }
 
 var errRenamed = errors.New("this replica got a new ID meanwhile: which peers have what was written under the old one is not known")
@@ -86,16 +106,17 @@ func (c *Context) acked(w *ackWait, expired bool) {
 		acks = node.AckNews()
 		n = int64(node.Acked(written.Stamp))
 	}
-	here := e.Vector().Entry(written.Replica).Stamp >= written.Stamp
-	if here {
+	stored := e.Vector().Entry(written.Replica).Stamp >= written.Stamp
+	if stored {
 		news = acks
 	}
+	here := stored || !c.inside && e.Durable() >= w.journaled // of a transaction nothing is journaled yet
 	err := e.Attainable(tlv.Vector{written})
 	if written.Stamp != 0 && e.ReplicaID() != written.Replica {
 		err = errRenamed
 	}
 	switch {
-	case n >= w.wanted && (here || !w.local):
+	case n >= w.wanted:
 		w.reply(here, n)
 	case err != nil:
 		c.failIn(w.command, err)
