@@ -14,7 +14,7 @@ func scriptLoad(c *Context, args [][]byte) {
 func scriptExists(c *Context, args [][]byte) {
 	c.Out.Array(len(args) - 2)
 	for _, sha := range args[2:] {
-		c.Out.Bool(c.Server.Scripts.machine().Find(bytes.ToLower(sha)) != nil)
+		c.Out.Bool(c.Server.Scripts.machine().Has(bytes.ToLower(sha)))
 	}
 }
 

@@ -1,9 +1,11 @@
 package script
 
 import (
+	"bytes"
 	"container/list"
 	"crypto/sha1"
 	"encoding/hex"
+	"fmt"
 	"sync"
 )
 
@@ -19,11 +21,19 @@ type cache struct {
 }
 
 type cached struct {
-	script *Script
+	script *Script       // nil: it was loaded, and not run yet
+	text   []byte        // of such a one, which takes ten times as much when it is compiled
 	at     *list.Element // nil: it was loaded
 }
 
-// Load compiles a script and keeps it.
+func (e *cached) size() int64 {
+	if e.script == nil {
+		return textSize + int64(len(e.text))
+	}
+	return e.script.size()
+}
+
+// Load compiles a script, for its errors, and keeps it.
 func (vm *VM) Load(body []byte) (*Script, error) { return vm.cache.compile(body, true) }
 
 // Eval compiles a script, or finds it.
@@ -32,13 +42,16 @@ func (vm *VM) Eval(body []byte) (*Script, error) { return vm.cache.compile(body,
 // Find gives a script by its SHA-1 in lower case; nil: there is none.
 func (vm *VM) Find(sha []byte) *Script { return vm.cache.find(sha) }
 
+// Has says whether there is a script, by its SHA-1 in lower case.
+func (vm *VM) Has(sha []byte) bool { return vm.cache.has(sha) }
+
 // Flush forgets all scripts.
 func (vm *VM) Flush() { vm.cache.flush() }
 
 // Usage is what a VM takes, about.
 type Usage struct {
 	Scripts      int   // that are kept
-	ScriptBytes  int64 // of these, compiled
+	ScriptBytes  int64 // of these
 	Interpreters int64 // bytes of what they run in
 }
 
@@ -66,9 +79,15 @@ func (c *cache) compile(body []byte, load bool) (*Script, error) {
 	}
 	s, err := compile(string(sha[:]), body)
 	if err == nil {
-		c.add(s, load)
+		c.add(s, body, load)
 	}
 	return s, err
+}
+
+func (c *cache) has(sha []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bySHA[string(sha)] != nil
 }
 
 func (c *cache) find(sha []byte) *Script { return c.touch(sha, false) }
@@ -87,10 +106,25 @@ func (c *cache) touch(sha []byte, load bool) *Script {
 	case found.at != nil:
 		c.used.MoveToFront(found.at)
 	}
+	if found.script == nil && !load {
+		c.ripen(string(sha), found)
+	}
 	return found.script
 }
 
-func (c *cache) add(s *Script, load bool) {
+// ripen compiles what was loaded, because it is about to be run. Called under mu.
+func (c *cache) ripen(sha string, e *cached) {
+	s, err := compile(sha, e.text)
+	if err != nil {
+		panic(fmt.Sprintf("script: what was compiled once is not again: %v", err))
+	}
+	c.bytes -= e.size()
+	e.script, e.text = s, nil
+	c.bytes += e.size()
+}
+
+// add keeps a script, or of one that was loaded only its text.
+func (c *cache) add(s *Script, text []byte, load bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.bySHA == nil {
@@ -100,8 +134,11 @@ func (c *cache) add(s *Script, load bool) {
 		return // another was faster
 	}
 	entry := &cached{script: s}
+	if load {
+		entry.script, entry.text = nil, bytes.Clone(text)
+	}
 	c.bySHA[s.SHA] = entry
-	c.bytes += s.size()
+	c.bytes += entry.size()
 	if load {
 		return
 	}

@@ -26,9 +26,10 @@ type Script struct {
 	proto    *lua.FunctionProto
 }
 
-// Bytes that are taken besides what a script is made of, measured: by a script with its entry in the cache, by a function, and by
-// each of its constants.
+// Bytes that are taken besides what a script is made of, measured: by a text with its entry in the cache, by a script with that, by a
+// function, and by each of its constants.
 const (
+	textSize     = 180
 	scriptSize   = 180
 	functionSize = 760
 	constantSize = 32

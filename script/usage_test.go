@@ -3,29 +3,44 @@ package script
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 )
 
-// Scripts that are kept take little, and Usage says how much: a hundred of them far less than the room that the compiler takes
-// for each, 17 KB.
+// Scripts that are kept take little, and Usage says how much: one that was loaded and has not run yet little more than its text, one that
+// has far less than the room that the compiler takes, 17 KB.
 func TestUsage(t *testing.T) {
 	vm := New(Options{})
 	for _, text := range []string{"return %d", "local n = redis.call('incrby', KEYS[1], %d)\nif n > 5 then\nreturn redis.error_reply('too many')\nend\n" +
 		"for i = 1, 10 do\nredis.call('hset', KEYS[1], 'f' .. i, i %% 7)\nend\nreturn function() return n end"} {
 		const n = 2000
 		before := settled()
-		for i := range n {
-			if _, err := vm.Load(fmt.Appendf(nil, text, i)); err != nil {
-				t.Fatal(err)
+		kept := func(each int64) {
+			t.Helper()
+			took, u := int64(settled()-before), vm.Usage()
+			if u.Scripts != n || u.ScriptBytes < took/2 || u.ScriptBytes > 2*took {
+				t.Errorf("Usage = %+v; want %d scripts in about %d bytes", u, n, took)
+			}
+			if took > each*n {
+				t.Errorf("a script takes %d bytes; want at most %d", took/n, each)
 			}
 		}
-		took, u := int64(settled()-before), vm.Usage()
-		if u.Scripts != n || u.ScriptBytes < took/2 || u.ScriptBytes > 2*took {
-			t.Errorf("Usage = %+v; want %d scripts in about %d bytes", u, n, took)
+		sums := make([]string, n)
+		for i := range sums {
+			s, err := vm.Load(fmt.Appendf(nil, text, i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sums[i] = strings.Clone(s.SHA)
 		}
-		if took > 4096*n {
-			t.Errorf("a script takes %d bytes; want at most 4096", took/n)
+		before += uint64(n * 64) // the sums
+		kept(int64(len(text)) + 300)
+		for _, sum := range sums {
+			if s := vm.Find([]byte(sum)); s == nil {
+				t.Fatalf("Find(%s) = nil", sum)
+			}
 		}
+		kept(4096)
 		vm.Flush()
 		if u := vm.Usage(); u.Scripts != 0 || u.ScriptBytes != 0 {
 			t.Errorf("Usage after Flush = %+v; want none", u)
