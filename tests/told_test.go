@@ -2,6 +2,7 @@ package tests
 
 import (
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,8 +22,33 @@ func (c *told) note(n int64) {
 	}
 }
 
-// toldKeys are the counters of TestNothingIsToldBeforeItIsJournaled: of each, how to ask for it.
-var toldKeys = []string{"GET id", "HGET h f"}
+// madeKeys is how many of the keys that are made EXISTS asks for.
+const madeKeys = 4000
+
+// toldKeys are the counters of TestNothingIsToldBeforeItIsJournaled: of each, how to ask for it. The last three are numbers of keys, which
+// are made and never deleted.
+var toldKeys = []string{"GET id", "HGET h f", "DBSIZE", "SCAN 0 COUNT 1000000", "EXISTS" + madeNames()}
+
+func madeNames() string {
+	var names strings.Builder
+	for i := range madeKeys {
+		names.WriteString(" " + madeName(int64(i)))
+	}
+	return names.String()
+}
+
+func madeName(i int64) string { return "made:" + strconv.FormatInt(i, 10) }
+
+// number is what a reply says: the integer that is its last part, or how many elements that has.
+func number(r reply) (int64, error) {
+	if len(r.parts) > 0 {
+		r = r.parts[len(r.parts)-1]
+	}
+	if r.mark == '*' {
+		return int64(len(r.parts)), nil
+	}
+	return r.int()
+}
 
 // TestNothingIsToldBeforeItIsJournaled: some clients have long rounds, in which an increment is followed by commands that take their
 // time, others ask for the same counters meanwhile in all ways there are. After kill -9 the server has at least what anybody
@@ -30,7 +56,8 @@ var toldKeys = []string{"GET id", "HGET h f"}
 func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
 	r := rand.New(rand.NewPCG(*seed, 2<<32))
 	dir := t.TempDir()
-	var seen [2]told
+	seen := make([]told, len(toldKeys))
+	var made atomic.Int64
 	for round := range max(*rounds, 9) {
 		mode := []string{"always", "everysec", "no"}[round%3]
 		procs := []string{"1", "2", "4"}[round/3%3]
@@ -44,19 +71,19 @@ func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
 			}
 			n := int64(0)
 			if !got.null {
-				if n, err = got.int(); err != nil {
+				if n, err = number(got); err != nil {
 					t.Fatal(err)
 				}
 			}
 			if want := seen[i].highest.Load(); n < want {
-				t.Fatalf("round %d, -seed %d: %s = %d after kill -9; want at least %d, which a client was told", round, *seed, ask, n, want)
+				t.Fatalf("round %d, -seed %d: %.30s = %d after kill -9; want at least %d, which a client was told", round, *seed, ask, n, want)
 			}
 			seen[i].note(n)
 		}
 		var clients sync.WaitGroup
 		var answers atomic.Int64
 		for range 2 {
-			clients.Go(func() { longRounds(s.Addr) })
+			clients.Go(func() { longRounds(s.Addr, &made) })
 		}
 		for _, ask := range []struct {
 			key     int
@@ -67,6 +94,9 @@ func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
 			{1, []string{"HINCRBY", "h", "f", "1"}}, {1, []string{"HGET", "h", "f"}}, {1, []string{"HGETALL", "h"}},
 		} {
 			clients.Go(func() { askOn(s.Addr, &seen[ask.key], &answers, ask.command) })
+		}
+		for i, ask := range toldKeys[2:] {
+			clients.Go(func() { askOn(s.Addr, &seen[2+i], &answers, strings.Fields(ask)) })
 		}
 		clients.Go(func() { listenOn(s.Addr, &seen[0]) })
 		for deadline := time.Now().Add(patience); answers.Load() < 100 && time.Now().Before(deadline); {
@@ -83,23 +113,27 @@ func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
 	}
 }
 
-// longRounds increments, and has the server busy with the same round, until the server ends.
-func longRounds(addr string) {
+// longRounds increments and makes keys, and has the server busy with the same round, until the server ends.
+func longRounds(addr string, made *atomic.Int64) {
 	c, err := dial(addr)
 	if err != nil {
 		return
 	}
 	defer c.Close()
-	var round []byte
-	for range 20 {
-		round = appendCommand(round, "INCR", "id")
-		round = appendCommand(round, "HINCRBY", "h", "f", "1")
-		for range 5 {
-			round = appendCommand(round, "CONFIG", "GET", "*")
+	for {
+		var round []byte
+		for range 20 {
+			round = appendCommand(round, "INCR", "id")
+			round = appendCommand(round, "HINCRBY", "h", "f", "1")
+			round = appendCommand(round, "INCR", madeName(made.Add(1)))
+			for range 5 {
+				round = appendCommand(round, "CONFIG", "GET", "*")
+			}
 		}
-	}
-	for c.send(round) == nil {
-		for range 20 * 7 {
+		if c.send(round) != nil {
+			return
+		}
+		for range 20 * 8 {
 			if _, err := c.read(); err != nil {
 				return
 			}
@@ -119,10 +153,7 @@ func askOn(addr string, seen *told, answers *atomic.Int64, command []string) {
 		if err != nil {
 			return
 		}
-		if len(got.parts) > 0 {
-			got = got.parts[len(got.parts)-1]
-		}
-		if n, err := got.int(); err == nil {
+		if n, err := number(got); err == nil {
 			seen.note(n)
 		}
 		answers.Add(1)
