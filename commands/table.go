@@ -237,7 +237,7 @@ var table = []Command{
 	{Name: "move", Arity: 3, Flags: Write | Fast, Categories: Keyspace, Keys: updateKey, Run: noMove,
 		Group: "generic", Since: "1.0.0", Complexity: constant, Args: "key db",
 		Summary: "Not supported: says why."},
-	{Name: "swapdb", Arity: 3, Flags: Write | Fast, Categories: Keyspace | Dangerous, Run: noMove,
+	{Name: "swapdb", Arity: 3, Flags: Write | Fast, Categories: Keyspace | Dangerous, Run: swapDB,
 		Group: "server", Since: "4.0.0", Complexity: constant, Args: "index1 index2",
 		Summary: "Not supported: says why."},
 	{Name: "flushdb", Arity: -1, Flags: Write | Wipes, Categories: Keyspace | Dangerous, Run: flushDB,

@@ -181,4 +181,5 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s = %q; want %q …", call, got, prefix)
 		}
 	}
+	want(t, c, "SWAPDB 3 3", "+OK|")
 }
