@@ -1,5 +1,6 @@
 // What every suite of this directory is made of: named checks, one line each, and a server that is restarted on request.
 // A suite is started with the server's host and port and what else it needs; it exits with 1 if a check has failed.
+import assert from 'node:assert/strict';
 import { createInterface } from 'node:readline';
 
 const [host, port, ...rest] = process.argv.slice(2);
@@ -53,6 +54,43 @@ export async function eventually(run) {
 // workers runs the same work eight times at once and returns what each came to.
 export function workers(run) {
   return Promise.all(Array.from({ length: 8 }, (_, i) => run(i)));
+}
+
+// countsOverCrashes increments a counter, one request after another, while the server is killed and started again five times. What is
+// acknowledged is there, and of what failed or was sent twice no more than the request that each crash finds on its way. A failure says that
+// the connection was lost, or, to a client that does not ask first whether the server has loaded, that it has not.
+export async function countsOverCrashes(increment, value, asksFirst) {
+  const crashes = 5;
+  const failed = [];
+  let counted = 0;
+  let over = false;
+  const counting = (async () => {
+    while (!over) {
+      try {
+        await increment();
+        counted++;
+      } catch (err) {
+        failed.push(err.message);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+  })();
+  const more = async () => {
+    const before = counted;
+    await eventually(async () => assert.ok(counted > before, failed.at(-1)));
+  };
+  for (let i = 0; i < crashes; i++) {
+    await more();
+    await restart();
+  }
+  await more();
+  over = true;
+  await counting;
+  const n = await value();
+  assert.ok(n >= counted, `${n} after ${counted} that were acknowledged`);
+  assert.ok(n <= counted + crashes, `${n} after ${counted} that were acknowledged, and at most ${crashes} on their way`);
+  const passing = asksFirst ? /ECONN|[Cc]losed/ : /ECONN|[Cc]losed|^LOADING/;
+  assert.deepEqual(failed.filter((message) => !passing.test(message)), []);
 }
 
 // finish ends the suite, also when a failed check has left a connection behind.

@@ -1,6 +1,6 @@
 // ioredis: node ioredis.mjs HOST PORT PACKAGE, where the package is one of the majors of package.json.
 import assert from 'node:assert/strict';
-import { args, check, eventually, finish, restart, server, workers } from './check.mjs';
+import { args, check, countsOverCrashes, eventually, finish, restart, server, workers } from './check.mjs';
 
 const { default: Redis } = await import(args[0]);
 const connections = [];
@@ -132,6 +132,9 @@ await check('connects again after a crash', async () => {
   assert.equal(await eventually(() => redis.incr('before')), 8);
   assert.equal(await redis.get('all'), '2000');
 });
+
+await check('counts over five crashes', () =>
+  countsOverCrashes(() => redis.incr('crashes'), async () => Number(await redis.get('crashes')), true));
 
 for (const c of connections) c.disconnect();
 finish();
