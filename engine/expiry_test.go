@@ -2,6 +2,7 @@ package engine
 
 import (
 	"testing"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -291,5 +292,28 @@ func TestFlushAllOfWhatIsDue(t *testing.T) {
 				t.Errorf("lim shows %+v; want nothing", s.View())
 			}
 		})
+	}
+}
+
+// TestEndOfALaterExpiry: a key whose expiry is stamped by a clock that was far ahead is deleted by a replica whose clock is right: also after a
+// crash its batch is stamped later, for it names that expiry.
+func TestEndOfALaterExpiry(t *testing.T) {
+	for _, crashes := range []bool{false, true} {
+		ahead := func() int64 { return time.Now().UnixMilli() + 2*maxAhead }
+		a, b := newMember(t, 1, Options{Now: ahead}), newMember(t, 2, Options{})
+		a.add("lim", 5)
+		a.expireAt(ahead() + maxAhead)
+		b.add("lim", 3)
+		b.flush()
+		b.pull(a)
+		b.shows("lim", 8)
+		b.del("lim")
+		if crashes {
+			must(t, nil, b.SyncJournal())
+			b.restart(b.disk.Copy(), false)
+		}
+		a.pull(b)
+		a.shows("lim", 0)
+		b.shows("lim", 0)
 	}
 }

@@ -441,6 +441,7 @@ func (p *Pipeline) cancel(e *entry) {
 	p.e.markDirty(e)
 	p.endRun()
 	ended := e.view(p.e.id).Expiry
+	p.e.clock.pass(ended.Stamp) // see setExpiry
 	p.buf = appendCancel(p.buf, e.key, own, resets, ended)
 	e.cancel(own, resets, ended)
 	p.e.show(e)

@@ -155,6 +155,7 @@ func (r *record) parseCancel(data []byte) error {
 		if data, err = r.parseExpiry(data); err != nil {
 			return err
 		}
+		r.stamp = r.expiry.Stamp
 	}
 	if len(data) > 0 || len(s.Contributions) > 0 || flag > 1 {
 		return fmt.Errorf("%w: cancel record", tlv.ErrMalformed)

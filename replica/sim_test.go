@@ -185,6 +185,14 @@ func (w *simWorld) pass(ms int64) {
 	w.now = until
 }
 
+// skip lets time pass in which nothing happens.
+func (w *simWorld) skip(ms int64) {
+	w.now += ms
+	for i := range w.schedule {
+		w.schedule[i].at += ms
+	}
+}
+
 // few is a limit of bytes that is sometimes very small.
 func (w *simWorld) few(usual int64) int64 {
 	if !w.gaps && w.rng.IntN(2) == 0 {
@@ -285,7 +293,7 @@ func (w *simWorld) step(r *simReplica, key string) {
 		w.killWaiting(r)
 		return
 	}
-	if !w.ttl && !w.limits && g.IntN(20) == 0 { // its clock is put wrong, or right again
+	if g.IntN(20) == 0 { // its clock is put wrong, or right again
 		r.step = []int64{0, 0, 2 * hour, -2 * hour, 30 * 24 * hour}[g.IntN(5)]
 	}
 	switch op := g.Float64(); {
@@ -519,8 +527,11 @@ func (w *simWorld) between(r, o *simReplica, cut bool) {
 // end lets everybody hear of everything, then every expiry pass, and looks at what is left.
 func (w *simWorld) end() {
 	w.calm = true
+	for _, r := range w.replicas {
+		r.step = 0
+	}
 	w.settle("first")
-	w.now += 100
+	w.skip(100 + 30*24*hour) // also those of a clock that was wrong
 	w.settle("after the expiries")
 	for _, r := range w.replicas {
 		for _, id := range w.dead {

@@ -70,7 +70,7 @@ type simBackup struct {
 func (r *simReplica) now() int64 { return r.w.now + r.skew }
 
 // wall is what the engine takes for the time.
-func (r *simReplica) wall() int64 { return r.now() + r.step }
+func (r *simReplica) wall() int64 { return max(0, r.now()+r.step) }
 
 // open starts the replica with what its disk has.
 func (r *simReplica) open() {
@@ -418,7 +418,7 @@ func (r *simReplica) observed(key string, s *tlv.State) (gone []int) {
 // visible says whether the key shows.
 func (r *simReplica) visible(key string) bool {
 	_, v := r.look(key)
-	return v.Exists && !(v.Expiry.At != 0 && v.Expiry.At <= r.now())
+	return v.Exists && !(v.Expiry.At != 0 && v.Expiry.At <= r.wall())
 }
 
 // prepares notes what comes before every write: a key that does not show is cancelled.
@@ -545,7 +545,7 @@ func (r *simReplica) expire(key string, ms int64) {
 			_, err := p.Persist([]byte(key))
 			return err
 		}
-		ok, err := p.ExpireAt([]byte(key), r.now()+ms, 0)
+		ok, err := p.ExpireAt([]byte(key), r.wall()+ms, 0)
 		if ok != shows {
 			r.w.fail("%s: ExpireAt(%s) = %v, %v; want %v", r.name, key, ok, err, shows)
 		}
@@ -587,7 +587,7 @@ func (r *simReplica) sweep() {
 		if _, after := r.look(key); !v.Exists || after.Exists {
 			continue
 		}
-		if v.Expiry.At == 0 || v.Expiry.At > r.now() {
+		if v.Expiry.At == 0 || v.Expiry.At > r.wall() {
 			r.w.fail("%s: the sweep took %s, which expires at %d", r.name, key, v.Expiry.At)
 		}
 		r.w.trace("%s: sweep takes %s", r.name, key)
