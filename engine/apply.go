@@ -94,7 +94,7 @@ func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 	if err := e.refusal(); err != nil {
 		return nil, err
 	}
-	if have := e.vector.Entry(b.Replica); b.Stamp < have.Stamp || b.Entry() == have {
+	if have := e.vector.Entry(b.Replica); b.Stamp < have.Stamp || b.Stamp == have.Stamp && b.Hash == have.Hash {
 		return nil, nil
 	}
 	if err := b.Validate(); err != nil {
@@ -115,7 +115,13 @@ func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 // record makes the vector and the log speak of b, of so many keys, whose deltas are in batch. What it returns is done after
 // the commit.
 func (e *Engine) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode func() []byte) (landed func(), err error) {
-	e.vector.Put(b.Entry())
+	e.advance(b.Entry())
+	if b.Ends != 0 {
+		e.end(tlv.VectorEntry{Replica: b.Ends, End: b.End, Tail: b.Tail})
+	}
+	if err := e.history.write(batch); err != nil {
+		return nil, err
+	}
 	return e.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, hash: b.Hash, keys: keys}, encode)
 }
 

@@ -16,7 +16,11 @@ import (
 // nextBatch begins the next batch of this replica.
 func (e *Engine) nextBatch(stamp tlv.Stamp) tlv.Batch {
 	before := e.vector.Entry(e.id)
-	return tlv.Batch{Replica: e.id, Prev: before.Stamp, Stamp: stamp, Life: e.Life(), Chain: before.Hash}
+	b := tlv.Batch{Replica: e.id, Prev: before.Stamp, Stamp: stamp, Life: e.Life(), Chain: before.Hash}
+	if b.Prev == 0 {
+		b.Ends, b.End, b.Tail = e.ended.Replica, e.ended.End, e.ended.Tail
+	}
+	return b
 }
 
 // chainHash is the hash of b, which says content.

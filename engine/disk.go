@@ -12,6 +12,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"atomiccounter/tlv"
 )
 
 // Disk is a simulated disk with one store on it, for simulations of crashes: what was not synced it may lose.
@@ -21,6 +23,7 @@ type Disk struct {
 	random   func() uint64
 	engine   *Engine // that has it open, or had
 	broken   atomic.Bool
+	life     uint64 // of the process whose memory it is put back with; 0: it is not
 }
 
 // NewDisk gives an empty disk. random decides what the engine draws and what crashes take; it is called by one goroutine at
@@ -31,6 +34,7 @@ func NewDisk(random func() uint64) *Disk {
 
 func (d *Disk) use(o *Options) {
 	o.fs, o.segments, o.segment, o.manual, o.random = errorfs.Wrap(d.fs, errorfs.InjectorFunc(d.inject)), d.segments, 1<<16, true, d.random
+	o.life = d.life
 	o.free = func() (int64, error) { return math.MaxInt64, nil }
 }
 
@@ -48,6 +52,13 @@ func (d *Disk) inject(op errorfs.Op) error {
 func (d *Disk) Copy() *Disk {
 	d.rest()
 	return &Disk{fs: d.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: d.rng()}), segments: d.segments.clone(), random: d.random}
+}
+
+// Machine is Copy, of a machine with its memory: whoever opens it goes on in the same life, and asks nobody.
+func (d *Disk) Machine() *Disk {
+	c := d.Copy()
+	c.life = d.engine.Life()
+	return c
 }
 
 // Crash is what is left of the disk after a power failure now. The engine is to be dropped: see Engine.Abandon.
@@ -79,6 +90,16 @@ func (e *Engine) Abandon() error {
 	e.scans.Lock()
 	defer e.scans.Unlock()
 	return errors.Join(e.journal.Close(), e.closeDB(), e.folder.lock.Close())
+}
+
+// Tail is the ID under which what was journaled in a life of the ID that was given up last is published; 0: under none.
+func (e *Engine) Tail(life uint64) tlv.ReplicaID {
+	for _, t := range e.tails {
+		if t.Life == life {
+			return t.Replica
+		}
+	}
+	return 0
 }
 
 // SyncJournal syncs what is journaled, which on a Disk nobody else does.

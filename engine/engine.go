@@ -160,6 +160,7 @@ type Options struct {
 	segments segmentStore // default: files in dir
 	segment  int          // size of a journal segment in bytes
 	memTable int          // size of a memory table of Pebble's in bytes; default 32 MiB, less on a small disk (fitDisk)
+	life     uint64       // go on in this one (Disk)
 	manual   bool         // no background work: tests flush, sync and sweep by themselves
 	readOnly bool         // Check looks at the database
 	free     func() (int64, error)
@@ -221,7 +222,9 @@ type Engine struct {
 	id       tlv.ReplicaID   // changes inside a cut only
 	former   []tlv.ReplicaID // so does this
 	history  history
-	seed     [2]uint64 // of the key hash; as long as the store lives
+	ended    tlv.VectorEntry // the ID that the first batch under the present one ends
+	tails    []tail          // published along with it
+	seed     [2]uint64       // of the key hash; as long as the store lives
 
 	period   atomic.Int64 // ms
 	heldTo   atomic.Int64 // ms since the Unix epoch, of HoldExpiries

@@ -76,9 +76,10 @@ func newEntry(hash uint64, first byte, key []byte) *entry {
 
 // foreign is the part of a stored state that concerns other replicas.
 type foreign struct {
-	other    tlv.State   // their contributions, and all resets
-	incoming *tlv.State  // all that is stored, with data that is not yet in other; nil: none
-	resets   []tlv.Reset // of the operand of generation flight
+	other    tlv.State          // their contributions, and all resets
+	incoming *tlv.State         // all that is stored, with data that is not yet in other; nil: none
+	resets   []tlv.Reset        // of the operand of generation flight
+	tails    []tlv.Contribution // so these
 }
 
 // latest is the latest stamp by which others have decided what the key shows: of a SET or an expiry, as stored.
@@ -109,6 +110,7 @@ type pending struct {
 	expiry   tlv.Expiry
 	ended    tlv.Expiry // that was in force when all was cancelled
 	resets   []tlv.Reset
+	tails    []tlv.Contribution // of other, to be published (testament)
 }
 
 // is says whether it is that of a key.
@@ -428,7 +430,7 @@ func (e *entry) roll(id tlv.ReplicaID, rev tlv.Stamp) *pending {
 		e.foreign = &foreign{}
 	}
 	if f := e.foreign; f != nil {
-		f.resets = p.resets
+		f.resets, f.tails = p.resets, p.tails
 		f.other.Merge(&tlv.State{Resets: p.resets})
 	}
 	if e.flightOwn {

@@ -281,6 +281,9 @@ func (w *deltaWriter) operand(en *entry) {
 	}
 	if en.foreign != nil {
 		w.delta.Resets = en.foreign.resets
+		for _, c := range en.foreign.tails {
+			w.delta.Put(c)
+		}
 	}
 }
 

@@ -17,13 +17,15 @@ import (
 // that one ended earlier than others saw it publish. One process may be put back in time together with its memory: its two
 // histories are of one life, and the hashes of their batches differ, which the log has.
 type history struct {
-	mu     sync.Mutex
-	id     tlv.ReplicaID
-	former []tlv.ReplicaID // IDs this store had before; nobody else will carry out their expiries
-	lives  []life          // of id, oldest first; the last is the present one
-	stored uint64          // of lives before the present one, the last that flushed: the journal's mark is in it; 0: none
-	given  []branch        // given up
-	dirty  bool            // not yet in the database
+	mu          sync.Mutex
+	id          tlv.ReplicaID
+	former      []tlv.ReplicaID // IDs this store had before; nobody else will carry out their expiries
+	lives       []life          // of id, oldest first; the last is the present one
+	stored      uint64          // of lives before the present one, the last that flushed: the journal's mark is in it; 0: none
+	given       []branch        // given up
+	dirty       bool            // not yet in the database
+	voids       []tlv.ReplicaID // tails that are to be cancelled
+	interrupted bool            // the journal has something of a start after the last flush
 }
 
 // life is one start of the process.
@@ -47,7 +49,8 @@ const maxLives = 1 << 10
 type historyRecord struct {
 	Former []tlv.ReplicaID
 	Lives  []life
-	Given  []branch `json:",omitempty"`
+	Given  []branch        `json:",omitempty"`
+	Voids  []tlv.ReplicaID `json:",omitempty"`
 }
 
 // beginLife opens the life of this start, after what the database has of those before.
@@ -64,7 +67,7 @@ func (e *Engine) beginLife(published tlv.Stamp) error {
 	if err != nil {
 		return fmt.Errorf("history of the replica: %w", err)
 	}
-	h.former, h.lives, h.given = r.Former, r.Lives, r.Given
+	h.former, h.lives, h.given, h.voids = r.Former, r.Lives, r.Given, r.Voids
 	if n := len(h.lives); n > 0 {
 		h.stored = h.lives[n-1].Number
 	}
@@ -81,6 +84,13 @@ func (h *history) begin(random func() uint64, published tlv.Stamp) {
 	h.lives = h.lives[max(0, len(h.lives)-maxLives):]
 }
 
+// resume takes back that a life has begun.
+func (h *history) resume() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lives = h.lives[:len(h.lives)-1]
+}
+
 // lived notes a life before the present one that the journal speaks of: it ended before it published anything beyond what
 // the database has.
 func (h *history) lived(number uint64, published tlv.Stamp) {
@@ -93,10 +103,13 @@ func (h *history) lived(number uint64, published tlv.Stamp) {
 
 // giveUp notes what ends here because the ID is given up: others have entry of it, which is not of this history. published is the
 // last stamp of this one.
-func (h *history) giveUp(entry tlv.VectorEntry, published tlv.Stamp) {
+func (h *history) giveUp(entry tlv.VectorEntry, published tlv.Stamp, tails []tail) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	b := branch{Replica: h.id, Last: published, Other: entry.Stamp}
+	for _, t := range tails {
+		h.former = append(h.former, t.Replica)
+	}
 	both := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == entry.Life })
 	for i, l := range h.lives {
 		if i > both && (both >= 0 || l.End > entry.Stamp || i == len(h.lives)-1) {
@@ -145,8 +158,41 @@ func (h *history) rename(id tlv.ReplicaID, random func() uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.former = append(h.former, h.id)
-	h.id, h.lives, h.dirty = id, nil, true
+	h.id, h.lives, h.dirty, h.interrupted = id, nil, true, false
 	h.begin(random, 0)
+}
+
+// void notes that a tail counts what batches have too: it is to be cancelled.
+func (h *history) void(tail tlv.ReplicaID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !slices.Contains(h.voids, tail) {
+		h.voids, h.dirty = append(slices.Clone(h.voids), tail), true
+	}
+}
+
+// voided takes that back.
+func (h *history) voided(tail tlv.ReplicaID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.voids, h.dirty = slices.DeleteFunc(slices.Clone(h.voids), func(id tlv.ReplicaID) bool { return id == tail }), true
+}
+
+// toVoid lists the tails that are to be cancelled.
+func (h *history) toVoid() []tlv.ReplicaID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.voids
+}
+
+// numbers lists the lives.
+func (h *history) numbers() (list []uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.lives {
+		list = append(list, l.Number)
+	}
+	return list
 }
 
 func (h *history) life() uint64 {
@@ -168,7 +214,7 @@ func (h *history) write(batch *pebble.Batch) error {
 	if !h.dirty {
 		return nil
 	}
-	v, err := json.Marshal(historyRecord{h.former, h.lives, h.given})
+	v, err := json.Marshal(historyRecord{h.former, h.lives, h.given, h.voids})
 	if err != nil {
 		return err
 	}

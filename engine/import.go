@@ -56,9 +56,6 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 // publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.
 func (e *Engine) publish(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
 	e.lastCut.Store(uint64(b.Stamp))
-	if err := e.history.write(batch); err != nil {
-		return nil, err
-	}
 	return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 }
 

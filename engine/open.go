@@ -436,7 +436,7 @@ func (e *Engine) underNewID() error {
 		close(e.confirmed)
 	}
 	id := randomID(e.options.random)
-	return e.flush(flushStep{always: true, before: func() error { e.rename(id, nil); return nil }})
+	return e.flush(flushStep{always: true, before: func() error { e.rename(id); return nil }})
 }
 
 // start begins the background work; Close ends it.

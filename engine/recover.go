@@ -15,7 +15,7 @@ func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 	p := e.NewPipeline()
 	p.begin()
 	defer p.pause()
-	done := int64(0)
+	done, started := int64(0), false
 	return replay(e.segments, m, func(body []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -33,7 +33,9 @@ func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 			case 'B':
 			case 'L':
 				e.history.lived(r.number, e.vector.Entry(e.id).Stamp)
+				started = true
 			default:
+				e.history.interrupted = e.history.interrupted || started
 				err = e.redo(p, &r)
 			}
 			if err != nil {

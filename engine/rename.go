@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/dchest/siphash"
 
 	"atomiccounter/tlv"
 )
@@ -34,7 +38,8 @@ func (e *Engine) Joined() error {
 	return e.commitMeta(e.db.NewBatch())
 }
 
-// Confirm ends the wait: the entries of all who know this store are true.
+// Confirm ends the wait: the entries of all who know this store are true. If a start before this one ended before it could publish anything,
+// the store gets a new ID all the same: nobody could tell of a copy whether what it has of that start is of the original or its own.
 func (e *Engine) Confirm() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -43,6 +48,9 @@ func (e *Engine) Confirm() error {
 	}
 	if !e.awaiting {
 		return nil
+	}
+	if e.history.interrupted {
+		return e.giveUp(e.vector.Entry(e.id))
 	}
 	e.awaiting = false
 	close(e.confirmed)
@@ -54,32 +62,19 @@ func (e *Engine) Confirm() error {
 // peers complete. What the journal had when the store was copied or rolled back, its original has published: that comes
 // from the peers, and is dropped here, or it would count twice; what was done since goes on under the new ID.
 //
-// If this store has published anything that its original has not, it is too late for that: its history of the old ID is
-// then one of two that replicas have, and stays so. Replicas of the one refuse what those of the other have of that ID.
+// If this store has published anything that its original has not, its history of the old ID is then one of two that replicas
+// have, and stays so. Replicas of the one refuse what those of the other have of that ID.
 func (e *Engine) Rename(entry tlv.VectorEntry) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	late := !e.awaiting || e.history.diverged(entry, e.vector.Entry(e.id).Stamp)
-	if e.awaiting {
-		e.awaiting = false
-		defer close(e.confirmed) // who waits sees the new ID
-	}
-	id := randomID(e.options.random)
-	if late {
-		return e.flush(flushStep{always: true, before: func() error {
-			e.history.giveUp(entry, e.vector.Entry(e.id).Stamp)
-			e.rename(id, nil)
-			return nil
-		}})
-	}
-	return e.flush(flushStep{always: true, before: func() error { return e.disown(entry, id) }})
+	return e.giveUp(entry)
 }
 
 // Renew gives the store a new replica ID, because not all who know the present one have confirmed what they have of it. Nothing is
-// dropped.
+// dropped: what the journal had before this start is published as the tail of the old ID.
 func (e *Engine) Renew() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
@@ -89,65 +84,78 @@ func (e *Engine) Renew() error {
 	if !e.awaiting {
 		return nil
 	}
-	e.awaiting = false
-	defer close(e.confirmed)
+	return e.giveUp(e.vector.Entry(e.id))
+}
+
+// giveUp goes on under a new ID. Others have entry of the present one. The caller holds commitMu.
+func (e *Engine) giveUp(entry tlv.VectorEntry) error {
+	awaited := e.awaiting
+	if awaited {
+		e.awaiting = false
+		defer close(e.confirmed) // who waits sees the new ID
+	}
+	id := randomID(e.options.random)
 	return e.flush(flushStep{always: true, before: func() error {
-		own := e.vector.Entry(e.id)
-		e.history.giveUp(own, own.Stamp)
-		e.rename(randomID(e.options.random), nil)
+		if awaited {
+			return e.testament(entry, id)
+		}
+		e.history.giveUp(entry, e.vector.Entry(e.id).Stamp, nil)
+		e.rename(id)
 		return nil
 	}})
 }
 
-// diverged says whether more was published here than what this store and the one that published entry have in common.
-// published is the last stamp of this store.
-func (h *history) diverged(entry tlv.VectorEntry, published tlv.Stamp) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	i := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == entry.Life })
-	if i < 0 || i == len(h.lives)-1 {
-		return published >= entry.Stamp
-	}
-	return published > h.lives[i].End
-}
-
-// rename changes the ID at a moment when all guards are held. theirs is what is pending in cached entries though the
-// original of this store has published it.
-func (e *Engine) rename(id tlv.ReplicaID, theirs map[*entry]disowned) {
-	old := e.id
-	e.id = id
-	e.lastCut.Store(0) // of the old ID
-	e.former = append(slices.Clone(e.former), old)
-	e.history.rename(id, e.options.random)
+// rename changes the ID at a moment when all guards are held.
+func (e *Engine) rename(id tlv.ReplicaID) {
 	for _, en := range e.table.all() {
 		en.mu.Lock()
-		if d, ok := theirs[en]; ok {
-			if len(d.resets) > 0 {
-				e.markDirty(en)
-			}
-			en.disown(d, old)
-		}
-		en.rename(old)
+		en.rename(e.id)
 		e.show(en)
 		en.mu.Unlock()
 	}
+	e.ended = tlv.VectorEntry{}
+	e.become(id)
+}
+
+// become makes id that of the store.
+func (e *Engine) become(id tlv.ReplicaID) {
+	e.id = id
+	e.lastCut.Store(0) // of the old ID
+	e.history.rename(id, e.options.random)
+	e.former = e.Former()
 	e.reportAll()
 }
 
-// disowned is what an entry was before what the original has published too.
-type disowned struct {
-	own    tlv.Contribution
-	reset  *tlv.Reset  // of own, by others
-	resets []tlv.Reset // that were pending
+// tail is what the journal has of a life before the present one and no batch of this store has. Others may have it: a copy of the store, or the
+// beginning of it, and the original of this one has perhaps published it. So who gives up an ID publishes its tail as
+// the contribution of another, which like its stamps follows from the journal alone: of two who publish it the one that has more of it
+// counts. Where it turns out that batches of the old ID have it too it is cancelled (DropTails), or not even published.
+type tail struct {
+	Replica tlv.ReplicaID // under which it is published
+	Life    uint64        // in which it was journaled
+	After   tlv.Stamp     // of the last batch before
+	Flushed bool          // that batch is of this life, or there is none
 }
 
-// disown does again all that the journal has since the last flush, but without what the original of this store, which
-// published entry, has of it too; then it changes the ID. All guards are held.
-//
-// The journal says what that is. If the original went on in a life that is known here, it has what was journaled up to the
-// end of that life, or up to the cut whose stamp is the entry's; and nothing of it if this store has flushed in a life after that.
-// Otherwise it was started anew after the copy was made; it had replayed then what this store's present life found.
-func (e *Engine) disown(entry tlv.VectorEntry, id tlv.ReplicaID) error {
+// tailID is the ID of a tail: the same in every copy of this store.
+func (e *Engine) tailID(life uint64, after tlv.Stamp) tlv.ReplicaID {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:], life)
+	binary.LittleEndian.PutUint64(b[8:], uint64(after))
+	return tlv.ReplicaID(max(1, siphash.Hash(e.seed[0], e.seed[1], b[:])))
+}
+
+// published says whether the batches up to entry, of the ID that is given up, have a tail too. Of a life that is known here they have what lives up
+// to that journaled. One that is not known was begun by the original after the copy was made: it has what the last flush had left,
+// but of starts after that nothing, which a store never publishes under its old ID (Confirm).
+func (t *tail) published(entry tlv.VectorEntry, lives []uint64) bool {
+	i := slices.Index(lives, entry.Life)
+	return entry.Stamp > t.After && (i < 0 && t.Flushed || i >= 0 && i >= slices.Index(lives, t.Life))
+}
+
+// testament does again all that the journal has since the last flush: tails as such, or not at all if others have published them, who
+// have theirs of the old ID; and what is of the present life under id. All guards are held.
+func (e *Engine) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 	if err := e.journal.Sync(); err != nil {
 		return err
 	}
@@ -156,139 +164,304 @@ func (e *Engine) disown(entry tlv.VectorEntry, id tlv.ReplicaID) error {
 		e.keys[db].Store(e.count[db])
 		e.expires[db].Store(e.countEx[db])
 	}
-	d := disowner{e: e, until: entry.Stamp, lives: e.history.after(entry.Life), last: e.vector.Entry(e.id).Stamp,
+	own := e.vector.Entry(e.id)
+	w := testament{e: e, entry: theirs, old: e.id, id: id, names: []tlv.ReplicaID{e.id}, lives: e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
 		p: &Pipeline{e: e, guard: new(guard), update: -1}}
-	d.p.begin()
-	defer d.p.pause()
-	if d.alone(e.history.stored) { // the journal has no more of the original's
-		d.turn()
-	}
-	if _, err := replay(e.segments, e.mark, d.frame); err != nil {
+	w.p.begin()
+	defer w.p.pause()
+	w.begin(tail{Life: e.history.stored, After: own.Stamp, Flushed: true})
+	if _, err := replay(e.segments, e.mark, w.frame); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
-	e.history.giveUp(entry, e.vector.Entry(e.id).Stamp)
-	e.rename(id, d.theirs)
+	w.finish()
+	e.history.giveUp(theirs, own.Stamp, w.published)
+	e.ended, e.tails = tlv.VectorEntry{}, w.published
+	if len(w.published) > 0 {
+		e.ended = w.ended
+	}
+	e.become(id)
 	return nil
 }
 
-// after lists the lives in which the original of this store did not publish, if it published in the given one last.
-func (h *history) after(number uint64) []life {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	i := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == number })
-	if i < 0 {
-		i = len(h.lives) - 2
+// testament is what is under way in the function of that name.
+type testament struct {
+	e         *Engine
+	p         *Pipeline
+	entry     tlv.VectorEntry // that others have of old
+	old, id   tlv.ReplicaID   // that is given up, and the new one
+	lives     []uint64
+	names     []tlv.ReplicaID // that this store has done anything under: old, and of tails
+	published []tail
+	ended     tlv.VectorEntry
+	left      map[*entry]*legacy
+
+	tail   tail      // that is read, or the present life
+	theirs bool      // others have published it under old
+	stamp  tlv.Stamp // of the last record, as the tail's: later than all before
+}
+
+// legacy is what of an entry is to be published though it is not under the new ID.
+type legacy struct {
+	tails  []tlv.Contribution
+	resets []tlv.Reset
+	was    *tlv.State // of old, before what others have published of it
+}
+
+// begin has what follows counted under the ID of its tail, or under the new one, or still under the old one if others have published it.
+func (w *testament) begin(t tail) {
+	theirs := t.published(w.entry, w.lives)
+	switch {
+	case theirs && w.theirs:
+		w.tail = t
+		return
+	case theirs:
+		t.Replica = w.old
+	case t.Life == w.lives[len(w.lives)-1]:
+		t.Replica = w.id
+	default:
+		t.Replica = w.e.tailID(t.Life, t.After)
+		if t.Flushed {
+			w.ended = tlv.VectorEntry{Replica: w.old, End: t.After + 1, Tail: t.Replica}
+		}
 	}
-	return slices.Clone(h.lives[i+1:])
+	w.end()
+	w.tail, w.theirs, w.e.id = t, theirs, t.Replica
+	w.names = append(w.names, t.Replica)
 }
 
-type disowner struct {
-	e      *Engine
-	p      *Pipeline
-	until  tlv.Stamp // of the original's last batch
-	lives  []life    // of this store alone
-	last   tlv.Stamp // before all that is not published here
-	ours   bool      // the rest is of this store alone
-	theirs map[*entry]disowned
-}
-
-func (d *disowner) frame(body []byte) error {
+func (w *testament) frame(body []byte) error {
 	for len(body) > 0 {
 		r, rest, err := parseRecord(body)
 		if err != nil {
 			return err
 		}
 		body = rest
-		switch {
-		case r.typ == 'B':
-			if tlv.Stamp(r.number) == d.until {
-				d.turn()
+		switch r.typ {
+		case 'B':
+			w.stamp = max(w.stamp+1, tlv.Stamp(r.number))
+			if tlv.Stamp(r.number) > w.entry.Stamp {
+				continue // perhaps that batch never came to be
 			}
+			w.begin(tail{Life: w.tail.Life, After: tlv.Stamp(r.number), Flushed: true})
 			continue
-		case r.typ == 'L':
-			if d.alone(r.number) {
-				d.turn()
-			}
+		case 'L':
+			w.begin(tail{Life: r.number, After: w.tail.After})
 			continue
-		case !d.ours:
-			d.last = max(d.last, r.stamp)
-		case r.typ == 'A':
-			if err := d.complete(&r); err != nil {
+		}
+		w.stamp = max(w.stamp+1, r.stamp, r.expiry.Stamp+1)
+		if !w.theirs {
+			if err := w.adapt(&r); err != nil {
 				return err
 			}
 		}
-		if err := d.e.redo(d.p, &r); err != nil {
+		if err := w.e.redo(w.p, &r); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// alone says whether a life is one of this store alone.
-func (d *disowner) alone(number uint64) bool {
-	return slices.ContainsFunc(d.lives, func(l life) bool { return l.Number == number })
-}
-
-// turn is where the part of this store alone begins: what came before counts as stored, for as long as it is there to be
-// cancelled.
-func (d *disowner) turn() {
-	if d.ours {
-		return
+// adapt makes a record that was journaled under the old ID one of another: an increment that followed one of before is the
+// first, and what was cancelled of the own contribution is reset.
+func (w *testament) adapt(r *record) error {
+	if r.typ == 'F' {
+		return nil
 	}
-	d.ours, d.theirs = true, make(map[*entry]disowned)
-	d.e.table.cut()
-	d.e.table.landed(d.e.gen.Load())
-	for _, en := range d.e.table.all() {
-		en.mu.Lock()
-		if en.gen != 0 {
-			was := disowned{own: en.own, resets: en.pend.resets}
-			if r := en.resetOwn(d.e.id); r != nil {
-				reset := *r
-				was.reset = &reset
-			}
-			d.theirs[en] = was
-			p := en.roll(d.e.id, d.last)
-			*p = pending{}
-			d.e.pendings.Put(p)
-			d.e.show(en)
-		}
-		en.mu.Unlock()
-	}
-}
-
-// complete makes an increment that followed one of the original's the first of a contribution.
-func (d *disowner) complete(r *record) error {
-	en, err := d.p.lockKey(r.key)
+	en, err := w.p.lockKey(r.key)
 	if err != nil {
 		return err
 	}
-	defer d.p.release()
-	if (en.pend == nil || !en.pend.add) && r.stamp == 0 {
-		r.stamp = d.e.clock.next(d.e.Now())
+	defer w.p.release()
+	switch {
+	case r.typ == 'A' && r.stamp == 0 && (en.pend == nil || !en.pend.add):
+		r.stamp = w.stamp
 		if en.exists && en.natural {
 			r.kind = tlv.Natural
+		}
+	case r.typ == 'C' && r.own:
+		s := en.whole(w.e.id)
+		for i := range s.Contributions {
+			if c := &s.Contributions[i]; c.Replica != w.e.id && slices.Contains(w.names, c.Replica) && s.Open(c) {
+				joinReset(&r.resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
+			}
 		}
 	}
 	return nil
 }
 
-// disown takes away what the original has published: it is as if that had only been seen.
-func (en *entry) disown(d disowned, old tlv.ReplicaID) {
-	en.flight, en.flightOwn = 0, false
+// end makes what was counted under the present ID that of another replica. The order does not matter.
+func (w *testament) end() {
+	e := w.e
+	e.table.cut()
+	e.table.landed(e.gen.Load())
+	for _, en := range e.table.all() {
+		en.mu.Lock()
+		if en.gen != 0 {
+			w.bequeath(en)
+		}
+		en.disown()
+		e.show(en)
+		en.mu.Unlock()
+	}
+}
+
+// bequeath puts aside what is to be published of an entry.
+func (w *testament) bequeath(en *entry) {
+	l := w.left[en]
+	if l == nil {
+		l = &legacy{}
+		w.left[en] = l
+	}
+	if w.theirs && l.was == nil {
+		l.was = &tlv.State{}
+		if en.own.Replica != 0 {
+			l.was.Put(en.own)
+		}
+		if r := en.resetOwn(w.old); r != nil {
+			l.was.PutReset(*r)
+		}
+	}
+	w.carry(en)
+	p := en.roll(w.e.id, w.stamp)
+	if p.touch && !w.theirs && !en.flightOwn { // a copy may have what is closed
+		en.own = tlv.Contribution{Replica: w.e.id, Rev: w.stamp, Birth: w.stamp, Closed: true}
+		en.flightOwn = true
+	}
+	for _, r := range p.resets {
+		joinReset(&l.resets, r)
+	}
+	if !w.theirs && en.flightOwn {
+		l.tails = append(l.tails, en.own)
+		if n := len(w.published); n == 0 || w.published[n-1] != w.tail {
+			w.published = append(w.published, w.tail)
+		}
+	}
+	en.flightOwn = false // flight stays: the table keeps the entry
 	if en.foreign != nil {
 		en.foreign.resets = nil
 	}
-	for _, r := range d.resets {
+	*p = pending{}
+	w.e.pendings.Put(p)
+}
+
+// carry has what is pending name the expiry that the contribution named which it added to.
+func (w *testament) carry(en *entry) {
+	p := en.pend
+	if !p.add || p.reborn || p.expiry.Stamp != 0 || w.theirs {
+		return
+	}
+	for _, c := range en.other().Contributions {
+		if slices.Contains(w.names, c.Replica) && !c.Closed && c.Expiry.Stamp > p.expiry.Stamp {
+			p.expiry = c.Expiry
+		}
+	}
+}
+
+// finish has all that was put aside flushed along with what is of the new ID.
+func (w *testament) finish() {
+	for _, en := range w.e.table.all() {
+		en.mu.Lock()
+		if en.gen != 0 {
+			en.settle()
+			w.carry(en)
+		}
+		if l := w.left[en]; l != nil {
+			w.inherit(en, l)
+		}
+		w.e.show(en)
+		en.mu.Unlock()
+	}
+}
+
+func (w *testament) inherit(en *entry, l *legacy) {
+	en.flight = 0
+	if l.was != nil && en.foreign != nil { // it comes from the others
+		o := &en.foreign.other
+		o.Contributions = slices.DeleteFunc(o.Contributions, func(c tlv.Contribution) bool { return c.Replica == w.old })
+		o.Merge(l.was)
+	}
+	if len(l.resets)+len(l.tails) == 0 {
+		return
+	}
+	w.e.markDirty(en)
+	for _, r := range l.resets {
 		joinReset(&en.pend.resets, r)
 	}
-	if en.pend != nil && en.pend.reborn && en.ownOpen() {
-		joinReset(&en.pend.resets, tlv.Reset{Replica: old, Rev: en.own.Rev, Base: en.own.Total})
-		en.pend.reborn = false
+	en.pend.tails = l.tails
+}
+
+// DropTails cancels the tails of IDs, here and everywhere, of which it has turned out that batches have them too.
+func (e *Engine) DropTails() error {
+	for _, id := range e.history.toVoid() {
+		if err := e.cancelAll(id); err != nil {
+			return err
+		}
+		e.history.voided(id)
 	}
-	en.own = d.own
-	if d.reset != nil { // a contribution that began later had dropped it
-		en.foreign.other.PutReset(*d.reset)
+	return nil
+}
+
+// advance makes the vector speak of a later batch of a replica. If its ID had ended before that, the batches have its tail.
+func (e *Engine) advance(entry tlv.VectorEntry) {
+	if was := e.vector.Entry(entry.Replica); was.Stamp < was.End && was.End <= entry.Stamp {
+		e.history.void(was.Tail)
 	}
+	e.vector.Put(entry)
+}
+
+// end notes where an ID ends, and its tail. Of one that ends in several places, because copies of the store gave it up, or that goes on,
+// the batches up to the last place have the tails of the others.
+func (e *Engine) end(entry tlv.VectorEntry) {
+	was := e.vector.Entry(entry.Replica)
+	if was.End != 0 && was.End < entry.End {
+		e.history.void(was.Tail)
+	}
+	if entry.End < was.End || entry.End <= was.Stamp {
+		e.history.void(entry.Tail)
+	}
+	if was.End < entry.End {
+		e.vector.PutEnd(entry.Replica, entry.End, entry.Tail)
+	}
+}
+
+// cancelAll cancels all that is stored of a replica, and publishes that.
+func (e *Engine) cancelAll(id tlv.ReplicaID) error {
+	concerns := func(s *tlv.State) bool {
+		c := s.Contribution(id)
+		return c != nil && s.Open(c)
+	}
+	return e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
+		e.commitMu.Lock()
+		defer e.commitMu.Unlock()
+		if err := e.mayCommit(); err != nil {
+			return err
+		}
+		if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
+			return err
+		}
+		b := e.nextBatch(e.clock.next(e.Now()))
+		join := func(a *joining) {
+			if c := a.all.Contribution(id); c != nil && a.all.Open(c) {
+				d := tlv.State{Resets: []tlv.Reset{{Replica: id, Rev: c.Rev, Base: c.Total}}}
+				a.all.Merge(&d)
+				b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: d})
+			}
+			a.keep(e.covers)
+		}
+		return e.land(deltas, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return e.publishAny(batch, &b) })
+	})
+}
+
+// disown makes this replica's contribution that of another.
+func (en *entry) disown() {
+	if en.own.Replica == 0 {
+		return
+	}
+	if en.foreign == nil {
+		en.foreign = &foreign{}
+	}
+	en.foreign.other.Put(en.own)
+	en.own = tlv.Contribution{}
 }
 
 // resetOwn is the reset of this replica's contribution, or nil.
@@ -311,19 +484,12 @@ func (en *entry) rename(old tlv.ReplicaID) {
 			en.pend.touch, en.pend.reborn = false, false
 		}
 	}
-	if en.own.Replica == 0 {
-		return
+	if in := en.incoming(); in != nil && en.own.Replica != 0 {
+		clone := in.Clone()
+		clone.Put(en.own)
+		en.foreign.incoming = &clone
 	}
-	if en.foreign == nil {
-		en.foreign = &foreign{}
-	}
-	en.foreign.other.Put(en.own)
-	if en.foreign.incoming != nil {
-		in := en.foreign.incoming.Clone()
-		in.Put(en.own)
-		en.foreign.incoming = &in
-	}
-	en.own = tlv.Contribution{}
+	en.disown()
 }
 
 // Confirmed is closed when the store awaits its peers no more: what it does and says then is under its own ID. Who calls Merge,
@@ -362,6 +528,10 @@ func (e *Engine) readHistory() error {
 		return fmt.Errorf("pullers: %w", err)
 	}
 	e.awaiting = e.options.AwaitPeers || len(peers)+len(pullers) > 0
+	if e.options.life != 0 {
+		e.awaiting = false
+		e.history.resume()
+	}
 	if e.awaiting {
 		e.flags |= metaLogging
 	} else {

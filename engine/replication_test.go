@@ -594,9 +594,80 @@ func TestRenewKeepsAll(t *testing.T) {
 	for _, m := range []*member{a, b} {
 		m.shows("k", 111, "new", 5)
 	}
-	if got := a.Former(); len(got) != 1 || got[0] != old || a.Vector().Entry(old) != b.Vector().Entry(old) {
+	if got := a.Former(); len(got) != 2 || got[1] != old || a.Vector().Entry(old) != b.Vector().Entry(old) {
 		t.Errorf("former IDs %x, vectors %v and %v", got, a.Vector(), b.Vector())
 	}
+}
+
+// exchange has members get all that the others have.
+func exchange(t *testing.T, members ...*member) {
+	t.Helper()
+	for range 2 {
+		for _, m := range members {
+			for _, o := range members {
+				if m != o && !m.pull(o) {
+					t.Fatal("the log does not reach back")
+				}
+			}
+			must(t, nil, m.DropTails())
+		}
+	}
+}
+
+// What a copy had in its journal, and its original too, counts once, whoever of the two had to give up their ID, and whether it hears of the
+// other before that or after.
+func TestTailOfACopyCountsOnce(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		original, copy func(m, b *member) // how they go on
+		want           int
+	}{
+		{"both under new IDs", renewed, renewed, 1111},
+		{"the original under its ID", confirmed, renewed, 1111},
+		{"the original flushes", func(m, b *member) { m.flush() }, renewed, 1111},
+		{"the copy knows that, then", func(m, b *member) { b.pull(m) }, renamed, 1111},
+	} {
+		a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+		a.add("k", 1)
+		b.pull(a)
+		a.add("k", 10)
+		a.add("new", 5)
+		a.add("gone", 7)
+		twin := &member{t: t, disk: a.disk.Copy(), o: a.o}
+		a.add("k", 100)
+		a.del("gone")
+		c.original(a, b)
+		twin.o.AwaitPeers = true
+		twin.open()
+		twin.shows("k", 11, "new", 5, "gone", 7)
+		twin.add("k", 1000)
+		c.copy(twin, b)
+		t.Logf("%s: %+v", c.name, twin.history.given)
+		t.Logf("%+v", twin.stored("k"))
+		exchange(t, a, b, twin)
+		t.Logf("%+v", twin.stored("k"))
+		for _, m := range []*member{a, b, twin} {
+			m.shows("k", c.want, "new", 5, "gone", 0)
+		}
+		if a.ReplicaID() == twin.ReplicaID() {
+			t.Errorf("%s: both are %x", c.name, a.ReplicaID())
+		}
+	}
+}
+
+func renewed(m, b *member) {
+	m.t.Helper()
+	m.restart(m.disk.Copy(), true)
+	must(m.t, nil, m.Renew())
+}
+
+func confirmed(m, b *member) {
+	m.restart(m.disk.Copy(), true)
+	m.confirm()
+}
+
+func renamed(m, b *member) {
+	must(m.t, nil, m.Rename(b.Vector().Entry(m.ReplicaID())))
 }
 
 func TestBackupTakesANewID(t *testing.T) {

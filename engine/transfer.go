@@ -171,16 +171,24 @@ func (e *Engine) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival
 	}
 	return e.land(deltas, join, func(batch *pebble.Batch, list []arrival) (func(), error) {
 		landed, err := more(batch, list)
-		if err != nil || len(b.Deltas) == 0 {
+		if err != nil {
 			return landed, err
 		}
-		if err := b.Validate(); err != nil {
-			return nil, err
-		}
-		b.Seal(func(content []byte) tlv.Hash { return e.chainHash(&b, content) })
-		published, err := e.publish(batch, &b)
+		published, err := e.publishAny(batch, &b)
 		return func() { landed(); published() }, err
 	})
+}
+
+// publishAny is publish of a batch that is not sealed yet, if it says anything.
+func (e *Engine) publishAny(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
+	if len(b.Deltas) == 0 {
+		return func() {}, nil
+	}
+	if err := b.Validate(); err != nil {
+		return nil, err
+	}
+	b.Seal(func(content []byte) tlv.Hash { return e.chainHash(b, content) })
+	return e.publish(batch, b)
 }
 
 // mayBeAlone says whether a state that joinPage has made has what neither the snapshot has nor the batches that are here have brought.
@@ -250,12 +258,15 @@ func (e *Engine) FinishTransfer() error {
 	batch := e.db.NewBatch()
 	err := forgetMet(batch)
 	for _, v := range t.Vector {
+		if v.End != 0 {
+			e.end(v)
+		}
 		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
-			e.vector.Put(v)
+			e.advance(v)
 			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
 		}
 	}
-	if err = errors.Join(err, batch.Delete([]byte{transferPrefix}, nil)); err != nil {
+	if err = errors.Join(err, e.history.write(batch), batch.Delete([]byte{transferPrefix}, nil)); err != nil {
 		batch.Close()
 		return e.fail(err)
 	}

@@ -72,7 +72,21 @@ func (n *Node) watchClock() {
 // doChores does what is due.
 func (n *Node) doChores() error {
 	n.watchClock()
-	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.noteJoined(), n.trim(), n.tidy())
+	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.noteJoined(), n.trim(), n.tidy(), n.dropTails())
+}
+
+// dropTails has the store look for what counts twice.
+func (n *Node) dropTails() error {
+	n.mu.Lock()
+	sure := n.store.confirmed
+	n.mu.Unlock()
+	if !sure {
+		return nil
+	}
+	if err := n.engine.DropTails(); err != nil {
+		return fmt.Errorf("tails of former IDs: %w", err)
+	}
+	return nil
 }
 
 // confirm makes the store sure of its history when all who know it have confirmed what they have of it. When the time for that is
@@ -94,8 +108,14 @@ func (n *Node) confirm() error {
 	if !sure {
 		return n.renew(unheard)
 	}
+	before := n.engine.ReplicaID()
 	if err := n.engine.Confirm(); err != nil {
 		return fmt.Errorf("confirm: %w", err)
+	}
+	if id := n.engine.ReplicaID(); id != before {
+		n.acks.announce()
+		n.o.Log.Warn("this store was stopped while it waited for those who know it, and had been written to: it is another replica from now on",
+			"replica", name(id), "before", name(before))
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -69,6 +69,13 @@
 //   - who meets its own ID with another life does not sync. The error says what that has published: a store that has published
 //     nothing since its start, and lacks that, takes a new ID.
 //
+// What such a store has in its journal from before its start, and never published, others may count too: a copy of it has that or the beginning
+// of it, and its original has perhaps published it. So who gives up an ID publishes that as the tail: the contribution
+// of an ID of its own, which like its stamps follows from the journal alone, so that of two who publish it the one that has more
+// of it counts (engine.Engine.Renew). With the first batch of the new ID every vector learns that the old one ended after such and such a batch
+// (tlv.VectorEntry.End): who knows that does not vouch for a store that begins there. And where it turns out that batches of the old ID go
+// on, as its original has the tail in the next of them, the tail is cancelled (engine.Engine.DropTails), or not even published.
+//
 // A fork all the same, of an ID that two stores publish under though all whom either of them knows have vouched for it (an operator
 // starts a copy that knows nobody; a virtual machine is put back together with its memory), is refused: batches that do not follow what
 // is here, and a state with another history of a replica than is here. The link is in state forked for as long, and both sides say

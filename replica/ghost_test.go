@@ -24,8 +24,9 @@ func (a token) later(b token) bool {
 // event is what something that a replica did, or that came to it, does to a ghost.
 type event struct {
 	key  string
-	add  int   // a token; -1: none
-	gone []int // tokens that a cancel had observed
+	add  int    // a token; -1: none
+	gone []int  // tokens that a cancel had observed
+	life uint64 // of the replica that did it
 }
 
 // ghost is what one replica knows of each key.

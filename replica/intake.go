@@ -46,6 +46,9 @@ func (p *Puller) synced(ev Synced) Action {
 	p.compareClocks(a.Clock, ev.Sent)
 	if e := a.Vector.Entry(p.self.ID); !p.self.True(e) {
 		return p.forked(e)
+	} else if !p.self.Confirmed && p.self.ended(e) {
+		p.vouched = false
+		return p.confirming()
 	}
 	p.greeted, p.vouched, p.level, p.former = true, true, false, a.Former
 	n := &p.intake

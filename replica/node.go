@@ -365,6 +365,7 @@ func (n *Node) Forget(id tlv.ReplicaID, force bool) (keys int64, err error) {
 		err = n.mayForget(id)
 	}
 	all := append([]tlv.ReplicaID{id}, n.former[id]...)
+	all = slices.DeleteFunc(all, func(f tlv.ReplicaID) bool { return f != id && f == n.engine.ReplicaID() }) // it is a copy of this
 	n.mu.Unlock()
 	for _, id := range all {
 		if err != nil {

@@ -82,6 +82,9 @@ type Self struct {
 	Transfer  *engine.Transfer           // one that is not finished
 }
 
+// ended says whether an entry of this replica is of an ID that was given up by the time of what this store has: who has that does not vouch.
+func (s *Self) ended(e tlv.VectorEntry) bool { return e.End > s.Vector.Entry(s.ID).Stamp }
+
 // held lists the entries that the transfer under way is to bring. No batch of their replicas is taken before.
 func (s *Self) held() (list tlv.Vector) {
 	if s.Transfer == nil {

@@ -51,7 +51,11 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
 	n.called(r.ID)
 	n.former[r.ID] = r.Former
-	n.vouched(r.ID, r.Former)
+	if self.ended(r.Vector.Entry(self.ID)) {
+		n.store.awaited[r.ID] = true
+	} else {
+		n.vouched(r.ID, r.Former)
+	}
 	n.compareHistories(&self, remote, &r)
 	n.mu.Unlock()
 	if acked {

@@ -23,7 +23,8 @@ type simReplica struct {
 	step  int64 // by which its wall clock was put wrong, of the engine alone
 	peers []*simReplica
 	links []*simLink
-	epoch int // counts the starts
+	epoch int    // counts the starts
+	life  uint64 // the present one has
 
 	disk   *engine.Disk
 	e      *engine.Engine // nil: the replica is down
@@ -34,10 +35,11 @@ type simReplica struct {
 
 	simStored
 	backup  *simBackup
-	fork    bool   // it was restored: it is to take a new ID
-	witness string // who will tell it
-	tail    int    // of pending is from before the restore: the original has published it
-	reborn  bool   // the original was started anew since the copy
+	machine *simBackup // with its memory
+	fork    bool       // it was restored: it is to take a new ID
+	witness string     // who will tell it
+	tail    int        // of pending is from before the restore: the original has published it
+	reborn  bool       // the original was started anew since the copy
 }
 
 // simStored is what the simulation knows of what a replica's disk has.
@@ -87,7 +89,7 @@ func (r *simReplica) open() {
 	if r.id != 0 && r.e.ReplicaID() != r.id {
 		w.fail("%s: replica %x after a start; want %x", r.name, r.e.ReplicaID(), r.id)
 	}
-	r.id = r.e.ReplicaID()
+	r.id, r.life = r.e.ReplicaID(), r.e.Life()
 	r.epoch++
 	var addrs []string
 	for _, p := range r.peers {
@@ -154,8 +156,21 @@ func (r *simReplica) drop() {
 	}
 }
 
+// confirmed says whether the store awaits its peers no more.
+func (r *simReplica) confirmed() bool {
+	select {
+	case <-r.e.Confirmed():
+		return true
+	default:
+		return false
+	}
+}
+
 // save keeps a copy of the store.
 func (r *simReplica) save() {
+	if !r.confirmed() {
+		return
+	}
 	r.backup = &simBackup{disk: r.disk.Copy(), epoch: r.epoch, simStored: r.simStored.clone()}
 }
 
@@ -229,7 +244,7 @@ func (r *simReplica) watch() {
 func (r *simReplica) renamed(id tlv.ReplicaID) {
 	if r.w.forks {
 		r.w.trace("%s is %x from now on", r.name, id)
-		r.w.dead = append(r.w.dead, r.id)
+		r.dies()
 		r.id = id
 		return
 	}
@@ -237,7 +252,7 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 		r.tail = 0
 	}
 	r.w.trace("%s is %x from now on", r.name, id)
-	r.w.dead = append(r.w.dead, r.id)
+	r.dies()
 	r.fork = false
 	for _, l := range r.links {
 		l.perfect = false
@@ -248,9 +263,21 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 	for _, ev := range r.pending {
 		if ev.add >= 0 {
 			r.w.tokens[ev.add].origin = id
+			if t := r.e.Tail(ev.life); t != 0 {
+				r.w.tokens[ev.add].origin = t
+			}
 		}
 	}
-	r.id, r.births = id, map[string]tlv.Stamp{}
+	r.id, r.life, r.births = id, r.e.Life(), map[string]tlv.Stamp{}
+}
+
+// dies notes which IDs nobody has any more.
+func (r *simReplica) dies() {
+	for _, id := range r.e.Former() {
+		if !slices.Contains(r.w.dead, id) {
+			r.w.dead = append(r.w.dead, id)
+		}
+	}
 }
 
 // cancelsOfOthers is what of the events concerns tokens that are not this replica's own.
@@ -293,6 +320,9 @@ func (r *simReplica) publishes() {
 func (r *simReplica) published(b *tlv.Batch, data []byte) {
 	for i := range b.Deltas {
 		key := simName(b.Deltas[i].Key)
+		for _, c := range b.Deltas[i].State.Contributions {
+			r.w.contributions[writing{key, c.Replica, c.Rev}] = c
+		}
 		own := b.Deltas[i].State.Contribution(r.id)
 		if own == nil {
 			continue
@@ -301,7 +331,6 @@ func (r *simReplica) published(b *tlv.Batch, data []byte) {
 			r.does(event{key: key, add: -1, gone: r.ownGone(key)})
 		}
 		r.births[key] = own.Birth
-		r.w.contributions[writing{key, r.id, own.Rev}] = *own
 	}
 	r.w.trace("%s publishes %x %d life %x after %d: %+v", r.name, r.id, b.Stamp, b.Life, b.Prev, b.Deltas)
 	r.w.history[r.id] = append(r.w.history[r.id], simBatch{entry: b.Entry(), data: data, events: r.pending})
@@ -391,6 +420,7 @@ func (r *simReplica) does(ev event) {
 	if ev.add < 0 && len(ev.gone) == 0 || r.w.forks {
 		return
 	}
+	ev.life = r.life
 	r.ghost.apply(ev)
 	r.pending = append(r.pending, ev)
 }

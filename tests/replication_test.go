@@ -21,12 +21,9 @@ type weather struct {
 	*rand.Rand
 	traffic *traffic
 	doors   []*door
-	copies  map[int]storeCopy
+	copies  map[int]string // of stores, as they were when their server was dead
 	counts  map[string]int // of what happened
 }
-
-// storeCopy is a store as it was when its server was dead.
-type storeCopy struct{ dir, id string }
 
 // TestReplication: three servers in a mesh, later four, take writes at once, while links and client connections are cut,
 // delayed, silenced, throttled and lose bytes, servers are killed and restarted, one store is rolled back to an earlier
@@ -38,7 +35,7 @@ func TestReplication(t *testing.T) {
 	}
 	t.Logf("-seed %d", *seed)
 	w := &weather{cluster: newCluster(t, 3, mesh, "--natural", "grow:*", "--update-period", "100ms"),
-		Rand: rand.New(rand.NewPCG(*seed, 2<<32)), traffic: newTraffic(), copies: make(map[int]storeCopy), counts: make(map[string]int)}
+		Rand: rand.New(rand.NewPCG(*seed, 2<<32)), traffic: newTraffic(), copies: make(map[int]string), counts: make(map[string]int)}
 	for i := range w.members {
 		w.open(i)
 	}
@@ -149,9 +146,9 @@ func (w *weather) crash(i int) {
 	w.count("kill -9")
 	before := w.id(i)
 	w.kill(i)
-	if w.copies[i].dir == "" && i < 3 {
-		w.copies[i] = storeCopy{w.t.TempDir(), before}
-		copyStore(w.t, w.copies[i].dir, w.members[i].dir)
+	if w.copies[i] == "" && i < 3 {
+		w.copies[i] = w.t.TempDir()
+		copyStore(w.t, w.copies[i], w.members[i].dir)
 	}
 	time.Sleep(time.Duration(w.Int64N(int64(500 * time.Millisecond)))) // the others are to miss it
 	w.start(i)
@@ -161,23 +158,23 @@ func (w *weather) crash(i int) {
 }
 
 // rollBack kills a server and starts it with an earlier copy of its store. What nobody else had by then would be lost,
-// so its clients wait until a peer has all; from the moment that it runs again they go on. The copy is one under the present ID: what an
-// older one had not published is counted under the ID that came after it, and would be once more.
+// so its clients wait until a peer has all; from the moment that it runs again they go on.
 func (w *weather) rollBack() {
 	i := w.IntN(3)
+	for w.copies[i] == "" {
+		w.crash(i)
+	}
 	w.count("store rolled back")
 	w.clear()
-	w.known(i)
-	for w.copies[i].id != w.id(i) {
-		w.doors[i].gate.Unlock()
-		delete(w.copies, i)
-		w.crash(i)
-		w.known(i)
-	}
+	w.doors[i].gate.Lock()
+	w.traffic.attempt("grow:0", 1)
+	w.ok(i, "INCR", "grow:0") // there is something that the copy lacks
+	w.traffic.acknowledge("grow:0", 1)
+	w.reach(i, (i+1)%3)
 	before := w.id(i)
 	w.doors[i].behind.Store(true)
 	w.kill(i)
-	copyStore(w.t, w.members[i].dir, w.copies[i].dir)
+	copyStore(w.t, w.members[i].dir, w.copies[i])
 	w.start(i)
 	w.doors[i].gate.Unlock()
 	w.reach(i, (i+1)%3) // it publishes again, and so has a new ID
@@ -186,15 +183,6 @@ func (w *weather) rollBack() {
 	if after := w.id(i); after == before {
 		w.t.Errorf("server %d was rolled back and is still replica %s", i, after)
 	}
-}
-
-// known has the clients of a server wait, and a peer know something that no copy of its store has.
-func (w *weather) known(i int) {
-	w.doors[i].gate.Lock()
-	w.traffic.attempt("grow:0", 1)
-	w.ok(i, "INCR", "grow:0")
-	w.traffic.acknowledge("grow:0", 1)
-	w.reach(i, (i+1)%3)
 }
 
 // join adds a server with an empty store. Two of the others are told of it at run time, and pass on what it says: one of

@@ -13,9 +13,12 @@ type Batch struct {
 	Replica ReplicaID
 	Prev    Stamp // of the replica's batch before; 0 for its first
 	Stamp   Stamp
-	Life    uint64  // of the replica, in which it published this (VectorEntry)
-	Chain   Hash    // of the replica's batch before
-	Hash    Hash    // of this one
+	Life    uint64    // of the replica, in which it published this (VectorEntry)
+	Chain   Hash      // of the replica's batch before
+	Hash    Hash      // of this one
+	Ends    ReplicaID // in a first batch: the ID that ends with it (VectorEntry.End); 0: none
+	End     Stamp
+	Tail    ReplicaID
 	Deltas  []Delta // in any order, one per key
 
 	encoded []byte // what ParseBatch read and found valid, this record alone; nil: made here
@@ -43,6 +46,9 @@ func (b *Batch) Validate() error {
 	}
 	if b.Replica == 0 || b.Stamp <= b.Prev {
 		return malformed("batch of replica %x, stamp %d after %d", uint64(b.Replica), b.Stamp, b.Prev)
+	}
+	if (b.Ends == 0) != (b.End == 0) || (b.Ends == 0) != (b.Tail == 0) || b.Ends != 0 && b.Prev != 0 || b.Ends == b.Replica {
+		return malformed("batch %d of replica %x ends replica %x at %d", b.Stamp, uint64(b.Replica), uint64(b.Ends), b.End)
 	}
 	for i := range b.Deltas {
 		if err := b.validateDelta(&b.Deltas[i]); err != nil {
@@ -130,7 +136,15 @@ func BeginBatch(buf []byte, b *Batch) []byte {
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Chain))
 	buf = AppendTinyZip(buf, uint64(b.Prev))
 	buf = AppendTinyZip(buf, uint64(b.Stamp))
-	return AppendTinyZip(buf, b.Life)
+	buf = AppendTinyZip(buf, b.Life)
+	if b.Prev == 0 {
+		buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Ends))
+		if b.Ends != 0 {
+			buf = AppendTinyZip(buf, uint64(b.End))
+			buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Tail))
+		}
+	}
+	return buf
 }
 
 // EndBatch ends what BeginBatch began when buf had start bytes.
@@ -184,6 +198,11 @@ func (b *Batch) parse(body []byte) error {
 	r := reader{rest: body}
 	b.Replica, b.Hash, b.Chain = r.replica(), r.hash(), r.hash()
 	b.Prev, b.Stamp, b.Life = r.stamp(), r.stamp(), r.zip()
+	if b.Prev == 0 {
+		if b.Ends = r.replica(); b.Ends != 0 {
+			b.End, b.Tail = r.stamp(), r.replica()
+		}
+	}
 	offset := len(body) - len(r.rest)
 	if r.err == nil {
 		var at int

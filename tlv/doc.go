@@ -100,19 +100,23 @@
 //	   prev       zipped                      Batch.Prev
 //	   stamp      zipped                      Batch.Stamp
 //	   life       zipped                      Batch.Life
+//	   ends       8 B, little-endian          Batch.Ends; only where prev is 0
+//	   end        zipped                      Batch.End; only where ends is not 0, as the next
+//	   tail       8 B, little-endian          Batch.Tail
 //	   deltas     one record D each           Batch.Deltas
 //	D  key        record K: space and database (1 B), up to 64 KiB    Delta.Key (key.go)
 //	   state      to the end                  Delta.State
 //
 // The first batch of replica 1, with an INCRBY 5 of the key "hi" in database 0:
 //
-//	62 36                      # B, 54 bytes
+//	62 3e                      # B, 62 bytes
 //	01 00 00 00 00 00 00 00    # replica 1
 //	ef cd ab 89 67 45 23 01    # hash 0x123456789abcdef
 //	00 00 00 00 00 00 00 00    # chain: there is no batch before
 //	30                         # prev 0: there was none
 //	31 10                      # stamp 0x10
 //	31 07                      # life 7
+//	00 00 00 00 00 00 00 00    # it ends no other ID
 //	64 17                      # D, 23 bytes
 //	6b 03 00 68 69             # K, database 0, "hi"
 //	63 10 01 00 00 00 00 00 00 00 31 10 30 31 01 31 0a 30
@@ -123,15 +127,18 @@
 //	   stamp      zipped                      VectorEntry.Stamp
 //	   life       zipped                      VectorEntry.Life
 //	   hash       8 B, little-endian          VectorEntry.Hash
+//	   end        zipped                      VectorEntry.End
+//	   tail       8 B, little-endian          VectorEntry.Tail; only where end is not 0
 //	   and so on, in ascending order of replica
 //
 // All batches of replica 1 up to stamp 0x10, which it published in life 7:
 //
-//	76 14                      # V, 20 bytes
+//	76 15                      # V, 21 bytes
 //	01 00 00 00 00 00 00 00    # replica 1
 //	31 10                      # stamp 0x10
 //	31 07                      # life 7
 //	ef cd ab 89 67 45 23 01    # hash
+//	30                         # it goes on
 //
 // # Plain counters
 //

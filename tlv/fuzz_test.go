@@ -120,7 +120,7 @@ func FuzzUnzipPair(f *testing.F) {
 
 func FuzzParseVector(f *testing.F) {
 	f.Add(AppendVector(nil, nil))
-	f.Add(AppendVector(nil, Vector{{1, 2, 3, 5}, {4, 1 << 63, 0, 0}}))
+	f.Add(AppendVector(nil, Vector{{1, 2, 3, 5, 0, 0}, {4, 1 << 63, 0, 0, 0, 0}, {5, 0, 0, 0, 7, 8}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		v, err := ParseVector(data)
 		if err != nil {

@@ -10,11 +10,16 @@ import (
 // VectorEntry says of one replica that all its batches up to Stamp are stored. Hash identifies these batches (design, section 4:
 // forks): entries of two histories of one replica differ in it. Life tells in which of its lives the replica published the last
 // of them. The zero Stamp says that there is none yet.
+//
+// A nonzero End says that a store with this ID goes on under another one, and that what its journal had after its last batch, which
+// is before End, has been published as the contribution of Tail (design, section 4: forks). It stays if Stamp grows all the same.
 type VectorEntry struct {
 	Replica ReplicaID
 	Stamp   Stamp
 	Life    uint64
 	Hash    Hash
+	End     Stamp
+	Tail    ReplicaID
 }
 
 // Hash identifies a batch and all batches of its replica before it. Only its replica computes it (engine/history.go); others
@@ -23,7 +28,7 @@ type Hash uint64
 
 // Validate says what of e no replica can have written.
 func (e *VectorEntry) Validate() error {
-	if e.Replica == 0 || e.Stamp == 0 {
+	if e.Replica == 0 || e.Stamp == 0 && e.End == 0 || (e.End == 0) != (e.Tail == 0) {
 		return malformed("entry of replica %x up to %d", uint64(e.Replica), e.Stamp)
 	}
 	return nil
@@ -46,14 +51,24 @@ func (v Vector) Entry(id ReplicaID) VectorEntry {
 	return VectorEntry{Replica: id}
 }
 
-// Put sets the entry of e's replica, whatever was there.
+// Put sets the entry of e's replica, whatever was there, but for a later End.
 func (v *Vector) Put(e VectorEntry) {
 	i, ok := v.search(e.Replica)
 	if ok {
+		if was := &(*v)[i]; was.End > e.End {
+			e.End, e.Tail = was.End, was.Tail
+		}
 		(*v)[i] = e
 		return
 	}
 	*v = slices.Insert(*v, i, e)
+}
+
+// PutEnd notes where a replica ends.
+func (v *Vector) PutEnd(id ReplicaID, end Stamp, tail ReplicaID) {
+	e := v.Entry(id)
+	e.End, e.Tail = end, tail
+	v.Put(e)
 }
 
 // Remove forgets a replica.
@@ -98,12 +113,16 @@ func AppendVector(buf []byte, v Vector) []byte {
 		buf = AppendTinyZip(buf, uint64(v[i].Stamp))
 		buf = AppendTinyZip(buf, v[i].Life)
 		buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Hash))
+		buf = AppendTinyZip(buf, uint64(v[i].End))
+		if v[i].End != 0 {
+			buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Tail))
+		}
 	}
 	return closeRecord(buf, start, 'V')
 }
 
 // minEntry bounds an entry of a record V from below.
-const minEntry = 8 + 2 + 1 + 8
+const minEntry = 8 + 1 + 1 + 8 + 1
 
 // ParseVector reads a vector, which is all of data.
 func ParseVector(data []byte) (Vector, error) {
@@ -114,7 +133,11 @@ func ParseVector(data []byte) (Vector, error) {
 	r := reader{rest: body}
 	v := make(Vector, 0, len(body)/minEntry)
 	for len(r.rest) > 0 {
-		v = append(v, VectorEntry{Replica: r.replica(), Stamp: r.stamp(), Life: r.zip(), Hash: r.hash()})
+		e := VectorEntry{Replica: r.replica(), Stamp: r.stamp(), Life: r.zip(), Hash: r.hash(), End: r.stamp()}
+		if e.End != 0 {
+			e.Tail = r.replica()
+		}
+		v = append(v, e)
 	}
 	if len(rest) > 0 {
 		r.fail(malformed("%d bytes too many", len(rest)))
