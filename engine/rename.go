@@ -165,7 +165,7 @@ func (e *Engine) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 		e.expires[db].Store(e.countEx[db])
 	}
 	own := e.vector.Entry(e.id)
-	w := testament{e: e, entry: theirs, old: e.id, id: id, names: []tlv.ReplicaID{e.id}, lives: e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
+	w := testament{e: e, entry: theirs, old: e.id, id: id, lives: e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
 		p: &Pipeline{e: e, guard: new(guard), update: -1}}
 	w.p.begin()
 	defer w.p.pause()
@@ -190,7 +190,6 @@ type testament struct {
 	entry     tlv.VectorEntry // that others have of old
 	old, id   tlv.ReplicaID   // that is given up, and the new one
 	lives     []uint64
-	names     []tlv.ReplicaID // that this store has done anything under: old, and of tails
 	published []tail
 	ended     tlv.VectorEntry
 	left      map[*entry]*legacy
@@ -207,26 +206,23 @@ type legacy struct {
 	was    *tlv.State // of old, before what others have published of it
 }
 
-// begin has what follows counted under the ID of its tail, or under the new one, or still under the old one if others have published it.
+// begin has what follows counted from nothing under the new ID, until it is known how much is a tail, or still under the old one if others have
+// published it. The store may have more of a tail already, from a copy.
 func (w *testament) begin(t tail) {
 	theirs := t.published(w.entry, w.lives)
-	switch {
-	case theirs && w.theirs:
+	if theirs && w.theirs {
 		w.tail = t
 		return
-	case theirs:
-		t.Replica = w.old
-	case t.Life == w.lives[len(w.lives)-1]:
-		t.Replica = w.id
-	default:
-		t.Replica = w.e.tailID(t.Life, t.After)
-		if t.Flushed {
-			w.ended = tlv.VectorEntry{Replica: w.old, End: t.After + 1, Tail: t.Replica}
-		}
+	}
+	t.Replica = w.e.tailID(t.Life, t.After)
+	if t.Flushed && !theirs {
+		w.ended = tlv.VectorEntry{Replica: w.old, End: t.After + 1, Tail: t.Replica}
 	}
 	w.end()
-	w.tail, w.theirs, w.e.id = t, theirs, t.Replica
-	w.names = append(w.names, t.Replica)
+	w.tail, w.theirs, w.e.id = t, theirs, w.id
+	if theirs {
+		w.e.id = w.old
+	}
 }
 
 func (w *testament) frame(body []byte) error {
@@ -279,14 +275,27 @@ func (w *testament) adapt(r *record) error {
 			r.kind = tlv.Natural
 		}
 	case r.typ == 'C' && r.own:
-		s := en.whole(w.e.id)
-		for i := range s.Contributions {
-			if c := &s.Contributions[i]; c.Replica != w.e.id && slices.Contains(w.names, c.Replica) && s.Open(c) {
-				joinReset(&r.resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
-			}
+		for _, c := range w.before(en) {
+			joinReset(&r.resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
 		}
 	}
 	return nil
+}
+
+// before lists what this store had of a key, under the old ID and in tails, when the present life or tail began.
+func (w *testament) before(en *entry) (list []tlv.Contribution) {
+	s := en.other()
+	if c := s.Contribution(w.old); c != nil && s.Open(c) {
+		list = append(list, *c)
+	}
+	if l := w.left[en]; l != nil {
+		for _, c := range l.tails {
+			if !c.Closed {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
 }
 
 // end makes what was counted under the present ID that of another replica. The order does not matter.
@@ -323,15 +332,20 @@ func (w *testament) bequeath(en *entry) {
 	}
 	w.carry(en)
 	p := en.roll(w.e.id, w.stamp)
-	if p.touch && !w.theirs && !en.flightOwn { // a copy may have what is closed
-		en.own = tlv.Contribution{Replica: w.e.id, Rev: w.stamp, Birth: w.stamp, Closed: true}
-		en.flightOwn = true
-	}
 	for _, r := range p.resets {
 		joinReset(&l.resets, r)
 	}
-	if !w.theirs && en.flightOwn {
-		l.tails = append(l.tails, en.own)
+	if !w.theirs && p.touch {
+		c := en.own
+		if !en.flightOwn { // a copy may have what is closed
+			c = tlv.Contribution{Rev: w.stamp, Birth: w.stamp, Closed: true}
+		}
+		c.Replica, en.own = w.tail.Replica, tlv.Contribution{}
+		if en.foreign == nil {
+			en.foreign = &foreign{}
+		}
+		en.foreign.other.Merge(&tlv.State{Contributions: []tlv.Contribution{c}})
+		l.tails = append(l.tails, c)
 		if n := len(w.published); n == 0 || w.published[n-1] != w.tail {
 			w.published = append(w.published, w.tail)
 		}
@@ -350,8 +364,8 @@ func (w *testament) carry(en *entry) {
 	if !p.add || p.reborn || p.expiry.Stamp != 0 || w.theirs {
 		return
 	}
-	for _, c := range en.other().Contributions {
-		if slices.Contains(w.names, c.Replica) && !c.Closed && c.Expiry.Stamp > p.expiry.Stamp {
+	for _, c := range w.before(en) {
+		if c.Expiry.Stamp > p.expiry.Stamp {
 			p.expiry = c.Expiry
 		}
 	}
