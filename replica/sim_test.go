@@ -92,17 +92,17 @@ type simWorld struct {
 	history       map[tlv.ReplicaID][]simBatch
 	contributions map[writing]tlv.Contribution
 	snapshots     map[string]ghost
-	dead          []tlv.ReplicaID // IDs that nobody has any more
+	dead          []tlv.ReplicaID        // IDs that nobody has any more
+	tails         map[tlv.ReplicaID]bool // IDs of tails
 	transfers     int
 	relayed       int    // batches of what came of transfers that were given up
 	counted       int64  // of healthyKey, where there are forks
-	halves        bool   // what was half of a state is all that is left of it, and may count twice
 	marked        []bool // of each mark, whether it may be lost
 }
 
 func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorld {
 	w := &simWorld{seed: seed, forks: forks, rng: rand.New(rand.NewPCG(seed, 2)), now: 1_000_000, tracing: tracing, history: map[tlv.ReplicaID][]simBatch{},
-		contributions: map[writing]tlv.Contribution{}, snapshots: map[string]ghost{}}
+		contributions: map[writing]tlv.Contribution{}, tails: map[tlv.ReplicaID]bool{}, snapshots: map[string]ghost{}}
 	w.ttl, w.stale, w.gaps = seed%2 == 1, seed%7 == 3, seed%3 == 0
 	w.backlog = []int64{1 << 20, 1 << 20, 2000, 1000}[w.rng.IntN(4)] // at least what a page of a state publishes
 	keys, replicas := 1+w.rng.IntN(4), 2+w.rng.IntN(5)
@@ -389,14 +389,6 @@ func (w *simWorld) digits(r *simReplica) (list [maxMarks]int64) {
 // losing has a replica get another store. What it alone had may be lost.
 func (w *simWorld) losing(r *simReplica, f func()) {
 	before := w.digits(r)
-	for _, o := range w.replicas {
-		if o.e == nil || o == r {
-			continue
-		}
-		if t, ok := o.e.Transfer(); ok && t.Source == r.id {
-			w.halves = true
-		}
-	}
 	f()
 	have := w.digits(r)
 	for _, o := range w.replicas {
@@ -410,6 +402,16 @@ func (w *simWorld) losing(r *simReplica, f func()) {
 	for i := range w.marked {
 		w.marked[i] = w.marked[i] || before[i] > 0 && have[i] == 0
 	}
+}
+
+// half says whether all that a replica has of some ID's last batches is what half of a state transfer brought: nobody knows of them, and what
+// they say may count twice, or be replaced.
+func (w *simWorld) half(r *simReplica) bool {
+	s, _ := r.look(marks)
+	v := r.e.Vector()
+	return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
+		return !w.tails[c.Replica] && c.Rev > v.Entry(c.Replica).Stamp
+	})
 }
 
 // clone has a replica go on with a copy of the store of another, which goes on too.
@@ -635,8 +637,9 @@ func (w *simWorld) end() {
 			w.fail("%s: %d was counted by those who never lost anything, and %+v shows", r.name, w.counted, v)
 		}
 		w.leftovers(r)
+		half := w.half(r)
 		for i, n := range w.digits(r) {
-			if i < len(w.marked) && (n > 1 && !w.halves || n < 1 && !w.marked[i]) {
+			if i < len(w.marked) && (n > 1 && !half || n < 1 && !w.marked[i]) {
 				w.fail("%s: mark %d was counted once, and shows %d times, may be lost: %v", r.name, i, n, w.marked[i])
 			}
 		}
@@ -644,7 +647,7 @@ func (w *simWorld) end() {
 	if w.limits {
 		w.ended()
 	}
-	if r := w.replicas[w.rng.IntN(2)]; r.machine != nil {
+	if r := w.replicas[w.rng.IntN(2)]; r.machine != nil && !w.half(first) {
 		w.putBack(r)
 	}
 }

@@ -273,6 +273,9 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 
 // dies notes which IDs nobody has any more.
 func (r *simReplica) dies() {
+	for _, e := range r.e.Vector() {
+		r.w.tails[e.Tail] = true
+	}
 	for _, id := range r.e.Former() {
 		if !slices.Contains(r.w.dead, id) {
 			r.w.dead = append(r.w.dead, id)
