@@ -43,9 +43,7 @@ type arrival struct {
 	whole  bool       // all lacks what was forgotten: a cached entry must not keep it
 	texts  bool       // there is a text among what is stored
 
-	closes   bool       // this replica has something to close
-	inherits bool       // this replica may have to take over an expiry
-	named    tlv.Expiry // the latest that other contributions name, of all
+	owes bool // this replica may have something to close, or an expiry to name
 }
 
 // joining is what it takes to work out the new state of one arrival; its memory is used again for the next.
@@ -261,8 +259,7 @@ func (w *arrivalWriter) write() error {
 	w.join(&w.joining)
 	after := w.state.View()
 	w.before, w.after = w.e.booksOf(&before), w.e.booksOf(&after)
-	w.named = w.all.Named(w.e.id)
-	w.closes, w.inherits = w.e.owes(&w.state, &after, w.named)
+	w.owes = w.e.owes(&w.state, &after)
 	w.texts = w.all.Texts() > 0
 	if w.state.Empty() {
 		err = w.batch.Delete(w.at, nil)
@@ -459,16 +456,16 @@ func (e *Engine) tellAll(list []arrival, changes hashChanges) error {
 func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 	p := e.NewPipeline()
 	for i := range list {
-		if !list[i].closes && !list[i].inherits {
+		if !list[i].owes {
 			continue
 		}
-		if err := p.tend(list[i].key, list[i].named); err != nil {
+		if err := p.tend(list[i].key); err != nil {
 			return errors.Join(err, p.finish())
 		}
 	}
 	for key, c := range changes {
-		if c.was+c.by == 0 && !c.self.exists && c.self.index != 0 {
-			if err := p.tend(key, tlv.Expiry{}); err != nil {
+		if !c.self.exists && (c.was+c.by == 0 || c.self.left) {
+			if err := p.tend(key); err != nil {
 				return errors.Join(err, p.finish())
 			}
 		}
@@ -476,14 +473,13 @@ func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 	return p.finish()
 }
 
-// tend loads a key, closes what is to be closed of it, and has it take over what it was counted under. named is what has
-// arrived of that, and perhaps is not stored.
-func (p *Pipeline) tend(key string, named tlv.Expiry) error {
+// tend loads a key, closes what is to be closed of it, and has it name an expiry that is left over.
+func (p *Pipeline) tend(key string) error {
 	en, err := p.lockKey([]byte(key))
 	if err == nil {
 		p.ready(en, true)
 		p.e.tend(en)
-		err = p.inherit(en, named)
+		p.inherit(en)
 	}
 	p.pause()
 	return err
@@ -524,7 +520,6 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 	e.table.weigh(en)
 	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(e.id, &v) {
 		e.absorb(en)
-		a.inherits = a.inherits || !en.carries && (en.pend != nil || en.isHead())
 		return nil
 	}
 	en.stale.Store(true)
@@ -585,6 +580,7 @@ func (e *Engine) absorb(en *entry) bool {
 type books struct {
 	exists bool
 	index  int64 // ms under which the expiry index has the key; 0: it has not, and no expiry
+	left   bool  // an expiry is left over: if the key is a hash, its head is to name that
 }
 
 // shown says whether a key with so many fields exists, and whether it has an expiry.
@@ -596,8 +592,11 @@ func (b books) shown(fields int64) (exists, expires bool) {
 // booksOf computes them from the view of the state. The index has a key under the time at which this replica is to carry
 // out the expiry: its own at once, another's after a grace.
 func (e *Engine) booksOf(v *tlv.View) books {
-	b := books{exists: v.Exists, index: v.Expiry.At}
-	if v.Expiry.At != 0 && !e.mine(v.Owner) {
+	b := books{exists: v.Exists, index: v.Expiry.At, left: v.Left && !v.Exists}
+	if b.left {
+		b.index = 0
+	}
+	if b.index != 0 && !e.mine(v.Owner) {
 		b.index += sweepGrace
 	}
 	return b

@@ -107,16 +107,19 @@ func (e *Engine) fieldsBefore(hash uint64, key string) (int64, error) {
 
 // booksBefore are those of a key's own state. The caller holds commitMu.
 func (e *Engine) booksBefore(hash uint64, key string) (books, error) {
+	s, cached := tlv.State{}, false
 	if en := e.table.get(hash, key); en != nil {
 		en.mu.RLock()
-		defer en.mu.RUnlock()
-		if !en.gone {
-			return en.books(), nil
+		if cached = !en.gone; cached {
+			s = en.full()
 		}
+		en.mu.RUnlock()
 	}
-	s, err := e.readState(place{first: key[0], hash: hash}, key)
-	if err != nil {
-		return books{}, fmt.Errorf("read %q: %w", key[1:], err)
+	if !cached {
+		var err error
+		if s, err = e.readState(place{first: key[0], hash: hash}, key); err != nil {
+			return books{}, fmt.Errorf("read %q: %w", key[1:], err)
+		}
 	}
 	v := s.View()
 	return e.booksOf(&v), nil

@@ -366,7 +366,8 @@ func (e *Engine) show(en *entry) {
 	v := en.view(e.id)
 	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
 	en.text = v.IsText
-	en.carries = mutation == noCarry || v.Expiry.Stamp == 0 || v.Expiry.Stamp <= en.named(e.id).Stamp
+	named := en.named(e.id).Stamp
+	en.carries = v.Expiry.Stamp <= named && (named != 0 || !en.isHead())
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
 	if !v.Exists && en.fields == nil {
@@ -419,7 +420,7 @@ func (e *Engine) tend(en *entry) {
 		return
 	}
 	open := en.ownOpen()
-	if open && en.shown() {
+	if en.shown() && (open || !en.exists) { // a head's is named again: see inherit
 		return
 	}
 	e.markDirty(en)

@@ -100,6 +100,7 @@ type pending struct {
 	tended   bool // only because tend found an expiry left over
 	add      bool // with an increment or a SET
 	reborn   bool // under a new birth
+	joined   bool // that birth found a key that showed something
 	hasValue bool
 	isText   bool
 	kind     tlv.Kind
@@ -108,7 +109,7 @@ type pending struct {
 	birth    tlv.Stamp
 	delta    tlv.Int128
 	expiry   tlv.Expiry
-	ended    tlv.Expiry // that was in force when all was cancelled
+	ended    tlv.Expiry // the latest EXPIRE that was named when all was cancelled
 	resets   []tlv.Reset
 	tails    []tlv.Contribution // of other, to be published (testament)
 }
@@ -127,7 +128,7 @@ func (e *entry) memory() int64 {
 }
 
 // books are those of the stored state.
-func (e *entry) books() books { return books{e.stored, e.index} }
+func (e *entry) books() books { return books{exists: e.stored, index: e.index} }
 
 func (e *entry) setBooks(b books) { e.stored, e.index = b.exists, b.index }
 
@@ -231,25 +232,36 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 	case p.add:
 		c.Birth, c.Last, c.Total = p.birth, rev, p.delta
 		c.HasValue, c.Assigned, c.Expiry = p.hasValue, p.assigned, p.expiry
-		c.IsText, c.Text = p.isText, p.text
-		if ended := e.ended(); c.Expiry.Stamp == 0 && ended.Stamp != 0 {
-			c.Expiry = tlv.Expiry{Stamp: ended.Stamp + 1} // or what is left of the life before would give it one
-		}
+		c.IsText, c.Text, c.Joined = p.isText, p.text, p.joined
 	case p.expiry.Stamp != 0:
-		c.Birth, c.Expiry = p.birth, p.expiry
+		c.Birth, c.Expiry, c.Joined = p.birth, p.expiry, p.joined
 	default:
-		c.Birth, c.Closed, c.Expiry = rev, true, p.ended
+		c.Birth, c.Closed, c.Expiry = rev, true, p.ended.Or(e.own.Expiry)
 	}
 	return c, true
 }
 
-// ended is the expiry that went with what was cancelled last. A PERSIST just after it keeps it from coming back; one under the stamp
-// of the new birth would also take away what another replica has set meanwhile.
-func (e *entry) ended() tlv.Expiry {
-	if e.own.Closed && e.own.Expiry.Stamp > e.pend.ended.Stamp {
-		return e.own.Expiry
+// under is what a write to the key has to name: what is in force, or, where nothing shows, a PERSIST just after all that was named: or
+// what is left of an earlier life would give it an expiry. Under the stamp of the new birth, it would also take away what another replica
+// has set meanwhile.
+func (e *entry) under(id tlv.ReplicaID) tlv.Expiry {
+	if e.shown() {
+		return e.view(id).Expiry
 	}
-	return e.pend.ended
+	if x := e.latest(id); x.Stamp != 0 {
+		return tlv.Expiry{Stamp: x.Stamp + 1}
+	}
+	return tlv.Expiry{}
+}
+
+// latest is the latest EXPIRE that is named of the key, with what is pending.
+func (e *entry) latest(id tlv.ReplicaID) tlv.Expiry {
+	if e.foreign == nil {
+		c, _ := e.contribution(id, endOfTime)
+		return c.Expiry.Or(tlv.Expiry{})
+	}
+	s := e.whole(id)
+	return s.Named()
 }
 
 // named is the expiry that the own contribution names, with what is pending, if anything of it is open.
@@ -267,7 +279,7 @@ func (p *pending) carryOn(c *tlv.Contribution, rev tlv.Stamp) {
 	c.Total = c.Total.Add(p.delta)
 	if p.add {
 		if c.Last == 0 { // so far it only carried an expiry
-			c.Kind = p.kind
+			c.Kind, c.Joined = p.kind, p.joined
 		}
 		c.Last = rev
 	}
@@ -376,16 +388,16 @@ func (e *entry) observed(id tlv.ReplicaID) (resets []tlv.Reset, own bool) {
 // The four changes that records speak of. Each is deterministic: replay does the same as the command did. The entry is
 // dirty, so there is something to note them in.
 
-func (e *entry) add(n int64, stamp tlv.Stamp, kind tlv.Kind) {
+func (e *entry) add(n int64, stamp tlv.Stamp, kind tlv.Kind, joined bool) {
 	p := e.pend
 	if !p.add {
-		p.birth, p.kind = stamp, kind
+		p.birth, p.kind, p.joined = stamp, kind, joined
 	}
 	p.touch, p.add = true, true
 	p.delta = p.delta.Add(tlv.FromInt64(n))
 }
 
-// cancel takes away what is observed; ended is the expiry in force.
+// cancel takes away what is observed; ended is the latest EXPIRE that is named.
 func (e *entry) cancel(own bool, resets []tlv.Reset, ended tlv.Expiry) {
 	p := e.pend
 	for _, r := range resets {
@@ -411,12 +423,12 @@ func (e *entry) assign(v Value, stamp tlv.Stamp, kind tlv.Kind) {
 }
 
 // expireAt has the own contribution name an expiry. If there is none, one comes into being that only carries it, born at birth.
-func (e *entry) expireAt(x tlv.Expiry, birth tlv.Stamp) {
+func (e *entry) expireAt(x tlv.Expiry, birth tlv.Stamp, joined bool) {
 	p := e.pend
-	p.expiry, p.touch = x, true
-	if !p.add {
-		p.birth = birth
+	if !p.add && p.expiry.Stamp == 0 {
+		p.birth, p.joined = birth, joined
 	}
+	p.expiry, p.touch = x, true
 }
 
 // roll makes what is pending of an earlier generation part of the stored state, under the stamp of that generation's

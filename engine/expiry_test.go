@@ -3,8 +3,6 @@ package engine
 import (
 	"testing"
 	"time"
-
-	"atomiccounter/tlv"
 )
 
 // window is two replicas with one clock, and a limiter's key on both.
@@ -158,6 +156,110 @@ func TestCountedBeforeATTL(t *testing.T) {
 	}
 }
 
+// TestJoined: b counts on in what a has begun, also after the time of a TTL that a has set meanwhile and of which b has not heard. Nobody
+// else will set one, for a was the first; so it goes, when b hears, or when others hear of b that will never hear.
+func TestJoined(t *testing.T) {
+	for name, count := range shapes {
+		if name == "keepttl" || name == "text" { // begin anew
+			continue
+		}
+		for _, then := range []string{"a has not heard of b", "b hears", "b is lost"} {
+			t.Run(name+" "+then, func(t *testing.T) {
+				w := newWindow(t)
+				w.a.run(count)
+				w.heal()
+				if name == "token" { // which counts once
+					count = shapes["counter"]
+				}
+				w.a.expireAt(w.now + 6000)
+				w.a.flush()
+				w.now += 7000
+				w.b.run(count)
+				w.b.flush()
+				if then != "a has not heard of b" {
+					w.a.pull(w.b)
+				}
+				w.b.run(count)
+				if name == "hash" { // of which a has not heard
+					w.b.run(func(p *Pipeline) error { _, err := p.IncrField([]byte("lim"), []byte("g"), 3); return err })
+				}
+				w.b.flush()
+				w.a.sweep()
+				w.a.flush()
+				if then != "b is lost" {
+					w.heal()
+					w.heal()
+					w.empty()
+					return
+				}
+				w.a.pull(w.b)
+				w.a.flush()
+				w.now += sweepGrace + 1
+				w.a.sweep()
+				w.a.flush()
+				w.a.run(func(p *Pipeline) error {
+					typ, err := p.Type([]byte("lim"))
+					if s := w.a.Stats(); typ != TypeNone || s.Keys[0] != 0 {
+						t.Errorf("lim has type %d, %d keys; want none", typ, s.Keys[0])
+					}
+					return err
+				})
+			})
+		}
+	}
+}
+
+// TestBegunAfterATTL: what b begins after the time of a TTL that a had set in a life before, of which b knows nothing, has none.
+func TestBegunAfterATTL(t *testing.T) {
+	for name, count := range shapes {
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(count)
+			w.a.expireAt(w.now + 1000)
+			w.a.flush()
+			w.now += 1001
+			w.a.sweep()
+			w.a.flush()
+			w.b.run(count)
+			w.heal()
+			w.now += 1_000_000
+			w.heal()
+			for _, m := range []*member{w.a, w.b} {
+				m.run(func(p *Pipeline) error {
+					if at, ok, err := p.ExpireTime([]byte("lim")); !ok || at != 0 || err != nil {
+						t.Errorf("ExpireTime = %d, %t, %v; want a key without one", at, ok, err)
+					}
+					return nil
+				})
+			}
+		})
+	}
+}
+
+// TestExpireWhatIsDue: whoever is told that there is no key, because the part of another in it is due, does not find the rest there
+// without a TTL when that part is gone.
+func TestExpireWhatIsDue(t *testing.T) {
+	for name, count := range shapes {
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(count)
+			w.a.expireAt(w.now + 1000)
+			w.a.flush()
+			w.now += 1001
+			w.b.run(count)
+			w.b.flush()
+			w.b.pull(w.a)
+			w.b.expireAt(w.now + 1000)
+			w.a.sweep()
+			w.a.flush()
+			w.now += 1001
+			w.heal()
+			w.heal()
+			w.empty()
+		})
+	}
+}
+
 // TestCountedBeforeATTLAndTransfer: the log of a does not reach back to what b lacks. What b counted before the time of a TTL of which it
 // has not heard goes with it all the same: the state that it gets says so.
 func TestCountedBeforeATTLAndTransfer(t *testing.T) {
@@ -193,7 +295,7 @@ func TestCarried(t *testing.T) {
 				}
 				w.b.flush()
 				s := w.b.stored("lim")
-				if own := s.Contribution(w.b.ReplicaID()); own == nil || own.Expiry.At != w.now+6000 || own.Rev != w.b.Vector().Entry(w.b.ReplicaID()).Stamp {
+				if own := s.Contribution(w.b.ReplicaID()); own == nil || own.Expiry.At != w.now+6000 {
 					t.Errorf("after it counted, b has %+v; want the expiry %d", own, w.now+6000)
 				}
 			}
@@ -288,7 +390,7 @@ func TestFlushAllOfWhatIsDue(t *testing.T) {
 			if s := w.b.Stats(); s.Keys[0] != 0 || s.Expires[0] != 0 {
 				t.Errorf("%d keys, %d with an expiry; want none", s.Keys[0], s.Expires[0])
 			}
-			if s := w.b.stored("lim"); s.View() != (tlv.View{Kind: tlv.Natural}) {
+			if s := w.b.stored("lim"); s.View().Exists {
 				t.Errorf("lim shows %+v; want nothing", s.View())
 			}
 		})

@@ -334,13 +334,16 @@ func (e *Engine) bookFields(batch *pebble.Batch) error {
 	for i := range e.table.shards {
 		for _, head := range e.table.shards[i].sunk() {
 			f := head.fields
+			is := f.stored + f.change
+			head.mu.Lock()
+			if is == 0 {
+				e.tend(head)
+			}
+			b := head.books()
+			head.mu.Unlock()
 			if f.change == 0 {
 				continue
 			}
-			head.mu.RLock()
-			b := head.books()
-			head.mu.RUnlock()
-			is := f.stored + f.change
 			e.recount(database(head.key), b, f.stored, b, is)
 			f.stored, f.change = is, 0
 			if err := e.setFields(batch, head.hash, head.key, is); err != nil {

@@ -43,7 +43,7 @@ func (p *Pipeline) headOf(key []byte, want access, exclusive bool) (*entry, erro
 
 // headToWrite gives the head ready for a new field: what is expired or left over is cancelled first.
 func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
-	if e.fields != nil && (e.size() > 0 || e.blank()) && !e.due(p.now()) && p.e.carriesFields(e) {
+	if e.size() > 0 && e.carries && !e.due(p.now()) {
 		return e, nil
 	}
 	e, err := p.toChange(key, true, takesDue)

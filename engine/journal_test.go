@@ -303,7 +303,7 @@ func journalOf(tb testing.TB) (*memorySegments, [][]byte) {
 	}
 	var want [][]byte
 	for i := range 30 {
-		body := appendAdd(nil, fmt.Sprintf("\x00key%d", i), int64(i), tlv.Stamp(i), tlv.ZCounter)
+		body := appendAdd(nil, fmt.Sprintf("\x00key%d", i), int64(i), tlv.Stamp(i), tlv.ZCounter, false)
 		want = append(want, body)
 		if _, err := j.Append(body); err != nil {
 			tb.Fatalf("Append = %v", err)
@@ -371,11 +371,11 @@ func FuzzJournalRecovery(f *testing.F) {
 
 // FuzzRecord: whatever the bytes, no panic; what is accepted is a whole record.
 func FuzzRecord(f *testing.F) {
-	f.Add(appendAdd(nil, "\x00k", -5, 7, tlv.Natural))
+	f.Add(appendAdd(nil, "\x00k", -5, 7, tlv.Natural, true))
 	f.Add(appendAssign(nil, "\x0fk", 5, 7, tlv.ZCounter))
 	f.Add(appendText(nil, "\x0fk", "hello", 7))
 	f.Add(appendText(nil, "\x00k", string(make([]byte, 300)), 7))
-	f.Add(appendExpire(nil, "\x00k", tlv.Expiry{Stamp: 7, At: 1000}, 8))
+	f.Add(appendExpire(nil, "\x00k", tlv.Expiry{Stamp: 7, At: 1000}, 8, false))
 	f.Add(appendCancel(nil, "\x00k", true, []tlv.Reset{{Replica: 1, Rev: 2}}, tlv.Expiry{Stamp: 7, At: 1000}))
 	f.Add(appendFlush(nil, 3))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -9,7 +9,7 @@ const (
 	noGapCheck        = "no-gap-check"        // a batch is applied though those before it are missing
 	publishBeforeSync = "publish-before-sync" // peers get a batch that a crash may still take away
 	rebirth           = "rebirth"             // a contribution that is cancelled in part is born again
-	noCarry           = "no-carry"            // what is counted under an expiry does not name it
+	noJoin            = "no-join"             // what is begun on a key that shows something does not say so
 	noHold            = "no-hold"             // batches of lagging replicas are applied in the middle of a state transfer
 )
 

@@ -9,5 +9,5 @@ func Mutate(name string) { mutation = name }
 
 // Mutations are all the mistakes.
 func Mutations() []string {
-	return []string{mergeAdds, noGapCheck, publishBeforeSync, rebirth, noCarry, noHold}
+	return []string{mergeAdds, noGapCheck, publishBeforeSync, rebirth, noJoin, noHold}
 }

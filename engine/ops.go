@@ -321,13 +321,13 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 		}
 		r.Old = p.valueOf(e)
 	}
+	p.prepare(e)
 	if o.NX && t != TypeNone || o.XX && t == TypeNone {
 		return r, nil
 	}
 	if err := p.harvestable(e); o.Get && err != nil {
 		return r, err
 	}
-	p.prepare(e)
 	kind, err := p.kindFor(e, v)
 	if err != nil {
 		return r, err
@@ -340,7 +340,7 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	switch {
 	case o.ExpireAt != 0:
 		p.expireOrCancel(e, o.ExpireAt)
-	case o.KeepTTL && keep.Stamp != 0:
+	case o.KeepTTL && t != TypeNone && keep.Stamp != 0:
 		p.setExpiry(e, keep)
 	}
 	r.Done = true
@@ -477,7 +477,7 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 	if err := p.writable(); err != nil {
 		return Value{}, err
 	}
-	e, err := p.toChange(key, true, takesNone)
+	e, err := p.toExpire(key)
 	if err != nil {
 		return Value{}, err
 	}
@@ -547,13 +547,26 @@ func (c ExpireCond) holds(cur, at int64) bool {
 	return true
 }
 
+// toExpire is exclusive for a command that changes the expiry of what there is. It prepares like every write: who is told that there is
+// no key must not find that only the part of another in it was due, and the rest is there without a TTL.
+func (p *Pipeline) toExpire(key []byte) (*entry, error) {
+	e, err := p.exclusive(key, true)
+	if err == nil && p.takesFields(e, takesDue) {
+		e, err = p.toChange(key, true, takesDue)
+	}
+	if err == nil {
+		p.prepare(e)
+	}
+	return e, err
+}
+
 // ExpireAt sets when the key expires, in ms since the Unix epoch; in the past the key goes at once. False: no such key, or
 // the condition does not hold.
 func (p *Pipeline) ExpireAt(key []byte, at int64, c ExpireCond) (bool, error) {
 	if err := p.writable(); err != nil {
 		return false, err
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.toExpire(key)
 	if err == nil && at <= p.now() && p.exists(e) && c.holds(e.expire.Load(), at) {
 		e, err = p.toChange(key, true, takesAll)
 	}
@@ -572,7 +585,7 @@ func (p *Pipeline) Persist(key []byte) (bool, error) {
 	if err := p.writable(); err != nil {
 		return false, err
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.toExpire(key)
 	if err != nil {
 		return false, err
 	}

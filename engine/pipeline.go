@@ -440,7 +440,7 @@ func (p *Pipeline) cancel(e *entry) {
 	expired := e.exists && e.due(p.now()) && !isToken(e.key)
 	p.e.markDirty(e)
 	p.endRun()
-	ended := e.view(p.e.id).Expiry
+	ended := e.latest(p.e.id)
 	p.e.clock.pass(ended.Stamp) // see setExpiry
 	p.buf = appendCancel(p.buf, e.key, own, resets, ended)
 	e.cancel(own, resets, ended)
@@ -454,15 +454,16 @@ func (p *Pipeline) cancel(e *entry) {
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	p.changes++
 	p.e.markDirty(e)
+	joined := e.exists && mutation != noJoin
 	p.carry(e)
 	stamp := tlv.Stamp(0)
 	if !e.pend.add {
 		stamp = p.e.clock.next(p.now())
 	}
 	p.endRun()
-	p.buf = appendAdd(p.buf, e.key, n, stamp, kind)
+	p.buf = appendAdd(p.buf, e.key, n, stamp, kind, joined)
 	created := !e.exists && (e.fields == nil || e.fields.head.size() == 0)
-	e.add(n, stamp, kind)
+	e.add(n, stamp, kind, joined)
 	p.e.show(e)
 	if created {
 		p.report(e, Created)
@@ -474,6 +475,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.cancelAll(e)
 	p.e.markDirty(e)
 	p.endRun()
+	none := e.under(p.e.id)
 	p.e.clock.pass(e.foreign.latest())
 	stamp := p.e.clock.next(p.now())
 	if v.IsText {
@@ -484,6 +486,9 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	}
 	e.assign(v, stamp, kind)
 	p.e.show(e)
+	if none.Stamp != 0 {
+		p.setExpiry(e, none)
+	}
 	if v.IsText {
 		p.e.shrink(e.hash)
 	}
@@ -515,7 +520,7 @@ func (p *Pipeline) addFast(e *entry, n int64) (int64, error) {
 
 func (p *Pipeline) endRun() {
 	if p.run != nil {
-		p.buf = appendAdd(p.buf, p.run.key, p.runN, 0, tlv.ZCounter)
+		p.buf = appendAdd(p.buf, p.run.key, p.runN, 0, tlv.ZCounter, false)
 		p.run = nil
 	}
 }

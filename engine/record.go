@@ -8,20 +8,27 @@ import (
 
 // Records are what the journal's frames hold, each a TLV record with the engine's key (database byte, then the user's):
 //
-//	A  K key, n (zigzag), stamp, kind      add n; stamp is the birth if this increment gives one, else 0
-//	C  K key, own, S resets, stamp, at     cancel: own contribution if own is 1, and what was observed of the others; the expiry in force
+//	A  K key, n (zigzag), stamp, kind      add n; stamp is the birth if this increment gives one, else 0; kind + 2: the key showed something
+//	C  K key, own, S resets, stamp, at     cancel: own contribution if own is 1, and what was observed of the others; the latest EXPIRE
 //	V  K key, value (zigzag), stamp, kind  SET, after the cancel
 //	T  K key, X text, stamp                SET of a text, after the cancel; what has a text is a ZCounter
 //	E  K key, stamp, at, birth             EXPIRE at that time in ms; 0: PERSIST; birth of the contribution if there was none
+//	H  K key, stamp, at, birth             the same of a key that showed nothing: a hash begins
 //	F  database                            every key of the database goes
 //	B  stamp                               a cut: what lies before it is in the batch of that stamp
 //	L  life                                a life of the replica begins
 //
 // They are logical and complete: replay looks at no clock and at no foreign data.
 
-func appendAdd(buf []byte, key string, n int64, stamp tlv.Stamp, kind tlv.Kind) []byte {
-	return appendNumbers(buf, 'A', key, tlv.Zigzag(n), uint64(stamp), uint64(kind))
+func appendAdd(buf []byte, key string, n int64, stamp tlv.Stamp, kind tlv.Kind, joined bool) []byte {
+	flags := uint64(kind)
+	if joined {
+		flags |= addJoined
+	}
+	return appendNumbers(buf, 'A', key, tlv.Zigzag(n), uint64(stamp), flags)
 }
+
+const addJoined = 2 // beside the kind in a record A
 
 func appendAssign(buf []byte, key string, v int64, stamp tlv.Stamp, kind tlv.Kind) []byte {
 	return appendNumbers(buf, 'V', key, tlv.Zigzag(v), uint64(stamp), uint64(kind))
@@ -34,8 +41,12 @@ func appendText(buf []byte, key, text string, stamp tlv.Stamp) []byte {
 	return tlv.AppendTinyZip(buf, uint64(stamp))
 }
 
-func appendExpire(buf []byte, key string, x tlv.Expiry, birth tlv.Stamp) []byte {
-	return appendNumbers(buf, 'E', key, uint64(x.Stamp), uint64(x.At), uint64(birth))
+func appendExpire(buf []byte, key string, x tlv.Expiry, birth tlv.Stamp, joined bool) []byte {
+	typ := byte('H')
+	if joined {
+		typ = 'E'
+	}
+	return appendNumbers(buf, typ, key, uint64(x.Stamp), uint64(x.At), uint64(birth))
 }
 
 // appendNumbers writes a record in place: its header is short or long by the size known beforehand.
@@ -96,9 +107,10 @@ type record struct {
 	n      int64
 	text   string
 	stamp  tlv.Stamp
-	birth  tlv.Stamp  // of E
-	expiry tlv.Expiry // of E and C
+	birth  tlv.Stamp  // of E and H
+	expiry tlv.Expiry // of E, H and C
 	kind   tlv.Kind
+	joined bool // of A, E and H
 	own    bool
 	resets []tlv.Reset
 }
@@ -201,9 +213,14 @@ func (r *record) parseNumbers(data []byte) error {
 		}
 	}
 	switch r.typ {
-	case 'A', 'V':
+	case 'A':
+		r.joined = v[2]&addJoined != 0
+		v[2] &^= addJoined
+		fallthrough
+	case 'V':
 		r.n, r.stamp, r.kind = tlv.Unzigzag(v[0]), tlv.Stamp(v[1]), tlv.Kind(v[2])
-	case 'E':
+	case 'E', 'H':
+		r.joined = r.typ == 'E'
 		r.expiry = tlv.Expiry{Stamp: tlv.Stamp(v[0]), At: int64(v[1])}
 		if r.birth = tlv.Stamp(v[2]); r.birth == 0 { // before version 4
 			r.birth = r.expiry.Stamp

@@ -136,15 +136,15 @@ func (e *Engine) redo(p *Pipeline, r *record) error {
 	e.markDirty(en)
 	switch r.typ {
 	case 'A':
-		en.add(r.n, r.stamp, r.kind)
+		en.add(r.n, r.stamp, r.kind, r.joined)
 	case 'C':
 		en.cancel(r.own, r.resets, r.expiry)
 	case 'V':
 		en.assign(IntValue(r.n), r.stamp, r.kind)
 	case 'T':
 		en.assign(Value{Text: r.text, IsText: true, OK: true}, r.stamp, tlv.ZCounter)
-	case 'E':
-		en.expireAt(r.expiry, r.birth)
+	case 'E', 'H':
+		en.expireAt(r.expiry, r.birth, r.joined)
 	}
 	e.show(en)
 	return nil

@@ -270,7 +270,7 @@ func (w *testament) adapt(r *record) error {
 	defer w.p.release()
 	switch {
 	case r.typ == 'A' && r.stamp == 0 && (en.pend == nil || !en.pend.add):
-		r.stamp = w.stamp
+		r.stamp, r.joined = w.stamp, true
 		if en.exists && en.natural {
 			r.kind = tlv.Natural
 		}
@@ -494,8 +494,12 @@ func (en *entry) rename(old tlv.ReplicaID) {
 		if en.pend.reborn && en.ownOpen() {
 			joinReset(&en.pend.resets, tlv.Reset{Replica: old, Rev: en.own.Rev, Base: en.own.Total})
 		}
-		if !en.pend.add && en.pend.expiry.Stamp == 0 {
+		switch {
+		case en.pend.expiry.Stamp != 0:
+		case !en.pend.add:
 			en.pend.touch, en.pend.reborn = false, false
+		case !en.pend.reborn && en.ownOpen(): // it was counted under what the contribution names
+			en.pend.expiry, en.pend.joined = en.own.Expiry, true
 		}
 	}
 	if in := en.incoming(); in != nil && en.own.Replica != 0 {

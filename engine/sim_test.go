@@ -77,6 +77,7 @@ type simReplica struct {
 	pending []event // not yet in a batch
 	log     []simBatch
 	births  map[string]tlv.Stamp // of the contribution last published
+	owed    []debt               // of limiters that have counted 1
 }
 
 type simWorld struct {
@@ -275,6 +276,8 @@ func (r *simReplica) stepLimiter(key string, op float64) {
 	case op < .48 && len(r.w.keys) > 1:
 		r.cancelsAll(key)
 		r.do(func(p *Pipeline) error { _, err := p.Del([][]byte{[]byte(key)}); return err })
+	case op < .55:
+		r.pay()
 	default:
 		r.sweep()
 	}
@@ -290,8 +293,25 @@ func (r *simReplica) limit(key string) {
 	}
 	_, v := r.look(counted)
 	if n := v.Sum; n == tlv.FromInt64(1) || n == tlv.FromInt64(fieldStep) && r.w.fields[key] != nil {
-		r.expire(key, []int64{3, 6}[r.w.rng.IntN(2)])
+		r.owed = append(r.owed, debt{key, []int64{3, 6}[r.w.rng.IntN(2)]})
 	}
+	if r.w.rng.IntN(2) == 0 {
+		r.pay()
+	}
+}
+
+// debt is a TTL that a limiter is still to set.
+type debt struct {
+	key string
+	ms  int64
+}
+
+// pay sets the TTLs that are owed. It may come long after the counting.
+func (r *simReplica) pay() {
+	for _, o := range r.owed {
+		r.expire(o.key, o.ms)
+	}
+	r.owed = nil
 }
 
 // value is what a SET assigns: a number, or a text.
@@ -376,6 +396,7 @@ func (r *simReplica) harvest(key string) {
 
 func (r *simReplica) expire(key string, ms int64) {
 	exists := r.typeOf(key) != TypeNone
+	r.prepares(key)
 	r.do(func(p *Pipeline) error {
 		if ms == 0 {
 			_, err := p.Persist([]byte(key))
@@ -564,6 +585,9 @@ func (w *simWorld) run(steps int) {
 		r := w.replicas[w.rng.IntN(len(w.replicas))]
 		r.step(w.keys[w.rng.IntN(len(w.keys))])
 		w.check(step)
+	}
+	for _, r := range w.replicas {
+		r.pay()
 	}
 	w.settle()
 	w.now += 100 // every expiry passes

@@ -232,7 +232,7 @@ func (e *Engine) joinPage(a *joining) {
 		upTo := v.Entry(c.Replica).Stamp
 		their := theirs.Contribution(c.Replica) // an older one is what is left of an earlier life, closed
 		if c.Replica != e.id && (!c.Closed || mine.Forgotten(&c)) && c.Rev <= upTo && (their == nil || their.Rev < c.Rev) {
-			add.Put(tlv.Contribution{Replica: c.Replica, Birth: upTo, Rev: upTo, Closed: true})
+			add.Put(tlv.Contribution{Replica: c.Replica, Birth: upTo, Rev: upTo, Closed: true, Expiry: c.Expiry.Or(tlv.Expiry{})})
 		}
 	}
 	for _, r := range theirs.Resets { // one of something that is closed here already is stale

@@ -57,7 +57,7 @@ func (p *Pipeline) addAside(e *entry, n int64) (v int64, err error) {
 		return 0, ErrOverflow
 	}
 	p.changes++
-	p.buf = appendAdd(p.buf, e.key, n, 0, tlv.ZCounter)
+	p.buf = appendAdd(p.buf, e.key, n, 0, tlv.ZCounter, false)
 	if err := p.appended(j.append(p.buf)); err != nil {
 		p.err = err
 	}

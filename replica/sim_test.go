@@ -80,6 +80,7 @@ type simWorld struct {
 
 	ttl, stale bool
 	limits     bool // limiters are all that counts: at the end no key may be left
+	apart      bool // they set the TTL some time after they have counted; no store is rolled back, which could lose that
 	gaps       bool // logs are lost and links cut all the time: much is transferred, in small pages
 	forks      bool // stores are rolled back whether a peer is there that knows or not: no ghost can tell what is left
 	backlog    int64
@@ -116,6 +117,7 @@ func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorl
 		w.keys = append(w.keys, fmt.Sprintf("k%d", i))
 	}
 	if w.limits = seed%4 == 1 && !forks; w.limits {
+		w.apart = seed%8 == 5
 		w.backlog = max(w.backlog, 4000) // a batch with expiries is larger, and the log has to have the one just published
 	}
 	if seed%4 < 2 && !w.limits {
@@ -312,8 +314,10 @@ func (w *simWorld) step(r *simReplica, key string) {
 		w.miss(r)
 	case w.limits && op < .40:
 		r.limit(key)
-	case w.limits && op < .43:
+	case w.limits && op < .41 && len(w.keys) > 1:
 		r.del(key)
+	case w.limits && op < .47:
+		r.pay()
 	case w.limits && op < .56:
 		w.pass(int64(g.IntN(2)))
 	case op < .32:
@@ -349,7 +353,7 @@ func (w *simWorld) step(r *simReplica, key string) {
 			w.trace("%s is copied with %d events that are not published", r.name, len(r.pending))
 			r.save()
 		}
-	case op < .94:
+	case op < .94 && !w.apart:
 		w.rollBack(r)
 	case w.gaps:
 		r.loseLog()
@@ -610,6 +614,10 @@ func (w *simWorld) end() {
 		r.step = 0
 	}
 	w.settle("first")
+	for _, r := range w.replicas {
+		r.pay()
+	}
+	w.settle("when all TTLs are set")
 	w.skip(100 + 30*24*hour) // also those of a clock that was wrong
 	w.settle("after the expiries")
 	for _, r := range w.replicas {
@@ -769,8 +777,14 @@ func (w *simWorld) leftovers(r *simReplica) {
 	if err != nil {
 		w.fail("%s: ParseDeltas = %v", r.name, err)
 	}
+	hashes := map[string]bool{}
 	for _, d := range deltas {
-		if v := d.State.View(); !v.Exists && slices.ContainsFunc(d.State.Contributions, func(c tlv.Contribution) bool { return !w.forgotten(d.State, c) }) {
+		if name, _, ok := tlv.SplitFieldName(d.Key[1:]); ok && tlv.Space(d.Key[0]) == tlv.FieldSpace && d.State.View().Exists {
+			hashes[string(name)] = true
+		}
+	}
+	for _, d := range deltas {
+		if v := d.State.View(); !v.Exists && !hashes[string(d.Key[1:])] && slices.ContainsFunc(d.State.Contributions, func(c tlv.Contribution) bool { return !w.forgotten(d.State, c) }) {
 			w.fail("%s: dead %s left %+v; vector %v, dead replicas %d", r.name, d.Key[1:], d.State, r.e.Vector(), w.dead)
 		}
 	}

@@ -30,6 +30,7 @@ type simReplica struct {
 	e      *engine.Engine // nil: the replica is down
 	node   *Node
 	parked []*request // that wait for news
+	owed   []debt     // of limiters that have counted 1
 
 	landing bool // a page of a snapshot: what was given up of another may be published
 
@@ -572,7 +573,7 @@ func (r *simReplica) expire(key string, ms int64) {
 		r.del(key) // a field has no expiry
 		return
 	}
-	shows := r.visible(key)
+	shows := r.prepares(key)
 	r.do(fmt.Sprintf("PEXPIRE %s %d", key, ms), func(p *engine.Pipeline) error {
 		if ms == 0 {
 			_, err := p.Persist([]byte(key))
@@ -598,8 +599,25 @@ func (r *simReplica) count(key string, n int64) {
 // limit counts in a window of a few ms. Who counts 1 sets the TTL.
 func (r *simReplica) limit(key string) {
 	if r.incr(key, 1) == 1 {
-		r.expire(key, []int64{3, 6}[r.w.rng.IntN(2)])
+		r.owed = append(r.owed, debt{key, []int64{3, 6}[r.w.rng.IntN(2)]})
 	}
+	if !r.w.apart || r.w.rng.IntN(2) == 0 {
+		r.pay()
+	}
+}
+
+// debt is a TTL that a limiter is still to set.
+type debt struct {
+	key string
+	ms  int64
+}
+
+// pay sets the TTLs that are owed. It may come long after the counting.
+func (r *simReplica) pay() {
+	for _, o := range r.owed {
+		r.expire(o.key, o.ms)
+	}
+	r.owed = nil
 }
 
 // sweep carries out expiries. What of them the sweeper did is seen afterwards.

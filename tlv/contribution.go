@@ -38,6 +38,7 @@ type Contribution struct {
 	Total    Int128 // added since Birth, less what was taken off
 	Kind     Kind
 	Closed   bool   // the replica has nothing here
+	Joined   bool   // it began on a key that showed what others had added
 	HasValue bool   // it began with a SET, of Assigned or of Text
 	IsText   bool   // of Text
 	Assigned int64  // what the SET that gave birth to it assigned
@@ -84,7 +85,7 @@ func (c *Contribution) validateEmpty() error {
 	if c.Last != 0 && !c.Closed {
 		return nil
 	}
-	if c.Last != 0 || c.Total != (Int128{}) || c.HasValue {
+	if c.Last != 0 || c.Total != (Int128{}) || c.HasValue || c.Joined && c.Closed {
 		return malformed("total in a contribution that is closed or was never added to")
 	}
 	if c.Closed && c.Birth != c.Rev || !c.Closed && c.Expiry.Stamp == 0 {
@@ -110,6 +111,7 @@ const (
 	flagAssigned
 	flagExpiry
 	flagText
+	flagJoined
 )
 
 // minContribution bounds the body of a record C from below: one byte of rev, and another of last, total or flags.
@@ -156,6 +158,9 @@ func (c *Contribution) flags() (f uint64) {
 	if c.Closed {
 		f |= flagClosed
 	}
+	if c.Joined {
+		f |= flagJoined
+	}
 	switch {
 	case c.IsText:
 		f |= flagText
@@ -177,10 +182,10 @@ func (c *Contribution) parse(body []byte) error {
 	c.parseLast(&r)
 	c.Total = r.int128()
 	flags := r.zip()
-	if flags >= flagText<<1 || flags&flagAssigned != 0 && flags&flagText != 0 {
+	if flags >= flagJoined<<1 || flags&flagAssigned != 0 && flags&flagText != 0 {
 		r.fail(malformed("flags %#x", flags))
 	}
-	c.Kind, c.Closed = Kind(flags&flagNatural), flags&flagClosed != 0
+	c.Kind, c.Closed, c.Joined = Kind(flags&flagNatural), flags&flagClosed != 0, flags&flagJoined != 0
 	c.HasValue, c.IsText = flags&(flagAssigned|flagText) != 0, flags&flagText != 0
 	switch {
 	case c.IsText:

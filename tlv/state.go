@@ -83,7 +83,7 @@ func (s *State) dropStale() {
 
 // Collect drops what a dead key may leave behind: closed contributions, and resets without a contribution, that
 // covered says are at or below the version vector: whatever is that old and not here is never let in again. A closed contribution
-// that names an expiry stays as long as another is not closed: its owner may have counted more, and have to take the expiry over.
+// that names an expiry stays as long as another is not closed, which may be under that expiry.
 // What is Forgotten stays.
 func (s *State) Collect(covered func(ReplicaID, Stamp) bool) {
 	heirs := slices.ContainsFunc(s.Contributions, func(c Contribution) bool { return !c.Closed })

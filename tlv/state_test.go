@@ -37,13 +37,13 @@ func drawNext(t *rapid.T, id ReplicaID, before []Contribution) Contribution {
 		c = before[len(before)-1]
 	}
 	since := c.Rev
-	c.Rev += Stamp(rapid.IntRange(2, 9).Draw(t, "rev"))
+	c.Rev += rapid.SampledFrom([]Stamp{2, 3, 9}).Draw(t, "rev")
 	switch rapid.IntRange(0, 3).Draw(t, "what") {
 	case 0:
 		return Contribution{Replica: id, Rev: c.Rev, Birth: c.Rev, Closed: true, Expiry: c.Expiry}
 	case 1: // an EXPIRE, perhaps of what others have
 		if c.Closed {
-			c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1}
+			c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1, Joined: rapid.Bool().Draw(t, "joined")}
 		}
 		c.Expiry = Expiry{Stamp: since + 1, At: rapid.Int64Range(0, 2).Draw(t, "at")}
 		return c
@@ -56,7 +56,7 @@ func drawNext(t *rapid.T, id ReplicaID, before []Contribution) Contribution {
 		}
 	}
 	if c.Closed {
-		c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1, Kind: Kind(rapid.IntRange(0, 1).Draw(t, "kind"))}
+		c = Contribution{Replica: id, Rev: c.Rev, Birth: since + 1, Kind: Kind(rapid.IntRange(0, 1).Draw(t, "kind")), Joined: rapid.Bool().Draw(t, "joined")}
 	}
 	c.Last = c.Rev
 	c.Total = c.Total.Add(drawInt128(t))

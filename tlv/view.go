@@ -1,5 +1,7 @@
 package tlv
 
+import "math"
+
 // View is what a key shows, before its expiry is asked.
 type View struct {
 	Exists bool
@@ -8,7 +10,8 @@ type View struct {
 	Text   string    // the value assigned last, if that is a text
 	Sum    Int128    // true sum; readers clamp it to int64
 	Expiry Expiry    // in force: the latest EXPIRE, or, where At is 0, PERSIST; zero: neither
-	Owner  ReplicaID // of the expiry in force, which carries it out; 0 where At is
+	Owner  ReplicaID // of the expiry in force, which carries it out; 0 where At is, and where it is left over
+	Left   bool      // the expiry is left over: only closed and cancelled contributions name it
 }
 
 // Cut is the stamp up to which all of replica is cancelled; 0 if nothing is.
@@ -68,7 +71,32 @@ func (s *State) View() View {
 	if v.Expiry.At == 0 {
 		v.Owner = 0
 	}
+	s.leftOver(&v)
 	return v
+}
+
+// leftOver puts an EXPIRE in force that only closed and cancelled contributions name, if it is later than what others do. It spares a
+// key of which all that is live was begun after it was given, the first of it on a key that showed nothing.
+func (s *State) leftOver(v *View) {
+	if latest := s.Named(); latest.Stamp > v.Expiry.Stamp && latest.Stamp > s.begun(v) {
+		v.Expiry, v.Owner, v.Left = latest, 0, true
+	}
+}
+
+// begun is since when there is what shows; 0 for what began on a key that showed something. Where nothing is live fields may be, of
+// which the contributions that are not closed speak.
+func (s *State) begun(v *View) Stamp {
+	first := Stamp(math.MaxUint64)
+	for i := range s.Contributions {
+		switch c := &s.Contributions[i]; {
+		case c.Closed || v.Exists && !s.Live(c):
+		case c.Joined:
+			return 0
+		default:
+			first = min(first, c.Birth)
+		}
+	}
+	return first
 }
 
 // armed says whether c carries an EXPIRE or a PERSIST that is in force: one that nobody has cancelled, or under which something was
@@ -82,14 +110,23 @@ func (s *State) armed(c *Contribution) bool {
 	return max(c.Last, c.Expiry.Stamp) > cut || c.Last == 0 && c.Rev > cut
 }
 
-// Named is the latest expiry, or PERSIST, that a contribution other than own's names, closed and cancelled ones included.
-func (s *State) Named(own ReplicaID) (latest Expiry) {
+// Named is the latest EXPIRE that a contribution names, closed and cancelled ones included.
+func (s *State) Named() (latest Expiry) {
 	for i := range s.Contributions {
-		if c := &s.Contributions[i]; c.Replica != own && c.Expiry.Stamp >= latest.Stamp {
-			latest = c.Expiry
-		}
+		latest = latest.Or(s.Contributions[i].Expiry)
 	}
 	return latest
+}
+
+// Or is the later EXPIRE of the two, of equal stamps that of the later time; zero if neither is one.
+func (e Expiry) Or(o Expiry) Expiry {
+	switch {
+	case o.At == 0 && e.At == 0:
+		return Expiry{}
+	case o.At == 0 || e.At != 0 && (e.Stamp > o.Stamp || e.Stamp == o.Stamp && e.At >= o.At):
+		return e
+	}
+	return o
 }
 
 // before says whether what v has so far is later. Replicas come in ascending order: of equal stamps the later one wins.
