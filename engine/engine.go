@@ -257,6 +257,7 @@ type Engine struct {
 	arrivals   []arrival                // memory for those of the next batch; under commitMu
 	vector     tlv.Vector               // as the next commit says it; under commitMu
 	flags      uint64                   // meta…; under commitMu
+	shared     atomic.Bool              // alone was false once
 	awaiting   bool                     // the peers' word, and so not flushing; under commitMu
 	created    bool                     // by this start
 	transfer   transfer                 // under commitMu

@@ -48,9 +48,7 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 // that takes. ErrSectionFull: nothing has changed, because one frame does not hold what peers have to be told. It is asked before the
 // section, too, so that nobody waits for that answer.
 func (p *Pipeline) wipeAtOnce(dbs []byte) error {
-	p.e.commitMu.Lock()
-	alone := p.e.alone()
-	p.e.commitMu.Unlock()
+	alone := p.e.askAlone()
 	if !alone {
 		if size, err := p.sizeOfDBs(dbs); err != nil || size > MaxSection {
 			return cmp.Or(err, ErrSectionFull)
@@ -108,7 +106,21 @@ const muchMemory = 16 << 20
 // alone says that no other replica ever had a part in the store, nor may have any of it. The caller holds commitMu.
 func (e *Engine) alone() bool {
 	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
-	return !others && e.flags&(metaLogging|metaGiven) == 0
+	alone := !others && e.flags&(metaLogging|metaGiven) == 0
+	if !alone {
+		e.shared.Store(true)
+	}
+	return alone
+}
+
+// askAlone is alone for a caller without commitMu. Once it was false it stays so: the caller does not wait for a flush to learn that again.
+func (e *Engine) askAlone() bool {
+	if e.shared.Load() {
+		return false
+	}
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	return e.alone()
 }
 
 // giveAway notes, durably, that somebody is about to have a state of this store: what is deleted from then on has to be said. The

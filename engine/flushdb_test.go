@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -287,4 +288,28 @@ func TestFlushAllAfterDump(t *testing.T) {
 	if a.alone() {
 		t.Error("after a dump the store may still forget what it deletes")
 	}
+}
+
+// TestFlushAllDuringFlush: where peers have a part in the store, FLUSHALL needs nothing that a flush holds, which may be that of all the
+// keys that the last one took away.
+func TestFlushAllDuringFlush(t *testing.T) {
+	e := open(t, disk())
+	increment(t, e, "k", 7)
+	newPeer(9).add(t, e, "k", 5)
+	p := e.NewPipeline()
+	if err := p.FlushAll(); err != nil {
+		t.Fatalf("FlushAll = %v", err)
+	}
+	e.commitMu.Lock()
+	done := make(chan error, 1)
+	go func() { done <- p.FlushAll() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("FlushAll = %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("FlushAll waits for a flush")
+	}
+	e.commitMu.Unlock()
 }
