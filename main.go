@@ -220,8 +220,8 @@ func serve(c *cli.Context) error {
 func run(dir string, store engine.Options, o server.Options, peers replica.Options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	context.AfterFunc(ctx, stop)  // a second signal ends the process at once
-	signal.Ignore(syscall.SIGHUP) // as Redis does: a terminal that closes does not end the server
+	context.AfterFunc(ctx, stop)                   // a second signal ends the process at once
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE) // as Redis does: neither a terminal that closes nor a dead reader of the log ends the server
 	redis.SetLogger(clientLog{o.Log})
 	s, err := server.New(o) // before a store is made for nothing
 	if err != nil {
@@ -233,6 +233,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 		served <- s.Serve(ctx)
 		end() // SHUTDOWN ends the rest too
 	}()
+	syscall.Umask(0o077) // the store is for nobody else, also in a directory that was there; a Unix socket was made before
 	store.Progress = s.Progress
 	eng, err := engine.OpenContext(ctx, dir, store)
 	if err != nil {

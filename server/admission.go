@@ -132,10 +132,10 @@ func (s *Server) turnAway(g guest, why string) {
 	}
 }
 
-// protected says that only those on this machine are let in: nobody has chosen an address or a password.
+// protected says that only those on this machine are let in: nobody has chosen a password.
 func (s *Server) protected() bool {
 	config := &s.shared.Config
-	return config.Protected() && s.options.Settings.Bind == "" && config.Password() == ""
+	return config.Protected() && config.Password() == ""
 }
 
 func local(a net.Addr) bool {

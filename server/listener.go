@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"strings"
@@ -67,13 +68,18 @@ func listenTCP(o Options, port int, secure *tls.Config) (list []listener, err er
 	return list, nil
 }
 
+// listenAddr listens on an address of one family, as Redis does: 0.0.0.0 is not every address of IPv6 too.
 func listenAddr(addr string, port int) (net.Listener, error) {
 	network := "tcp"
-	switch addr {
-	case "*":
+	switch ip, err := netip.ParseAddr(addr); {
+	case addr == "*":
 		network, addr = "tcp4", ""
-	case "::*":
+	case addr == "::*":
 		network, addr = "tcp6", ""
+	case err == nil && ip.Is4():
+		network = "tcp4"
+	case err == nil:
+		network = "tcp6"
 	}
 	config := net.ListenConfig{KeepAlive: -1} // each connection is told when it is let in
 	return config.Listen(context.Background(), network, net.JoinHostPort(addr, strconv.Itoa(max(port, 0))))

@@ -398,13 +398,29 @@ func TestUnauthenticatedLimits(t *testing.T) {
 	p.want("+OK\r\n*10\r\n" + strings.Repeat("$-1\r\n", 10))
 }
 
+// TestListenOfOneFamily: an address of IPv4 is none of IPv6.
+func TestListenOfOneFamily(t *testing.T) {
+	for addr, want := range map[string]string{"0.0.0.0": "0.0.0.0:", "*": "0.0.0.0:", "127.0.0.1": "127.0.0.1:"} {
+		l, err := listenAddr(addr, 0)
+		if err != nil {
+			t.Fatalf("listenAddr(%s) = %v", addr, err)
+		}
+		if got := l.Addr().String(); !strings.HasPrefix(got, want) {
+			t.Errorf("listenAddr(%s) listens on %s; want %s…", addr, got, want)
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestProtectedMode(t *testing.T) {
 	for _, test := range []struct {
 		settings commands.Settings
 		want     bool
 	}{
 		{commands.Settings{}, true},
-		{commands.Settings{Bind: "10.0.0.1"}, false},
+		{commands.Settings{Bind: "10.0.0.1"}, true},
 		{commands.Settings{Password: "secret"}, false},
 		{commands.Settings{Unprotected: true}, false},
 	} {

@@ -1,0 +1,97 @@
+package tests
+
+import (
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"atomiccounter/tests/process"
+)
+
+// What was tried against the server, and has to leave it as it was.
+
+// TestDeadLogReader: whoever reads the log dies, and then something is to be logged.
+func TestDeadLogReader(t *testing.T) {
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(ours.Path, "serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--loglevel", "debug")
+	cmd.Stdout, cmd.Stderr = w, w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := cmd.Process.Kill(); err != nil {
+			t.Errorf("it has ended: %v", err)
+		}
+		_ = cmd.Wait() // it was killed
+	}()
+	if _, err := r.Read(make([]byte, 1<<16)); err != nil { // it is there
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	until(t, "POST is refused", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		_, err = c.Write([]byte("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+		return err == nil && drained(c)
+	})
+	until(t, "it answers", func() bool {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		answer := make([]byte, 7)
+		_, err = c.Write([]byte("PING\r\n"))
+		if err == nil {
+			_, err = c.Read(answer)
+		}
+		return err == nil && string(answer) == "+PONG\r\n"
+	})
+}
+
+// drained says whether the other side closes.
+func drained(c net.Conn) bool {
+	for b := make([]byte, 1024); ; {
+		if _, err := c.Read(b); err != nil {
+			return true
+		}
+	}
+}
+
+// TestFilesAreOurs: nobody else may read what the store has, whatever the directory was like.
+func TestFilesAreOurs(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	startIn(t, ours, dir)
+	if err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
