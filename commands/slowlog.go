@@ -60,7 +60,7 @@ func trimmed(args [][]byte) []string {
 	return list
 }
 
-// redacted hides passwords from those who look at commands.
+// redacted hides passwords from those who look at commands. It finds them as the commands do.
 func redacted(cmd *Command, args [][]byte) [][]byte {
 	from := len(args)
 	switch cmd.FullName {
@@ -68,13 +68,17 @@ func redacted(cmd *Command, args [][]byte) [][]byte {
 		from = 1
 	case "hello":
 		for i := 2; i < len(args); i++ {
-			if same(args[i], "auth") {
-				return hide(args, i+1, i+2)
+			switch {
+			case same(args[i], "auth"):
+				args = hide(args, i+1, i+2)
+				i += 2
+			case same(args[i], "setname"):
+				i++
 			}
 		}
 	case "config|set":
 		for i := 2; i+1 < len(args); i += 2 {
-			if same(args[i], "requirepass") {
+			if same(cString(args[i]), "requirepass") {
 				args = hide(args, i+1, i+1)
 			}
 		}

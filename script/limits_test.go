@@ -149,3 +149,17 @@ func TestDepth(t *testing.T) {
 		t.Errorf("the next script = %q; want 1", got)
 	}
 }
+
+// TestLogIsCut: a script cannot fill the log with one line.
+func TestLogIsCut(t *testing.T) {
+	vm := New(Options{})
+	s, err := vm.Eval([]byte("redis.log(redis.LOG_WARNING, string.rep('x', 5000), 'y')"))
+	if err != nil {
+		t.Fatalf("Eval = %v", err)
+	}
+	logged := ""
+	vm.Run(s, &Call{RESP: 2, Do: nothing, Log: func(_ int, msg string) { logged = msg }}, nil)
+	if logged != strings.Repeat("x", logLength) {
+		t.Errorf("%d bytes are logged; want %d", len(logged), logLength)
+	}
+}

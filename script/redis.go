@@ -123,6 +123,9 @@ func sha1Hex(L *lua.LState) int {
 	return push(L, lua.LString(hex.EncodeToString(sum[:])))
 }
 
+// logLength is how much of a text is logged, in bytes, as in Redis.
+const logLength = 1024
+
 func (s *state) log(L *lua.LState) int {
 	n := L.GetTop()
 	if n < 2 {
@@ -142,7 +145,8 @@ func (s *state) log(L *lua.LState) int {
 		}
 	}
 	if s.call.Log != nil {
-		s.call.Log(int(level), strings.Join(words, " "))
+		text := strings.Join(words, " ")
+		s.call.Log(int(level), text[:min(len(text), logLength)])
 	}
 	return 0
 }
