@@ -71,7 +71,7 @@ func TestAddressInUse(t *testing.T) {
 	defer unix.Close()
 	_, port, _ := net.SplitHostPort(tcp.Addr().String())
 	for _, test := range [][2]string{
-		{"--bind 127.0.0.1 --port " + port, "listen tcp 127.0.0.1:" + port + ": bind: address already in use"},
+		{"--bind 127.0.0.1 --port " + port, "listen tcp4 127.0.0.1:" + port + ": bind: address already in use"},
 		{"--port 0 --unixsocket " + socket, "unix socket " + socket + ": another process listens on it"},
 		{"--port 0", "nothing to listen on: there is neither a port nor a Unix socket"},
 	} {
