@@ -55,6 +55,9 @@ func (c *Context) mute(before int) {
 func (c *Context) dispatch(args [][]byte) {
 	c.ran = nil
 	cmd, refusal := c.find(args)
+	if refusal == errLoading && c.awaitOpen(args) {
+		return
+	}
 	if refusal != "" {
 		c.refuse(cmd, refusal)
 		return

@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,8 +15,39 @@ const errLoading = "LOADING Redis is loading the dataset in memory"
 // errFixedYet refuses a change of what the store is about to be opened with.
 var errFixedYet = errors.New("the store is still loading: try again")
 
+// openSoon is how long after the start of the server commands wait for the store to open, rather than be refused: most stores open
+// within that, and some clients ask again at once.
+const openSoon = time.Second
+
 // loading is how far the journal is replayed, in bytes.
-type loading struct{ done, total atomic.Int64 }
+type loading struct {
+	done, total atomic.Int64
+
+	mu   sync.Mutex
+	over chan struct{} // of ended; nil: not yet asked for
+}
+
+// ended is closed when the store is open.
+func (l *loading) ended() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over == nil {
+		l.over = make(chan struct{})
+	}
+	return l.over
+}
+
+// awaitOpen has a command that cannot be answered without the store wait for it, if the server has started just now. It is dispatched
+// anew then. What a new store gets from its peers is not waited for.
+func (c *Context) awaitOpen(args [][]byte) bool {
+	until := c.Server.Started.Add(openSoon)
+	if c.Pipe.Joined() || !time.Now().Before(until) {
+		return false
+	}
+	kept := cloneArgs(args)
+	c.wait(c.Server.loading.ended(), until, func(bool) { c.dispatch(kept) })
+	return true
+}
 
 // Progress notes how far that is, for INFO (engine.Options.Progress).
 func (s *Server) Progress(done, total int64) {

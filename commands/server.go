@@ -59,6 +59,7 @@ func (s *Server) Open(e *engine.Engine, r Replication) {
 	s.pause.mu.Lock()
 	defer s.pause.mu.Unlock()
 	s.opened.Store(true)
+	close(s.loading.ended())
 	s.holdExpiries()
 	if s.joining() {
 		s.Log.Warn("this store is new: clients are answered LOADING until all that its peers have is here; if none of them can be reached, that is for ever (CONFIG SET join-serve yes ends it)")

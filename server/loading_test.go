@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"atomiccounter/commands"
 	"atomiccounter/engine"
@@ -16,8 +17,12 @@ import (
 
 const loading = "-LOADING Redis is loading the dataset in memory\r\n"
 
-// serveLoading starts a server whose store is not open yet.
+// serveLoading starts a server whose store is not open yet, and so long since that clients do not wait for it.
 func serveLoading(t *testing.T, o Options) *running {
+	return serveLoadingSince(t, o, time.Now().Add(-time.Hour))
+}
+
+func serveLoadingSince(t *testing.T, o Options, started time.Time) *running {
 	t.Helper()
 	o.Port, o.Log = -1, quiet()
 	o.Settings.Bind = "127.0.0.1"
@@ -25,7 +30,30 @@ func serveLoading(t *testing.T, o Options) *running {
 	if err != nil {
 		t.Fatalf("New = %v", err)
 	}
+	s.shared.Started = started
 	return start(t, s)
+}
+
+// TestLoadingSoon: right after the start, commands that need the store wait for it, in their order, and hold up no other connection.
+func TestLoadingSoon(t *testing.T) {
+	r := serveLoadingSince(t, Options{}, time.Now().Add(time.Hour))
+	p, queues, other := r.dial(t), r.dial(t), r.dial(t)
+	p.send("CLIENT REPLY SKIP\r\nINCR k\r\nINCR k\r\nSELECT 3\r\nINCR k\r\n")
+	queues.send("MULTI\r\nINCR q\r\nEXEC\r\n")
+	queues.want("+OK\r\n")
+	r.awaitBlocked(t, 2)
+	other.send("SELECT 3\r\n")
+	other.want("+OK\r\n")
+	r.Open(openEngine(t, engine.EverySec), nil)
+	p.want(":2\r\n+OK\r\n:1\r\n")
+	queues.want("+QUEUED\r\n*1\r\n:1\r\n")
+}
+
+// TestLoadingSoonOver: a store that takes longer is not waited for any longer.
+func TestLoadingSoonOver(t *testing.T) {
+	p := serveLoadingSince(t, Options{}, time.Now()).dial(t)
+	p.send("INCR k\r\nINCR k\r\nSELECT 3\r\n")
+	p.want(loading + loading + "+OK\r\n")
 }
 
 // TestLoading: a connection that is there while the store is opened goes on with it, and what it has chosen holds.
