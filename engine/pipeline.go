@@ -454,7 +454,7 @@ func (p *Pipeline) cancel(e *entry) {
 func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	p.changes++
 	p.e.markDirty(e)
-	joined := e.exists && mutation != noJoin
+	joined := e.joins()
 	p.carry(e)
 	stamp := tlv.Stamp(0)
 	if !e.pend.add {

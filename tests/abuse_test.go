@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"errors"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -43,36 +45,26 @@ func TestDeadLogReader(t *testing.T) {
 	}
 	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	until(t, "POST is refused", func() bool {
-		c, err := net.Dial("tcp", addr)
+		c, err := dial(addr)
 		if err != nil {
 			return false
 		}
 		defer c.Close()
-		_, err = c.Write([]byte("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-		return err == nil && drained(c)
+		if err := c.send([]byte("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+			return false
+		}
+		_, err = io.Copy(io.Discard, c.r) // until the other side closes
+		return err == nil || !errors.Is(err, os.ErrDeadlineExceeded)
 	})
 	until(t, "it answers", func() bool {
-		c, err := net.Dial("tcp", addr)
+		c, err := dial(addr)
 		if err != nil {
 			return false
 		}
 		defer c.Close()
-		answer := make([]byte, 7)
-		_, err = c.Write([]byte("PING\r\n"))
-		if err == nil {
-			_, err = c.Read(answer)
-		}
-		return err == nil && string(answer) == "+PONG\r\n"
+		pong, err := c.do("PING")
+		return err == nil && pong.text == "PONG"
 	})
-}
-
-// drained says whether the other side closes.
-func drained(c net.Conn) bool {
-	for b := make([]byte, 1024); ; {
-		if _, err := c.Read(b); err != nil {
-			return true
-		}
-	}
 }
 
 // TestFilesAreOurs: nobody else may read what the store has, whatever the directory was like.
