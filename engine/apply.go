@@ -590,12 +590,10 @@ func (b books) shown(fields int64) (exists, expires bool) {
 }
 
 // booksOf computes them from the view of the state. The index has a key under the time at which this replica is to carry
-// out the expiry: its own at once, another's after a grace.
+// out the expiry: its own at once, another's or one that is left over after a grace. A head with a left-over one is there too, for the record
+// by which it is named may be lost with the power.
 func (e *Engine) booksOf(v *tlv.View) books {
 	b := books{exists: v.Exists, index: v.Expiry.At, left: v.Left && !v.Exists}
-	if b.left {
-		b.index = 0
-	}
 	if b.index != 0 && !e.mine(v.Owner) {
 		b.index += sweepGrace
 	}

@@ -419,3 +419,37 @@ func TestEndOfALaterExpiry(t *testing.T) {
 		b.shows("lim", 0)
 	}
 }
+
+// TestLeftOverAndPowerLoss: an expiry that is left over arrives, and power is lost before the journal is synced in which this replica
+// names it. The key goes all the same.
+func TestLeftOverAndPowerLoss(t *testing.T) {
+	for _, name := range []string{"counter", "hash"} {
+		count := shapes[name]
+		t.Run(name, func(t *testing.T) {
+			w := newWindow(t)
+			w.a.run(count)
+			w.heal()
+			w.b.expireAt(w.now + 60_000)
+			w.b.run(func(p *Pipeline) error { _, err := p.Del([][]byte{[]byte("lim")}); return err })
+			w.b.flush()
+			w.a.run(count)
+			w.a.flush()
+			journal := w.a.disk.Copy().segments
+			w.a.pull(w.b)
+			lost := w.a.disk.Copy()
+			lost.segments = journal
+			w.a.restart(lost, false)
+			if s := w.a.Stats(); s.Keys[0] != 1 || s.Expires[0] != 1 {
+				t.Errorf("%d keys, %d with an expiry; want 1, 1", s.Keys[0], s.Expires[0])
+			}
+			w.now += 75_000
+			for range 3 {
+				w.a.sweep()
+				w.a.flush()
+			}
+			if s := w.a.Stats(); s.Keys[0] != 0 || s.Expires[0] != 0 {
+				t.Errorf("%d keys, %d with an expiry after its time; want none", s.Keys[0], s.Expires[0])
+			}
+		})
+	}
+}
