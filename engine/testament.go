@@ -1,0 +1,289 @@
+package engine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/dchest/siphash"
+
+	"atomiccounter/tlv"
+)
+
+// tail is what the journal has of a life before the present one and no batch of this store has. Others may have it: a copy of the store, or the
+// beginning of it, and the original of this one has perhaps published it. So who gives up an ID publishes its tail as
+// the contribution of another, which like its stamps follows from the journal alone: of two who publish it the one that has more of it
+// counts. Where it turns out that batches of the old ID have it too it is cancelled (DropTails), or not even published.
+type tail struct {
+	Replica tlv.ReplicaID // under which it is published
+	Life    uint64        // in which it was journaled
+	After   tlv.Stamp     // of the last batch before
+	Flushed bool          // that batch is of this life, or there is none
+}
+
+// tailID is the ID of a tail: the same in every copy of this store.
+func (e *Engine) tailID(life uint64, after tlv.Stamp) tlv.ReplicaID {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:], life)
+	binary.LittleEndian.PutUint64(b[8:], uint64(after))
+	return tlv.ReplicaID(max(1, siphash.Hash(e.seed[0], e.seed[1], b[:])))
+}
+
+// published says whether the batches up to entry, of the ID that is given up, have a tail too. Of a life that is known here they have what lives up
+// to that journaled. One that is not known was begun by the original after the copy was made: it has what the last flush had left,
+// but of starts after that nothing, which a store never publishes under its old ID (Confirm).
+func (t *tail) published(entry tlv.VectorEntry, lives []uint64) bool {
+	i := slices.Index(lives, entry.Life)
+	return entry.Stamp > t.After && (i < 0 && t.Flushed || i >= 0 && i >= slices.Index(lives, t.Life))
+}
+
+// testament does again all that the journal has since the last flush: tails as such, or not at all if others have published them, who
+// have theirs of the old ID; and what is of the present life under id. All guards are held.
+func (e *Engine) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
+	if err := e.journal.Sync(); err != nil {
+		return err
+	}
+	e.table.clear(e.gen.Load())
+	for db := range e.count {
+		e.keys[db].Store(e.count[db])
+		e.expires[db].Store(e.countEx[db])
+	}
+	own := e.vector.Entry(e.id)
+	w := testament{e: e, entry: theirs, old: e.id, id: id, lives: e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
+		p: &Pipeline{e: e, guard: new(guard), update: -1}}
+	w.p.begin()
+	defer w.p.pause()
+	w.begin(tail{Life: e.history.stored, After: own.Stamp, Flushed: true})
+	if _, err := replay(e.segments, e.mark, w.frame); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	w.finish()
+	e.history.giveUp(theirs, own.Stamp, w.published)
+	e.ended, e.tails = tlv.VectorEntry{}, w.published
+	if len(w.published) > 0 {
+		e.ended = w.ended
+	}
+	e.become(id)
+	return nil
+}
+
+// testament is what is under way in the function of that name.
+type testament struct {
+	e         *Engine
+	p         *Pipeline
+	entry     tlv.VectorEntry // that others have of old
+	old, id   tlv.ReplicaID   // that is given up, and the new one
+	lives     []uint64
+	published []tail
+	ended     tlv.VectorEntry
+	left      map[*entry]*legacy
+
+	tail   tail      // that is read, or the present life
+	theirs bool      // others have published it under old
+	stamp  tlv.Stamp // of the last record, as the tail's: later than all before
+}
+
+// legacy is what of an entry is to be published though it is not under the new ID.
+type legacy struct {
+	tails  []tlv.Contribution
+	resets []tlv.Reset
+	was    *tlv.State // of old, before what others have published of it
+}
+
+// begin has what follows counted from nothing under the new ID, until it is known how much is a tail, or still under the old one if others have
+// published it. The store may have more of a tail already, from a copy.
+func (w *testament) begin(t tail) {
+	theirs := t.published(w.entry, w.lives)
+	if theirs && w.theirs {
+		w.tail = t
+		return
+	}
+	t.Replica = w.e.tailID(t.Life, t.After)
+	if t.Flushed && !theirs {
+		w.ended = tlv.VectorEntry{Replica: w.old, End: t.After + 1, Tail: t.Replica}
+	}
+	w.end()
+	w.tail, w.theirs, w.e.id = t, theirs, w.id
+	if theirs {
+		w.e.id = w.old
+	}
+}
+
+func (w *testament) frame(body []byte) error {
+	for len(body) > 0 {
+		r, rest, err := parseRecord(body)
+		if err != nil {
+			return err
+		}
+		body = rest
+		switch r.typ {
+		case 'B':
+			w.stamp = max(w.stamp+1, tlv.Stamp(r.number))
+			if tlv.Stamp(r.number) > w.entry.Stamp {
+				continue // perhaps that batch never came to be
+			}
+			w.begin(tail{Life: w.tail.Life, After: tlv.Stamp(r.number), Flushed: true})
+			continue
+		case 'L':
+			w.begin(tail{Life: r.number, After: w.tail.After})
+			continue
+		}
+		w.stamp = max(w.stamp+1, r.stamp, r.expiry.Stamp+1)
+		if !w.theirs {
+			if err := w.adapt(&r); err != nil {
+				return err
+			}
+		}
+		if err := w.e.redo(w.p, &r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adapt makes a record that was journaled under the old ID one of another: an increment that followed one of before is the
+// first, and what was cancelled of the own contribution is reset.
+func (w *testament) adapt(r *record) error {
+	if r.typ == 'F' {
+		return nil
+	}
+	en, err := w.p.lockKey(r.key)
+	if err != nil {
+		return err
+	}
+	defer w.p.release()
+	switch {
+	case r.typ == 'A' && r.stamp == 0 && (en.pend == nil || !en.pend.add):
+		r.stamp, r.joined = w.stamp, true
+		if en.exists && en.natural {
+			r.kind = tlv.Natural
+		}
+	case r.typ == 'C' && r.own:
+		for _, c := range w.before(en) {
+			joinReset(&r.resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
+		}
+	}
+	return nil
+}
+
+// before lists what this store had of a key, under the old ID and in tails, when the present life or tail began.
+func (w *testament) before(en *entry) (list []tlv.Contribution) {
+	s := en.other()
+	if c := s.Contribution(w.old); c != nil && s.Open(c) {
+		list = append(list, *c)
+	}
+	if l := w.left[en]; l != nil {
+		for _, c := range l.tails {
+			if !c.Closed {
+				list = append(list, c)
+			}
+		}
+	}
+	return list
+}
+
+// end makes what was counted under the present ID that of another replica. The order does not matter.
+func (w *testament) end() {
+	e := w.e
+	e.table.cut()
+	e.table.landed(e.gen.Load())
+	for _, en := range e.table.all() {
+		en.mu.Lock()
+		if en.gen != 0 {
+			w.bequeath(en)
+		}
+		en.disown()
+		e.show(en)
+		en.mu.Unlock()
+	}
+}
+
+// bequeath puts aside what is to be published of an entry.
+func (w *testament) bequeath(en *entry) {
+	l := w.left[en]
+	if l == nil {
+		l = &legacy{}
+		w.left[en] = l
+	}
+	if w.theirs && l.was == nil {
+		l.was = &tlv.State{}
+		if en.own.Replica != 0 {
+			l.was.Put(en.own)
+		}
+		if r := en.resetOwn(w.old); r != nil {
+			l.was.PutReset(*r)
+		}
+	}
+	w.carry(en)
+	p := en.roll(w.e.id, w.stamp)
+	for _, r := range p.resets {
+		joinReset(&l.resets, r)
+	}
+	if !w.theirs && p.touch {
+		c := en.own
+		if !en.flightOwn { // a copy may have what is closed
+			c = tlv.Contribution{Rev: w.stamp, Birth: w.stamp, Closed: true}
+		}
+		c.Replica, en.own = w.tail.Replica, tlv.Contribution{}
+		if en.foreign == nil {
+			en.foreign = &foreign{}
+		}
+		en.foreign.other.Merge(&tlv.State{Contributions: []tlv.Contribution{c}})
+		l.tails = append(l.tails, c)
+		if n := len(w.published); n == 0 || w.published[n-1] != w.tail {
+			w.published = append(w.published, w.tail)
+		}
+	}
+	en.flightOwn = false // flight stays: the table keeps the entry
+	if en.foreign != nil {
+		en.foreign.resets = nil
+	}
+	*p = pending{}
+	w.e.pendings.Put(p)
+}
+
+// carry has what is pending name the expiry that the contribution named which it added to.
+func (w *testament) carry(en *entry) {
+	p := en.pend
+	if !p.add || p.reborn || p.expiry.Stamp != 0 || w.theirs {
+		return
+	}
+	for _, c := range w.before(en) {
+		if c.Expiry.Stamp > p.expiry.Stamp {
+			p.expiry = c.Expiry
+		}
+	}
+}
+
+// finish has all that was put aside flushed along with what is of the new ID.
+func (w *testament) finish() {
+	for _, en := range w.e.table.all() {
+		en.mu.Lock()
+		if en.gen != 0 {
+			en.settle()
+			w.carry(en)
+		}
+		if l := w.left[en]; l != nil {
+			w.inherit(en, l)
+		}
+		w.e.show(en)
+		en.mu.Unlock()
+	}
+}
+
+func (w *testament) inherit(en *entry, l *legacy) {
+	en.flight = 0
+	if l.was != nil && en.foreign != nil { // it comes from the others
+		o := &en.foreign.other
+		o.Contributions = slices.DeleteFunc(o.Contributions, func(c tlv.Contribution) bool { return c.Replica == w.old })
+		o.Merge(l.was)
+	}
+	if len(l.resets)+len(l.tails) == 0 {
+		return
+	}
+	w.e.markDirty(en)
+	for _, r := range l.resets {
+		joinReset(&en.pend.resets, r)
+	}
+	en.pend.tails = l.tails
+}
