@@ -9,8 +9,9 @@ import (
 // channels knows who listens to which channel. Messages go to those who listen at that moment, in the same order to all. The
 // zero value is empty.
 type channels struct {
-	mu sync.Mutex
-	of [channelKinds]map[string]map[*Client]struct{}
+	mu       sync.Mutex
+	of       [channelKinds]map[string]map[*Client]struct{}
+	patterns []string // the patterns in of; nil: they have changed. Not changed in place
 }
 
 // channelKind is one of the three ways to listen.
@@ -41,6 +42,7 @@ func (ch *channels) add(cl *Client, kind channelKind, name string, most int64) b
 	}
 	if ch.of[kind][name] == nil {
 		ch.of[kind][name] = make(map[*Client]struct{})
+		ch.changed(kind)
 	}
 	ch.of[kind][name][cl] = struct{}{}
 	if cl.subscribed[kind] == nil {
@@ -64,6 +66,7 @@ func (ch *channels) drop(cl *Client, kind channelKind, name string) {
 	delete(ch.of[kind][name], cl)
 	if len(ch.of[kind][name]) == 0 {
 		delete(ch.of[kind], name)
+		ch.changed(kind)
 	}
 	if _, had := cl.subscribed[kind][name]; had {
 		delete(cl.subscribed[kind], name)
@@ -102,16 +105,36 @@ func (ch *channels) counts() (plain, patterns, shards int) {
 	return len(ch.of[plainChannel]), len(ch.of[channelPattern]), len(ch.of[shardChannel])
 }
 
-// active lists the channels of a kind that a pattern matches.
-func (ch *channels) active(kind channelKind, pattern glob) (list []string) {
+func (ch *channels) changed(kind channelKind) {
+	if kind == channelPattern {
+		ch.patterns = nil
+	}
+}
+
+// names lists the channels of a kind that somebody listens to.
+func (ch *channels) names(kind channelKind) []string {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
-	for name := range ch.of[kind] {
-		if pattern.match([]byte(name)) {
-			list = append(list, name)
+	return slices.Collect(maps.Keys(ch.of[kind]))
+}
+
+// matching lists the patterns that match a channel. The lock is not held meanwhile, for there may be many.
+func (ch *channels) matching(channel []byte) (list []string) {
+	for _, pattern := range ch.allPatterns() {
+		if (glob{pattern: []byte(pattern)}).match(channel) {
+			list = append(list, pattern)
 		}
 	}
 	return list
+}
+
+func (ch *channels) allPatterns() []string {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if ch.patterns == nil {
+		ch.patterns = slices.Collect(maps.Keys(ch.of[channelPattern]))
+	}
+	return ch.patterns
 }
 
 func (ch *channels) listeners(kind channelKind, name string) int {
@@ -139,6 +162,10 @@ func newMessage(parts ...[]byte) message {
 // in his own hands, before the reply to his command.
 func (c *Context) publish(kind channelKind, channel, payload []byte) (n int64) {
 	ch := &c.Server.channels
+	var patterns []string
+	if kind == plainChannel {
+		patterns = ch.matching(channel)
+	}
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	if list := ch.of[kind][string(channel)]; len(list) > 0 {
@@ -148,13 +175,9 @@ func (c *Context) publish(kind channelKind, channel, payload []byte) (n int64) {
 		}
 		n += c.post(list, newMessage([]byte(word), channel, payload))
 	}
-	if kind != plainChannel {
-		return n
-	}
-	for pattern, list := range ch.of[channelPattern] {
-		g := glob{pattern: []byte(pattern)}
-		if g.match(channel) {
-			n += c.post(list, newMessage([]byte("pmessage"), g.pattern, channel, payload))
+	for _, pattern := range patterns {
+		if list := ch.of[channelPattern][pattern]; len(list) > 0 {
+			n += c.post(list, newMessage([]byte("pmessage"), []byte(pattern), channel, payload))
 		}
 	}
 	return n

@@ -18,6 +18,8 @@ type Client struct {
 	Wake            func() // has the connection look at its inbox soon, likewise; nil: nobody waits
 	Local           bool   // from this machine
 
+	Ended atomic.Bool // the connection is to end now; the session sets it
+
 	// Only the session's goroutine uses these. A session starts with Authenticated set if there is no password then, as
 	// Redis does: a password that is set later asks only those who come later.
 	Authenticated bool

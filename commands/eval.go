@@ -115,14 +115,14 @@ func (c *Context) runScript(s *script.Script, keys, args [][]byte, readOnly bool
 func (e *evaluation) borrow(run func() []byte) Reply {
 	c := e.c
 	out, mode, db := c.Out, c.Client.Reply, c.Pipe.DB
-	c.Client.Reply, c.scripted, c.declared = ReplyOn, true, e.run.call.Keys
+	c.Client.Reply, c.script, c.declared = ReplyOn, e.run.call, e.run.call.Keys
 	mark := len(out.Buf)
 	out.Buf = run()
 	if len(out.Buf) > mark && out.Buf[mark] == '-' {
 		out.Errors++
 		c.passedOn = e.failure != "" && bytes.HasPrefix(out.Buf[mark:], []byte(e.failure))
 	}
-	c.Client.Reply, c.Pipe.DB, c.scripted = mode, db, false
+	c.Client.Reply, c.Pipe.DB, c.script = mode, db, nil
 	c.declared = nil
 	c.Client.DB.Store(int32(db))
 	c.Server.Scripts.slow.Store(nil)

@@ -1,10 +1,12 @@
 package commands
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestGlob(t *testing.T) {
@@ -46,6 +48,63 @@ func TestGlobAgainstPlainSearch(t *testing.T) {
 		if got := g.match(s); got != want {
 			t.Fatalf("match(%q, %q) = %v; want %v", g.pattern, s, got, want)
 		}
+	}
+}
+
+// TestGlobSearch compares the search for many places at a time with the matcher that goes back, behind a star.
+func TestGlobSearch(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 20000 {
+		letters := []string{"ab", "ab?", "aab?[]^-\\", "aaaa*?[ab]"}[r.IntN(4)]
+		g := glob{pattern: make([]byte, r.IntN(200))}
+		for i := range g.pattern {
+			g.pattern[i] = letters[r.IntN(len(letters))]
+		}
+		s := bytes.Repeat([]byte("a"), 1+r.IntN(400))
+		for range r.IntN(4) {
+			s[r.IntN(len(s))] = 'b'
+		}
+		want := stepBack(g, s)
+		if got := g.search(0, s); got != want {
+			t.Fatalf("search(%q, %q) = %v; want %v", g.pattern, s, got, want)
+		}
+		if got := (glob{pattern: append([]byte("*"), g.pattern...)}).match(s); got != want {
+			t.Fatalf("match(%q, %q) = %v; want %v", "*"+string(g.pattern), s, got, want)
+		}
+	}
+}
+
+// stepBack says whether a star and the pattern match s, as Redis finds out.
+func stepBack(g glob, s []byte) bool {
+	p, i, star, from := 0, 0, 0, 0
+	for i < len(s) {
+		if p < len(g.pattern) && g.pattern[p] == '*' {
+			star, from, p = p+1, i, p+1
+		} else if next, ok := g.one(p, s[i]); ok {
+			p, i = next, i+1
+		} else {
+			from++
+			p, i = star, from
+		}
+	}
+	return len(bytes.Trim(g.pattern[p:], "*")) == 0
+}
+
+// TestEvilGlobs: patterns that match nearly everywhere, against the longest keys.
+func TestEvilGlobs(t *testing.T) {
+	key := bytes.Repeat([]byte("a"), maxName)
+	for _, pattern := range []string{
+		"*" + strings.Repeat("a", maxName/2) + "b",
+		"*" + strings.Repeat("a?", maxName/4) + "b",
+		"*" + strings.Repeat("[ab]", maxName/6) + "b",
+		strings.Repeat("*"+strings.Repeat("a?", 100)+"b", maxName/202),
+		"*[" + strings.Repeat("b-c", maxName/3-2) + "]",
+	} {
+		before := time.Now()
+		if (glob{pattern: []byte(pattern)}).match(key) {
+			t.Errorf("match(%.20q…) = true", pattern)
+		}
+		t.Logf("%.20q… took %v", pattern, time.Since(before)) // in seconds, if each step back was taken
 	}
 }
 

@@ -92,21 +92,27 @@ func (c *Context) parseHScanOptions(options [][]byte) (call scanCall, ok bool) {
 }
 
 func (c *Context) scanFields(key []byte, call scanCall) {
-	l := c.list()
+	var page []pickedField
 	next, err := c.Pipe.ScanFields(key, call.cursor, call.count, func(field []byte, v engine.Value) {
-		if call.match.all() || call.match.match(field) {
-			l.out.Bulk(field)
+		page = append(page, pickedField{slices.Clone(field), v})
+	})
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	if !call.match.all() {
+		c.Pipe.Pause() // a pattern may take its time: others go on
+	}
+	l := c.list()
+	for _, p := range page {
+		if call.match.all() || call.match.match(p.field) && !c.stopped() {
+			l.out.Bulk(p.field)
 			l.n++
 			if !call.noValues {
-				c.value(v)
+				c.value(p.value)
 				l.n++
 			}
 		}
-	})
-	if err != nil {
-		l.drop()
-		c.fail(err)
-		return
 	}
 	l.end()
 	c.Out.Buf = slices.Insert(c.Out.Buf, l.begin, scanHeader(next)...)

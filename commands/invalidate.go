@@ -38,7 +38,7 @@ func (c *Context) cached(cmd *Command, args [][]byte) [][]byte {
 	switch {
 	case !c.caches(cmd):
 		return nil
-	case c.scripted:
+	case c.script != nil:
 		return c.declared
 	}
 	return cmd.Keys.Of(args)

@@ -43,7 +43,7 @@ func (m *monitors) feed(c *Context, cmd *Command, args [][]byte) {
 	now := time.Now()
 	addr := c.Client.Addr
 	switch {
-	case c.scripted:
+	case c.script != nil:
 		addr = "lua"
 	case c.Client.Unix:
 		addr = "unix:" + c.Client.Addr[:max(len(c.Client.Addr)-len(":0"), 0)]

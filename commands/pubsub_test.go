@@ -55,11 +55,18 @@ func TestSubscriptionsAreBounded(t *testing.T) {
 	s := newServer(t)
 	c := connect(t, s)
 	do(t, c, "CONFIG", "SET", "client-query-buffer-limit", "1mb")
-	name := strings.Repeat("n", 600<<10)
-	for i, want := range []string{"*3\r\n", "-ERR the names", "*3\r\n"} {
-		if got := do(t, c, "SUBSCRIBE", name+strings.Repeat("m", i%2)); !strings.HasPrefix(got, want) {
+	name := strings.Repeat("n", maxName-1)
+	for i := range 18 { // each takes 128 bytes beside its name
+		want := "*3\r\n"
+		if i > 14 {
+			want = "-ERR the names"
+		}
+		if got := do(t, c, "SUBSCRIBE", name+string(rune('a'+i))); !strings.HasPrefix(got, want) {
 			t.Errorf("SUBSCRIBE %d = %.40q; want %q", i, got, want)
 		}
+	}
+	if got := do(t, c, "SUBSCRIBE", name+"a"); !strings.HasPrefix(got, "*3\r\n") {
+		t.Errorf("SUBSCRIBE again = %.40q; want it to be confirmed", got)
 	}
 	do(t, c, "UNSUBSCRIBE")
 	if got := do(t, c, "PSUBSCRIBE", name); !strings.HasPrefix(got, "*3\r\n") {
@@ -91,5 +98,25 @@ func TestPauseEnds(t *testing.T) {
 	want(t, c, "SET k 1", "+OK|")
 	if d := time.Since(began); d < 20*time.Millisecond || s.attention.Load() != 0 {
 		t.Errorf("SET in a pause took %v, attention is %d; want it to wait, and nothing left", d, s.attention.Load())
+	}
+}
+
+// TestLongNames: patterns and names of channels have at most 64 KiB.
+func TestLongNames(t *testing.T) {
+	s := newServer(t)
+	c, a := connect(t, s), connect(t, s)
+	do(t, c, "HSET", "h", "f", "1")
+	long, just := strings.Repeat("n", maxName+1), strings.Repeat("n", maxName)
+	for _, line := range [][]string{{"PUBLISH", long, "x"}, {"SPUBLISH", long, "x"}, {"PSUBSCRIBE", long}, {"SUBSCRIBE", long}, {"SSUBSCRIBE", long},
+		{"KEYS", long}, {"SCAN", "0", "MATCH", long}, {"HSCAN", "h", "0", "MATCH", long}, {"PUBSUB", "CHANNELS", long}} {
+		if got := do(t, c, line...); !strings.HasPrefix(got, "-ERR a pattern, or the name of a channel, exceeds") {
+			t.Errorf("%s = %.60q; want an error", line[0], got)
+		}
+	}
+	do(t, a, "PSUBSCRIBE", just)
+	for _, line := range [][]string{{"PUBLISH", just, "x"}, {"KEYS", just}, {"PUBSUB", "CHANNELS", just}} {
+		if got := do(t, c, line...); got[0] == '-' {
+			t.Errorf("%s of 64 KiB = %.60q", line[0], got)
+		}
 	}
 }

@@ -14,6 +14,9 @@ func sUnsubscribe(c *Context, args [][]byte) { c.unsubscribe(shardChannel, "suns
 func (c *Context) subscribe(kind channelKind, word string, names [][]byte) {
 	c.unmuted = true
 	for _, name := range names {
+		if c.tooLong(name) {
+			continue
+		}
 		if !c.Server.channels.add(c.Client, kind, string(name), c.Server.Config.QueryBuffer()) {
 			c.Out.Error("ERR the names of the channels that this client listens to exceed client-query-buffer-limit")
 			continue
@@ -56,8 +59,22 @@ func (c *Context) confirm(kind channelKind, word string, name []byte) {
 	c.Out.Int(n)
 }
 
-func publish(c *Context, args [][]byte)  { c.Out.Int(c.publish(plainChannel, args[1], args[2])) }
-func sPublish(c *Context, args [][]byte) { c.Out.Int(c.publish(shardChannel, args[1], args[2])) }
+func publish(c *Context, args [][]byte)  { c.announce(plainChannel, args[1], args[2]) }
+func sPublish(c *Context, args [][]byte) { c.announce(shardChannel, args[1], args[2]) }
+
+func (c *Context) announce(kind channelKind, channel, payload []byte) {
+	if !c.tooLong(channel) {
+		c.Out.Int(c.publish(kind, channel, payload))
+	}
+}
+
+// tooLong refuses a pattern, or the name of a channel.
+func (c *Context) tooLong(name []byte) bool {
+	if len(name) > maxName {
+		c.Out.Error("ERR a pattern, or the name of a channel, exceeds the maximum allowed size (64 KiB)")
+	}
+	return len(name) > maxName
+}
 
 func pubsubChannels(c *Context, args [][]byte)      { c.activeChannels(plainChannel, args) }
 func pubsubShardChannels(c *Context, args [][]byte) { c.activeChannels(shardChannel, args) }
@@ -71,11 +88,16 @@ func (c *Context) activeChannels(kind channelKind, args [][]byte) {
 	case len(args) == 3:
 		g.pattern = args[2]
 	}
-	list := c.Server.channels.active(kind, g)
-	c.Out.Array(len(list))
-	for _, name := range list {
-		c.Out.BulkString(name)
+	if c.tooLong(g.pattern) {
+		return
 	}
+	l := c.list()
+	for _, name := range c.Server.channels.names(kind) {
+		if len(args) < 3 || g.match([]byte(name)) {
+			l.addIf(true, name)
+		}
+	}
+	l.end()
 }
 
 func pubsubNumSub(c *Context, args [][]byte)      { c.numSub(plainChannel, args[2:]) }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 
@@ -8,14 +9,35 @@ import (
 )
 
 func keys(c *Context, args [][]byte) {
+	if c.tooLong(args[1]) {
+		return
+	}
 	g := glob{pattern: args[1]}
 	l := c.list()
-	if err := c.Pipe.Keys(func(key []byte, _ engine.Type) { l.addMatch(g, key) }); err != nil {
+	limit := int(c.Server.Config.ProtoMaxBulk())
+	err := c.Pipe.Keys(func(key []byte, _ engine.Type) error {
+		l.addMatch(g, key)
+		switch {
+		case c.stopped():
+			return errStopped
+		case len(l.out.Buf)-l.begin > limit:
+			return errReplyTooLong
+		}
+		return nil
+	})
+	if err != nil {
 		l.drop()
 		c.fail(err)
 		return
 	}
 	l.end()
+}
+
+var errStopped = errors.New("the client is disconnected, or its script was stopped")
+
+// stopped says that nobody waits for the command any more: what takes long ends then.
+func (c *Context) stopped() bool {
+	return c.Client.Ended.Load() || c.script != nil && c.script.Stopped()
 }
 
 // list is an array in the making, whose length is known at its end.
@@ -73,7 +95,7 @@ func scan(c *Context, args [][]byte) {
 	reply := len(c.Out.Buf)
 	l := c.list()
 	next, err := c.Pipe.Scan(call.cursor, call.count, func(key []byte, t engine.Type) {
-		if call.typ == nil || same(call.typ, typeNames[t]) {
+		if (call.typ == nil || same(call.typ, typeNames[t])) && !c.stopped() {
 			l.addMatch(call.match, key)
 		}
 	})
@@ -129,6 +151,9 @@ func (c *Context) parseScanOptions(options [][]byte, types bool) (call scanCall,
 func (c *Context) scanOption(call *scanCall, name, value []byte, types bool) bool {
 	switch {
 	case same(name, "match"):
+		if c.tooLong(value) {
+			return false
+		}
 		call.match.pattern = value
 	case same(name, "type") && types:
 		call.typ = value

@@ -197,6 +197,10 @@ func (c *Context) runQueued(calls []call) {
 	c.cutMuted(begin)
 	for i := range calls {
 		before := len(c.Out.Buf)
+		if calls[i].cmd.Flags&ReadOnly != 0 && c.stopped() {
+			c.fail(errStopped)
+			continue
+		}
 		c.within(calls[i].cmd, calls[i].args)
 		c.cutMuted(before)
 		if calls[i].cmd.Flags&Write == 0 { // what GETDEL returns is nowhere else

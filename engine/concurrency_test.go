@@ -184,7 +184,7 @@ func (c *crowd) scan() {
 	}
 	for !c.done.Load() {
 		met := map[string]bool{}
-		if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil || !met["stays"] {
+		if err := p.Keys(func(key []byte, _ Type) error { met[string(key)] = true; return nil }); err != nil || !met["stays"] {
 			c.t.Errorf("Keys = %v, %v; want the key that stays", met, err)
 		}
 	}
@@ -227,7 +227,7 @@ func checkSize(t *testing.T, e *Engine) {
 	e.Refresh()
 	p := e.NewPipeline()
 	met := map[string]bool{}
-	if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil || int64(len(met)) != sizeOf(t, p) {
+	if err := p.Keys(func(key []byte, _ Type) error { met[string(key)] = true; return nil }); err != nil || int64(len(met)) != sizeOf(t, p) {
 		t.Errorf("Size = %d, Keys met %d, %v", sizeOf(t, p), len(met), err)
 	}
 	if _, err := p.Commit(); err != nil {

@@ -296,7 +296,7 @@ func (w *hashWorld) getDel(key string) {
 // check asks for everything in every way.
 func (w *hashWorld) check() {
 	types := map[string]Type{}
-	if err := w.p.Keys(func(key []byte, t Type) { types[string(key)] = t }); err != nil {
+	if err := w.p.Keys(func(key []byte, t Type) error { types[string(key)] = t; return nil }); err != nil {
 		w.t.Fatalf("Keys = %v", err)
 	}
 	for _, key := range []string{"a", "b", strings.Repeat("c", 60)} {

@@ -58,13 +58,18 @@ func (p *Pipeline) scanAt(now int64, cursor uint64, count int, f func(key []byte
 	return cursor, nil
 }
 
-// Keys calls f with every key of the selected database, as Scan does.
-func (p *Pipeline) Keys(f func(key []byte, t Type)) error { return p.keysAt(p.now(), f) }
+// Keys calls f with every key of the selected database, as Scan does. An error of f ends it.
+func (p *Pipeline) Keys(f func(key []byte, t Type) error) error { return p.keysAt(p.now(), f) }
 
-func (p *Pipeline) keysAt(now int64, f func(key []byte, t Type)) error {
+func (p *Pipeline) keysAt(now int64, f func(key []byte, t Type) error) error {
 	for cursor := uint64(0); ; {
-		next, err := p.scanAt(now, cursor, 10_000, f)
-		if err != nil || next == 0 {
+		var failed error
+		next, err := p.scanAt(now, cursor, 10_000, func(key []byte, t Type) {
+			if failed == nil {
+				failed = f(key, t)
+			}
+		})
+		if err = errors.Join(err, failed); err != nil || next == 0 {
 			return err
 		}
 		cursor = next

@@ -99,7 +99,7 @@ func TestScanConcurrently(t *testing.T) {
 	for range 15 {
 		p := e.NewPipeline()
 		met := map[string]bool{}
-		if err := p.Keys(func(key []byte, _ Type) { met[string(key)] = true }); err != nil {
+		if err := p.Keys(func(key []byte, _ Type) error { met[string(key)] = true; return nil }); err != nil {
 			t.Errorf("Keys = %v", err)
 		}
 		for i := range 300 {

@@ -255,11 +255,12 @@ func (p *Pipeline) sizeOfDBs(dbs []byte) (size int, err error) {
 func (p *Pipeline) sizeOfDB() (size int, err error) {
 	each := p.e.cancelSize()
 	var hashes [][]byte
-	if err := p.keysAt(beforeAll, func(key []byte, t Type) {
+	if err := p.keysAt(beforeAll, func(key []byte, t Type) error {
 		size += len(key) + each
 		if t == TypeHash {
 			hashes = append(hashes, slices.Clone(key))
 		}
+		return nil
 	}); err != nil {
 		return 0, err
 	}

@@ -297,7 +297,7 @@ func TestSectionSeesItsOwn(t *testing.T) {
 
 func keysOf(t *testing.T, p *Pipeline) (list []string) {
 	t.Helper()
-	if err := p.Keys(func(key []byte, _ Type) { list = append(list, string(key)) }); err != nil {
+	if err := p.Keys(func(key []byte, _ Type) error { list = append(list, string(key)); return nil }); err != nil {
 		t.Fatalf("Keys = %v", err)
 	}
 	slices.Sort(list)

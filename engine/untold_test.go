@@ -157,7 +157,7 @@ func looks(key, field []byte) []question {
 		{"Inspect", func(p *Pipeline) (bool, error) { _, ok, err := p.Inspect(key); return ok, err }},
 		{"Size", func(p *Pipeline) (bool, error) { n, err := p.Size(); return n > 0, err }},
 		{"Keys", func(p *Pipeline) (some bool, err error) {
-			err = p.Keys(func([]byte, Type) { some = true })
+			err = p.Keys(func([]byte, Type) error { some = true; return nil })
 			return some, err
 		}},
 		{"RandomKey", func(p *Pipeline) (bool, error) { _, ok, err := p.RandomKey(); return ok, err }},

@@ -90,6 +90,9 @@ type Call struct {
 // Kill stops the script. It may be called from when Slow is called on, also after the end.
 func (c *Call) Kill() { c.watch.stop(errKilled) }
 
+// Stopped says whether the script is to end at once. Do may call it.
+func (c *Call) Stopped() bool { return c.watch.Err() != nil }
+
 // Run runs a script and appends its reply.
 func (vm *VM) Run(sc *Script, c *Call, out []byte) []byte {
 	w := newWatch()

@@ -198,6 +198,7 @@ func (c *conn) hangUp() error {
 
 // kill ends the connection at once. Any goroutine may call it; it does not wait.
 func (c *conn) kill() {
+	c.client.Ended.Store(true)
 	if err := c.sock.end(); err != nil {
 		c.log.Warn("cannot close a connection", "client", c.client.ID, "err", err)
 	}

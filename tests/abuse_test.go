@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"atomiccounter/tests/process"
@@ -86,4 +87,36 @@ func TestFilesAreOurs(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestEvilPatternInTransaction: a pattern that nearly matches, ever again, where it holds up everybody. An administrator ends it.
+func TestEvilPatternInTransaction(t *testing.T) {
+	s := start(t, ours)
+	evil, admin := connect(t, s.Addr), connect(t, s.Addr)
+	key := strings.Repeat("a", 60_000)
+	for i := range 50 {
+		ask(t, evil, "SET", key+strconv.Itoa(i), "1")
+	}
+	id := ask(t, evil, "CLIENT", "ID").text
+	ask(t, evil, "MULTI")
+	pattern := "*" + strings.Repeat("a?", 15_000) + "b"
+	for range 1000 {
+		ask(t, evil, "KEYS", pattern)
+	}
+	if err := evil.send(appendCommand(nil, "EXEC")); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "EXEC", func() bool { return strings.Contains(ask(t, admin, "CLIENT", "LIST", "ID", id).text, " cmd=exec ") })
+	ask(t, admin, "CLIENT", "KILL", "ID", id)
+	wantText(t, admin, "1", "INCR", "n")
+}
+
+// ask is do of what gets a reply that is no error.
+func ask(t *testing.T, c *conn, args ...string) reply {
+	t.Helper()
+	r, err := c.do(args...)
+	if err != nil || r.isError() {
+		t.Fatalf("%.60q = %v, %v", args, r, err)
+	}
+	return r
 }
