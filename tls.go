@@ -39,11 +39,17 @@ func tlsOptions(c *cli.Context, o *server.Options) error {
 	if err != nil {
 		return err
 	}
-	if config.ClientCAs, err = certificates("tls-ca-cert-file", t.CAFile); err != nil {
+	config.ClientAuth = auth
+	fresh := func() (*tls.Config, error) {
+		now := config.Clone()
+		var err error
+		now.ClientCAs, err = certificates("tls-ca-cert-file", t.CAFile)
+		return now, err
+	}
+	if _, err := fresh(); err != nil {
 		return err
 	}
-	config.ClientAuth = auth
-	o.TLS, o.TLSPort = config, t.Port
+	o.TLS, o.TLSPort = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return fresh() }}, t.Port
 	return nil
 }
 
@@ -70,9 +76,17 @@ func peerOptions(c *cli.Context, log *slog.Logger) (o replica.Options, err error
 	case (cert == "") != (key == ""):
 		return o, errors.New("peer-tls-cert and peer-tls-key go together")
 	}
-	if o.TLS, err = tlsConfig("peer-tls-cert", cert, key); err == nil {
-		o.TLS.RootCAs, err = certificates("peer-tls-ca", ca)
+	config, err := tlsConfig("peer-tls-cert", cert, key)
+	if err != nil {
+		return o, err
 	}
+	o.TLS = func() (*tls.Config, error) {
+		now := config.Clone()
+		var err error
+		now.RootCAs, err = certificates("peer-tls-ca", ca)
+		return now, err
+	}
+	_, err = o.TLS()
 	return o, err
 }
 
@@ -96,7 +110,7 @@ func tlsConfig(flag, cert, key string) (*tls.Config, error) {
 	return config, err
 }
 
-// certificates are those in the file; none named: nil, the system's.
+// certificates are those in the file; none named: nil, the system's. It is read again for each handshake, as those of tlsConfig are.
 func certificates(flag, name string) (*x509.CertPool, error) {
 	if name == "" {
 		return nil, nil

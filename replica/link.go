@@ -90,7 +90,10 @@ func (o *Options) dial(ctx context.Context, network, addr string) (net.Conn, err
 	if o.TLS == nil {
 		return conn, nil
 	}
-	config := o.TLS.Clone()
+	config, err := o.TLS()
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
 	if config.ServerName == "" {
 		config.ServerName, _, _ = net.SplitHostPort(addr)
 	}

@@ -17,10 +17,10 @@ import (
 
 // Options of New. The zero value of each means its default.
 type Options struct {
-	Peers          []string // host:port to pull from, beside those that the store remembers
-	User, Password string   // for the peers; none if Password is ""
-	TLS            *tls.Config
-	Port           int // TCP, on which peers find this replica; 0: none
+	Peers          []string                    // host:port to pull from, beside those that the store remembers
+	User, Password string                      // for the peers; none if Password is ""
+	TLS            func() (*tls.Config, error) // is asked for each connection, and gives a config of its own; nil: plain
+	Port           int                         // TCP, on which peers find this replica; 0: none
 	// Wait bounds how long after a start nothing is published because somebody who knows this replica has not yet confirmed what it
 	// has of it; then this takes a new ID. Default 2 s.
 	Wait time.Duration

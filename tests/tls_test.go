@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -81,38 +82,8 @@ func TestTLS(t *testing.T) {
 	a.server(t, "server")
 	stranger.server(t, "server")
 	c := newCluster(t, 3, detached)
-	ports := make([]int, 3)
-	for i := range ports {
-		port, err := process.FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports[i] = port
-	}
-	for i, of := range []*authority{a, a, stranger} {
-		c.stop(i)
-		m := c.members[i]
-		m.args = []string{"--tls-port", strconv.Itoa(ports[i]), "--tls-cert-file", of.file("server", "crt"), "--tls-key-file", of.file("server", "key"),
-			"--tls-ca-cert-file", of.file("ca", "crt"), "--peer-tls", "--peer-tls-ca", of.file("ca", "crt"),
-			"--peer-tls-cert", of.file("server", "crt"), "--peer-tls-key", of.file("server", "key")}
-		for j := range ports {
-			if j != i {
-				m.args = append(m.args, "--peer", net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[j])))
-			}
-		}
-		c.start(i)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	pair, err := tls.LoadX509KeyPair(a.file("server", "crt"), a.file("server", "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, err := tls.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(ports[0])), &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	ports := c.secure(a, a, stranger)
+	conn := a.dial(t, ports[0])
 	if _, err := conn.Write(appendCommand(nil, "INCR", "k")); err != nil {
 		t.Fatal(err)
 	}
@@ -124,4 +95,94 @@ func TestTLS(t *testing.T) {
 	c.waitLog(2, "certificate")
 	c.expect(0, "2", "GET", "k")
 	c.expect(2, "100", "GET", "k")
+}
+
+// TestNewAuthority: the files of certificates and of the authority are replaced while a server runs. From then on it believes the new one,
+// and the old one no more, as a server and as a client.
+func TestNewAuthority(t *testing.T) {
+	old := newAuthority(t)
+	old.server(t, "server")
+	c := newCluster(t, 2, detached)
+	ports := c.secure(old, old)
+	outdated := old.config(t)
+	c.incr(1, 1)
+	c.eventually(0, "1", "GET", "k")
+	next := &authority{dir: old.dir}
+	next.cert, next.key = next.issue(t, "ca", &x509.Certificate{IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign})
+	next.server(t, "server")
+	c.stop(0) // the links of server 1 are made anew, and it knows nothing from before
+	c.start(0)
+	c.incr(0, 1)
+	c.incr(1, 1)
+	c.eventually(0, "3", "GET", "k")
+	c.eventually(1, "3", "GET", "k")
+	conn := next.dial(t, ports[1])
+	if _, err := conn.Write(appendCommand(nil, "PING")); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := readReply(bufio.NewReader(conn)); err != nil || r.text != "PONG" {
+		t.Errorf("PING = %v, %v", r, err)
+	}
+	outdated.RootCAs = next.config(t).RootCAs
+	if conn, err := tls.Dial("tcp", ports[1], outdated); err == nil { // the server's word on the certificate comes with the first read
+		defer conn.Close()
+		if _, err := conn.Write(appendCommand(nil, "PING")); err == nil {
+			if r, err := readReply(bufio.NewReader(conn)); err == nil {
+				t.Errorf("PING with a certificate of the old authority = %v", r)
+			}
+		}
+	}
+}
+
+// secure has the members of a cluster speak TLS only with each other, each by an authority, and gives their addresses.
+func (c *cluster) secure(authorities ...*authority) []string {
+	c.t.Helper()
+	var ports, addrs []string
+	for range authorities {
+		port, err := process.FreePort()
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		ports = append(ports, strconv.Itoa(port))
+		addrs = append(addrs, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	}
+	for i, of := range authorities {
+		c.stop(i)
+		m := c.members[i]
+		m.args = []string{"--tls-port", ports[i], "--tls-cert-file", of.file("server", "crt"), "--tls-key-file", of.file("server", "key"),
+			"--tls-ca-cert-file", of.file("ca", "crt"), "--peer-tls", "--peer-tls-ca", of.file("ca", "crt"),
+			"--peer-tls-cert", of.file("server", "crt"), "--peer-tls-key", of.file("server", "key")}
+		for j, addr := range addrs {
+			if j != i {
+				m.args = append(m.args, "--peer", addr)
+			}
+		}
+		c.start(i)
+	}
+	return addrs
+}
+
+// config is that of a client which the authority has given a certificate.
+func (a *authority) config(t *testing.T) *tls.Config {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(a.file("server", "crt"), a.file("server", "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}
+}
+
+func (a *authority) dial(t *testing.T, addr string) *tls.Conn {
+	t.Helper()
+	conn, err := tls.Dial("tcp", addr, a.config(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() }) // whose end nobody waits for
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
