@@ -40,6 +40,9 @@ type branch struct {
 	Lives   []uint64  // in which nobody else has done anything beyond Other
 	Last    tlv.Stamp // that was published here under that ID
 	Other   tlv.Stamp // that others had of it when it was given up: they parted before
+	// Parted: batches were published here that others do not have in their history of that ID. What this store has of it is not for them.
+	Parted bool      `json:",omitempty"`
+	Since  tlv.Stamp `json:",omitempty"` // of the last batch that both may have; of meaning if Parted
 }
 
 // maxLives are remembered. What an older one published is taken for untrue, which costs a new ID, and no data.
@@ -101,12 +104,12 @@ func (h *history) lived(number uint64, published tlv.Stamp) {
 	}
 }
 
-// giveUp notes what ends here because the ID is given up: others have entry of it, which is not of this history. published is the
-// last stamp of this one.
-func (h *history) giveUp(entry tlv.VectorEntry, published tlv.Stamp, tails []tail) {
+// giveUp notes what ends here because the ID is given up: others have entry of it, which is not of this history, of which b says when it
+// ended, and where they parted.
+func (h *history) giveUp(entry tlv.VectorEntry, b branch, tails []tail) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	b := branch{Replica: h.id, Last: published, Other: entry.Stamp}
+	b.Replica, b.Other = h.id, entry.Stamp
 	for _, t := range tails {
 		h.former = append(h.former, t.Replica)
 	}
@@ -228,20 +231,46 @@ func (e *Engine) ReplicaID() tlv.ReplicaID { return e.history.name() }
 // Life is a random number that names this start of the store.
 func (e *Engine) Life() uint64 { return e.history.life() }
 
+// parted lists the former IDs of which others have another history.
+func (h *history) parted() (list []tlv.ReplicaID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := range h.given {
+		if h.given[i].Parted {
+			list = append(list, h.given[i].Replica)
+		}
+	}
+	return list
+}
+
+// Shared is Vector without the former IDs of which others have another history: what this store has of them is for nobody else.
+func (e *Engine) Shared() tlv.Vector { return without(e.Vector(), e.history.parted()) }
+
+func without(v tlv.Vector, ids []tlv.ReplicaID) tlv.Vector {
+	return slices.DeleteFunc(slices.Clone(v), func(entry tlv.VectorEntry) bool { return slices.Contains(ids, entry.Replica) })
+}
+
 // True says whether what somebody else has of a replica is of the history that this store knows. Of this replica it knows
-// all; of another one, or of an ID that this one no longer has, only what is in the log: what is not refuted is true.
+// all; of another one, or of an ID that this one no longer has, only what is in the log, and of such an ID where others parted from this
+// store: what is not refuted is true.
 func (e *Engine) True(entry tlv.VectorEntry) bool {
 	if entry.Stamp == 0 {
 		return true
 	}
-	if have := e.Vector().Entry(entry.Replica); have.Stamp == entry.Stamp && have.Hash != entry.Hash || e.backlog.refutes(entry) {
+	have := e.Vector().Entry(entry.Replica)
+	if have.Stamp == entry.Stamp && have.Hash != entry.Hash {
+		return false
+	}
+	if _, refuted := e.backlog.refutes(entry); refuted {
 		return false
 	}
 	h := &e.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if entry.Replica != h.id {
-		return true
+		return have.Stamp == entry.Stamp || !slices.ContainsFunc(h.given, func(b branch) bool {
+			return b.Parted && b.Replica == entry.Replica && entry.Stamp > b.Since
+		})
 	}
 	i := slices.IndexFunc(h.lives, func(l life) bool { return l.Number == entry.Life })
 	if i < 0 {

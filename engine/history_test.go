@@ -22,7 +22,7 @@ func TestGiveUp(t *testing.T) {
 		{"in another, and beyond all here", []life{{1, 10}, {2, 0}}, tlv.VectorEntry{Stamp: 30, Life: 9}, []uint64{2}},
 	} {
 		h := history{id: 5, lives: c.lives}
-		h.giveUp(c.entry, 50, nil)
+		h.giveUp(c.entry, branch{Last: 50}, nil)
 		if got := h.given[0]; got.Replica != 5 || got.Last != 50 || got.Other != c.entry.Stamp || !slices.Equal(got.Lives, c.want) {
 			t.Errorf("%s: given up %+v; want the lives %v", c.name, got, c.want)
 		}

@@ -84,16 +84,19 @@ func (r *replicationLog) add(l logged) {
 	r.size += l.size
 }
 
-// refutes says that entry is of another history than the log has of its replica.
-func (r *replicationLog) refutes(entry tlv.VectorEntry) bool {
+// refutes says that entry is of another history than the log has of its replica, which parted from that after the batch since.
+func (r *replicationLog) refutes(entry tlv.VectorEntry) (since tlv.Stamp, refutes bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := r.of[entry.Replica]
 	if len(all) == 0 || entry.Stamp <= all[0].prev || entry.Stamp > all[len(all)-1].stamp {
-		return false
+		return 0, false
 	}
 	i, found := slices.BinarySearchFunc(all, entry.Stamp, func(l logged, s tlv.Stamp) int { return cmp.Compare(l.stamp, s) })
-	return !found || all[i].hash != entry.Hash
+	if found && all[i].hash == entry.Hash {
+		return 0, false
+	}
+	return all[i].prev, true
 }
 
 func (r *replicationLog) drop(id tlv.ReplicaID) {
@@ -245,7 +248,7 @@ func (e *Engine) Batches(v tlv.Vector, except tlv.ReplicaID, maxBytes int) (b Ba
 		return b, err
 	}
 	defer e.scans.RUnlock()
-	list, behind := e.backlog.after(v, e.Vector(), except)
+	list, behind := e.backlog.after(v, e.Shared(), except)
 	if behind != 0 {
 		return Backlog{Behind: behind}, nil
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -96,10 +97,16 @@ func (e *Engine) giveUp(entry tlv.VectorEntry) error {
 		if awaited {
 			return e.testament(entry, id)
 		}
-		e.history.giveUp(entry, e.vector.Entry(e.id).Stamp, nil)
+		e.history.giveUp(entry, e.branch(entry), nil)
 		e.rename(id)
 		return nil
 	}})
+}
+
+// branch is what ends here if others have entry of this replica.
+func (e *Engine) branch(entry tlv.VectorEntry) branch {
+	since, parted := e.backlog.refutes(entry)
+	return branch{Last: e.vector.Entry(e.id).Stamp, Parted: parted, Since: since}
 }
 
 // rename changes the ID at a moment when all guards are held.
@@ -154,6 +161,15 @@ func (e *Engine) end(entry tlv.VectorEntry) {
 	}
 	if was.End < entry.End {
 		e.vector.PutEnd(entry.Replica, entry.End, entry.Tail)
+	}
+}
+
+// endAll is end for those of a vector that do.
+func (e *Engine) endAll(v tlv.Vector) {
+	for _, entry := range slices.Clone(v) {
+		if entry.End != 0 {
+			e.end(entry)
+		}
 	}
 }
 

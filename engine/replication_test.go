@@ -559,6 +559,39 @@ func TestProcessThatWasPutBack(t *testing.T) {
 	}
 }
 
+// TestPartedIDIsNotGivenAway: a store that published under an ID of which others have another history keeps what it has of that to itself,
+// also when its log does not say any more where they parted. What it counts under its new ID is for all.
+func TestPartedIDIsNotGivenAway(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	b.pull(a)
+	old, life, back := a.ReplicaID(), a.Life(), *a
+	back.disk = a.disk.Copy()
+	a.add("k", 10)
+	b.pull(a)
+	back.open()
+	back.history.lives[len(back.history.lives)-1].Number = life // a machine that was put back with its memory
+	back.add("k", 100)
+	back.flush()
+	must(t, nil, back.Rename(b.Vector().Entry(old)))
+	back.add("k", 1000)
+	back.flush()
+	must(t, nil, back.TrimLog(back.Vector()))
+	if back.True(b.Vector().Entry(old)) {
+		t.Error("what the other history has is taken for true")
+	}
+	if v := back.Shared(); v.Entry(old).Stamp != 0 || v.Entry(back.ReplicaID()).Stamp == 0 {
+		t.Errorf("%v is shared; want nothing of %x", v, old)
+	}
+	b.fetch(back.snapshot(), back.ReplicaID(), 0)
+	b.shows("k", 1011)
+	back.fetch(b.snapshot(), b.ReplicaID(), 0)
+	back.shows("k", 1101) // of its own history
+	b.add("k", 10_000)
+	back.pull(b)
+	back.shows("k", 11_101)
+}
+
 // What was never published by this store, or a copy of it, is not proven.
 func TestProofOfAnEntry(t *testing.T) {
 	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
@@ -672,6 +705,30 @@ func TestTailThatCameFromACopy(t *testing.T) {
 	exchange(t, a, b, twin)
 	for _, m := range []*member{a, b, twin} {
 		m.shows("k", 111, "gone", 0)
+	}
+}
+
+// TestTailInHalfATransfer: a copy publishes a tail, and is lost in the middle of a transfer that brings that.
+func TestTailInHalfATransfer(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	a.flush()
+	a.add("k", 10)
+	twin := &member{t: t, disk: a.disk.Copy(), o: a.o}
+	twin.o.AwaitPeers = true
+	twin.open()
+	must(t, nil, twin.Renew())
+	b.begin(twin.snapshot(), twin.ReplicaID())
+	if page, next, n, err := twin.snapshot().Page(nil, 1<<20); err != nil || b.MergePage(page, next, n) != nil {
+		t.Fatalf("Page = %v", err)
+	}
+	b.restart(b.disk.Copy(), false)
+	a.flush()
+	b.fetch(a.snapshot(), a.ReplicaID(), 0)
+	must(t, nil, b.DropTails())
+	exchange(t, a, b)
+	for _, m := range []*member{a, b} {
+		m.shows("k", 11)
 	}
 }
 

@@ -18,12 +18,14 @@ type Snapshot struct {
 	Vector tlv.Vector
 	Keys   int64 // states in it, or a little more or less
 
+	parted []tlv.ReplicaID // of whom there is nothing in it
+
 	mu   sync.Mutex
 	e    *Engine
 	snap *pebble.Snapshot // nil: closed
 }
 
-// Snapshot takes one. ErrHeld: this store does not know yet whether its history is true. In the middle of a state transfer it has
+// Snapshot takes one, without what is not Shared. ErrHeld: this store does not know yet whether its history is true. In the middle of a state transfer it has
 // more of some keys than its vector says, all of it true.
 func (e *Engine) Snapshot() (*Snapshot, error) {
 	e.commitMu.Lock()
@@ -41,7 +43,8 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	if err := e.giveAway(); err != nil {
 		return nil, err
 	}
-	s := &Snapshot{Vector: slices.Clone(e.vector), e: e, snap: e.db.NewSnapshot()}
+	parted := e.history.parted()
+	s := &Snapshot{Vector: without(e.vector, parted), parted: parted, e: e, snap: e.db.NewSnapshot()}
 	for _, n := range e.count {
 		s.Keys += n
 	}
@@ -60,7 +63,7 @@ func (s *Snapshot) Page(cursor []byte, maxBytes int) (page, next []byte, keys in
 		return nil, nil, 0, err
 	}
 	defer s.e.scans.RUnlock()
-	w := pageWalk{snap: s.snap, maxBytes: maxBytes}
+	w := pageWalk{snap: s.snap, parted: s.parted, maxBytes: maxBytes}
 	lower := []byte{statePrefix}
 	if len(cursor) > 0 {
 		lower = append(append(lower, cursor...), 0)
@@ -85,6 +88,7 @@ var firstToken = []byte{statePrefix, tlv.TokenByte(0)}
 // pageWalk collects a page.
 type pageWalk struct {
 	snap     *pebble.Snapshot
+	parted   []tlv.ReplicaID
 	maxBytes int
 	page     []byte
 	keys     int64
@@ -103,7 +107,7 @@ func (w *pageWalk) some(lower, upper []byte) error {
 			w.full = true
 			break
 		}
-		if w.page, err = appendStored(w.page, it); err != nil {
+		if w.page, err = appendStored(w.page, it, w.parted); err != nil {
 			return errors.Join(err, it.Close())
 		}
 		w.last = append(w.last[:0], it.Key()[1:]...)
@@ -112,8 +116,8 @@ func (w *pageWalk) some(lower, upper []byte) error {
 	return it.Close()
 }
 
-// appendStored appends the delta of a stored state. An empty one says nothing.
-func appendStored(page []byte, it *pebble.Iterator) ([]byte, error) {
+// appendStored appends the delta of a stored state, without contributions of some. An empty one says nothing.
+func appendStored(page []byte, it *pebble.Iterator, without []tlv.ReplicaID) ([]byte, error) {
 	v, err := it.ValueAndErr()
 	if err != nil || len(v) == 0 {
 		return page, err
@@ -122,6 +126,7 @@ func appendStored(page []byte, it *pebble.Iterator) ([]byte, error) {
 	if err != nil {
 		return page, err
 	}
+	state.Contributions = slices.DeleteFunc(state.Contributions, func(c tlv.Contribution) bool { return slices.Contains(without, c.Replica) })
 	key, ok := keyOf(it.Key())
 	if !ok {
 		return page, fmt.Errorf("key % x of a state is malformed", it.Key())

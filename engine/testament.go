@@ -58,7 +58,7 @@ func (e *Engine) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	w.finish()
-	e.history.giveUp(theirs, own.Stamp, w.published)
+	e.history.giveUp(theirs, e.branch(theirs), w.published)
 	e.ended, e.tails = tlv.VectorEntry{}, w.published
 	if len(w.published) > 0 {
 		e.ended = w.ended

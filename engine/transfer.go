@@ -73,6 +73,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 		return ErrHeld
 	}
 	was := &e.transfer
+	t.Vector = without(t.Vector, e.history.parted()) // of those what is here stays
 	for _, v := range t.Vector {
 		if v.Stamp > lastStamp {
 			return fmt.Errorf("replica %x: %w", v.Replica, ErrClock)
@@ -87,11 +88,15 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 	for _, v := range t.Vector {
 		e.clock.hear(v.Stamp, e.Now())
 	}
-	t.Vector, t.Cursor, t.Done, t.Bytes, t.Complete = slices.Clone(t.Vector), nil, 0, 0, false
+	t.Cursor, t.Done, t.Bytes, t.Complete = nil, 0, 0, false
 	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
 	next := transfer{Transfer: t, Running: true, Succeeds: was.Running, Marks: others || was.Running}
 	batch := e.db.NewBatch()
-	if err := errors.Join(next.write(batch), forgetMet(batch)); err != nil {
+	e.endAll(t.Vector) // pages bring tails, and the source may be lost before the last one
+	if was.Running {
+		e.endAll(e.vector) // of which it may have brought tails
+	}
+	if err := errors.Join(next.write(batch), forgetMet(batch), e.history.write(batch)); err != nil {
 		return errors.Join(err, batch.Close())
 	}
 	if err := e.commitMeta(batch); err != nil {
@@ -257,10 +262,8 @@ func (e *Engine) FinishTransfer() error {
 	t := e.transfer
 	batch := e.db.NewBatch()
 	err := forgetMet(batch)
+	e.endAll(t.Vector)
 	for _, v := range t.Vector {
-		if v.End != 0 {
-			e.end(v)
-		}
 		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
 			e.advance(v)
 			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point

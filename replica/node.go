@@ -274,11 +274,11 @@ func (n *Node) transferred(err error) Event {
 	return Done{err}
 }
 
-// rename has the store take a new ID, unless it holds the entry for true: another link may have been first.
+// rename has the store take a new ID, unless it has one by now, or holds the entry for true: another link may have been first.
 func (n *Node) rename(e tlv.VectorEntry) error {
 	n.naming.Lock()
 	defer n.naming.Unlock()
-	if n.engine.True(e) {
+	if e.Replica != n.engine.ReplicaID() || n.engine.True(e) {
 		return nil
 	}
 	if err := n.engine.Rename(e); err != nil {

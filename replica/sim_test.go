@@ -834,9 +834,10 @@ func TestSimulation(t *testing.T) { testWorlds(t, *simCount, false) }
 
 // TestSimulationOfForks: stores are rolled back that find out late, so that others have taken in each of their histories. All
 // end alike, and what the others counted is all there.
-func TestSimulationOfForks(t *testing.T) { testWorlds(t, *simCount/5, true) }
+func TestSimulationOfForks(t *testing.T) { testWorlds(t, *simCount/5, true, 3123, 3292, 3432, 3711, 3847) }
 
-func testWorlds(t *testing.T, count int, forks bool) {
+// testWorlds runs the first worlds, and some in which a fault was found.
+func testWorlds(t *testing.T, count int, forks bool, found ...uint64) {
 	if *simSeed != 0 {
 		if _, err := simulate(*simSeed, forks, t.Logf); err != nil {
 			t.Fatal(err)
@@ -846,7 +847,10 @@ func testWorlds(t *testing.T, count int, forks bool) {
 	if testing.Short() {
 		count = min(count, 60)
 	}
-	for seed := *simFirst; seed < *simFirst+uint64(count); seed++ {
+	for i := range uint64(count) {
+		found = append(found, *simFirst+i)
+	}
+	for _, seed := range found {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			if _, err := simulate(seed, forks, nil); err != nil {
