@@ -143,6 +143,8 @@ func serveFlags() []cli.Flag {
 		text(tlsFlags, "tls-ca-cert-file", "", "`FILE` with the certificates that clients' certificates are signed by, PEM"),
 		text(tlsFlags, "tls-auth-clients", "yes", "whether clients must have a certificate: yes, no or optional"),
 		list(peerFlags, "peer", "`HOST:PORT` of a replica to pull from; repeatable, see CPEER too"),
+		text(peerFlags, "peer-secret", "", "secret that all servers prove to one another to know, at least 16 bytes; without it only this machine is let in"),
+		text(peerFlags, "peer-secret-file", "", "`FILE` with it"),
 		text(peerFlags, "peer-user", "", "user name for the peers"),
 		text(peerFlags, "peer-password", "", "password for the peers"),
 		&cli.BoolFlag{Category: peerFlags, Name: "peer-tls", Usage: "speak TLS with the peers", EnvVars: env("peer-tls")},
@@ -198,6 +200,7 @@ func serve(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	listen.Settings.PeerSecret = peers.Secret
 	peers.Port = cmp.Or(listen.Port, listen.TLSPort)
 	if peers.TLS != nil {
 		peers.Port = cmp.Or(listen.TLSPort, listen.Port)

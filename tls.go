@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"atomiccounter/commands"
+	"atomiccounter/handshake"
 	"atomiccounter/replica"
 	"atomiccounter/server"
 )
@@ -56,6 +58,9 @@ func tlsOptions(c *cli.Context, o *server.Options) error {
 // peerOptions says how to pull from which peers.
 func peerOptions(c *cli.Context, log *slog.Logger) (o replica.Options, err error) {
 	o = replica.Options{User: c.String("peer-user"), Password: c.String("peer-password"), Log: log}
+	if o.Secret, err = peerSecret(c); err != nil {
+		return o, err
+	}
 	for _, s := range c.StringSlice("peer") {
 		addr, err := commands.ParsePeer(s)
 		if err != nil {
@@ -88,6 +93,27 @@ func peerOptions(c *cli.Context, log *slog.Logger) (o replica.Options, err error
 	}
 	_, err = o.TLS()
 	return o, err
+}
+
+// peerSecret is what the flags say; "": there is none.
+func peerSecret(c *cli.Context) (string, error) {
+	secret, name := c.String("peer-secret"), c.String("peer-secret-file")
+	switch {
+	case secret != "" && name != "":
+		return "", errors.New("peer-secret and peer-secret-file: one of the two is enough")
+	case name != "":
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", fmt.Errorf("peer-secret-file: %w", err)
+		}
+		secret = strings.TrimRight(string(text), "\r\n")
+	case secret == "":
+		return "", nil
+	}
+	if len(secret) < handshake.MinSecret {
+		return "", fmt.Errorf("the peer secret has %d bytes; it takes at least %d that nobody can guess, as of openssl rand -hex 32", len(secret), handshake.MinSecret)
+	}
+	return secret, nil
 }
 
 // tlsConfig shows the certificate in the files, if there are any. They are read again for each handshake, so that a new

@@ -14,9 +14,10 @@ type Client struct {
 	Addr, LocalAddr string // as in CLIENT LIST: ip:port, or the socket's path with :0
 	Unix            bool   // connected through a Unix socket
 	Created         time.Time
-	Kill            func() // ends the connection; any goroutine may call it, it does not block
-	Wake            func() // has the connection look at its inbox soon, likewise; nil: nobody waits
-	Local           bool   // from this machine
+	Kill            func()                 // ends the connection; any goroutine may call it, it does not block
+	Wake            func()                 // has the connection look at its inbox soon, likewise; nil: nobody waits
+	Local           bool                   // from this machine
+	Channel         func() ([]byte, error) // what only the two ends of its TLS connection know (handshake.Transcript); nil: there is no TLS
 
 	Ended atomic.Bool // the connection is to end now; the session sets it
 
@@ -25,6 +26,7 @@ type Client struct {
 	Authenticated bool
 	Reply         ReplyMode
 	Close         bool // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
+	credential    credential
 	debugs        bool // it wants its next script to be debugged
 
 	Active atomic.Int64 // last command, ns since the Unix epoch; the session sets it

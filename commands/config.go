@@ -17,6 +17,7 @@ type Settings struct {
 	ConfigFile   string   // path
 	Natural      []string // patterns of keys that become Naturals
 	Password     string   // requirepass
+	PeerSecret   string   // that peers and administrators have to know; empty: only clients on this machine may be such
 	TLS          TLSSettings
 	Timeout      time.Duration
 	KeepAlive    time.Duration  // tcp-keepalive in whole seconds, default 300 s; negative: off

@@ -64,6 +64,7 @@ func reset(c *Context, _ [][]byte) {
 	c.discard()
 	c.Client.reset()
 	c.Client.debugs = false
+	c.Client.credential = credential{}
 	c.Server.letGo(c.Client)
 	c.untrack()
 	c.Client.Authenticated = c.Server.Config.Password() == ""

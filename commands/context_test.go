@@ -50,7 +50,7 @@ func newServerIn(t testing.TB, dir string, o engine.Options) *Server {
 // connect gives a context as a session makes one.
 func connect(t testing.TB, s *Server) *Context {
 	t.Helper()
-	cl := &Client{Addr: "127.0.0.1:1", LocalAddr: "127.0.0.1:6379", Created: time.Now(), Kill: func() {}}
+	cl := &Client{Addr: "127.0.0.1:1", LocalAddr: "127.0.0.1:6379", Created: time.Now(), Kill: func() {}, Local: true}
 	if !s.Clients.Add(cl, s.Config.MaxClients()) {
 		t.Fatal("Add = false; want true")
 	}

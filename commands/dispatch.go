@@ -92,6 +92,8 @@ func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
 		return cmd, arityError(cmd)
 	case cmd.Flags&protected != 0 && !c.mayDebug():
 		return cmd, errNoDebug
+	case cmd.Flags&replicates != 0 && !c.mayReplicate(): // a peer without the secret hears of that, not of a password
+		return cmd, c.notAllowed(cmd)
 	case !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "":
 		return cmd, "NOAUTH Authentication required."
 	case c.multi.open && cmd.Flags&NoMulti != 0:

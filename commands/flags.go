@@ -31,6 +31,7 @@ const (
 	mayWrite     // like a write, waits for the end of a pause of writes
 	protected    // has to be enabled by enable-debug-command
 	whileJoining // also while the first state of the peers comes
+	replicates   // for peers and administrators: takes the peers' secret, or without one a client on this machine
 	onlyAsks     // about its keys: they are not used by it, as OBJECT IDLETIME has it
 )
 

@@ -47,7 +47,7 @@ func slotOf(name []byte) uint8 {
 	if len(name) == 0 {
 		return 0
 	}
-	return uint8(len(name)) + name[0]&0x1f*3 + name[len(name)-1]&0x1f*13
+	return uint8(len(name)) + name[0]&0x1f*8 + name[len(name)-1]&0x1f*13
 }
 
 // Lookup finds a command by its name in any case, without allocation; nil: there is none.

@@ -12,7 +12,7 @@ func TestRedacted(t *testing.T) {
 	do(t, c, "PING")
 	for _, line := range []string{
 		"AUTH secret", "AUTH default secret", "HELLO 3 AUTH default secret", "HELLO 3 SETNAME auth AUTH default secret", "HELLO 2 auth secret secret SETNAME x",
-		"HELLO 3 AUTH default wrong AUTH default secret", "CONFIG SET requirepass secret", "CONFIG SET hz 10 RequirePass secret", "CONFIG SET requirepass\x00x secret",
+		"HELLO 3 AUTH default wrong AUTH default secret", "CAUTH SECRET secret", "cauth Proof secret", "CONFIG SET requirepass secret", "CONFIG SET hz 10 RequirePass secret", "CONFIG SET requirepass\x00x secret",
 	} {
 		args := bytes.Split([]byte(line), []byte(" "))
 		cmd, refusal := c.find(args)

@@ -155,7 +155,9 @@ func (c *Context) parseSync(args [][]byte) (call syncCall, ok bool) {
 	if !p.known() {
 		return call, p.ok
 	}
-	call.ID, call.Life, call.Vector = p.replica(args[2]), p.hex("life", args[3]), p.vector(args[4])
+	call.ID = p.replica(args[2])
+	p.speaksFor(call.ID)
+	call.Life, call.Vector = p.hex("life", args[3]), p.vector(args[4])
 	for options := args[5:]; len(options) > 0 && p.ok; {
 		switch name := options[0]; {
 		case same(name, "block") && len(options) > 1:
@@ -186,6 +188,7 @@ func (c *Context) parseSnap(args [][]byte) (call engine.SnapRequest, ok bool) {
 		return call, p.ok
 	}
 	call.ID, call.Life = p.replica(args[2]), p.hex("life", args[3])
+	p.speaksFor(call.ID)
 	for options := args[4:]; len(options) > 0 && p.ok; {
 		switch name := options[0]; {
 		case same(name, "resume") && len(options) > 2:

@@ -41,6 +41,7 @@ type Server struct {
 	slow      slowLog
 	latency   latencyMonitor
 	monitors  monitors
+	intruders intruders
 	pause     pause
 	channels  channels
 	tracking  tracking

@@ -66,6 +66,8 @@ func redacted(cmd *Command, args [][]byte) [][]byte {
 	switch cmd.FullName {
 	case "auth":
 		from = 1
+	case "cauth|hello", "cauth|proof", "cauth|secret":
+		from = 2
 	case "hello":
 		for i := 2; i < len(args); i++ {
 			switch {

@@ -33,7 +33,7 @@ const (
 	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys
 	forAdmins = Admin | NoScript | Loading | Stale
 	ofPeers   = forPeers | whileJoining
-	forPeers  = Admin | NoScript | Stale | NoMulti
+	forPeers  = Admin | NoScript | Stale | NoMulti | replicates
 
 	inTransactions = NoScript | Loading | Stale | AtOnce
 
@@ -82,7 +82,7 @@ var table = []Command{
 	{Name: "cinfo", Arity: 2, Flags: ReadOnly, Categories: String, Keys: readKey, Run: cInfo,
 		Group: "counter", Since: "1.0.0", Complexity: "O(N) where N is the number of replicas", Args: "key",
 		Summary: "Shows a counter's kind, value, expiry and what each replica contributed."},
-	{Name: "cmerge", Arity: -3, Flags: Write | DenyOOM | NoScript | NoMulti, Categories: String, Keys: pairs("RW update"), Run: cMerge,
+	{Name: "cmerge", Arity: -3, Flags: Write | DenyOOM | NoScript | NoMulti | replicates, Categories: String, Keys: pairs("RW update"), Run: cMerge,
 		Group: "counter", Since: "1.0.0", Complexity: perKey, Args: "key_payload(key payload)...",
 		Summary: "Joins states of counters made elsewhere, all or none; to do it again changes nothing."},
 	{Name: "cdump", Arity: -2, Flags: ReadOnly | NoScript | NoMulti, Categories: String, Keys: readKey, Run: cDump,
@@ -290,6 +290,8 @@ var table = []Command{
 		Summary: "Gives a peer a page of a snapshot of the state."},
 	{Name: "cpeer", Arity: -2, Group: "replication", Since: "1.0.0", Complexity: "Depends on the subcommand.",
 		Summary: "Container of what concerns the peers that this replica pulls from.", Sub: peerCommands},
+	{Name: "cauth", Arity: -2, Group: "replication", Since: "1.0.0", Complexity: "Depends on the subcommand.",
+		Summary: "Container of what lets a connection use the commands of the replication.", Sub: authCommands},
 	{Name: "cforget", Arity: -2, Flags: Write | forPeers, Run: cForget,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of keys in the store", Args: "replica-id [FORCE]",
 		Summary: "Drops what is cancelled of a replica that will not come back; replies of how many keys."},
@@ -423,6 +425,20 @@ var peerCommands = []Command{
 	{Name: "list", Arity: 2, Flags: ofPeers &^ NoMulti, Run: cPeerList,
 		Group: "replication", Since: "1.0.0", Complexity: "O(N) where N is the number of peers", Tips: "nondeterministic_output",
 		Summary: "Describes all peers, those that pull from here included."},
+	{Name: "help", Arity: 2, Flags: Loading | Stale | replicates, Run: help,
+		Group: "replication", Since: "1.0.0", Complexity: constant, Summary: helpSummary},
+}
+
+var authCommands = []Command{
+	{Name: "hello", Arity: 6, Flags: always&^Loading | whileJoining, Categories: Connection, Run: cAuthHello,
+		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "version replica-id life nonce",
+		Summary: "Begins to prove that a peer has the peers' secret; replies this server's ID, life, nonce and proof."},
+	{Name: "proof", Arity: 3, Flags: always&^Loading | whileJoining, Categories: Connection, Run: cAuthProof,
+		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "proof",
+		Summary: "Ends that: the connection may replicate, as the replica that it has named."},
+	{Name: "secret", Arity: 3, Flags: always, Categories: Connection, Run: cAuthSecret,
+		Group: "replication", Since: "1.0.0", Complexity: constant, Args: "secret",
+		Summary: "Lets an administrator use the commands of the replication."},
 	{Name: "help", Arity: 2, Flags: Loading | Stale, Run: help,
 		Group: "replication", Since: "1.0.0", Complexity: constant, Summary: helpSummary},
 }

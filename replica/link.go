@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"atomiccounter/engine"
+	"atomiccounter/tlv"
 )
 
 const (
@@ -39,23 +40,44 @@ func newLink(addr string, now time.Time) *link {
 
 // run does what the puller says, until ctx ends.
 func (l *link) run(ctx context.Context, n *Node) {
-	client := n.o.client(l)
-	defer client.Close()
-	stop := context.AfterFunc(ctx, func() { client.Close() }) // an answer that is waited for ends only so
-	defer stop()
+	v := &voice{link: l, o: &n.o, end: func() {}}
+	defer func() { v.end() }()
 	ev := Event(Woken{})
 	for ctx.Err() == nil {
 		a := n.step(l, ev)
 		var ok bool
 		if ev, ok = n.carryOut(l, a); !ok {
-			ev = l.reach(ctx, client, a)
+			ev = l.reach(ctx, v, a)
 		}
 	}
 }
 
+// voice is the connection to a peer on which a replica speaks for itself: as another replica it takes another connection.
+type voice struct {
+	link   *link
+	o      *Options
+	id     tlv.ReplicaID
+	life   uint64
+	client *redis.Client // nil: there is none yet
+	end    func()
+}
+
+// as gives the connection of a replica in a life, until ctx ends.
+func (v *voice) as(ctx context.Context, id tlv.ReplicaID, life uint64) *redis.Client {
+	if v.client == nil || v.id != id || v.life != life {
+		v.end()
+		client := v.o.client(v.link, id, life)
+		stop := context.AfterFunc(ctx, func() { client.Close() }) // an answer that is waited for ends only so
+		v.id, v.life, v.client = id, life, client
+		v.end = func() { stop(); client.Close() }
+	}
+	return v.client
+}
+
 // client is a connection to the peer of l that is made when it is needed. Only one command at a time goes over it; the second that
-// the pool may open is for the case that the first is being closed.
-func (o *Options) client(l *link) *redis.Client {
+// the pool may open is for the case that the first is being closed. Nothing is sent over it, not even a password, before the peer has proven that it knows
+// the secret, if there is one.
+func (o *Options) client(l *link, id tlv.ReplicaID, life uint64) *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Addr: l.addr, Username: o.User, Password: o.Password, Protocol: 2,
 		Dialer: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -63,18 +85,26 @@ func (o *Options) client(l *link) *redis.Client {
 			if err != nil {
 				return nil, err
 			}
+			if o.Secret != "" {
+				if err := prove(conn, o.Secret, id, life); err != nil {
+					return nil, errors.Join(err, conn.Close())
+				}
+			}
 			return &framedConn{Conn: conn, patience: &l.patience}, nil
 		},
 		DialTimeout: dialTimeout, DialerRetries: 1,
 		ReadTimeout: -2, WriteTimeout: -2, // framedConn sets deadlines as bytes move
-		ContextTimeoutEnabled:    true,
-		MaxRetries:               -1, // the puller decides when to try again
-		PoolSize:                 1,
-		MaxActiveConns:           2,
-		PipelinePoolSize:         -1,
-		ConnMaxIdleTime:          -1,
-		DisableIdentity:          true,
-		ClientName:               "atomiccounter",
+		ContextTimeoutEnabled: true,
+		MaxRetries:            -1, // the puller decides when to try again
+		PoolSize:              1,
+		MaxActiveConns:        2,
+		PipelinePoolSize:      -1,
+		ConnMaxIdleTime:       -1,
+		DisableIdentity:       true,
+		OnConnect: func(ctx context.Context, conn *redis.Conn) error {
+			_ = conn.ClientSetName(ctx, "atomiccounter").Err() // if it is not let in, what it asks next says better why
+			return nil
+		},
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 }
@@ -105,19 +135,19 @@ func (o *Options) dial(ctx context.Context, network, addr string) (net.Conn, err
 }
 
 // reach sends a request to the peer and awaits the answer, or pauses.
-func (l *link) reach(ctx context.Context, client *redis.Client, a Action) Event {
+func (l *link) reach(ctx context.Context, v *voice, a Action) Event {
 	switch a := a.(type) {
 	case AskSync:
 		l.patience.Store(int64(patience))
 		sent := time.Now()
-		return answered(client, ctx, syncArgs(&a.SyncRequest, a.Block), func(reply any) (Event, error) {
+		return answered(v.as(ctx, a.ID, a.Life), ctx, syncArgs(&a.SyncRequest, a.Block), func(reply any) (Event, error) {
 			ev, err := parseSync(reply)
 			ev.Sent = sent
 			return ev, err
 		})
 	case AskSnap:
 		l.patience.Store(int64(snapPatience))
-		return answered(client, ctx, snapArgs(&a.SnapRequest), func(reply any) (Event, error) {
+		return answered(v.as(ctx, a.ID, a.Life), ctx, snapArgs(&a.SnapRequest), func(reply any) (Event, error) {
 			answer, err := parseSnap(reply)
 			return Snapped{answer}, err
 		})

@@ -18,6 +18,7 @@ import (
 // Options of New. The zero value of each means its default.
 type Options struct {
 	Peers          []string                    // host:port to pull from, beside those that the store remembers
+	Secret         string                      // that the peers and this replica prove to each other that they know (package handshake); "": nobody is asked to
 	User, Password string                      // for the peers; none if Password is ""
 	TLS            func() (*tls.Config, error) // is asked for each connection, and gives a config of its own; nil: plain
 	Port           int                         // TCP, on which peers find this replica; 0: none

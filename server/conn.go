@@ -31,6 +31,9 @@ func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*
 	if err != nil {
 		return nil, err
 	}
+	if secure != nil {
+		c.Channel = sock.channel
+	}
 	made := &conn{
 		client:  c,
 		session: NewSession(s.shared, c),

@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"time"
+
+	"atomiccounter/handshake"
 )
 
 // handshakeTimeout is how long a client may take for the handshake of TLS.
@@ -22,6 +24,12 @@ func (s *socket) handshake() error {
 		return err
 	}
 	return s.SetDeadline(time.Time{})
+}
+
+// channel is what only the two ends of this connection can know.
+func (s *socket) channel() ([]byte, error) {
+	state := s.tls.ConnectionState()
+	return state.ExportKeyingMaterial(handshake.ChannelLabel, nil, handshake.Size)
 }
 
 // fillSecure waits for input, which is decrypted.

@@ -21,23 +21,25 @@ const module = "atomiccounter"
 // below says what each package of the module may import of it, in tests too. The program itself may import all of them,
 // and nothing imports tests/ but tests/.
 var below = map[string][]string{
-	"tlv":      {},
-	"engine":   {"tlv"},
-	"script":   {},
-	"commands": {"engine", "script", "tlv"},
-	"replica":  {"engine", "tlv"},
-	"server":   {"commands", "engine", "tlv"},
-	"migrate":  {},
+	"tlv":       {},
+	"handshake": {"tlv"},
+	"engine":    {"tlv"},
+	"script":    {},
+	"commands":  {"engine", "handshake", "script", "tlv"},
+	"replica":   {"engine", "handshake", "tlv"},
+	"server":    {"commands", "engine", "handshake", "tlv"},
+	"migrate":   {},
 }
 
 // banned are imports that belong elsewhere: the formats and the engine know no RESP, socket or peer; only main reads flags.
 var banned = map[string][]string{
-	"tlv":      {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
-	"engine":   {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
-	"commands": {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
-	"server":   {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
-	"replica":  {"flag", "github.com/urfave/cli/v2"},
-	"migrate":  {"flag", "github.com/urfave/cli/v2"},
+	"tlv":       {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"handshake": {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"engine":    {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"commands":  {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
+	"server":    {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
+	"replica":   {"flag", "github.com/urfave/cli/v2"},
+	"migrate":   {"flag", "github.com/urfave/cli/v2"},
 }
 
 type goPackage struct {

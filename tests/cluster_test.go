@@ -22,6 +22,7 @@ const convergence = 60 * time.Second
 type cluster struct {
 	t       *testing.T
 	args    []string // of every member
+	secret  string   // the --peer-secret among them; "": there is none
 	members []*member
 }
 
@@ -49,6 +50,9 @@ func newCluster(t *testing.T, n int, linked topology, args ...string) *cluster {
 		t.Skip("redis-server does not replicate both ways")
 	}
 	c := &cluster{t: t, args: args}
+	if at := slices.Index(args, "--peer-secret"); at >= 0 {
+		c.secret = args[at+1]
+	}
 	for range n {
 		c.add()
 	}
@@ -191,6 +195,11 @@ func (c *cluster) do(i int, args ...string) reply {
 	m := c.members[i]
 	if m.conn == nil {
 		m.conn = connect(c.t, m.Addr)
+		if c.secret != "" {
+			if r, err := m.conn.do("CAUTH", "SECRET", c.secret); err != nil || r.isError() {
+				c.t.Fatalf("server %d: CAUTH SECRET = %v, %v", i, r, err)
+			}
+		}
 	}
 	r, err := m.conn.do(args...)
 	if err != nil {

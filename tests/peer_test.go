@@ -1,10 +1,16 @@
 package tests
 
 import (
+	"bufio"
 	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // peers are the peers that INFO replication tells of, each by the names of its fields.
@@ -172,6 +178,95 @@ func TestPeerPassword(t *testing.T) {
 	c.ok(1, "INCR", "k")
 	c.sync()
 	c.expect(0, "2", "GET", "k")
+}
+
+const peerSecret = "correct horse battery staple"
+
+// TestPeerSecret: replicas that have the same secret replicate, whatever they do besides, and no others do; all logs say so.
+func TestPeerSecret(t *testing.T) {
+	c := newCluster(t, 2, detached, "--peer-secret", peerSecret, "--requirepass", "sesame")
+	c.ok(1, "CPEER", "ADD", c.link(1, 0).Addr)
+	c.ok(0, "CPEER", "ADD", c.link(0, 1).Addr)
+	c.ok(0, "INCR", "k")
+	c.eventually(1, "1", "GET", "k")
+	c.kill(1)
+	c.ok(0, "INCR", "k")
+	c.start(1)
+	c.ok(1, "INCR", "k")
+	c.sync()
+	c.expect(0, "3", "GET", "k")
+	c.ok(0, "CPEER", "ADD", c.link(0, 0).Addr)
+	c.waitState(0, c.link(0, 0).Addr, "self")
+
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte("another secret, as long\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range [][]string{{"--peer-secret-file", file}, {}} {
+		i := c.add()
+		c.secret, c.args = "", nil
+		c.members[i].args = append(other, "--join-serve", "yes", "--peer", c.link(i, 0).Addr)
+		c.start(i)
+		c.secret, c.args = peerSecret, []string{"--peer-secret", peerSecret, "--requirepass", "sesame"}
+		if len(other) > 0 {
+			c.waitLog(i, c.link(i, 0).Addr, "does not know the peer secret")
+		} else {
+			c.waitLog(i, c.link(i, 0).Addr, "--peer-secret")
+			c.waitLog(0, "a command of the replication is refused", "csync")
+		}
+		c.ok(0, "CPEER", "ADD", c.link(0, i).Addr)
+		c.until("the link is refused", func() error {
+			if p := c.peer(0, c.link(0, i).Addr); p["state"] != "refused" {
+				return fmt.Errorf("it is %v", p)
+			}
+			return nil
+		})
+	}
+	c.waitLog(0, c.link(0, 2).Addr, "does not know the peer secret")
+	c.waitLog(0, c.link(0, 3).Addr, "has no --peer-secret")
+	c.ok(1, "INCR", "k")
+	c.reach(1, 0)
+	c.expect(0, "4", "GET", "k")
+}
+
+// TestPeerPasswordIsForPeers: it is not sent to an address before that has proven that it has the secret.
+func TestPeerPasswordIsForPeers(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	heard := make(chan string, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		r := bufio.NewReader(conn)
+		all := ""
+		for range 13 { // CAUTH HELLO with four arguments
+			line, err := r.ReadString('\n')
+			if err != nil {
+				break
+			}
+			all += line
+		}
+		_, _ = conn.Write([]byte("*4\r\n$16\r\n0123456789abcdef\r\n$16\r\n0123456789abcdef\r\n$32\r\n" + strings.Repeat("n", 32) + "\r\n$32\r\n" + strings.Repeat("p", 32) + "\r\n"))
+		rest, _ := io.ReadAll(r)
+		heard <- all + string(rest)
+	}()
+	c := newCluster(t, 1, detached, "--peer-secret", peerSecret, "--peer-user", "default", "--peer-password", "sesame")
+	c.ok(0, "CPEER", "ADD", l.Addr().String())
+	select {
+	case got := <-heard:
+		if !strings.Contains(got, "HELLO") || strings.Contains(got, "sesame") || strings.Contains(got, peerSecret) || strings.Contains(got, "PROOF") {
+			t.Errorf("somebody without the secret has heard %q", got)
+		}
+	case <-time.After(convergence):
+		t.Fatal("nobody has called")
+	}
+	c.waitState(0, l.Addr().String(), "refused")
 }
 
 // TestProtocolVersion: a peer of another version is refused in words, which both logs have.

@@ -34,7 +34,7 @@ func TestReplication(t *testing.T) {
 		duration = stormShort
 	}
 	t.Logf("-seed %d", *seed)
-	w := &weather{cluster: newCluster(t, 3, mesh, "--natural", "grow:*", "--update-period", "100ms"),
+	w := &weather{cluster: newCluster(t, 3, mesh, "--peer-secret", peerSecret, "--natural", "grow:*", "--update-period", "100ms"),
 		Rand: rand.New(rand.NewPCG(*seed, 2<<32)), traffic: newTraffic(), copies: make(map[int]string), counts: make(map[string]int)}
 	for i := range w.members {
 		w.open(i)

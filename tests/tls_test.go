@@ -81,7 +81,7 @@ func TestTLS(t *testing.T) {
 	a, stranger := newAuthority(t), newAuthority(t)
 	a.server(t, "server")
 	stranger.server(t, "server")
-	c := newCluster(t, 3, detached)
+	c := newCluster(t, 3, detached, "--peer-secret", peerSecret)
 	ports := c.secure(a, a, stranger)
 	conn := a.dial(t, ports[0])
 	if _, err := conn.Write(appendCommand(nil, "INCR", "k")); err != nil {

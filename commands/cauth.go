@@ -1,0 +1,156 @@
+package commands
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"fmt"
+	"sync"
+	"time"
+
+	"atomiccounter/handshake"
+	"atomiccounter/tlv"
+)
+
+// credential is what a connection has shown of itself to the replication.
+type credential struct {
+	proven   bool                  // it knows the peers' secret
+	speaks   tlv.ReplicaID         // the replica that it speaks for; 0: none yet
+	greeting *handshake.Transcript // CAUTH HELLO was answered, and CAUTH PROOF is still to come
+}
+
+// mayReplicate says whether the client may use the commands of the replication: it knows the peers' secret, or there is none and it is
+// on this machine.
+func (c *Context) mayReplicate() bool {
+	return c.Client.credential.proven || c.Server.Config.settings.PeerSecret == "" && c.Client.Local
+}
+
+// notAllowed refuses a client that may not use a command of the replication.
+func (c *Context) notAllowed(cmd *Command) string {
+	c.Server.intruders.say(c, "a command of the replication is refused", "command", cmd.FullName)
+	name := upper([]byte(cmd.FullName))
+	if c.Server.Config.settings.PeerSecret == "" {
+		return fmt.Sprintf("NOPERM %s is for peers and administrators: this server has no --peer-secret, so only clients on its own machine may use it", name)
+	}
+	return fmt.Sprintf("NOPERM %s is for peers and administrators: this connection has not proven that it knows the --peer-secret of this server (CAUTH)", name)
+}
+
+// speaksFor notes which replica a connection speaks for, unless it speaks for another one.
+func (p *peerParser) speaksFor(id tlv.ReplicaID) {
+	if !p.ok || id == 0 { // which the node refuses
+		return
+	}
+	speaks := &p.c.Client.credential.speaks
+	if *speaks == 0 {
+		*speaks = id
+	}
+	if *speaks != id {
+		p.fail("this connection speaks for replica %s; for another one it takes a connection of its own", hexID(uint64(*speaks)))
+	}
+}
+
+func errNoSecret(c *Context) bool {
+	if c.Server.Config.settings.PeerSecret != "" {
+		return false
+	}
+	c.Out.Error("ERR CAUTH: this server has no --peer-secret; all servers that replicate have the same one, or none of them has")
+	return true
+}
+
+// cAuthHello proves this server to a replica that has called.
+func cAuthHello(c *Context, args [][]byte) {
+	p := &peerParser{c: c, command: "CAUTH HELLO", ok: true}
+	if v := p.count("handshake version", args[2]); p.ok && v != handshake.Version {
+		p.fail("handshake version %d is not spoken here; this server speaks %d", v, handshake.Version)
+	}
+	t := &handshake.Transcript{Caller: handshake.Party{Replica: p.replica(args[3]), Life: p.hex("life", args[4])}}
+	switch {
+	case len(args[5]) != handshake.Size:
+		p.fail("a nonce has %d bytes", handshake.Size)
+	case t.Caller.Replica == 0:
+		p.fail("a replica ID is not zero")
+	}
+	if !p.ok || errNoSecret(c) {
+		return
+	}
+	copy(t.Caller.Nonce[:], args[5])
+	t.Called.Replica, t.Called.Life = c.Server.Engine.ReplicaID(), c.Server.Engine.Life()
+	rand.Read(t.Called.Nonce[:]) // never fails
+	if c.Client.Channel != nil {
+		var err error
+		if t.Channel, err = c.Client.Channel(); err != nil {
+			c.failIn("CAUTH HELLO", err)
+			return
+		}
+	}
+	c.Client.credential.greeting = t
+	c.Out.Array(4)
+	c.Out.BulkString(hexID(uint64(t.Called.Replica)))
+	c.Out.BulkString(hexID(t.Called.Life))
+	c.Out.Bulk(t.Called.Nonce[:])
+	c.Out.Bulk(t.ProveCalled(c.Server.Config.settings.PeerSecret))
+}
+
+// cAuthProof hears the proof of the replica that has called. There is one try to a CAUTH HELLO.
+func cAuthProof(c *Context, args [][]byte) {
+	t := c.Client.credential.greeting
+	c.Client.credential.greeting = nil
+	switch {
+	case t == nil:
+		c.Out.Error("ERR CAUTH PROOF without CAUTH HELLO")
+	case t.Caller.Same(&t.Called):
+		c.Out.Error("SELF this is the replica that asks")
+	case !handshake.Equal(args[2], t.ProveCaller(c.Server.Config.settings.PeerSecret)):
+		c.Server.intruders.say(c, "a peer has not proven that it knows the peer secret", "replica", hexID(uint64(t.Caller.Replica)))
+		c.Out.Error(wrongSecret)
+	default:
+		c.trust(t.Caller.Replica)
+	}
+}
+
+// cAuthSecret is for administrators.
+func cAuthSecret(c *Context, args [][]byte) {
+	if errNoSecret(c) {
+		return
+	}
+	if subtle.ConstantTimeCompare(args[2], []byte(c.Server.Config.settings.PeerSecret)) != 1 {
+		c.Server.intruders.say(c, "a client has given a wrong peer secret")
+		c.Out.Error(wrongSecret)
+		return
+	}
+	c.trust(0)
+}
+
+const wrongSecret = "WRONGPASS the peer secret is another one (or TLS ends somewhere between the two servers)"
+
+// trust lets a connection replicate: as this replica, or as the first that it speaks for if id is 0. Who has the peers' secret can have all data
+// and change them, so no password is asked for besides.
+func (c *Context) trust(id tlv.ReplicaID) {
+	c.Client.credential = credential{proven: true, speaks: id}
+	c.Client.Authenticated = true
+	c.Out.OK()
+}
+
+// intruders has the log tell of those who are refused, once a second at most: they may come as fast as they like.
+type intruders struct {
+	mu   sync.Mutex
+	last time.Time
+	left int // out since
+}
+
+func (i *intruders) say(c *Context, text string, args ...any) {
+	i.mu.Lock()
+	now := time.Now()
+	if now.Sub(i.last) < time.Second {
+		i.left++
+		i.mu.Unlock()
+		return
+	}
+	left := i.left
+	i.last, i.left = now, 0
+	i.mu.Unlock()
+	args = append(args, "addr", c.Client.Addr)
+	if left > 0 {
+		args = append(args, "others", left)
+	}
+	c.Server.Log.Warn(text, args...)
+}
