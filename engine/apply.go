@@ -115,7 +115,7 @@ func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
 func (e *Engine) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode func() []byte) (landed func(), err error) {
 	e.advance(b.Entry())
 	if b.Ends != 0 {
-		e.end(tlv.VectorEntry{Replica: b.Ends, End: b.End, Tail: b.Tail})
+		e.end(tlv.Vector{{Replica: b.Tail, End: b.End, Of: b.Ends}})
 	}
 	if err := e.history.write(batch); err != nil {
 		return nil, err

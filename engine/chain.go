@@ -18,7 +18,7 @@ func (e *Engine) nextBatch(stamp tlv.Stamp) tlv.Batch {
 	before := e.vector.Entry(e.id)
 	b := tlv.Batch{Replica: e.id, Prev: before.Stamp, Stamp: stamp, Life: e.Life(), Chain: before.Hash}
 	if b.Prev == 0 {
-		b.Ends, b.End, b.Tail = e.ended.Replica, e.ended.End, e.ended.Tail
+		b.Ends, b.End, b.Tail = e.ended.Of, e.ended.End, e.ended.Replica
 	}
 	return b
 }

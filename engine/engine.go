@@ -222,7 +222,7 @@ type Engine struct {
 	id       tlv.ReplicaID   // changes inside a cut only
 	former   []tlv.ReplicaID // so does this
 	history  history
-	ended    tlv.VectorEntry // the ID that the first batch under the present one ends
+	ended    tlv.VectorEntry // the tail that the first batch under the present ID brings
 	tails    []tail          // published along with it
 	seed     [2]uint64       // of the key hash; as long as the store lives
 

@@ -141,35 +141,28 @@ func (e *Engine) DropTails() error {
 	return nil
 }
 
-// advance makes the vector speak of a later batch of a replica. If its ID had ended before that, the batches have its tail.
+// advance makes the vector speak of a later batch of a replica. Tails of it that ended before that are in its batches.
 func (e *Engine) advance(entry tlv.VectorEntry) {
-	if was := e.vector.Entry(entry.Replica); was.Stamp < was.End && was.End <= entry.Stamp {
-		e.history.void(was.Tail)
+	was := e.vector.Entry(entry.Replica).Stamp
+	for _, t := range e.vector {
+		if t.Of == entry.Replica && was < t.End && t.End <= entry.Stamp {
+			e.history.void(t.Replica)
+		}
 	}
 	e.vector.Put(entry)
 }
 
-// end notes where an ID ends, and its tail. Of one that ends in several places, because copies of the store gave it up, or that goes on,
-// the batches up to the last place have the tails of the others.
-func (e *Engine) end(entry tlv.VectorEntry) {
-	was := e.vector.Entry(entry.Replica)
-	if was.End != 0 && was.End < entry.End {
-		e.history.void(was.Tail)
-	}
-	if entry.End < was.End || entry.End <= was.Stamp {
-		e.history.void(entry.Tail)
-	}
-	if was.End < entry.End {
-		e.vector.PutEnd(entry.Replica, entry.End, entry.Tail)
-	}
-}
-
-// endAll is end for those of a vector that do.
-func (e *Engine) endAll(v tlv.Vector) {
-	for _, entry := range slices.Clone(v) {
-		if entry.End != 0 {
-			e.end(entry)
+// end notes tails, those in a vector that somebody has. Of an ID of which others have another history, theirs has the tail, or not.
+func (e *Engine) end(v tlv.Vector) {
+	parted := e.history.parted()
+	for _, t := range slices.Clone(v) {
+		if t.End == 0 {
+			continue
 		}
+		if t.End <= e.vector.Entry(t.Of).Stamp && !slices.Contains(parted, t.Of) {
+			e.history.void(t.Replica)
+		}
+		e.vector.Put(t)
 	}
 }
 

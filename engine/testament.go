@@ -100,7 +100,7 @@ func (w *testament) begin(t tail) {
 	}
 	t.Replica = w.e.tailID(t.Life, t.After)
 	if t.Flushed && !theirs {
-		w.ended = tlv.VectorEntry{Replica: w.old, End: t.After + 1, Tail: t.Replica}
+		w.ended = tlv.VectorEntry{Replica: t.Replica, End: t.After + 1, Of: w.old}
 	}
 	w.end()
 	w.tail, w.theirs, w.e.id = t, theirs, w.id

@@ -92,9 +92,9 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
 	next := transfer{Transfer: t, Running: true, Succeeds: was.Running, Marks: others || was.Running}
 	batch := e.db.NewBatch()
-	e.endAll(t.Vector) // pages bring tails, and the source may be lost before the last one
+	e.end(t.Vector) // pages bring tails, and the source may be lost before the last one
 	if was.Running {
-		e.endAll(e.vector) // of which it may have brought tails
+		e.end(e.vector) // of which it may have brought tails
 	}
 	if err := errors.Join(next.write(batch), forgetMet(batch), e.history.write(batch)); err != nil {
 		return errors.Join(err, batch.Close())
@@ -166,11 +166,12 @@ func (e *Engine) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival
 		return err
 	}
 	b := e.nextBatch(e.clock.next(e.Now()))
+	without := append(e.history.parted(), e.id)
 	join := func(a *joining) {
 		e.joinPage(a)
 		if e.mayBeAlone(a) {
 			s := a.state.Clone()
-			s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return c.Replica == e.id })
+			s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return slices.Contains(without, c.Replica) })
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
 		}
 	}
@@ -262,7 +263,7 @@ func (e *Engine) FinishTransfer() error {
 	t := e.transfer
 	batch := e.db.NewBatch()
 	err := forgetMet(batch)
-	e.endAll(t.Vector)
+	e.end(t.Vector)
 	for _, v := range t.Vector {
 		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
 			e.advance(v)

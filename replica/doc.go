@@ -76,7 +76,7 @@
 // of it, and its original has perhaps published it. So who gives up an ID publishes that as the tail: the contribution
 // of an ID of its own, which like its stamps follows from the journal alone, so that of two who publish it the one that has more
 // of it counts (engine.Engine.Renew). With the first batch of the new ID every vector learns that the old one ended after such and such a batch
-// (tlv.VectorEntry.End): who knows that does not vouch for a store that begins there. And where it turns out that batches of the old ID go
+// (tlv.VectorEntry): who knows that does not vouch for a store that begins there. And where it turns out that batches of the old ID go
 // on, as its original has the tail in the next of them, the tail is cancelled (engine.Engine.DropTails), or not even published.
 //
 // A fork all the same, of an ID that two stores publish under though all whom either of them knows have vouched for it (an operator

@@ -46,7 +46,7 @@ func (p *Puller) synced(ev Synced) Action {
 	p.compareClocks(a.Clock, ev.Sent)
 	if e := a.Vector.Entry(p.self.ID); !p.self.True(e) {
 		return p.forked(e)
-	} else if !p.self.Confirmed && p.self.ended(e) {
+	} else if !p.self.Confirmed && p.self.ended(a.Vector) {
 		p.vouched = false
 		return p.confirming()
 	}

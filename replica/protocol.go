@@ -3,6 +3,7 @@ package replica
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,8 +83,11 @@ type Self struct {
 	Transfer  *engine.Transfer           // one that is not finished
 }
 
-// ended says whether an entry of this replica is of an ID that was given up by the time of what this store has: who has that does not vouch.
-func (s *Self) ended(e tlv.VectorEntry) bool { return e.End > s.Vector.Entry(s.ID).Stamp }
+// ended says whether a vector has a tail of this replica that begins beyond what this store has: who has that does not vouch.
+func (s *Self) ended(v tlv.Vector) bool {
+	have := s.Vector.Entry(s.ID).Stamp
+	return slices.ContainsFunc(v, func(e tlv.VectorEntry) bool { return e.Of == s.ID && e.End > have })
+}
 
 // held lists the entries that the transfer under way is to bring. No batch of their replicas is taken before.
 func (s *Self) held() (list tlv.Vector) {

@@ -51,7 +51,7 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
 	n.called(r.ID)
 	n.former[r.ID] = r.Former
-	if self.ended(r.Vector.Entry(self.ID)) {
+	if self.ended(r.Vector) {
 		n.store.awaited[r.ID] = true
 	} else {
 		n.vouched(r.ID, r.Former)

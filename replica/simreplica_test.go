@@ -275,7 +275,7 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 // dies notes which IDs nobody has any more.
 func (r *simReplica) dies() {
 	for _, e := range r.e.Vector() {
-		r.w.tails[e.Tail] = true
+		r.w.tails[e.Replica] = r.w.tails[e.Replica] || e.End != 0
 	}
 	for _, id := range r.e.Former() {
 		if !slices.Contains(r.w.dead, id) {

@@ -16,10 +16,10 @@ type Batch struct {
 	Life    uint64    // of the replica, in which it published this (VectorEntry)
 	Chain   Hash      // of the replica's batch before
 	Hash    Hash      // of this one
-	Ends    ReplicaID // in a first batch: the ID that ends with it (VectorEntry.End); 0: none
-	End     Stamp
-	Tail    ReplicaID
-	Deltas  []Delta // in any order, one per key
+	Ends    ReplicaID // in a first batch: the ID that was given up for it, of which it has the tail (VectorEntry.Of); 0: none
+	End     Stamp     // of that tail
+	Tail    ReplicaID // under which it counts
+	Deltas  []Delta   // in any order, one per key
 
 	encoded []byte // what ParseBatch read and found valid, this record alone; nil: made here
 }

@@ -128,7 +128,7 @@
 //	   life       zipped                      VectorEntry.Life
 //	   hash       8 B, little-endian          VectorEntry.Hash
 //	   end        zipped                      VectorEntry.End
-//	   tail       8 B, little-endian          VectorEntry.Tail; only where end is not 0
+//	   of         8 B, little-endian          VectorEntry.Of; only where end is not 0
 //	   and so on, in ascending order of replica
 //
 // All batches of replica 1 up to stamp 0x10, which it published in life 7:

@@ -11,15 +11,15 @@ import (
 // forks): entries of two histories of one replica differ in it. Life tells in which of its lives the replica published the last
 // of them. The zero Stamp says that there is none yet.
 //
-// A nonzero End says that a store with this ID goes on under another one, and that what its journal had after its last batch, which
-// is before End, has been published as the contribution of Tail (design, section 4: forks). It stays if Stamp grows all the same.
+// An entry with an End is of no replica that publishes: its contributions are the tail of the ID Of, what a store had in its journal
+// after the last batch before End when it gave that ID up (design, section 4: forks). Batches of Of from End on have it too.
 type VectorEntry struct {
 	Replica ReplicaID
 	Stamp   Stamp
 	Life    uint64
 	Hash    Hash
 	End     Stamp
-	Tail    ReplicaID
+	Of      ReplicaID
 }
 
 // Hash identifies a batch and all batches of its replica before it. Only its replica computes it (engine/history.go); others
@@ -28,7 +28,7 @@ type Hash uint64
 
 // Validate says what of e no replica can have written.
 func (e *VectorEntry) Validate() error {
-	if e.Replica == 0 || e.Stamp == 0 && e.End == 0 || (e.End == 0) != (e.Tail == 0) {
+	if e.Replica == 0 || (e.Stamp == 0) == (e.End == 0) || (e.End == 0) != (e.Of == 0) || e.Of == e.Replica {
 		return malformed("entry of replica %x up to %d", uint64(e.Replica), e.Stamp)
 	}
 	return nil
@@ -51,24 +51,14 @@ func (v Vector) Entry(id ReplicaID) VectorEntry {
 	return VectorEntry{Replica: id}
 }
 
-// Put sets the entry of e's replica, whatever was there, but for a later End.
+// Put sets the entry of e's replica, whatever was there.
 func (v *Vector) Put(e VectorEntry) {
 	i, ok := v.search(e.Replica)
 	if ok {
-		if was := &(*v)[i]; was.End > e.End {
-			e.End, e.Tail = was.End, was.Tail
-		}
 		(*v)[i] = e
 		return
 	}
 	*v = slices.Insert(*v, i, e)
-}
-
-// PutEnd notes where a replica ends.
-func (v *Vector) PutEnd(id ReplicaID, end Stamp, tail ReplicaID) {
-	e := v.Entry(id)
-	e.End, e.Tail = end, tail
-	v.Put(e)
 }
 
 // Remove forgets a replica.
@@ -115,7 +105,7 @@ func AppendVector(buf []byte, v Vector) []byte {
 		buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Hash))
 		buf = AppendTinyZip(buf, uint64(v[i].End))
 		if v[i].End != 0 {
-			buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Tail))
+			buf = binary.LittleEndian.AppendUint64(buf, uint64(v[i].Of))
 		}
 	}
 	return closeRecord(buf, start, 'V')
@@ -135,7 +125,7 @@ func ParseVector(data []byte) (Vector, error) {
 	for len(r.rest) > 0 {
 		e := VectorEntry{Replica: r.replica(), Stamp: r.stamp(), Life: r.zip(), Hash: r.hash(), End: r.stamp()}
 		if e.End != 0 {
-			e.Tail = r.replica()
+			e.Of = r.replica()
 		}
 		v = append(v, e)
 	}

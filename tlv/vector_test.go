@@ -29,7 +29,7 @@ func TestVector(t *testing.T) {
 }
 
 func TestVectorIsReadAsWritten(t *testing.T) {
-	for _, v := range []Vector{{}, {{1, 1, 0, 0, 0, 0}}, {{1, 10, 2, 3, 0, 0}, {3, 1 << 63, 1 << 63, 1 << 63, 1 << 62, 4}, {9, 0, 0, 0, 5, 7}}} {
+	for _, v := range []Vector{{}, {{1, 1, 0, 0, 0, 0}}, {{1, 10, 2, 3, 0, 0}, {3, 1 << 63, 1 << 63, 1 << 63, 0, 0}, {4, 0, 0, 0, 1 << 62, 3}, {9, 0, 0, 0, 5, 7}}} {
 		got, err := ParseVector(AppendVector(nil, v))
 		if err != nil || !reflect.DeepEqual(got, v) {
 			t.Errorf("ParseVector = %v, %v; want %v", got, err, v)
