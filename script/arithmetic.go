@@ -56,7 +56,7 @@ func (s *state) operator(event string) builtin {
 				continue
 			}
 			if m := L.GetMetaField(operand, event); m != lua.LNil {
-				return callWith(L, m, left, right)
+				return s.callWith(L, m, left, right)
 			}
 		}
 		bad := left
@@ -69,9 +69,9 @@ func (s *state) operator(event string) builtin {
 }
 
 // callWith calls f for its one result.
-func callWith(L *lua.LState, f lua.LValue, args ...lua.LValue) int {
+func (s *state) callWith(L *lua.LState, f lua.LValue, args ...lua.LValue) int {
 	L.Push(f)
 	push(L, args...)
-	L.Call(len(args), 1)
+	s.invoke(L, len(args), 1)
 	return 1
 }

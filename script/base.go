@@ -145,7 +145,7 @@ func (s *state) text(L *lua.LState, v lua.LValue) string {
 	if meta := L.GetMetaField(v, "__tostring"); meta != lua.LNil {
 		L.Push(meta)
 		L.Push(v)
-		L.Call(1, 1)
+		s.invoke(L, 1, 1)
 		got := L.Get(-1)
 		L.Pop(1)
 		text, ok := asText(got)

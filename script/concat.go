@@ -62,7 +62,7 @@ func (s *state) metaConcat(L *lua.LState, left, right lua.LValue) lua.LValue {
 	L.Push(meta)
 	L.Push(left)
 	L.Push(right)
-	L.Call(2, 1)
+	s.invoke(L, 2, 1)
 	v := L.Get(-1)
 	L.Pop(1)
 	return v

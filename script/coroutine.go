@@ -22,7 +22,15 @@ func (s *state) openCoroutine() {
 		"wrap": func(L *lua.LState) int {
 			checkScripted(L)
 			s.detached(L, wrap)
-			s.adopt(L.Get(-1).(*lua.LFunction).Upvalues[0].Value())
+			f := L.Get(-1).(*lua.LFunction)
+			s.adopt(f.Upvalues[0].Value())
+			wrapped := f.GFunction
+			f.GFunction = func(L *lua.LState) int {
+				if s.depth >= maxNested {
+					raise(L, errNested.Error())
+				}
+				return s.within(L, wrapped)
+			}
 			return 1
 		},
 		"resume": func(L *lua.LState) int {
@@ -31,7 +39,10 @@ func (s *state) openCoroutine() {
 			} else if th.Dead {
 				return push(L, lua.LFalse, lua.LString("cannot resume dead coroutine"))
 			}
-			return resume(L)
+			if s.depth >= maxNested {
+				return push(L, lua.LFalse, lua.LString(errNested.Error()))
+			}
+			return s.within(L, resume)
 		},
 		"yield": func(L *lua.LState) int {
 			if L.Parent == nil {
@@ -41,6 +52,15 @@ func (s *state) openCoroutine() {
 		},
 		"running": of("running"), "status": of("status"),
 	})
+}
+
+// within resumes a coroutine.
+func (s *state) within(L *lua.LState, resume builtin) int {
+	depth := s.depth
+	s.depth++
+	n := resume(L)
+	s.depth = depth
+	return n
 }
 
 // checkScripted takes a function that is no builtin.
@@ -60,7 +80,8 @@ func (s *state) detached(L *lua.LState, run builtin) {
 }
 
 // adopt makes a coroutine end with the script. What it leaves of the state if a builtin was between a yield and the resume nobody knows.
-func (s *state) adopt(thread lua.LValue) {
-	thread.(*lua.LState).SetContext(s.watch)
+func (s *state) adopt(made lua.LValue) {
+	L := made.(*lua.LState)
+	L.SetContext(&thread{watch: s.watch, lua: L})
 	s.used = true
 }

@@ -83,7 +83,7 @@ func (f *spec) write(L *lua.LState, b *strings.Builder, arg int) {
 	case 'e', 'E', 'f', 'g', 'G':
 		f.float(b, checkNumber(L, arg))
 	case 'q':
-		b.WriteString(quote(checkText(L, arg)))
+		b.WriteString(quote(L, checkText(L, arg)))
 	case 's':
 		text := checkText(L, arg)
 		if f.precision >= 0 || len(text) < 100 {
@@ -92,6 +92,7 @@ func (f *spec) write(L *lua.LState, b *strings.Builder, arg int) {
 		if f.precision >= 0 && f.precision < len(text) {
 			text = text[:f.precision]
 		}
+		room(L, b.Len()+len(text))
 		f.pad(b, text)
 	default:
 		verb := string(f.verb)
@@ -158,10 +159,11 @@ func (f *spec) float(b *strings.Builder, v float64) {
 }
 
 // quote writes a string so that Lua reads it back.
-func quote(text string) string {
+func quote(L *lua.LState, text string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for i := range len(text) {
+		room(L, b.Len())
 		switch c := text[i]; c {
 		case '"', '\\', '\n':
 			b.WriteByte('\\')

@@ -28,6 +28,7 @@ func (e *jsonEncoder) refuse(v lua.LValue, why string) {
 
 func (e *jsonEncoder) value(v lua.LValue, depth int) {
 	room(e.lua, len(e.buf))
+	e.s.spend(e.lua, 1)
 	switch v := v.(type) {
 	case lua.LString:
 		e.string(string(v))
@@ -66,6 +67,7 @@ func (e *jsonEncoder) table(t *lua.LTable, depth int) {
 func (e *jsonEncoder) arrayLength(t *lua.LTable) int {
 	most, items := 0, 0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
+		e.s.spend(e.lua, 1)
 		n, ok := k.(lua.LNumber)
 		if !ok || float64(n) != math.Floor(float64(n)) || n < 1 {
 			return -1
@@ -140,6 +142,10 @@ func (e *jsonEncoder) number(n lua.LNumber) {
 func (e *jsonEncoder) string(text string) {
 	e.buf = append(e.buf, '"')
 	for i := range len(text) {
+		if i%spendToCheck == 0 {
+			e.s.check(e.lua)
+			room(e.lua, len(e.buf))
+		}
 		switch c := text[i]; c {
 		case '"', '\\', '/':
 			e.buf = append(e.buf, '\\', c)

@@ -28,9 +28,11 @@ var jsonMarks = map[byte]string{'{': "T_OBJ_BEGIN", '}': "T_OBJ_END", '[': "T_AR
 	':': "T_COLON"}
 
 func (d *jsonDecoder) next() jsonToken {
+	begin := d.at
 	for strings.IndexByte(" \t\r\n", d.peek(d.at)) >= 0 && d.at < len(d.text) {
 		d.at++
 	}
+	d.s.spend(d.lua, 1+(d.at-begin)/16)
 	c, rest := d.peek(d.at), d.text[min(d.at, len(d.text)):]
 	token := jsonToken{at: d.at}
 	switch {

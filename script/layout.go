@@ -9,6 +9,7 @@ import (
 
 // layout reads a format of Roberto Ierusalimschy's struct library, on a machine of 64 bits.
 type layout struct {
+	s      *state
 	lua    *lua.LState
 	format string
 	at     int
@@ -17,13 +18,14 @@ type layout struct {
 	total  int
 }
 
-func newLayout(L *lua.LState) *layout {
-	return &layout{lua: L, format: checkText(L, 1), order: binary.LittleEndian, align: 1}
+func (s *state) newLayout(L *lua.LState) *layout {
+	return &layout{s: s, lua: L, format: checkText(L, 1), order: binary.LittleEndian, align: 1}
 }
 
 // next gives the next option that takes room, its size, and how many bytes come before it to align it; 0: the end.
 func (l *layout) next() (option byte, size, padding int) {
 	for l.at < len(l.format) {
+		l.s.spend(l.lua, 1)
 		c := l.format[l.at]
 		l.at++
 		if size, ok := l.size(c); ok {

@@ -18,7 +18,7 @@ func (s *state) load(L *lua.LState) int {
 	var b strings.Builder
 	for {
 		L.Push(more)
-		L.Call(0, 1)
+		s.invoke(L, 0, 1)
 		piece := L.Get(-1)
 		L.Pop(1)
 		text, ok := asText(piece)

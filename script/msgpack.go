@@ -40,9 +40,11 @@ type packer struct {
 }
 
 func (p *packer) value(v lua.LValue, depth int) {
+	p.s.spend(p.lua, 1)
 	room(p.lua, len(p.buf))
 	switch v := v.(type) {
 	case lua.LString:
+		room(p.lua, len(p.buf)+len(v))
 		p.head(len(v), 0xa0, 31, 0xd9, 0xda, 0xdb)
 		p.buf = append(p.buf, v...)
 	case lua.LBool:
@@ -105,7 +107,7 @@ func (p *packer) number(f float64) {
 }
 
 func (p *packer) table(t *lua.LTable, depth int) {
-	if isList(t) {
+	if p.isList(t) {
 		n := t.Len()
 		p.head(n, 0x90, 15, 0, 0xdc, 0xdd)
 		for i := 1; i <= n; i++ {
@@ -121,9 +123,10 @@ func (p *packer) table(t *lua.LTable, depth int) {
 }
 
 // isList says whether the keys are 1 to n.
-func isList(t *lua.LTable) bool {
+func (p *packer) isList(t *lua.LTable) bool {
 	most, n := 0.0, 0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
+		p.s.spend(p.lua, 1)
 		f, ok := k.(lua.LNumber)
 		if !ok || f <= 0 || f != lua.LNumber(int32(f)) {
 			return false

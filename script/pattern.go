@@ -14,7 +14,6 @@ type matcher struct {
 	level    int // captures
 	captures [maxCaptures]capture
 	depth    int
-	steps    int
 }
 
 type capture struct{ start, size int }
@@ -25,17 +24,12 @@ const (
 	unclosed      = -1
 	position      = -2
 	noMatch       = -1
-	stepsToCheck  = 1 << 12
 )
 
 func (m *matcher) fail(msg string) { raise(m.lua, msg) }
 
 // tick stops a match that takes for ever.
-func (m *matcher) tick() {
-	if m.steps++; m.steps%stepsToCheck == 0 {
-		m.s.check(m.lua)
-	}
-}
+func (m *matcher) tick() { m.s.spend(m.lua, 1) }
 
 // match gives where a match of the pattern from p that begins at s ends, or noMatch.
 func (m *matcher) match(s, p int) int {
@@ -212,6 +206,7 @@ func (m *matcher) backReference(s int, c byte) int {
 		m.fail("invalid capture index")
 	}
 	text := m.src[m.captures[l].start : m.captures[l].start+max(m.captures[l].size, 0)]
+	m.s.spend(m.lua, len(text)/16)
 	if len(m.src)-s >= len(text) && m.src[s:s+len(text)] == text {
 		return s + len(text)
 	}

@@ -13,7 +13,7 @@ func (s *state) pcall(L *lua.LState) int {
 	if v := checkAny(L, 1); !callable(L, v) {
 		return push(L, lua.LFalse, lua.LString("attempt to call a "+v.Type().String()+" value"))
 	}
-	if err := L.PCall(L.GetTop()-1, lua.MultRet, nil); err != nil {
+	if err := s.try(L, L.GetTop()-1, nil); err != nil {
 		v := s.thrown(err)
 		if t, ok := v.(*lua.LTable); ok {
 			if text, ok := asText(t.RawGetString("err")); ok {
@@ -34,14 +34,13 @@ func (s *state) xpcall(L *lua.LState) int {
 	}
 	L.SetTop(2)
 	L.Push(f)
-	translate := L.NewFunction(func(L *lua.LState) int {
-		v := s.words(L.Get(1))
+	translate := func(L *lua.LState, v lua.LValue) lua.LValue {
 		L.Push(handler)
-		L.Push(v)
-		L.Call(1, 1)
-		return 1
-	})
-	if err := L.PCall(0, lua.MultRet, translate); err != nil {
+		L.Push(s.words(v))
+		s.invoke(L, 1, 1)
+		return L.Get(-1)
+	}
+	if err := s.try(L, 0, translate); err != nil {
 		return push(L, lua.LFalse, s.thrown(err))
 	}
 	L.Insert(lua.LTrue, 3)

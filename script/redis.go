@@ -79,9 +79,12 @@ func (s *state) arguments(L *lua.LState) (args [][]byte, bad *lua.LTable) {
 		return nil, errorTable(L, "ERR Please specify at least one argument for this redis lib call")
 	}
 	args = s.args[:0]
+	size := 0
 	for i := 1; i <= n; i++ {
 		switch v := L.Get(i).(type) {
 		case lua.LString:
+			size += len(v)
+			room(L, size)
 			args = append(args, []byte(v))
 		case lua.LNumber:
 			args = append(args, []byte(formatG(float64(v), 17)))
@@ -141,7 +144,7 @@ func (s *state) log(L *lua.LState) int {
 	var words []string
 	for i := 2; i <= n; i++ {
 		if text, ok := asText(L.Get(i)); ok {
-			words = append(words, text)
+			words = append(words, text[:min(len(text), logLength)])
 		}
 	}
 	if s.call.Log != nil {

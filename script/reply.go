@@ -9,6 +9,7 @@ import (
 
 // fromReply makes a value of Lua of a reply in RESP, and gives what is behind it.
 func (s *state) fromReply(L *lua.LState, raw []byte) (lua.LValue, []byte) {
+	s.spend(L, 1)
 	end := bytes.IndexByte(raw, '\r')
 	if end < 1 {
 		return lua.LNil, nil

@@ -1,6 +1,8 @@
 package script
 
 import (
+	"errors"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
@@ -11,6 +13,7 @@ const (
 	mostRegisters   = 64 << 10
 	threadDepth     = 200 // of a coroutine
 	threadRegisters = 256
+	maxNested       = 200 // calls of functions by builtins, coroutines within coroutines: Lua's C stack
 )
 
 // stateSize is how many bytes a state takes before a script runs in it, about, measured.
@@ -32,6 +35,8 @@ type state struct {
 	resp    int // of redis.setresp
 	dice    uint64
 	json    jsonOptions
+	depth   int  // of such calls
+	spent   int  // work of builtins since the last check
 	used    bool // as no script leaves it: it is not used again
 	fault   any  // panic of a command
 	args    [][]byte
@@ -116,9 +121,9 @@ func (s *state) library(name string, functions map[string]builtin) *lua.LTable {
 
 // reset makes the state as new before a script.
 func (s *state) reset(c *Call, w *watch) {
-	s.call, s.watch, s.resp = c, w, 2
+	s.call, s.watch, s.resp, s.depth = c, w, 2, 1
 	s.json = defaultJSON
-	s.lua.SetContext(w)
+	s.lua.SetContext(&thread{watch: w, lua: s.lua})
 	s.lua.G.CurrentThread = s.lua
 	s.globals.RawSetString("KEYS", s.list(c.Keys))
 	s.globals.RawSetString("ARGV", s.list(c.Args))
@@ -140,6 +145,19 @@ func (s *state) check(L *lua.LState) {
 	default:
 	}
 }
+
+// spendToCheck is about how many bytes or values a builtin goes through between two checks.
+const spendToCheck = 4096
+
+// spend counts what a builtin goes through, and checks now and then.
+func (s *state) spend(L *lua.LState, n int) {
+	if s.spent += n; s.spent >= spendToCheck {
+		s.spent = 0
+		s.check(L)
+	}
+}
+
+var errNested = errors.New("C stack overflow") //lint:ignore ST1005 Redis's words
 
 // maxString bounds the strings that scripts build, in bytes.
 const maxString = 64 << 20

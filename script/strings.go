@@ -197,7 +197,7 @@ func (s *state) replace(b *strings.Builder, m *matcher, start, end int) {
 	switch r := L.Get(3).(type) {
 	case *lua.LFunction:
 		L.Push(r)
-		L.Call(m.pushAll(start, end, true), 1)
+		s.invoke(L, m.pushAll(start, end, true), 1)
 		v = L.Get(-1)
 		L.Pop(1)
 	case *lua.LTable:
@@ -218,6 +218,12 @@ func (s *state) replace(b *strings.Builder, m *matcher, start, end int) {
 	b.WriteString(text)
 }
 
+func (m *matcher) write(b *strings.Builder, text string) {
+	room(m.lua, b.Len()+len(text))
+	m.s.spend(m.lua, len(text)/16)
+	b.WriteString(text)
+}
+
 // expand writes a template, in which %1 stands for a capture.
 func (m *matcher) expand(b *strings.Builder, template string, start, end int) {
 	for i := 0; i < len(template); i++ {
@@ -232,10 +238,10 @@ func (m *matcher) expand(b *strings.Builder, template string, start, end int) {
 		case !isDigit(template[i]):
 			b.WriteByte(template[i])
 		case template[i] == '0':
-			b.WriteString(m.src[start:end])
+			m.write(b, m.src[start:end])
 		default:
 			text, _ := asText(m.value(int(template[i]-'1'), start, end))
-			b.WriteString(text)
+			m.write(b, text)
 		}
 	}
 }

@@ -12,7 +12,7 @@ func (s *state) openStruct() {
 }
 
 func (s *state) structSize(L *lua.LState) int {
-	l := newLayout(L)
+	l := s.newLayout(L)
 	for {
 		option, size, padding := l.next()
 		switch {
@@ -26,7 +26,7 @@ func (s *state) structSize(L *lua.LState) int {
 }
 
 func (s *state) structPack(L *lua.LState) int {
-	l := newLayout(L)
+	l := s.newLayout(L)
 	L.Push(lua.LNil) // the argument that is missing, as messages call it
 	var b []byte
 	for arg := 2; ; {
@@ -45,6 +45,7 @@ func (s *state) structPack(L *lua.LState) int {
 			b = l.bytes(b, math.Float64bits(checkNumber(L, arg)), 8)
 		case 'c', 's':
 			text := checkText(L, arg)
+			room(L, len(b)+len(text))
 			if size == 0 {
 				size = len(text)
 			}
@@ -68,7 +69,7 @@ func (s *state) structPack(L *lua.LState) int {
 }
 
 func (s *state) structUnpack(L *lua.LState) int {
-	l := newLayout(L)
+	l := s.newLayout(L)
 	data, at := checkText(L, 2), optInt(L, 3, 1)-1
 	if at < 0 {
 		argError(L, 3, "offset must be 1 or greater")

@@ -32,6 +32,7 @@ func (s *state) tableConcat(L *lua.LState) int {
 		if !ok {
 			raise(L, "invalid value ("+v.Type().String()+") at index "+numberText(float64(k))+" in table for 'concat'")
 		}
+		s.spend(L, 1+len(text)/16)
 		b.WriteString(text)
 		if k < end {
 			b.WriteString(between)
@@ -44,7 +45,7 @@ func (s *state) tableConcat(L *lua.LState) int {
 func (s *state) forEach(L *lua.LState) int {
 	t, f := s.behind(checkTable(L, 1)), checkFunction(L, 2)
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		if callWith(L, f, k, v); L.Get(-1) != lua.LNil {
+		if s.callWith(L, f, k, v); L.Get(-1) != lua.LNil {
 			return 1
 		}
 		L.Pop(1)
@@ -55,7 +56,7 @@ func (s *state) forEach(L *lua.LState) int {
 func (s *state) forEachI(L *lua.LState) int {
 	t, f := s.behind(checkTable(L, 1)), checkFunction(L, 2)
 	for i, n := 1, t.Len(); i <= n; i++ {
-		if callWith(L, f, lua.LNumber(i), t.RawGetInt(i)); L.Get(-1) != lua.LNil {
+		if s.callWith(L, f, lua.LNumber(i), t.RawGetInt(i)); L.Get(-1) != lua.LNil {
 			return 1
 		}
 		L.Pop(1)
@@ -76,6 +77,7 @@ func setN(L *lua.LState) int {
 func (s *state) maxN(L *lua.LState) int {
 	t, most := s.behind(checkTable(L, 1)), 0.0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
+		s.spend(L, 1)
 		if n, ok := k.(lua.LNumber); ok {
 			most = max(most, float64(n))
 		}
@@ -130,21 +132,18 @@ func (s *state) sort(L *lua.LState) int {
 }
 
 type sorter struct {
-	s     *state
-	lua   *lua.LState
-	t     *lua.LTable
-	f     lua.LValue
-	steps int
+	s   *state
+	lua *lua.LState
+	t   *lua.LTable
+	f   lua.LValue
 }
 
 func (q *sorter) less(a, b lua.LValue) bool {
-	if q.steps++; q.steps%stepsToCheck == 0 {
-		q.s.check(q.lua)
-	}
+	q.s.spend(q.lua, 1)
 	if q.f == lua.LNil {
 		return q.inOrder(a, b)
 	}
-	callWith(q.lua, q.f, a, b)
+	q.s.callWith(q.lua, q.f, a, b)
 	v := q.lua.Get(-1)
 	q.lua.Pop(1)
 	return lua.LVAsBool(v)

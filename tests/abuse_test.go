@@ -120,3 +120,32 @@ func ask(t *testing.T, c *conn, args ...string) reply {
 	}
 	return r
 }
+
+// TestScriptsThatEatAtTheirEnd: scripts of which the interpreter would write down gigabytes when they are stopped, and such as nest without
+// end or do all in one builtin. SCRIPT KILL ends each.
+func TestScriptsThatEatAtTheirEnd(t *testing.T) {
+	s := start(t, ours, "--busy-reply-threshold", "100")
+	evil, admin := connect(t, s.Addr), connect(t, s.Addr)
+	for _, script := range []string{
+		"local function f(n) if n == 0 then error('x') end return f(n - 1) end pcall(f, 1e9)",
+		"local function f() return f() end pcall(f)",
+		"while true do local function f() return coroutine.wrap(f)() end pcall(f) end",
+		"local t = {} for i = 1, 1000000 do t[i] = 0.1 end while true do pcall(cjson.encode, t) end",
+	} {
+		if err := evil.send(appendCommand(nil, "EVAL", script, "0")); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "BUSY", func() bool {
+			r, err := admin.do("GET", "k")
+			return err == nil && strings.HasPrefix(r.text, "BUSY ")
+		})
+		ask(t, admin, "SCRIPT", "KILL")
+		if r, err := evil.read(); err != nil || !strings.Contains(r.text, "SCRIPT KILL") {
+			t.Errorf("%s = %v, %v; want that it was killed", script, r, err)
+		}
+		ask(t, admin, "GET", "k")
+	}
+	if _, peak, err := s.RSS(); !errors.Is(err, errors.ErrUnsupported) && (err != nil || peak > 1<<30) {
+		t.Errorf("resident memory was %d, %v; want less than 1 GiB", peak, err)
+	}
+}
