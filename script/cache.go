@@ -1,37 +1,48 @@
 package script
 
 import (
-	"bytes"
 	"container/list"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"sync"
 )
 
-// cache keeps compiled scripts by the SHA-1 of their texts: those that were loaded until Flush, those that were only
-// evaluated until there are too many that were used later.
+// cache keeps scripts by the SHA-1 of their texts: those that were loaded until Flush, those that were only evaluated until there are too
+// many that were used later, or they take too much.
 type cache struct {
-	most int // evaluated ones
+	most      int   // evaluated ones
+	mostBytes int64 // of all; half of that for the texts of those that were loaded
 
-	mu    sync.Mutex
-	bySHA map[string]*cached
-	used  list.List // of those evaluated, the last first
-	bytes int64     // of all of them
+	mu        sync.Mutex
+	bySHA     map[string]*cached
+	evaluated list.List // the last used first
+	compiled  list.List // of those that were loaded, likewise
+	bytes     int64     // of all of them
+	texts     int64     // of those that were loaded
 }
 
 type cached struct {
-	script *Script       // nil: it was loaded, and not run yet
-	text   []byte        // of such a one, which takes ten times as much when it is compiled
-	at     *list.Element // nil: it was loaded
+	sha    string
+	script *Script       // nil: it was loaded, and not run for long
+	text   []byte        // nil: it was not loaded
+	at     *list.Element // in the list of its kind; nil: script is
 }
 
-func (e *cached) size() int64 {
-	if e.script == nil {
-		return textSize + int64(len(e.text))
+func (e *cached) size() (n int64) {
+	if e.script != nil {
+		n += e.script.size()
 	}
-	return e.script.size()
+	if e.text != nil {
+		n += e.textSize()
+	}
+	return n
 }
+
+func (e *cached) textSize() int64 { return textSize + int64(len(e.text)) }
+
+var errLoaded = errors.New("the scripts that are loaded take too much memory: SCRIPT FLUSH forgets them")
 
 // Load compiles a script, for its errors, and keeps it.
 func (vm *VM) Load(body []byte) (*Script, error) { return vm.cache.compile(body, true) }
@@ -79,7 +90,7 @@ func (c *cache) compile(body []byte, load bool) (*Script, error) {
 	}
 	s, err := compile(string(sha[:]), body)
 	if err == nil {
-		c.add(s, body, load)
+		err = c.add(s, body, load)
 	}
 	return s, err
 }
@@ -92,68 +103,92 @@ func (c *cache) has(sha []byte) bool {
 
 func (c *cache) find(sha []byte) *Script { return c.touch(sha, false) }
 
-// touch finds a script, and notes that it was used, or loaded.
+// touch finds a script, and notes that it was used. One that is to be loaded, and was not, is none.
 func (c *cache) touch(sha []byte, load bool) *Script {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := c.bySHA[string(sha)]
 	switch {
-	case found == nil:
+	case found == nil || load && found.text == nil:
 		return nil
-	case found.at != nil && load:
-		c.used.Remove(found.at)
-		found.at = nil
-	case found.at != nil:
-		c.used.MoveToFront(found.at)
-	}
-	if found.script == nil && !load {
-		c.ripen(string(sha), found)
+	case load && found.script == nil:
+		return &Script{SHA: found.sha}
+	case load:
+	case found.script == nil:
+		c.compileLoaded(found)
+	case found.text == nil:
+		c.evaluated.MoveToFront(found.at)
+	default:
+		c.compiled.MoveToFront(found.at)
 	}
 	return found.script
 }
 
-// ripen compiles what was loaded, because it is about to be run. Called under mu.
-func (c *cache) ripen(sha string, e *cached) {
-	s, err := compile(sha, e.text)
+// compileLoaded compiles what was loaded, because it is about to be run. Called under mu.
+func (c *cache) compileLoaded(e *cached) {
+	s, err := compile(e.sha, e.text)
 	if err != nil {
 		panic(fmt.Sprintf("script: what was compiled once is not again: %v", err))
 	}
-	c.bytes -= e.size()
-	e.script, e.text = s, nil
-	c.bytes += e.size()
+	e.script, e.at = s, c.compiled.PushFront(e)
+	c.bytes += s.size()
+	c.shrink(e)
 }
 
 // add keeps a script, or of one that was loaded only its text.
-func (c *cache) add(s *Script, text []byte, load bool) {
+func (c *cache) add(s *Script, text []byte, load bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.bySHA == nil {
 		c.bySHA = make(map[string]*cached)
 	}
-	if c.bySHA[s.SHA] != nil {
-		return // another was faster
+	e := c.bySHA[s.SHA]
+	if e != nil && (e.text != nil || !load) {
+		return nil // another was faster
 	}
-	entry := &cached{script: s}
+	kept := &cached{sha: s.SHA, script: s}
 	if load {
-		entry.script, entry.text = nil, bytes.Clone(text)
+		kept = &cached{sha: s.SHA, text: append(make([]byte, 0, len(text)), text...)}
+		if c.texts+kept.textSize() > c.mostBytes/2 {
+			return errLoaded
+		}
+		c.texts += kept.textSize()
 	}
-	c.bySHA[s.SHA] = entry
-	c.bytes += entry.size()
-	if load {
-		return
+	if e != nil {
+		c.drop(e)
 	}
-	entry.at = c.used.PushFront(s)
-	if c.used.Len() > c.most {
-		last := c.used.Back()
-		c.used.Remove(last)
-		delete(c.bySHA, last.Value.(*Script).SHA)
-		c.bytes -= last.Value.(*Script).size()
+	c.bySHA[s.SHA] = kept
+	c.bytes += kept.size()
+	if !load {
+		kept.at = c.evaluated.PushFront(kept)
 	}
+	c.shrink(kept)
+	return nil
+}
+
+// shrink keeps to the bounds: evaluated scripts go first, then what those that were loaded were compiled to. One stays.
+func (c *cache) shrink(stays *cached) {
+	for c.evaluated.Len() > c.most || c.bytes > c.mostBytes && c.evaluated.Len() > 0 && c.evaluated.Back() != stays.at {
+		c.drop(c.evaluated.Back().Value.(*cached))
+	}
+	for c.bytes > c.mostBytes && c.compiled.Len() > 0 && c.compiled.Back() != stays.at {
+		e := c.compiled.Remove(c.compiled.Back()).(*cached)
+		c.bytes -= e.script.size()
+		e.script, e.at = nil, nil
+	}
+}
+
+// drop forgets an evaluated script.
+func (c *cache) drop(e *cached) {
+	c.evaluated.Remove(e.at)
+	delete(c.bySHA, e.sha)
+	c.bytes -= e.size()
 }
 
 func (c *cache) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bySHA, c.bytes = nil, 0
-	c.used.Init()
+	c.bySHA, c.bytes, c.texts = nil, 0, 0
+	c.evaluated.Init()
+	c.compiled.Init()
 }

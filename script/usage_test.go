@@ -82,3 +82,45 @@ func TestStateSize(t *testing.T) {
 	}
 	runtime.KeepAlive(s)
 }
+
+// TestScriptsAreBounded: what is kept takes no more than it may. Evaluated scripts go first, loaded ones stay.
+func TestScriptsAreBounded(t *testing.T) {
+	const bound = 1 << 20
+	vm := New(Options{Scripts: bound})
+	pad := "--" + strings.Repeat("x", 4000) + "\nreturn %d"
+	var loaded []string
+	for i := 0; ; i++ {
+		s, err := vm.Load(fmt.Appendf(nil, pad, i))
+		if err != nil {
+			if err != errLoaded || i < bound/2/5000 {
+				t.Fatalf("Load of script %d = %v", i, err)
+			}
+			break
+		}
+		loaded = append(loaded, strings.Clone(s.SHA))
+	}
+	for i := range 1000 {
+		if _, err := vm.Eval(fmt.Appendf(nil, "return 'e%d'", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if u := vm.Usage(); u.ScriptBytes > bound || u.Scripts <= len(loaded)+100 {
+		t.Errorf("Usage = %+v; want at most %d bytes, and some evaluated scripts beside %d that were loaded", u, bound, len(loaded))
+	}
+	last := vm.Usage().Scripts
+	for _, sha := range loaded {
+		if s := vm.Find([]byte(sha)); s == nil || s.proto == nil {
+			t.Fatalf("Find(%s) = %v", sha, s)
+		}
+		if u := vm.Usage(); u.ScriptBytes > bound || u.Scripts > last {
+			t.Fatalf("Usage = %+v; want at most %d bytes and %d scripts", u, bound, last)
+		}
+	}
+	if _, err := vm.Load(fmt.Appendf(nil, pad, 0)); err != nil {
+		t.Errorf("Load of what is loaded = %v", err)
+	}
+	vm.Flush()
+	if _, err := vm.Load(fmt.Appendf(nil, pad, 1000000)); err != nil || vm.Usage().Scripts != 1 {
+		t.Errorf("Load after Flush = %v; %+v", err, vm.Usage())
+	}
+}

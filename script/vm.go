@@ -16,8 +16,8 @@
 // # Limits
 //
 // A script runs for as long as it likes, but whoever runs it is told when that is too long (Call.Alarm), and can stop it at any
-// instruction, in a pattern and in a sort too (Call.Kill). One that keeps more memory than Options.Memory, or builds a string of more than
-// 64 MiB, fails. Calls nest about 8,000 deep, syntax 2,000.
+// instruction, and in a builtin that goes through much (Call.Kill). One that keeps more memory than Options.Memory, or builds a string of more
+// than 64 MiB, fails. Calls nest about 8,000 deep, those that go through builtins, and coroutines, 200, syntax 2,000.
 package script
 
 import (
@@ -33,6 +33,8 @@ type Options struct {
 	Memory int64
 	// Evaluated is how many scripts are kept that only EVAL has brought, default 500, as in Redis 7.4.
 	Evaluated int
+	// Scripts is how many bytes all that are kept may take, about, default 64 MiB.
+	Scripts int64
 }
 
 // VM compiles scripts, keeps them, and runs them. All its methods may be called at the same time.
@@ -58,8 +60,11 @@ func New(o Options) *VM {
 	if o.Evaluated == 0 {
 		o.Evaluated = 500
 	}
+	if o.Scripts == 0 {
+		o.Scripts = 64 << 20
+	}
 	adaptInterpreter()
-	return &VM{options: o, dice: firstDice, cache: cache{most: o.Evaluated}, running: make(map[*watch]bool)}
+	return &VM{options: o, dice: firstDice, cache: cache{most: o.Evaluated, mostBytes: o.Scripts}, running: make(map[*watch]bool)}
 }
 
 // adaptInterpreter has t[67108863] = 1 not allocate a gigabyte at once: beyond this an index of a table is hashed. And goto is a
