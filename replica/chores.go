@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"atomiccounter/engine"
@@ -72,7 +73,18 @@ func (n *Node) watchClock() {
 // doChores does what is due.
 func (n *Node) doChores() error {
 	n.watchClock()
+	n.forgetOthers()
 	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.noteJoined(), n.trim(), n.tidy(), n.dropTails())
+}
+
+// forgetOthers keeps in mind only replicas that are there or have left something.
+func (n *Node) forgetOthers() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	linked, vector := n.linked(), n.engine.Vector()
+	other := func(id tlv.ReplicaID) bool { return !linked[id] && !n.members.Knows(id) && vector.Entry(id).Stamp == 0 }
+	maps.DeleteFunc(n.heard, func(id tlv.ReplicaID, _ time.Time) bool { return other(id) })
+	maps.DeleteFunc(n.former, func(id tlv.ReplicaID, _ []tlv.ReplicaID) bool { return other(id) })
 }
 
 // dropTails has the store look for what counts twice.

@@ -37,7 +37,7 @@
 //	7) $cursor      of the next page; empty: this was the last
 //	8) $page        deltas
 //
-// Without RESUME it takes a new snapshot. One is kept for five minutes after the last request for it, four at most.
+// Without RESUME it takes a new snapshot. One is kept for five minutes after the last request for it, one for each caller.
 //
 // Before any of this both sides prove that they know the same secret, if there is one (package handshake, CAUTH); a connection
 // speaks for the replica that it has proven to be, or without a secret for the first that it names, and for no other.

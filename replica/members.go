@@ -25,6 +25,13 @@ type member struct {
 	sent   int64 // bytes of batches and pages
 }
 
+// maxPullers bounds the members that are not also peers of this replica.
+const maxPullers = 64
+
+// remembered says whether the store is to know of a member. One that has asked only once may never come again: the log would wait for it
+// for good.
+func (p *member) remembered() bool { return p.stored || p.asked > 1 }
+
 // NewMembers are those that the store remembers.
 func NewMembers(stored []tlv.ReplicaID) *Members {
 	m := &Members{of: map[tlv.ReplicaID]*member{}}
@@ -38,7 +45,11 @@ func NewMembers(stored []tlv.ReplicaID) *Members {
 func (m *Members) Heard(id tlv.ReplicaID, v tlv.Vector, addr string, now time.Time, own tlv.ReplicaID) (acked bool) {
 	p := m.met(id, addr, now)
 	p.addr = addr
-	acked = v.Entry(own).Stamp > p.vector.Entry(own).Stamp
+	had := p.vector.Entry(own).Stamp
+	if p.asked == 2 && !p.stored { // what it said the first time did not count
+		had = 0
+	}
+	acked = p.remembered() && v.Entry(own).Stamp > had
 	if p.vector = v; v == nil {
 		p.vector = tlv.Vector{}
 	}
@@ -58,6 +69,25 @@ func (m *Members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
 	}
 	p.asked++
 	return p
+}
+
+// Admit says whether a replica may be a member: there is room for maxPullers beside the peers of this replica. Members that have asked only
+// once, and are gone, make room.
+func (m *Members) Admit(id tlv.ReplicaID, peers map[tlv.ReplicaID]bool, now time.Time) bool {
+	if m.of[id] != nil || peers[id] {
+		return true
+	}
+	n := 0
+	for other, p := range m.of {
+		switch {
+		case peers[other]:
+		case !p.remembered() && !p.pulls(now):
+			delete(m.of, other)
+		default:
+			n++
+		}
+	}
+	return n < maxPullers
 }
 
 // at is which of them is to be had at an address; 0: none.
@@ -93,34 +123,33 @@ func (m *Members) Sent(id tlv.ReplicaID, bytes int64) {
 // Forget is for a replica that will not come back: the log does not wait for it.
 func (m *Members) Forget(id tlv.ReplicaID) { delete(m.of, id) }
 
-// Unstored lists those that the store does not know of yet, and takes them for stored. One that has asked only once is none yet:
-// the log would wait for it for good.
+// Unstored lists those that the store is to know of, and does not yet, and takes them for stored.
 func (m *Members) Unstored() (list []tlv.ReplicaID) {
 	for _, id := range m.ids() {
-		if !m.of[id].stored && m.of[id].asked > 1 {
-			m.of[id].stored = true
+		if p := m.of[id]; p.remembered() && !p.stored {
+			p.stored = true
 			list = append(list, id)
 		}
 	}
 	return list
 }
 
-// Acked is how many have everything of replica own up to a stamp durable.
+// Acked is how many of those that are remembered have everything of replica own up to a stamp durable.
 func (m *Members) Acked(own tlv.ReplicaID, stamp tlv.Stamp) (n int) {
 	for _, p := range m.of {
-		if p.vector.Entry(own).Stamp >= stamp {
+		if p.remembered() && p.vector.Entry(own).Stamp >= stamp {
 			n++
 		}
 	}
 	return n
 }
 
-// Minimum is what all of them have, but for those that have asked only once. It is unknown as long as one has not been heard in this
+// Minimum is what all of those that are remembered have. It is unknown as long as one has not been heard in this
 // run, and if there is none.
 func (m *Members) Minimum() (least tlv.Vector, ok bool) {
 	for _, p := range m.of {
 		switch {
-		case !p.stored && p.asked < 2:
+		case !p.remembered():
 		case p.vector == nil:
 			return nil, false
 		case !ok:

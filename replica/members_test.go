@@ -104,3 +104,52 @@ func TestMembersAreStored(t *testing.T) {
 		t.Errorf("sent %d bytes to a member, %+v to none; want 11, nothing", got, m.of[77])
 	}
 }
+
+// Who has asked once has acknowledged nothing; what it said counts when it asks again, and that is news.
+func TestMembersAreCountedWhenRemembered(t *testing.T) {
+	m := NewMembers(nil)
+	has := tlv.Vector{at(mine, 20)}
+	for i, want := range []bool{false, true, false} {
+		if got := m.Heard(theirs, has, "", time.UnixMilli(1000), mine); got != want {
+			t.Errorf("request %d: Heard = %t; want %t", i+1, got, want)
+		}
+		if got, want := m.Acked(mine, 20), min(i, 1); got != want {
+			t.Errorf("request %d: Acked = %d; want %d", i+1, got, want)
+		}
+	}
+}
+
+// There are only so many members, but for those that this replica pulls from, and those that are known.
+func TestMembersAreFew(t *testing.T) {
+	m := NewMembers([]tlv.ReplicaID{theirs})
+	now := time.UnixMilli(1000)
+	peers := map[tlv.ReplicaID]bool{third: true, 77: true}
+	m.met(77, "", now)
+	for id := tlv.ReplicaID(100); len(m.of) < maxPullers+1; id++ {
+		if !m.Admit(id, peers, now) {
+			t.Fatalf("member %d of %d is refused", len(m.of), maxPullers)
+		}
+		m.met(id, "", now)
+	}
+	m.met(100, "", now)
+	for _, c := range []struct {
+		name string
+		id   tlv.ReplicaID
+		at   time.Time
+		want bool
+	}{
+		{"one too many", 9, now, false},
+		{"one that this replica pulls from", third, now, true},
+		{"one that is known", 101, now, true},
+		{"one that the store remembers", theirs, now, true},
+		{"one more, before the others are gone", 9, now.Add(away - 1), false},
+		{"when they are gone", 9, now.Add(away), true},
+	} {
+		if got := m.Admit(c.id, peers, c.at); got != c.want {
+			t.Errorf("%s: Admit = %t; want %t", c.name, got, c.want)
+		}
+	}
+	if got := m.ids(); !slices.Equal(got, []tlv.ReplicaID{theirs, 77, 100}) {
+		t.Errorf("there are %d; want those that are remembered or linked", got)
+	}
+}

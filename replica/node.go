@@ -193,7 +193,7 @@ func (n *Node) step(l *link, ev Event) Action {
 	n.turns.Moved(l.addr, a, now)
 	after := l.puller.Status()
 	if after.ID != 0 && after.LastContact.Equal(now) {
-		n.heard[after.ID], n.former[after.ID] = now, l.puller.Former()
+		n.heard[after.ID], n.former[after.ID] = now, latest(l.puller.Former())
 	}
 	n.lookAtJoin()
 	if before.ID != 0 && before.ID != after.ID { // renamed: it does not pull under that ID any more

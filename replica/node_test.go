@@ -274,3 +274,25 @@ func TestJoinRestarted(t *testing.T) {
 		}
 	}
 }
+
+// What is kept in mind of replicas does not grow with how many there have been.
+func TestStrangersAreForgotten(t *testing.T) {
+	r := newResponder(t)
+	r.node.mu.Lock()
+	for id := range tlv.ReplicaID(1000) {
+		r.node.heard[id+1], r.node.former[id+1] = r.now, []tlv.ReplicaID{5000 + id}
+	}
+	r.node.mu.Unlock()
+	for range 2 {
+		if _, err := r.node.Sync("peer:1", engine.SyncRequest{Version: Version, ID: 9, Life: 1, Former: make([]tlv.ReplicaID, 5000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.node.doChores(); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.node.heard) != 1 || len(r.node.former) != 1 || len(r.node.former[9]) > 1<<10 {
+		t.Errorf("%d are kept in mind, %d with IDs that they had before, the caller with %d; want the caller, with 1024",
+			len(r.node.heard), len(r.node.former), len(r.node.former[9]))
+	}
+}

@@ -43,14 +43,18 @@ func closeAll(list []*engine.Snapshot) error {
 func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, error) {
 	n.mu.Lock()
 	self := n.self()
-	if err := n.judged(JudgeSync(self, remote, &r)); err != nil {
+	err := n.judged(JudgeSync(self, remote, &r))
+	if err == nil {
+		err = n.admit(r.ID, remote)
+	}
+	if err != nil {
 		n.mu.Unlock()
 		return engine.SyncAnswer{}, err
 	}
 	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), home(remote, r.Port), n.o.now(), self.ID) // of more there is nothing to be kept here
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
 	n.called(r.ID)
-	n.former[r.ID] = r.Former
+	n.former[r.ID] = latest(r.Former)
 	if self.ended(r.Vector) {
 		n.store.awaited[r.ID] = true
 	} else {
@@ -71,6 +75,30 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 	n.sent(r.ID, b.Batches...)
 	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: n.engine.Shared(), Former: self.Former, NeedState: b.Behind != 0,
 		Left: b.Left, LeftKeys: b.LeftKeys, Batches: b.Batches}, nil
+}
+
+// admit refuses a replica that pulls from here beside too many others. The caller holds mu.
+func (n *Node) admit(id tlv.ReplicaID, remote string) error {
+	if n.members.Admit(id, n.linked(), n.o.now()) {
+		return nil
+	}
+	return n.judged(refuse(engine.PeerError(fmt.Sprintf("ERR %d replicas pull from this one already that are no peers of it: "+
+		"CFORGET those that are gone, or CPEER ADD replica %s", maxPullers, name(id))), remote))
+}
+
+// linked are the replicas that this one pulls from, as far as they have answered. The caller holds mu.
+func (n *Node) linked() map[tlv.ReplicaID]bool {
+	list := map[tlv.ReplicaID]bool{}
+	for _, l := range n.links {
+		list[l.puller.Status().ID] = true
+	}
+	return list
+}
+
+// latest bounds how many of its former IDs are kept of a replica that has had many.
+func latest(former []tlv.ReplicaID) []tlv.ReplicaID {
+	const most = 1 << 10
+	return slices.Clone(former[max(0, len(former)-most):])
 }
 
 // home is where a caller is to be had that has said its port.
@@ -100,6 +128,9 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 	n.mu.Lock()
 	self := n.self()
 	err = n.judged(JudgeSnap(self, remote, &r))
+	if err == nil {
+		err = n.admit(r.ID, remote)
+	}
 	if err == nil {
 		n.members.met(r.ID, remote, n.o.now())
 		n.called(r.ID)
@@ -145,14 +176,10 @@ func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
 	n.library.taking.Lock()
 	defer n.library.taking.Unlock()
 	n.mu.Lock()
-	gone, ok := n.library.shelf.Room(r.ID, n.o.now())
-	closing := n.library.take(gone)
+	closing := n.library.take(n.library.shelf.Renew(r.ID))
 	n.mu.Unlock()
 	if err := closeAll(closing); err != nil {
 		return "", nil, err
-	}
-	if !ok {
-		return "", nil, engine.PeerError(fmt.Sprintf("%s %d state transfers are under way here; ask again", codeBusy, maxSnapshots))
 	}
 	snap, err := n.engine.Snapshot()
 	if errors.Is(err, engine.ErrHeld) {

@@ -7,12 +7,10 @@ import (
 	"atomiccounter/tlv"
 )
 
-const (
-	maxSnapshots = 4
-	keepSnapshot = 5 * time.Minute // after the last request for it
-)
+const keepSnapshot = 5 * time.Minute // after the last request for it
 
-// Shelf knows the snapshots that are kept for callers of CSNAP.
+// Shelf knows the snapshots that are kept for callers of CSNAP, one for each, so that nobody takes the place of another. There are only so many callers
+// (Members.Admit).
 type Shelf struct {
 	items []item
 }
@@ -24,10 +22,9 @@ type item struct {
 	used   time.Time
 }
 
-// Room says whether there is room for one more snapshot, and which have to go for it: a caller has one.
-func (s *Shelf) Room(caller tlv.ReplicaID, now time.Time) (gone []string, ok bool) {
-	gone = s.take(func(i *item) bool { return i.caller == caller || now.Sub(i.used) > keepSnapshot })
-	return gone, len(s.items) < maxSnapshots
+// Renew takes away the snapshot of a caller, which is to get another one.
+func (s *Shelf) Renew(caller tlv.ReplicaID) (gone []string) {
+	return s.take(func(i *item) bool { return i.caller == caller })
 }
 
 // Put keeps a snapshot.

@@ -21,14 +21,8 @@ func shelfOf(n int, now time.Time) *Shelf {
 // Which snapshots go when; what stays is what is found afterwards.
 func TestShelf(t *testing.T) {
 	now := time.UnixMilli(1000)
-	room := func(caller tlv.ReplicaID, after time.Duration, want bool) func(*Shelf) []string {
-		return func(s *Shelf) []string {
-			gone, ok := s.Room(caller, now.Add(after))
-			if ok != want {
-				t.Errorf("Room(%d) after %v = %t; want %t", caller, after, ok, want)
-			}
-			return gone
-		}
+	renew := func(caller tlv.ReplicaID) func(*Shelf) []string {
+		return func(s *Shelf) []string { return s.Renew(caller) }
 	}
 	served := func(caller tlv.ReplicaID, v tlv.Vector) func(*Shelf) []string {
 		return func(s *Shelf) []string { return s.Served(caller, v) }
@@ -42,11 +36,8 @@ func TestShelf(t *testing.T) {
 		do   func(*Shelf) []string
 		gone string
 	}{
-		{"room while there are less than four", maxSnapshots - 1, room(9, 0, true), ""},
-		{"none for a fifth caller", maxSnapshots, room(9, 0, false), ""},
-		{"none within five minutes", maxSnapshots, room(9, keepSnapshot, false), ""},
-		{"after that", maxSnapshots, room(9, keepSnapshot+1, true), "[a b c d]"},
-		{"a caller has one", maxSnapshots, room(101, 0, true), "[b]"},
+		{"another caller", 4, renew(9), ""},
+		{"a caller has one", 4, renew(101), "[b]"},
 		{"the time is not over", 2, expired(keepSnapshot), ""},
 		{"the time is over", 2, expired(keepSnapshot + 1), "[a b]"},
 		{"who has all of it", 2, served(101, peerHas()), "[b]"},
