@@ -59,7 +59,7 @@ type entry struct {
 	flight uint64   // the generation whose operand a flush is committing or has committed
 }
 
-const shortKey = 44 // fills the allocator's size class of 320 bytes
+const shortKey = 36 // fills the allocator's size class of 320 bytes
 
 // newEntry gives the entry of a key, empty and not yet in the table; first is the key's first byte.
 func newEntry(hash uint64, first byte, key []byte) *entry {
@@ -107,6 +107,7 @@ type pending struct {
 	assigned int64
 	text     string
 	birth    tlv.Stamp
+	since    tlv.Stamp
 	delta    tlv.Int128
 	expiry   tlv.Expiry
 	ended    tlv.Expiry // the latest EXPIRE that was named when all was cancelled
@@ -222,7 +223,7 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 		c = e.own
 		if mutation == rebirth && p.add && e.cutOwn() >= c.Birth {
 			c.Total, c.Birth, c.HasValue, c.Assigned = c.Total.Sub(e.foreign.other.Reset(id).Base), p.birth, false, 0
-			c.IsText, c.Text = false, ""
+			c.IsText, c.Text, c.Since = false, "", 0
 		}
 		p.carryOn(&c, rev)
 		return c, true
@@ -232,7 +233,7 @@ func (e *entry) contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contributio
 	case p.add:
 		c.Birth, c.Last, c.Total = p.birth, rev, p.delta
 		c.HasValue, c.Assigned, c.Expiry = p.hasValue, p.assigned, p.expiry
-		c.IsText, c.Text, c.Joined = p.isText, p.text, p.joined
+		c.IsText, c.Text, c.Joined, c.Since = p.isText, p.text, p.joined, p.since
 	case p.expiry.Stamp != 0:
 		c.Birth, c.Expiry, c.Joined = p.birth, p.expiry, p.joined
 	default:
@@ -300,14 +301,14 @@ func (e *entry) view(id tlv.ReplicaID) tlv.View {
 	return s.View()
 }
 
-// birth is since when the key shows something, with all that is pending.
-func (e *entry) birth(id tlv.ReplicaID) tlv.Stamp {
+// began is since when the key shows something, with all that is pending.
+func (e *entry) began(id tlv.ReplicaID) tlv.Stamp {
 	if e.foreign == nil && len(e.pendingResets()) == 0 {
 		c, _ := e.contribution(id, endOfTime)
-		return c.Birth
+		return c.Began()
 	}
 	s := e.whole(id)
-	return s.Birth()
+	return s.Began()
 }
 
 // whole is the state with all that is pending, a copy.
@@ -417,9 +418,9 @@ func joinReset(list *[]tlv.Reset, r tlv.Reset) {
 	*list = s.Resets
 }
 
-func (e *entry) assign(v Value, stamp tlv.Stamp, kind tlv.Kind) {
+func (e *entry) assign(v Value, stamp, since tlv.Stamp, kind tlv.Kind) {
 	*e.pend = pending{touch: true, add: true, reborn: true, hasValue: true, kind: kind,
-		assigned: v.Int, isText: v.IsText, text: v.Text, birth: stamp, resets: e.pend.resets, ended: e.pend.ended}
+		assigned: v.Int, isText: v.IsText, text: v.Text, birth: stamp, since: since, resets: e.pend.resets, ended: e.pend.ended}
 }
 
 // expireAt has the own contribution name an expiry. If there is none, one comes into being that only carries it, born at birth.

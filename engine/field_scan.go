@@ -127,7 +127,7 @@ func (w *fieldWalk) take(hash uint64, it *pebble.Iterator) error {
 	s, err := tlv.ParseState(v)
 	if err == nil {
 		view := s.View()
-		w.list = append(w.list, foundField{hash, string(name), valueIn(&view), s.Birth()})
+		w.list = append(w.list, foundField{hash, string(name), valueIn(&view), s.Began()})
 		w.bytes += len(name) + s.Texts()
 	}
 	return err
@@ -150,13 +150,13 @@ func (w *fieldWalk) look(f *entry) (Value, tlv.Stamp) {
 func (w *fieldWalk) seen(f *entry) (v Value, birth tlv.Stamp) {
 	w.p.tells(f)
 	if v = w.p.valueOf(f); v.OK && w.small {
-		birth = f.birth(w.p.e.id)
+		birth = f.began(w.p.e.id)
 	}
 	return v, birth
 }
 
 // SmallHash is up to how many fields a hash has that is shown in the order in which its fields came to be, if none of them is longer
-// than SmallField: as Redis does. A field that is set anew comes last.
+// than SmallField: as Redis does.
 const SmallHash = 512
 
 // SmallField is up to how many bytes the name and the value of a field of such a hash have.

@@ -472,6 +472,7 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 
 func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.changes++
+	since := p.since(e)
 	p.cancelAll(e)
 	p.e.markDirty(e)
 	p.endRun()
@@ -479,12 +480,12 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.e.clock.pass(e.foreign.latest())
 	stamp := p.e.clock.next(p.now())
 	if v.IsText {
-		p.buf = appendText(p.buf, e.key, v.Text, stamp)
+		p.buf = appendText(p.buf, e.key, v.Text, stamp, since)
 		p.e.texts.Add(int64(len(v.Text)))
 	} else {
-		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, kind)
+		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, since, kind)
 	}
-	e.assign(v, stamp, kind)
+	e.assign(v, stamp, since, kind)
 	p.e.show(e)
 	if none.Stamp != 0 {
 		p.setExpiry(e, none)
@@ -492,6 +493,14 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	if v.IsText {
 		p.e.shrink(e.hash)
 	}
+}
+
+// since is what a SET has to name of a field that is there already: it keeps its place in a small hash.
+func (p *Pipeline) since(e *entry) tlv.Stamp {
+	if !e.exists || !isField(e.key) || e.fields.head.size() > SmallHash {
+		return 0
+	}
+	return e.began(p.e.id)
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {

@@ -10,8 +10,8 @@ import (
 //
 //	A  K key, n (zigzag), stamp, kind      add n; stamp is the birth if this increment gives one, else 0; kind + 2: the key showed something
 //	C  K key, own, S resets, stamp, at     cancel: own contribution if own is 1, and what was observed of the others; the latest EXPIRE
-//	V  K key, value (zigzag), stamp, kind  SET, after the cancel
-//	T  K key, X text, stamp                SET of a text, after the cancel; what has a text is a ZCounter
+//	V  K key, value (zigzag), stamp, kind, since  SET, after the cancel; since is of a field that is there already, else 0 or left out
+//	T  K key, X text, stamp, since         SET of a text, after the cancel; what has a text is a ZCounter
 //	E  K key, stamp, at, birth             EXPIRE at that time in ms; 0: PERSIST; birth of the contribution if there was none
 //	H  K key, stamp, at, birth             the same of a key that showed nothing: a hash begins
 //	F  database                            every key of the database goes
@@ -30,15 +30,15 @@ func appendAdd(buf []byte, key string, n int64, stamp tlv.Stamp, kind tlv.Kind, 
 
 const addJoined = 2 // beside the kind in a record A
 
-func appendAssign(buf []byte, key string, v int64, stamp tlv.Stamp, kind tlv.Kind) []byte {
-	return appendNumbers(buf, 'V', key, tlv.Zigzag(v), uint64(stamp), uint64(kind))
+func appendAssign(buf []byte, key string, v int64, stamp, since tlv.Stamp, kind tlv.Kind) []byte {
+	return appendNumbers(buf, 'V', key, tlv.Zigzag(v), uint64(stamp), uint64(kind), uint64(since))
 }
 
-func appendText(buf []byte, key, text string, stamp tlv.Stamp) []byte {
-	size := recordSize(len(key)) + recordSize(len(text)) + 1 + tlv.ZipLen(uint64(stamp))
+func appendText(buf []byte, key, text string, stamp, since tlv.Stamp) []byte {
+	size := recordSize(len(key)) + recordSize(len(text)) + 2 + tlv.ZipLen(uint64(stamp)) + tlv.ZipLen(uint64(since))
 	buf = appendKey(tlv.AppendHeader(buf, 'T', size), key)
 	buf = append(tlv.AppendHeader(buf, 'X', len(text)), text...)
-	return tlv.AppendTinyZip(buf, uint64(stamp))
+	return tlv.AppendTinyZip(tlv.AppendTinyZip(buf, uint64(stamp)), uint64(since))
 }
 
 func appendExpire(buf []byte, key string, x tlv.Expiry, birth tlv.Stamp, joined bool) []byte {
@@ -50,13 +50,17 @@ func appendExpire(buf []byte, key string, x tlv.Expiry, birth tlv.Stamp, joined 
 }
 
 // appendNumbers writes a record in place: its header is short or long by the size known beforehand.
-func appendNumbers(buf []byte, typ byte, key string, a, b, c uint64) []byte {
-	size := recordSize(len(key)) + 3 + tlv.ZipLen(a) + tlv.ZipLen(b) + tlv.ZipLen(c)
+func appendNumbers(buf []byte, typ byte, key string, numbers ...uint64) []byte {
+	size := recordSize(len(key)) + len(numbers)
+	for _, n := range numbers {
+		size += tlv.ZipLen(n)
+	}
 	buf = tlv.AppendHeader(buf, typ, size)
 	buf = appendKey(buf, key)
-	buf = tlv.AppendTinyZip(buf, a)
-	buf = tlv.AppendTinyZip(buf, b)
-	return tlv.AppendTinyZip(buf, c)
+	for _, n := range numbers {
+		buf = tlv.AppendTinyZip(buf, n)
+	}
+	return buf
 }
 
 // recordSize is the size of a record whose body has n bytes.
@@ -107,6 +111,7 @@ type record struct {
 	n      int64
 	text   string
 	stamp  tlv.Stamp
+	since  tlv.Stamp  // of V and T
 	birth  tlv.Stamp  // of E and H
 	expiry tlv.Expiry // of E, H and C
 	kind   tlv.Kind
@@ -193,24 +198,38 @@ func (r *record) parseText(data []byte) error {
 	if err != nil {
 		return err
 	}
-	stamp, data, err := tlv.TakeZip(data)
+	v, err := takeNumbers(data, 1, 2)
 	if err != nil {
 		return err
 	}
-	if len(data) > 0 || len(text) > tlv.MaxText {
+	if len(text) > tlv.MaxText {
 		return fmt.Errorf("%w: text record", tlv.ErrMalformed)
 	}
-	r.text, r.stamp = string(text), tlv.Stamp(stamp)
+	r.text, r.stamp, r.since = string(text), tlv.Stamp(v[0]), tlv.Stamp(v[1])
 	return nil
 }
 
-func (r *record) parseNumbers(data []byte) error {
-	var v [3]uint64
-	for i := range v {
-		var err error
+// takeNumbers reads all of data: from least to most numbers. What is not there is zero.
+func takeNumbers(data []byte, least, most int) (v [4]uint64, err error) {
+	for i := 0; i < least || i < most && len(data) > 0; i++ {
 		if v[i], data, err = tlv.TakeZip(data); err != nil {
-			return err
+			return v, err
 		}
+	}
+	if len(data) > 0 {
+		err = fmt.Errorf("%w: %d bytes too many in a journal record", tlv.ErrMalformed, len(data))
+	}
+	return v, err
+}
+
+func (r *record) parseNumbers(data []byte) error {
+	most := 3
+	if r.typ == 'V' {
+		most = 4
+	}
+	v, err := takeNumbers(data, 3, most)
+	if err != nil {
+		return err
 	}
 	switch r.typ {
 	case 'A':
@@ -218,7 +237,7 @@ func (r *record) parseNumbers(data []byte) error {
 		v[2] &^= addJoined
 		fallthrough
 	case 'V':
-		r.n, r.stamp, r.kind = tlv.Unzigzag(v[0]), tlv.Stamp(v[1]), tlv.Kind(v[2])
+		r.n, r.stamp, r.kind, r.since = tlv.Unzigzag(v[0]), tlv.Stamp(v[1]), tlv.Kind(v[2]), tlv.Stamp(v[3])
 	case 'E', 'H':
 		r.joined = r.typ == 'E'
 		r.expiry = tlv.Expiry{Stamp: tlv.Stamp(v[0]), At: int64(v[1])}
@@ -229,7 +248,7 @@ func (r *record) parseNumbers(data []byte) error {
 	default:
 		return fmt.Errorf("%w: journal record %c", tlv.ErrMalformed, r.typ)
 	}
-	if len(data) > 0 || r.kind > tlv.Natural || r.expiry.At < 0 {
+	if r.kind > tlv.Natural || r.expiry.At < 0 {
 		return fmt.Errorf("%w: journal record %c", tlv.ErrMalformed, r.typ)
 	}
 	return nil

@@ -140,9 +140,9 @@ func (e *Engine) redo(p *Pipeline, r *record) error {
 	case 'C':
 		en.cancel(r.own, r.resets, r.expiry)
 	case 'V':
-		en.assign(IntValue(r.n), r.stamp, r.kind)
+		en.assign(IntValue(r.n), r.stamp, r.since, r.kind)
 	case 'T':
-		en.assign(Value{Text: r.text, IsText: true, OK: true}, r.stamp, tlv.ZCounter)
+		en.assign(Value{Text: r.text, IsText: true, OK: true}, r.stamp, r.since, tlv.ZCounter)
 	case 'E', 'H':
 		en.expireAt(r.expiry, r.birth, r.joined)
 	}

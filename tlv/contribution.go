@@ -34,6 +34,7 @@ type Contribution struct {
 	Replica  ReplicaID
 	Rev      Stamp  // of the batch that published this
 	Birth    Stamp  // since when Total counts
+	Since    Stamp  // since when the field of a hash has been there whose value the SET replaced; 0: that made it
 	Last     Stamp  // of the batch with the last increment or SET; 0: it only carries an expiry
 	Total    Int128 // added since Birth, less what was taken off
 	Kind     Kind
@@ -58,6 +59,8 @@ func (c *Contribution) Validate() error {
 		return malformed("birth %d, rev %d", c.Birth, c.Rev)
 	case c.Last != 0 && (c.Last < c.Birth || c.Last > c.Rev):
 		return malformed("last %d, birth %d, rev %d", c.Last, c.Birth, c.Rev)
+	case c.Since != 0 && (!c.HasValue || c.Since >= c.Birth):
+		return malformed("since %d, birth %d, a SET: %t", c.Since, c.Birth, c.HasValue)
 	case c.Assigned != 0 && !c.HasValue:
 		return malformed("assigned %d without a SET", c.Assigned)
 	}
@@ -94,6 +97,14 @@ func (c *Contribution) validateEmpty() error {
 	return nil
 }
 
+// Began is since when what c has part in has been there, as far as c knows.
+func (c *Contribution) Began() Stamp {
+	if c.Since != 0 {
+		return c.Since
+	}
+	return c.Birth
+}
+
 func (c *Contribution) replica() ReplicaID { return c.Replica }
 
 // newer says whether c replaces o, of the same replica. A replica never publishes two contributions under one rev; where
@@ -112,12 +123,13 @@ const (
 	flagExpiry
 	flagText
 	flagJoined
+	flagSince
 )
 
 // minContribution bounds the body of a record C from below: one byte of rev, and another of last, total or flags.
 const minContribution = 8 + 2 + 1 + 1 + 1 + 1 + 1
 
-// appendContribution appends record C. Without a text its body has at most 8 + 9 + 9 + 9 + 18 + 2 + 9 + 9 + 9 bytes, and is
+// appendContribution appends record C. Without a text its body has at most 8 + 9 + 9 + 9 + 18 + 2 + 9 + 9 + 9 + 9 bytes, and is
 // always short.
 func appendContribution(buf []byte, c *Contribution) []byte {
 	start := len(buf)
@@ -150,6 +162,9 @@ func (c *Contribution) appendBody(buf []byte) []byte {
 		buf = AppendTinyZip(buf, uint64(c.Rev-c.Expiry.Stamp))
 		buf = AppendTinyZip(buf, uint64(c.Expiry.At))
 	}
+	if c.Since != 0 {
+		buf = AppendTinyZip(buf, uint64(c.Birth-c.Since))
+	}
 	return buf
 }
 
@@ -170,6 +185,9 @@ func (c *Contribution) flags() (f uint64) {
 	if c.Expiry.Stamp != 0 {
 		f |= flagExpiry
 	}
+	if c.Since != 0 {
+		f |= flagSince
+	}
 	return f
 }
 
@@ -182,7 +200,7 @@ func (c *Contribution) parse(body []byte) error {
 	c.parseLast(&r)
 	c.Total = r.int128()
 	flags := r.zip()
-	if flags >= flagJoined<<1 || flags&flagAssigned != 0 && flags&flagText != 0 {
+	if flags >= flagSince<<1 || flags&flagAssigned != 0 && flags&flagText != 0 {
 		r.fail(malformed("flags %#x", flags))
 	}
 	c.Kind, c.Closed, c.Joined = Kind(flags&flagNatural), flags&flagClosed != 0, flags&flagJoined != 0
@@ -195,6 +213,11 @@ func (c *Contribution) parse(body []byte) error {
 	}
 	if flags&flagExpiry != 0 {
 		c.parseExpiry(&r)
+	}
+	if flags&flagSince != 0 {
+		if c.Since = r.before(c.Birth); c.Since == 0 {
+			r.fail(malformed("since no stamp"))
+		}
 	}
 	return r.end()
 }

@@ -33,11 +33,12 @@
 //	   birth      zipped rev - birth          Contribution.Birth
 //	   last       zipped rev - last + 1; 0: none  Contribution.Last
 //	   total      zigzagged, 128 bits         Contribution.Total
-//	   flags      zipped: 1 natural, 2 closed, 4 assigned, 8 expiry, 16 text, 32 joined  Contribution.Kind, .Closed, .HasValue, .IsText, .Joined
+//	   flags      zipped: 1 natural, 2 closed, 4 assigned, 8 expiry, 16 text, 32 joined, 64 since  Contribution.Kind, .Closed, .HasValue, .IsText, .Joined
 //	   assigned   zigzagged, if flag 4        Contribution.Assigned
 //	   text       record X, up to 1 MiB, if flag 16; never with flag 4  Contribution.Text
 //	   stamp      zipped rev - stamp, if flag 8   Contribution.Expiry.Stamp
 //	   at         zipped milliseconds, if flag 8  Contribution.Expiry.At
+//	   since      zipped birth - since, if flag 64  Contribution.Since
 //	R  replica    8 B, little-endian          Reset.Replica
 //	   rev        zipped                      Reset.Rev
 //	   base       zigzagged, 128 bits         Reset.Base

@@ -25,14 +25,14 @@ func (s *State) Cut(replica ReplicaID) Stamp {
 // Live says whether c, a contribution of s, counts.
 func (s *State) Live(c *Contribution) bool { return !c.Closed && c.Last > s.Cut(c.Replica) }
 
-// Birth is the earliest of what is live; 0 where nothing is.
-func (s *State) Birth() (birth Stamp) {
+// Began is since when there is what is live; 0 where nothing is.
+func (s *State) Began() (first Stamp) {
 	for i := range s.Contributions {
-		if c := &s.Contributions[i]; s.Live(c) && (birth == 0 || c.Birth < birth) {
-			birth = c.Birth
+		if c := &s.Contributions[i]; s.Live(c) && (first == 0 || c.Began() < first) {
+			first = c.Began()
 		}
 	}
-	return birth
+	return first
 }
 
 // Open says whether anything of c, a contribution of s, is not cancelled: it is live or carries an expiry.
