@@ -216,7 +216,7 @@ func (s *Server) heard(p *engine.ContributionInfo) int64 {
 	switch {
 	case p.Own:
 		return 0
-	case s.Replication == nil:
+	case s.Replication == nil || p.Foreign:
 		return -1
 	}
 	at, ok := s.Replication.LastHeard(p.Replica)
@@ -228,11 +228,13 @@ func (s *Server) heard(p *engine.ContributionInfo) int64 {
 
 // contribution writes one replica's part. Its sums may be beyond 64 bits, so they are strings.
 func (r *Reply) contribution(p *engine.ContributionInfo, heard int64) {
-	r.Map(9)
+	r.Map(10)
 	r.BulkString("replica")
 	r.BulkString(hexID(uint64(p.Replica)))
 	r.BulkString("own")
 	r.Bool(p.Own)
+	r.BulkString("foreign")
+	r.Bool(p.Foreign)
 	r.BulkString("kind")
 	r.BulkString(p.Kind.String())
 	r.BulkString("live")

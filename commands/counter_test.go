@@ -114,7 +114,7 @@ func TestCInfo(t *testing.T) {
 	got := do(t, c, "CINFO", "k")
 	for _, part := range []string{
 		"%5\r\n$4\r\nkind\r\n$8\r\nzcounter\r\n$5\r\nvalue\r\n:42\r\n", "expire-at-ms\r\n:33177117420000\r\n",
-		"contributions\r\n*1\r\n%9\r\n", "net\r\n$1\r\n2\r\n", "assigned\r\n:40\r\n", "own\r\n:1\r\n", "live\r\n:1\r\n",
+		"contributions\r\n*1\r\n%10\r\n", "net\r\n$1\r\n2\r\n", "assigned\r\n:40\r\n", "own\r\n:1\r\n", "live\r\n:1\r\n",
 		fmt.Sprintf("replica\r\n$16\r\n%016x\r\n", uint64(c.Server.Engine.ReplicaID())),
 	} {
 		if !strings.Contains(got, part) {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"atomiccounter/engine"
-	"atomiccounter/tlv"
 )
 
 // infoSection is one part of INFO.
@@ -208,7 +207,7 @@ func infoReplication(w *infoWriter, s *Server) {
 }
 
 // hexIDs writes IDs one after the other.
-func hexIDs(list []tlv.ReplicaID) string {
+func hexIDs[T ~uint64](list []T) string {
 	var ids []string
 	for _, id := range list {
 		ids = append(ids, hexID(uint64(id)))
@@ -258,6 +257,7 @@ func infoEngine(w *infoWriter, s *Server) {
 	}
 	w.fields(
 		"replica_id", fmt.Sprintf("%016x", uint64(s.Engine.ReplicaID())),
+		"cluster_id", hexIDs(s.Engine.Cluster().Names),
 		"former_ids", hexIDs(s.Engine.Former()),
 		"ready", oneIf(s.Replication == nil || s.Replication.Ready()),
 		"clock_ahead_ms", s.Engine.Ahead().Milliseconds(),

@@ -78,6 +78,6 @@ func (c *Context) dump(key []byte, plain bool) {
 	case plain:
 		c.Out.Bulk(plainDump(&s))
 	default:
-		c.Out.Bulk(tlv.AppendState(nil, &s))
+		c.Out.Bulk(tlv.AppendDump(nil, c.Server.Engine.Cluster().Names[0], &s))
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -211,6 +213,63 @@ func TestClampUint64(t *testing.T) {
 	}{{tlv.FromInt64(-1), 0}, {tlv.FromInt64(0), 0}, {tlv.Int128{Lo: math.MaxUint64}, math.MaxUint64}, {tlv.Int128{Hi: 1}, math.MaxUint64}} {
 		if got := clampUint64(test.in); got != test.want {
 			t.Errorf("clampUint64(%v) = %d; want %d", test.in, got, test.want)
+		}
+	}
+}
+
+// TestPlainValuesGoBothWays: what one server has of plain counters another takes in by either format, and back: that changes nothing
+// where it came from, whatever is counted and deleted meanwhile.
+func TestPlainValuesGoBothWays(t *testing.T) {
+	for seed := range uint64(50) {
+		g := rand.New(rand.NewPCG(seed, 7))
+		servers := []*Context{newContext(t), newContext(t)}
+		key := []string{"z", "n"}[seed%2]
+		if seed%2 == 1 {
+			do(t, servers[0], "CNEW", "n", "NATURAL")
+			do(t, servers[1], "CNEW", "n", "NATURAL")
+		}
+		value := func(i int) string { return do(t, servers[i], "GET", key) }
+		dump := func(i int, format ...string) string {
+			reply := do(t, servers[i], append([]string{"CDUMP", key}, format...)...)
+			if reply == "$-1\r\n" {
+				return ""
+			}
+			return reparse(t, reply).(string)
+		}
+		merge := func(i int, payload string) {
+			if got := do(t, servers[i], "CMERGE", key, payload); got != "+OK\r\n" {
+				t.Fatalf("seed %d: CMERGE = %q; want OK", seed, got)
+			}
+		}
+		format := [][]string{{}, {"RDX"}}[g.IntN(2)] // one for both ways: of two, each would count
+		total, revision := uint64(0), int64(0)
+		for range 30 {
+			i := g.IntN(2)
+			switch g.IntN(6) {
+			case 0:
+				do(t, servers[i], "INCRBY", key, strconv.Itoa(g.IntN(9)))
+			case 1: // a device, of which perhaps old things come
+				total, revision = total+g.Uint64N(5), revision+1
+				if seed%2 == 1 {
+					merge(i, string(tlv.AppendN(nil, tlv.N{{Replica: 9, Total: total}})))
+				} else {
+					merge(i, string(tlv.AppendZ(nil, tlv.Z{{Replica: 9, Revision: revision, Value: int64(g.IntN(100))}})))
+				}
+			case 2:
+				if g.IntN(4) == 0 {
+					do(t, servers[i], "DEL", key)
+				}
+			case 3:
+				merge(1-i, dump(i, format...))
+			default: // what it has comes back, as it is and by way of another
+				was, out := value(i), dump(i, format...)
+				merge(i, out)
+				merge(1-i, out)
+				merge(i, out)
+				if got := value(i); got != was {
+					t.Fatalf("seed %d: its own CDUMP %s makes %q of %q", seed, format, got, was)
+				}
+			}
 		}
 	}
 }

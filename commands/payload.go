@@ -3,7 +3,9 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"sort"
 
 	"atomiccounter/tlv"
@@ -12,9 +14,9 @@ import (
 // maxPayload bounds what CMERGE takes for one key, in bytes.
 const maxPayload = 1 << 20
 
-// parsePayload reads a state made elsewhere: this system's own, or a plain N or Z of the seed system. The first record tells
-// which: C and R are ours, T begins an N, I a Z. None at all says nothing, in any of them. The error says at which offset the
-// record begins that is wrong.
+// parsePayload reads a state made elsewhere, as tlv.State.Abroad: a dump or a state of this system, or a plain N or Z of the seed system.
+// The first record tells which: H, C and R are ours, T begins an N, I a Z. None at all says nothing, in any of them. The error says at
+// which offset the record begins that is wrong.
 func parsePayload(data []byte) (tlv.State, error) {
 	if len(data) > maxPayload {
 		return tlv.State{}, fmt.Errorf("%d bytes are more than the %d that a payload may have", len(data), maxPayload)
@@ -34,14 +36,14 @@ type parser func(data []byte) (tlv.State, error)
 
 func payloadParser(data []byte) (parser, error) {
 	if len(data) == 0 {
-		return tlv.ParseState, nil
+		return tlv.ParseDump, nil
 	}
 	typ, _, _, err := tlv.Take(data)
 	switch {
 	case err != nil:
 		return nil, err
-	case typ == 'C' || typ == 'R':
-		return tlv.ParseState, nil
+	case typ == 'H' || typ == 'C' || typ == 'R':
+		return tlv.ParseDump, nil
 	case typ == 'T':
 		return parseN, nil
 	case typ == 'I':
@@ -61,7 +63,7 @@ func parseN(data []byte) (s tlv.State, err error) {
 				Total: tlv.Int128{Lo: t.Total}, Kind: tlv.Natural})
 		}
 	}
-	return s, err
+	return s.Abroad(tlv.PlainCluster), err
 }
 
 // parseZ makes a state of a plain Z. Revision 0 is one there, and a rev is not 0.
@@ -73,7 +75,7 @@ func parseZ(data []byte) (s tlv.State, err error) {
 		s.Contributions = append(s.Contributions, tlv.Contribution{Replica: v.Replica, Rev: rev, Birth: 1, Last: rev,
 			Total: tlv.FromInt64(v.Value), Kind: tlv.ZCounter})
 	}
-	return s, err
+	return s.Abroad(tlv.PlainCluster), err
 }
 
 // faultAt is the offset of the first record up to which data cannot be read. What follows a fault does not mend it.
@@ -105,12 +107,11 @@ func reason(err error) error {
 	}
 }
 
-// plainDump writes a state as the seed system's plain value: an N for a Natural, else a Z. Resets and expiries have no place
-// there: what counts now is all that is said.
+// plainDump writes a state as the seed system's plain value: an N for a Natural, else a Z. Replicas have the IDs that they have at home.
+// Resets and expiries have no place there: what counts now is all that is said.
 func plainDump(s *tlv.State) []byte {
 	kind, assigned := s.View().Kind, assigning(s)
-	var n tlv.N
-	var z tlv.Z
+	parts := map[tlv.ReplicaID]plainPart{}
 	for i := range s.Contributions {
 		c := &s.Contributions[i]
 		if !s.Live(c) {
@@ -120,13 +121,39 @@ func plainDump(s *tlv.State) []byte {
 		if c == assigned {
 			net = net.Add(tlv.FromInt64(c.Assigned))
 		}
-		n = append(n, tlv.NTotal{Replica: c.Replica, Total: clampUint64(net)})
-		z = append(z, tlv.ZValue{Replica: c.Replica, Revision: int64(min(c.Rev, math.MaxInt64)), Value: net.Clamp()})
+		id, revision := atHome(s, c)
+		p := parts[id] // there is one already if a replica is known as two: that of both grows with either
+		parts[id] = plainPart{p.total.Add(net), p.revision + min(revision, math.MaxInt64-p.revision)}
+	}
+	var n tlv.N
+	var z tlv.Z
+	for _, id := range slices.Sorted(maps.Keys(parts)) {
+		p := parts[id]
+		n = append(n, tlv.NTotal{Replica: id, Total: clampUint64(p.total)})
+		z = append(z, tlv.ZValue{Replica: id, Revision: p.revision, Value: p.total.Clamp()})
 	}
 	if kind == tlv.Natural {
 		return tlv.AppendN(nil, n)
 	}
 	return tlv.AppendZ(nil, z)
+}
+
+// plainPart is what one replica contributes to a plain counter.
+type plainPart struct {
+	total    tlv.Int128
+	revision int64
+}
+
+// atHome is the ID of c's replica where that is, and the revision of a plain Z that c is of, or could be.
+func atHome(s *tlv.State, c *tlv.Contribution) (id tlv.ReplicaID, revision int64) {
+	id, rev := c.Replica, c.Rev
+	if o := s.Origin(c.Replica); o != nil {
+		id = o.Replica
+		if o.Cluster == tlv.PlainCluster {
+			rev-- // parseZ
+		}
+	}
+	return id, int64(min(rev, math.MaxInt64))
 }
 
 // assigning is the live contribution whose SET holds, or nil: of several the one that was born last.

@@ -164,14 +164,19 @@ func TestBackup(t *testing.T) {
 
 func TestCInfoSaysWhenAReplicaWasHeard(t *testing.T) {
 	c, n := replicated(t)
-	payload := string(tlv.AppendN(nil, tlv.N{{Replica: 1, Total: 5}, {Replica: 2, Total: 6}}))
+	payload := string(tlv.AppendN(nil, tlv.N{{Replica: 1, Total: 5}}))
 	if got := do(t, c, "CMERGE", "k", payload); got != "+OK\r\n" {
 		t.Fatalf("CMERGE = %q; want OK", got)
+	}
+	part := tlv.Contribution{Replica: 2, Birth: 9, Rev: 9, Last: 9, Total: tlv.FromInt64(6)}
+	if err := c.Server.Engine.Apply(&tlv.Batch{Replica: 2, Stamp: 9, Life: 1,
+		Deltas: []tlv.Delta{{Key: []byte("\x00k"), State: tlv.State{Contributions: []tlv.Contribution{part}}}}}); err != nil {
+		t.Fatalf("Apply = %v", err)
 	}
 	n.heard = map[tlv.ReplicaID]time.Time{2: time.Now().Add(-time.Hour)}
 	got := do(t, c, "CINFO", "k")
 	heard := regexp.MustCompile(`heard-ms-ago\r\n(\$-1|:36\d{5})\r\n`).FindAllStringSubmatch(got, -1)
-	if len(heard) != 2 || heard[0][1] != "$-1" || heard[1][1] == "$-1" {
-		t.Errorf("CINFO = %q; want replica 1 never heard, and 2 an hour ago", got)
+	if len(heard) != 2 || heard[0][1] != "$-1" || heard[1][1] == "$-1" || strings.Count(got, "foreign\r\n:1") != 1 {
+		t.Errorf("CINFO = %q; want a foreign replica 1, never heard, and 2 an hour ago", got)
 	}
 }

@@ -87,7 +87,7 @@ func (r *Reply) syncAnswer(a *engine.SyncAnswer) {
 	if a.NeedState {
 		status = "state"
 	}
-	r.Array(10)
+	r.Array(12)
 	r.Int(syncVersion)
 	r.BulkString(hexID(uint64(a.ID)))
 	r.BulkString(hexID(a.Life))
@@ -97,6 +97,11 @@ func (r *Reply) syncAnswer(a *engine.SyncAnswer) {
 	for _, id := range a.Former {
 		r.BulkString(hexID(uint64(id)))
 	}
+	r.Array(len(a.Cluster.Names))
+	for _, name := range a.Cluster.Names {
+		r.BulkString(hexID(uint64(name)))
+	}
+	r.Int(oneIf(a.Cluster.Provisional))
 	r.BulkString(status)
 	r.Int(a.Left)
 	r.Int(a.LeftKeys)

@@ -207,10 +207,10 @@ func TestBadPeerRequests(t *testing.T) {
 func TestSyncAnswer(t *testing.T) {
 	c, n := replicated(t)
 	v := vectorOf(tlv.VectorEntry{Replica: 7, Stamp: 9, Life: 3})
-	a := engine.SyncAnswer{ID: 0xbb, Life: 1, Clock: 1234, Vector: v, Former: []tlv.ReplicaID{1}, Left: 5, LeftKeys: 6, Batches: [][]byte{[]byte("one"), []byte("\r\n")}}
+	a := engine.SyncAnswer{ID: 0xbb, Life: 1, Clock: 1234, Vector: v, Former: []tlv.ReplicaID{1}, Cluster: engine.Cluster{Names: []tlv.ClusterID{0xc}, Provisional: true}, Left: 5, LeftKeys: 6, Batches: [][]byte{[]byte("one"), []byte("\r\n")}}
 	n.answer = func(engine.SyncRequest) (engine.SyncAnswer, error) { return a, nil }
 	vector := string(tlv.AppendVector(nil, v))
-	format := "*10\r\n:4\r\n$16\r\n00000000000000bb\r\n$16\r\n0000000000000001\r\n:1234\r\n$%d\r\n%s\r\n*1\r\n$16\r\n0000000000000001\r\n%s:5\r\n:6\r\n%s"
+	format := "*12\r\n:4\r\n$16\r\n00000000000000bb\r\n$16\r\n0000000000000001\r\n:1234\r\n$%d\r\n%s\r\n*1\r\n$16\r\n0000000000000001\r\n*1\r\n$16\r\n000000000000000c\r\n:1\r\n%s:5\r\n:6\r\n%s"
 	for _, proto := range []string{"2", "3"} {
 		do(t, c, "HELLO", proto)
 		a.NeedState = false

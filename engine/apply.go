@@ -53,6 +53,8 @@ type joining struct {
 	all   tlv.State  // what is stored, then what is made of it, with what may be forgotten
 	state tlv.State  // to be stored: all, or kept
 	kept  tlv.State
+
+	refused error // by join: nothing of the batch is taken in
 }
 
 // Apply merges a batch of another replica, durably before it returns; it shows after at most the update period. A batch
@@ -256,7 +258,9 @@ func (w *arrivalWriter) write() error {
 		return fmt.Errorf("read %q: %w", w.key[1:], err)
 	}
 	before := w.all.View()
-	w.join(&w.joining)
+	if w.join(&w.joining); w.refused != nil {
+		return w.refused
+	}
 	after := w.state.View()
 	w.before, w.after = w.e.booksOf(&before), w.e.booksOf(&after)
 	w.owes = w.e.owes(&w.state, &after)
@@ -350,6 +354,7 @@ func (a *joining) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
 	}
 	a.kept.Contributions = append(a.kept.Contributions[:0], a.all.Contributions...)
 	a.kept.Resets = append(a.kept.Resets[:0], a.all.Resets...)
+	a.kept.Origins = append(a.kept.Origins[:0], a.all.Origins...)
 	a.kept.Collect(covered)
 	a.state = a.kept
 }

@@ -221,6 +221,7 @@ type Engine struct {
 	clock    hlc
 	id       tlv.ReplicaID   // changes inside a cut only
 	former   []tlv.ReplicaID // so does this
+	cluster  atomic.Pointer[Cluster]
 	history  history
 	ended    tlv.VectorEntry // the tail that the first batch under the present ID brings
 	tails    []tail          // published along with it

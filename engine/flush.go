@@ -275,7 +275,7 @@ func (w *deltaWriter) write(en *entry) error {
 
 // operand makes delta what the generation changed.
 func (w *deltaWriter) operand(en *entry) {
-	w.delta.Contributions, w.delta.Resets = w.delta.Contributions[:0], nil
+	w.delta.Contributions, w.delta.Resets, w.delta.Origins = w.delta.Contributions[:0], nil, w.delta.Origins[:0]
 	if en.flightOwn {
 		w.delta.Contributions = append(w.delta.Contributions, en.own)
 	}
@@ -283,6 +283,11 @@ func (w *deltaWriter) operand(en *entry) {
 		w.delta.Resets = en.foreign.resets
 		for _, c := range en.foreign.tails {
 			w.delta.Put(c)
+		}
+		for _, o := range en.foreign.other.Origins {
+			if w.delta.Reset(o.ID) != nil {
+				w.delta.Origins = append(w.delta.Origins, o)
+			}
 		}
 	}
 }

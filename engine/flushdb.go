@@ -130,7 +130,11 @@ func (e *Engine) giveAway() error {
 		return nil
 	}
 	e.flags |= metaGiven
-	return e.commitMeta(e.db.NewBatch())
+	if err := e.commitMeta(e.db.NewBatch()); err != nil {
+		return err
+	}
+	e.cluster.Store(&Cluster{Names: e.Cluster().Names})
+	return nil
 }
 
 // giveAwayOne is giveAway for the state of a key.

@@ -11,13 +11,24 @@ import (
 	"atomiccounter/tlv"
 )
 
-// ErrMember refuses a state that has a contribution of a member of this cluster which its batches have not brought yet.
-var ErrMember = errors.New("contribution of a member that is beyond its batches")
+// Errors of Merge.
+var (
+	// ErrMember refuses a contribution of a replica of this cluster that its batches have not brought yet.
+	ErrMember = errors.New("contribution of a replica of this cluster that is beyond its batches")
+	// ErrForeign: a key would have more of foreign contributions than it may.
+	ErrForeign = fmt.Errorf("a key keeps at most %d foreign contributions, cancelled ones included, with %d MiB of texts", maxForeign, maxForeignTexts>>20)
+)
+
+const (
+	maxForeign      = 1000    // of a key; CFORGET makes room
+	maxForeignTexts = 4 << 20 // bytes of a key
+)
 
 // Merge joins states made elsewhere: another cluster's, or those of a device that keeps a counter of its own. It is durable
 // when it returns, all of it or after an error nothing, and goes to the peers in a batch of this replica. It is idempotent
-// and commutative. Keys are database and name, each once. Contributions of members are ignored where their batches are here,
-// and otherwise refused (ErrMember), as are stamps that lie more than an hour ahead (ErrClock).
+// and commutative. Keys are database and name, each once; the states are as tlv.State.Abroad makes them. What is of this cluster is
+// ignored where its batches are here, and otherwise refused (ErrMember), as are stamps that lie more than an hour ahead (ErrClock) and
+// what is too much (ErrForeign).
 func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := e.awaitPeers(); err != nil {
 		return err
@@ -27,30 +38,120 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := e.mayCommit(); err != nil {
 		return err
 	}
-	for i := range list {
-		if err := e.mayMerge(&list[i].State); err != nil {
-			return fmt.Errorf("key %d: %w", i+1, err)
-		}
-	}
 	if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
 		return err
 	}
 	b := e.nextBatch(e.clock.next(e.Now()))
-	b.Deltas = e.foreignOnly(list)
-	if len(b.Deltas) == 0 {
-		return nil
-	}
-	if err := b.Validate(); err != nil {
+	all := tlv.Batch{Replica: b.Replica, Stamp: b.Stamp, Deltas: list}
+	if err := all.Validate(); err != nil {
 		return err
 	}
-	b.Seal(func(content []byte) tlv.Hash { return e.chainHash(&b, content) })
-	err := e.land(b.Deltas, func(a *joining) { e.join(a, &b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
-		return e.publish(batch, &b)
-	})
+	join := func(a *joining) {
+		s, err := e.foreignOnly(a)
+		if err == nil {
+			err = mergeForeign(&a.all, &s)
+		}
+		if err != nil {
+			a.refused = fmt.Errorf("key %q: %w", a.key[1:], err)
+			return
+		}
+		if !s.Empty() {
+			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
+		}
+		a.keep(e.covers)
+	}
+	err := e.land(list, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return e.publishAny(batch, &b) })
 	if err == nil {
 		e.takeInAll(b.Deltas) // it is a write of this replica: it shows at once
 	}
 	return err
+}
+
+// foreignOnly is what a.delta has that is not of this cluster, and news: of a plain counter the one who cancelled a part of it dumps what is
+// left under the revision of the whole. The error says why nothing of it may be merged.
+func (e *Engine) foreignOnly(a *joining) (s tlv.State, err error) {
+	for i := range a.delta.Origins {
+		o := &a.delta.Origins[i]
+		c, r := a.delta.Contribution(o.ID), a.delta.Reset(o.ID)
+		upTo, known := e.elsewhere(&a.all, o)
+		switch {
+		case known && c != nil && beyond(o, c, upTo):
+			return s, fmt.Errorf("replica %016x: %w", uint64(o.Replica), ErrMember)
+		case known:
+			continue
+		case e.isAhead(o, c, r):
+			return s, fmt.Errorf("replica %016x: %w", uint64(o.Replica), ErrClock)
+		}
+		if mine := a.all.Contribution(o.ID); c != nil && (mine == nil || mine.Rev < c.Rev) {
+			s.Contributions = append(s.Contributions, *c)
+		}
+		if r != nil && a.all.Cut(o.ID) < r.Rev {
+			s.Resets = append(s.Resets, *r)
+		}
+		if s.Contribution(o.ID) != nil || s.Reset(o.ID) != nil {
+			s.Origins = append(s.Origins, *o)
+		}
+	}
+	return s, nil
+}
+
+// elsewhere says whether what a replica contributes comes by another way than this, and up to which rev it is here: by batches, that of a replica
+// of this cluster; and by native states, that of a foreign one whose own are among all, though a plain counter names it too.
+func (e *Engine) elsewhere(all *tlv.State, o *tlv.Origin) (upTo tlv.Stamp, known bool) {
+	if e.member(o.Replica) || e.Cluster().Has(o.Cluster) {
+		return e.vector.Entry(o.Replica).Stamp, true
+	}
+	native := tlv.ForeignID(o.Replica, false)
+	if o.Cluster != tlv.PlainCluster || all.Origin(native) == nil {
+		return 0, false
+	}
+	if c := all.Contribution(native); c != nil {
+		upTo = c.Rev
+	}
+	return max(upTo, all.Cut(native)), true
+}
+
+// beyond says whether c has more than what is here up to a rev. The revision of a plain Z is the rev that it had where it was dumped; the
+// total of a plain N does not tell: it is less after a DEL.
+func beyond(o *tlv.Origin, c *tlv.Contribution, upTo tlv.Stamp) bool {
+	switch {
+	case o.Cluster != tlv.PlainCluster:
+		return c.Rev > upTo
+	case c.Kind == tlv.Natural:
+		return false
+	}
+	return c.Rev-1 > upTo
+}
+
+// isAhead says whether a foreign part could win over what is written here later, for longer than an hour. The revs of a plain counter are a
+// count of their own, which is compared with nothing else.
+func (e *Engine) isAhead(o *tlv.Origin, c *tlv.Contribution, r *tlv.Reset) bool {
+	latest := tlv.Stamp(0)
+	if c != nil {
+		latest = c.Rev
+	}
+	if r != nil {
+		latest = max(latest, r.Rev)
+	}
+	if o.Cluster == tlv.PlainCluster && (c == nil || c.Birth <= 1 && !c.HasValue && c.Expiry.Stamp == 0) {
+		return false
+	}
+	return latest.Millis() > e.Now()+maxAhead
+}
+
+// mergeForeign merges s, all of which is foreign, unless that were too much.
+func mergeForeign(all, s *tlv.State) error {
+	before, textsBefore := all.Foreign()
+	all.Merge(s)
+	after, texts := all.Foreign()
+	if after > max(before, maxForeign) || texts > max(textsBefore, maxForeignTexts) {
+		return ErrForeign
+	}
+	return nil
+}
+
+func (e *Engine) member(id tlv.ReplicaID) bool {
+	return id == e.id || e.vector.Entry(id).Stamp != 0
 }
 
 // publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.
@@ -91,40 +192,8 @@ func (p *Pipeline) Merge(list []tlv.Delta) error {
 	return err
 }
 
-func (e *Engine) mayMerge(s *tlv.State) error {
-	for i := range s.Contributions {
-		c := &s.Contributions[i]
-		if c.Rev.Millis() > e.Now()+maxAhead && e.vector.Entry(c.Replica).Stamp == 0 && c.Birth > 1 {
-			return fmt.Errorf("contribution of replica %x: %w", uint64(c.Replica), ErrClock)
-		}
-		if e.member(c.Replica) && c.Rev > e.vector.Entry(c.Replica).Stamp {
-			return fmt.Errorf("replica %x: %w", uint64(c.Replica), ErrMember)
-		}
-	}
-	return nil
-}
-
-func (e *Engine) member(id tlv.ReplicaID) bool {
-	return id == e.id || e.vector.Entry(id).Stamp != 0
-}
-
-// foreignOnly leaves out what members contributed: it is here.
-func (e *Engine) foreignOnly(list []tlv.Delta) []tlv.Delta {
-	var out []tlv.Delta
-	for i := range list {
-		s := list[i].State.Clone()
-		s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return e.member(c.Replica) })
-		s.Resets = slices.DeleteFunc(s.Resets, func(r tlv.Reset) bool {
-			return e.member(r.Replica) && r.Rev > e.vector.Entry(r.Replica).Stamp
-		})
-		if !s.Empty() {
-			out = append(out, tlv.Delta{Key: list[i].Key, State: s})
-		}
-	}
-	return out
-}
-
-// Dump gives the state of a key with everything that shows, as another cluster may merge it; false if there is no such key.
+// Dump gives the state of a key with everything that shows, as another cluster may merge it (tlv.AppendDump); false if there is no such
+// key.
 //
 // What it gives is in the database. What is pending has no stamp yet: that of the batch in which the peers get it, under which
 // it must be the same everywhere. So if anything is, Dump lets go of the pipeline's locks and flushes, and gives the key as it was
@@ -187,7 +256,7 @@ func (e *Engine) flushFor(key string) (tlv.State, error) {
 
 // Forget drops the values and texts that are cancelled of a replica that will not come back to do so itself, and says of how many
 // keys. Up to where it is cancelled stays, beside a contribution that is closed in its name: a later batch of it may still come
-// through a third, and without that would count in full here, and nowhere else.
+// through a third, and without that would count in full here, and nowhere else. Of a foreign replica, which has no batches, nothing stays.
 func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 	if err := e.awaitPeers(); err != nil {
 		return 0, err
@@ -197,7 +266,7 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 	}
 	concerns := func(s *tlv.State) bool {
 		c := s.Contribution(id)
-		return c != nil && !c.Closed && !s.Open(c)
+		return c != nil && !c.Closed && !s.Open(c) || slices.ContainsFunc(s.Origins, func(o tlv.Origin) bool { return o.Replica == id })
 	}
 	err = e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
 		e.commitMu.Lock()
@@ -206,7 +275,7 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 			return err
 		}
 		return e.rework(deltas, func(a *joining) {
-			if a.all.Forget(id) {
+			if forget(&a.all, id) {
 				keys++
 				a.whole = true
 			}
@@ -214,6 +283,11 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 		})
 	})
 	return keys, err
+}
+
+func forget(s *tlv.State, id tlv.ReplicaID) bool {
+	own, foreign := s.Forget(id), s.ForgetForeign(id)
+	return own || foreign
 }
 
 // ErrForgetsItself refuses Forget of this replica.

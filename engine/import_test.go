@@ -2,75 +2,239 @@ package engine
 
 import (
 	"errors"
+	"fmt"
+	"math"
+	"strings"
 	"testing"
 
 	"atomiccounter/tlv"
 )
 
-// A key to which others add all the time is dumped as of one flush: that there is more since does not matter.
-func TestDumpOfAHotKey(t *testing.T) {
-	var e *Engine
-	var other *Pipeline
-	published := 0
-	e = open(t, Options{publish: func([]byte) {
-		if published++; published > 3 || e.closed.Load() {
-			return // so a Dump that waits until the key is clean ends, too
-		}
-		if _, err := other.Incr([]byte("hot"), 1); err != nil {
-			t.Error(err)
-		}
-		if err := other.finish(); err != nil {
-			t.Error(err)
-		}
-	}})
-	other = e.NewPipeline()
-	p := e.NewPipeline()
-	_, err := p.Incr([]byte("hot"), 5)
-	must(t, nil, err)
-	s, ok, err := p.Dump([]byte("hot"))
-	if v := s.View(); !ok || err != nil || v.Sum != tlv.FromInt64(5) || published != 1 {
-		t.Errorf("Dump = %v, %t, %v after %d flushes; want 5 after one", v.Sum, ok, err, published)
-	}
-	if c := s.Contribution(e.ReplicaID()); c == nil || c.Rev != e.Vector().Entry(e.ReplicaID()).Stamp {
-		t.Errorf("Dump gives the contribution %+v; want that of batch %d", c, e.Vector().Entry(e.ReplicaID()).Stamp)
-	}
-	commit(t, p)
-	look(t, e, "hot", "6")
+// part is a contribution of n by a replica, as of rev, and born at its first stamp.
+func part(id tlv.ReplicaID, rev tlv.Stamp, n int64) tlv.State {
+	return tlv.State{Contributions: []tlv.Contribution{{Replica: id, Birth: 1, Rev: rev, Last: rev, Total: tlv.FromInt64(n)}}}
 }
 
-// What a flush is storing is not in the database before it ends, though nothing is pending any more.
-func TestDumpDuringAFlush(t *testing.T) {
-	var p *Pipeline
-	dumped := false
-	e := open(t, Options{publish: func([]byte) {
-		dumped = true
-		begin(t, p, false)
-		if _, _, err := p.Dump([]byte("k")); !errors.Is(err, ErrInSection) {
-			t.Errorf("Dump while it is flushed = %v; want %v", err, ErrInSection)
-		}
-		end(t, p)
-	}})
-	p = e.NewPipeline()
-	_, err := p.Incr([]byte("k"), 5)
-	must(t, nil, err)
-	commit(t, p)
-	must(t, nil, e.Flush())
-	if s, ok, err := p.Dump([]byte("k")); !dumped || !ok || err != nil || s.View().Sum != tlv.FromInt64(5) {
-		t.Errorf("Dump after the flush = %v, %t, %v; want 5", s, ok, err)
-	}
-	commit(t, p)
+func (m *member) merge(key string, home tlv.ClusterID, s tlv.State) error {
+	return m.Merge([]tlv.Delta{foreignDelta(key, home, s)})
 }
 
-// Between the flush and the look the cache may drop the key.
-func TestDumpOfAKeyThatIsNotCached(t *testing.T) {
-	e := open(t, Options{})
-	p := e.NewPipeline()
-	_, err := p.Incr([]byte("k"), 5)
-	must(t, nil, err)
-	commit(t, p)
-	must(t, nil, e.Flush())
-	e.table.clear(e.gen.Load())
-	if s, err := e.flushFor("\x00k"); err != nil || s.View().Sum != tlv.FromInt64(5) {
-		t.Errorf("what is stored = %v, %v; want 5", s, err)
+func (m *member) mustMerge(key string, home tlv.ClusterID, s tlv.State) {
+	m.t.Helper()
+	if err := m.merge(key, home, s); err != nil {
+		m.t.Fatalf("Merge = %v", err)
+	}
+}
+
+// TestMergeInTheNameOfAReplica: whoever knows the ID of a replica that has no entry here yet counts in its name. Whatever stamp that has,
+// what the replica itself counts comes, and it shows the same everywhere.
+func TestMergeInTheNameOfAReplica(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	now := tlv.Stamp(a.Now()) << tlv.StampShift
+	for _, rev := range []tlv.Stamp{math.MaxUint64, now + 2*3600*1000<<tlv.StampShift} {
+		if err := a.merge("k", tlv.NoCluster, part(b.ReplicaID(), rev, 5)); !errors.Is(err, ErrClock) {
+			t.Errorf("Merge of rev %d = %v; want %v", rev, err, ErrClock)
+		}
+	}
+	a.mustMerge("k", tlv.NoCluster, part(b.ReplicaID(), now+1800*1000<<tlv.StampShift, 5))
+	a.mustMerge("plain", tlv.PlainCluster, part(b.ReplicaID(), math.MaxUint64, 7))
+	b.add("k", 1000)
+	b.add("plain", 1000)
+	a.pull(b)
+	b.pull(a)
+	a.shows("k", 1005, "plain", 1007)
+	b.shows("k", 1005, "plain", 1007)
+	b.del("k")
+	a.pull(b)
+	a.shows("k", 0)
+}
+
+// Stamps of the end of time in what is not a contribution's rev: what is written here later still wins.
+func TestMergeOfLateStamps(t *testing.T) {
+	a := newMember(t, 1, Options{})
+	late := tlv.Stamp(math.MaxUint64)
+	set := tlv.Contribution{Replica: 7, Birth: late, Rev: late, Last: late, HasValue: true, Assigned: 5}
+	expiry := tlv.Contribution{Replica: 7, Birth: 1, Rev: late, Last: 1, Total: tlv.FromInt64(1), Expiry: tlv.Expiry{Stamp: late, At: 1}}
+	closed := tlv.Contribution{Replica: 7, Birth: late, Rev: late, Closed: true, Expiry: tlv.Expiry{Stamp: late, At: math.MaxInt64}}
+	for name, s := range map[string]tlv.State{
+		"a SET": {Contributions: []tlv.Contribution{set}}, "an EXPIRE": {Contributions: []tlv.Contribution{expiry}},
+		"an EXPIRE that is over": {Contributions: []tlv.Contribution{closed}}, "a DEL": {Resets: []tlv.Reset{{Replica: 7, Rev: late}}},
+	} {
+		if err := a.merge("k", 5, s); !errors.Is(err, ErrClock) {
+			t.Errorf("Merge of %s = %v; want %v", name, err, ErrClock)
+		}
+		if err := a.merge("k", tlv.PlainCluster, s); name != "a DEL" && !errors.Is(err, ErrClock) {
+			t.Errorf("Merge of %s in a plain counter = %v; want %v", name, err, ErrClock)
+		}
+	}
+	a.mustMerge("k", tlv.PlainCluster, part(7, late, 5))
+	a.run(func(p *Pipeline) error { _, err := p.Set([]byte("k"), 1, SetOptions{}); return err })
+	a.shows("k", 1)
+	a.flush()
+	if ahead := a.Vector().Entry(a.ReplicaID()).Stamp.Millis() - a.Now(); ahead > 1000 {
+		t.Errorf("the rev of a plain counter has moved the clock %d ms ahead", ahead)
+	}
+}
+
+// TestMergeOfItsOwnCluster: what replicas of this cluster contribute comes by batches.
+func TestMergeOfItsOwnCluster(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	b.add("k", 2)
+	b.flush()
+	dump := b.stored("k")
+	if err := a.JoinCluster(Cluster{Names: []tlv.ClusterID{5}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.merge("k", 5, dump); !errors.Is(err, ErrMember) {
+		t.Errorf("Merge of what has not come yet = %v; want %v", err, ErrMember)
+	}
+	a.pull(b)
+	for _, home := range []tlv.ClusterID{5, 6, tlv.NoCluster, tlv.PlainCluster} {
+		a.mustMerge("k", home, dump)
+	}
+	a.shows("k", 3)
+	b.del("k") // what a cluster has is cancelled by its own
+	b.add("k", 0)
+	a.pull(b)
+	a.mustMerge("k", 5, dump)
+	a.mustMerge("k", 5, tlv.State{Resets: []tlv.Reset{{Replica: a.ReplicaID(), Rev: a.Vector().Entry(a.ReplicaID()).Stamp, Base: tlv.FromInt64(-1000)}}})
+	a.shows("k", 1)
+}
+
+// A dump goes from one cluster to another, and back: each has what both counted. Twice, at whatever server, is as good as once.
+func TestDumpsGoBothWays(t *testing.T) {
+	a, b, far := newMember(t, 1, Options{}), newMember(t, 2, Options{}), newMember(t, 3, Options{})
+	dump := func(m *member) tlv.State {
+		m.flush()
+		data := tlv.AppendDump(nil, m.Cluster().Names[0], new(m.stored("k")))
+		s, err := tlv.ParseDump(data)
+		must(t, nil, err)
+		return s
+	}
+	give := func(to *member, s tlv.State) {
+		t.Helper()
+		if err := to.Merge([]tlv.Delta{{Key: []byte("\x00k"), State: s}}); err != nil {
+			t.Fatalf("Merge = %v", err)
+		}
+	}
+	if err := b.JoinCluster(a.Cluster()); err != nil {
+		t.Fatal(err)
+	}
+	a.add("k", 1)
+	far.mustMerge("k", tlv.PlainCluster, part(9, 3, 100))
+	for range 2 {
+		give(far, dump(a))
+		give(a, dump(far))
+		b.pull(a)
+		give(b, dump(far))
+		a.add("k", 1)
+		far.add("k", 10)
+	}
+	give(far, dump(a))
+	give(a, dump(far))
+	a.pull(b)
+	b.pull(a)
+	a.shows("k", 123)
+	b.shows("k", 123)
+	far.shows("k", 123)
+}
+
+// TestForeignIsBounded: one key takes in so many foreign replicas, and so much of texts, and no more; nor do others of the same CMERGE.
+func TestForeignIsBounded(t *testing.T) {
+	a := newMember(t, 1, Options{})
+	var many tlv.State
+	for i := range maxForeign {
+		many.Merge(new(part(tlv.ReplicaID(i+1), 5, 1)))
+	}
+	a.mustMerge("k", 5, many)
+	more := []tlv.Delta{foreignDelta("other", 5, part(1, 5, 1)), foreignDelta("k", 5, part(maxForeign+1, 5, 1))}
+	if err := a.Merge(more); !errors.Is(err, ErrForeign) {
+		t.Errorf("Merge of one more = %v; want %v", err, ErrForeign)
+	}
+	a.shows("k", maxForeign, "other", 0)
+	a.mustMerge("k", 5, part(1, 6, 2))
+	a.shows("k", maxForeign+1)
+	a.del("k")
+	if err := a.Merge(more); !errors.Is(err, ErrForeign) {
+		t.Errorf("Merge of one more after a DEL = %v; want %v", err, ErrForeign)
+	}
+	a.flush()
+	if n, err := a.Forget(1); err != nil || n != 1 {
+		t.Errorf("Forget = %d, %v; want 1", n, err)
+	}
+	if err := a.Merge(more); err != nil {
+		t.Errorf("Merge when one is forgotten = %v", err)
+	}
+	a.shows("k", 1, "other", 1)
+}
+
+func TestForeignTextsAreBoundedAndFreed(t *testing.T) {
+	a := newMember(t, 1, Options{})
+	text := func(id tlv.ReplicaID, rev tlv.Stamp) tlv.State {
+		return tlv.State{Contributions: []tlv.Contribution{{Replica: id, Birth: 2, Rev: rev, Last: rev, HasValue: true, IsText: true, Text: strings.Repeat("x", tlv.MaxText)}}}
+	}
+	for id := range tlv.ReplicaID(4) {
+		a.mustMerge("k", 5, text(id+1, 5))
+	}
+	if err := a.merge("k", 5, text(5, 5)); !errors.Is(err, ErrForeign) {
+		t.Errorf("Merge of one more = %v; want %v", err, ErrForeign)
+	}
+	a.mustMerge("k", 5, text(1, 6))
+	a.del("k")
+	a.flush()
+	if s := a.stored("k"); s.Texts() != 0 || len(s.Resets) != 4 {
+		t.Errorf("after a DEL there are %d bytes of texts, and %d resets; want 0 and 4", s.Texts(), len(s.Resets))
+	}
+	a.mustMerge("k", 5, text(1, 6))
+	if s := a.stored("k"); s.Texts() != 0 || s.View().Exists {
+		t.Errorf("what was deleted is merged again: %d bytes of texts", s.Texts())
+	}
+	a.mustMerge("k", 5, text(1, 7))
+	if s := a.stored("k"); s.Texts() != tlv.MaxText {
+		t.Errorf("what was added since is merged: %d bytes of texts", s.Texts())
+	}
+}
+
+func TestClusterNames(t *testing.T) {
+	named := func(names ...tlv.ClusterID) Cluster { return Cluster{Names: names} }
+	fresh := func(name tlv.ClusterID) Cluster { return Cluster{Names: []tlv.ClusterID{name}, Provisional: true} }
+	for _, test := range []struct{ mine, theirs, want Cluster }{
+		{fresh(5), fresh(4), fresh(4)},
+		{fresh(4), fresh(5), fresh(4)},
+		{fresh(4), named(5, 6), Cluster{Names: []tlv.ClusterID{5, 6}, Provisional: true}},
+		{named(5, 6), fresh(4), named(5, 6)},
+		{named(5, 7), named(4, 5), named(4, 5, 7)},
+		{named(5), Cluster{}, named(5)},
+	} {
+		if got := test.mine.Join(test.theirs); fmt.Sprint(got) != fmt.Sprint(test.want) {
+			t.Errorf("%v meets %v: %v; want %v", test.mine, test.theirs, got, test.want)
+		}
+	}
+	a := newMember(t, 1, Options{})
+	own := a.Cluster().Names[0]
+	if !a.Cluster().Provisional {
+		t.Errorf("a new store is of %v", a.Cluster())
+	}
+	a.add("k", 1)
+	p := a.NewPipeline()
+	if _, ok, err := p.Dump([]byte("k")); err != nil || !ok {
+		t.Fatalf("Dump = %t, %v", ok, err)
+	}
+	must(t, nil, p.finish())
+	other := Cluster{Names: []tlv.ClusterID{2}}
+	if err := a.JoinCluster(other); err != nil {
+		t.Fatal(err)
+	}
+	a.restart(a.disk.Crash(), false)
+	if c := a.Cluster(); !c.Has(own) || !c.Has(2) || len(c.Names) != 2 || c.Provisional {
+		t.Errorf("after a restart it is of %v; want %d and 2", c, own)
+	}
+	var many Cluster
+	for i := range tlv.ClusterID(MaxClusterNames) {
+		many.Names = append(many.Names, i+2)
+	}
+	if err := a.JoinCluster(many); !errors.Is(err, ErrClusterNames) || len(a.Cluster().Names) != 2 {
+		t.Errorf("JoinCluster = %v, it is of %v; want %v", err, a.Cluster(), ErrClusterNames)
 	}
 }

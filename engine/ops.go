@@ -642,8 +642,9 @@ type Info struct {
 
 // ContributionInfo is one replica's part.
 type ContributionInfo struct {
-	Replica  tlv.ReplicaID
+	Replica  tlv.ReplicaID // of a foreign one, that which it has in its own cluster
 	Own      bool
+	Foreign  bool   // a CMERGE has brought it
 	Total    string // since its birth, decimal
 	Net      string // what it adds to the value, an assigned value aside
 	Kind     tlv.Kind
@@ -693,6 +694,9 @@ func contributionInfo(s *tlv.State, c *tlv.Contribution, id tlv.ReplicaID) Contr
 	}
 	if !i.Live {
 		i.Net = "0"
+	}
+	if o := s.Origin(c.Replica); o != nil {
+		i.Replica, i.Foreign = o.Replica, true
 	}
 	return i
 }

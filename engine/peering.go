@@ -39,10 +39,11 @@ type SyncAnswer struct {
 	Clock     int64 // its wall clock, ms since the Unix epoch
 	Vector    tlv.Vector
 	Former    []tlv.ReplicaID // IDs that it had before
-	NeedState bool            // the log does not reach back to what the caller has: it needs the state (CSNAP)
-	Left      int64           // batches that the caller will lack still
-	LeftKeys  int64           // keys in them
-	Batches   [][]byte        // tlv.AppendBatch each, in order for each replica; the caller's
+	Cluster   Cluster
+	NeedState bool     // the log does not reach back to what the caller has: it needs the state (CSNAP)
+	Left      int64    // batches that the caller will lack still
+	LeftKeys  int64    // keys in them
+	Batches   [][]byte // tlv.AppendBatch each, in order for each replica; the caller's
 }
 
 // SnapAnswer is the answer to CSNAP: one page of a consistent snapshot.

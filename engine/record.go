@@ -174,7 +174,7 @@ func (r *record) parseCancel(data []byte) error {
 		}
 		r.stamp = r.expiry.Stamp
 	}
-	if len(data) > 0 || len(s.Contributions) > 0 || flag > 1 {
+	if len(data) > 0 || len(s.Contributions)+len(s.Origins) > 0 || flag > 1 {
 		return fmt.Errorf("%w: cancel record", tlv.ErrMalformed)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -259,7 +260,7 @@ func (e *Engine) readHistory() error {
 	}
 	e.former = e.history.former
 	e.proclaim()
-	if err := e.readLog(); err != nil {
+	if err := errors.Join(e.readCluster(), e.readLog()); err != nil {
 		return err
 	}
 	if err := e.readTransfer(); err != nil {

@@ -228,7 +228,7 @@ func metKey(buf []byte, at place, key string) []byte {
 func (e *Engine) joinPage(a *joining) {
 	v := e.transfer.Vector
 	mine, theirs := &a.all, a.delta
-	var add tlv.State
+	add := tlv.State{Origins: theirs.Origins}
 	for _, c := range theirs.Contributions {
 		if !e.isOld(&c) {
 			add.Put(c)

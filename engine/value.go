@@ -217,7 +217,8 @@ func (e *entry) besides() int {
 const foreignSize = int(unsafe.Sizeof(foreign{}))
 
 func stateSize(s *tlv.State) int {
-	return len(s.Contributions)*int(unsafe.Sizeof(tlv.Contribution{})) + len(s.Resets)*int(unsafe.Sizeof(tlv.Reset{})) + s.Texts()
+	return len(s.Contributions)*int(unsafe.Sizeof(tlv.Contribution{})) + len(s.Resets)*int(unsafe.Sizeof(tlv.Reset{})) +
+		len(s.Origins)*int(unsafe.Sizeof(tlv.Origin{})) + s.Texts()
 }
 
 // weigh counts what e holds in memory beside itself. The caller holds e exclusively.

@@ -59,6 +59,8 @@ type (
 	AskSnap struct{ engine.SnapRequest }
 	// Take has the store apply batches in this order, durably, up to the first that it refuses: Taken.
 	Take struct{ Batches []tlv.Batch }
+	// JoinCluster has the store know what the peer knows of the cluster: Done.
+	JoinCluster struct{ Cluster engine.Cluster }
 	// Rename has the store take a new ID, unless it holds the entry for true by now: Done.
 	Rename struct{ Entry tlv.VectorEntry }
 	// Claim asks for the node's one turn to fetch a state: Turn. The turn is over with the next AskSync or Pause.
@@ -82,6 +84,7 @@ type (
 func (AskSync) action()        {}
 func (AskSnap) action()        {}
 func (Take) action()           {}
+func (JoinCluster) action()    {}
 func (Rename) action()         {}
 func (Claim) action()          {}
 func (BeginTransfer) action()  {}

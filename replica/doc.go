@@ -13,10 +13,12 @@
 //	 4) :1767225600000    its wall clock, in milliseconds since the Unix epoch
 //	 5) $vector           that it has durable
 //	 6) *1 $replica       IDs that it had before, as FORMER says those of the caller
-//	 7) $ok | $state      state: its log does not reach back to what the caller has
-//	 8) :2                batches that the caller will lack still
-//	 9) :1400             keys in them
-//	10) *2 $batch $batch  that the caller lacks, in order for each replica, the oldest first; of none after EXCEPT
+//	 7) *1 $name          of its cluster (engine.Cluster)
+//	 8) :0                1: that is provisional
+//	 9) $ok | $state      state: its log does not reach back to what the caller has
+//	10) :2                batches that the caller will lack still
+//	11) :1400             keys in them
+//	12) *2 $batch $batch  that the caller lacks, in order for each replica, the oldest first; of none after EXCEPT
 //
 // PORT is on which the caller is to be had itself, at the address that it calls from: so the responder knows it for the peer that it pulls
 // from there, before that has answered.
@@ -45,6 +47,9 @@
 // Errors are replies too: -SELF, the caller is this very process; -DUPLICATE, somebody else with this replica's ID and another
 // life; -FORKED, the responder has just learned from the caller's vector that it has lost its history, and takes a new ID;
 // -NOSNAPSHOT, begin again; -BUSY, not now; and -ERR with a text that says what version is spoken here.
+//
+// The names of the peer's cluster are here durably before anything else of the answer: of what is of this cluster a CMERGE takes nothing
+// in.
 //
 // # What holds
 //

@@ -61,6 +61,20 @@ func (p *Puller) synced(ev Synced) Action {
 		return p.confirming()
 	}
 	p.compareHistories(a.Vector)
+	if all := p.self.Cluster.Join(a.Cluster); !slices.Equal(all.Names, p.self.Cluster.Names) {
+		return JoinCluster{a.Cluster} // before there is anything of it here that a CMERGE could bring once more
+	}
+	return p.takeNext()
+}
+
+// joinedCluster is after the store has been asked to know the names of the peer's cluster.
+func (p *Puller) joinedCluster(err error) Action {
+	switch {
+	case errors.Is(err, engine.ErrClusterNames):
+		return p.trouble(Refused, slog.LevelError, err)
+	case err != nil:
+		return p.stuck(err)
+	}
 	return p.takeNext()
 }
 

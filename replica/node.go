@@ -221,7 +221,7 @@ func (n *Node) vouched(id tlv.ReplicaID, former []tlv.ReplicaID) {
 // self is what the store says of itself. The caller holds mu.
 func (n *Node) self() Self {
 	return Self{ID: n.engine.ReplicaID(), Life: n.engine.Life(), Vector: n.engine.Vector(), True: n.engine.True,
-		Proven: n.engine.Proven, Former: n.engine.Former(), Port: n.o.Port, Confirmed: n.store.confirmed, Transfer: n.store.transfer}
+		Proven: n.engine.Proven, Former: n.engine.Former(), Cluster: n.engine.Cluster(), Port: n.o.Port, Confirmed: n.store.confirmed, Transfer: n.store.transfer}
 }
 
 // carryOut does what a puller wants of the store or the node, and says what came of it. false: it wants something else.
@@ -229,6 +229,8 @@ func (n *Node) carryOut(l *link, a Action) (Event, bool) {
 	switch a := a.(type) {
 	case Take:
 		return n.take(a.Batches), true
+	case JoinCluster:
+		return Done{n.engine.JoinCluster(a.Cluster)}, true
 	case Rename:
 		return Done{n.rename(a.Entry)}, true
 	case Claim:

@@ -78,9 +78,10 @@ type Self struct {
 	True      func(tlv.VectorEntry) bool // engine.Engine.True
 	Proven    func(tlv.VectorEntry) bool // engine.Engine.Proven
 	Former    []tlv.ReplicaID            // IDs that it had before
-	Port      int                        // on which it is to be had; 0: none
-	Confirmed bool                       // it is sure of its history, and takes batches
-	Transfer  *engine.Transfer           // one that is not finished
+	Cluster   engine.Cluster
+	Port      int              // on which it is to be had; 0: none
+	Confirmed bool             // it is sure of its history, and takes batches
+	Transfer  *engine.Transfer // one that is not finished
 }
 
 // ended says whether a vector has a tail of this replica that begins beyond what this store has: who has that does not vouch.

@@ -106,6 +106,8 @@ func (p *Puller) done(err error) Action {
 	switch p.last.(type) {
 	case BeginTransfer, MergePage, FinishTransfer:
 		return p.merged(err)
+	case JoinCluster:
+		return p.joinedCluster(err)
 	}
 	if err != nil {
 		return p.stuck(err)

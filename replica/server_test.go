@@ -248,13 +248,22 @@ func parseSnapArgs(args []string) (r engine.SnapRequest) {
 }
 
 func syncReply(a *engine.SyncAnswer) []byte {
-	b := redcon.AppendInt(redcon.AppendArray(nil, 10), Version)
+	b := redcon.AppendInt(redcon.AppendArray(nil, 12), Version)
 	b = redcon.AppendBulkString(redcon.AppendBulkString(b, name(a.ID)), hex(a.Life))
 	b = redcon.AppendBulk(redcon.AppendInt(b, a.Clock), tlv.AppendVector(nil, a.Vector))
 	b = redcon.AppendArray(b, len(a.Former))
 	for _, id := range a.Former {
 		b = redcon.AppendBulkString(b, name(id))
 	}
+	b = redcon.AppendArray(b, len(a.Cluster.Names))
+	for _, n := range a.Cluster.Names {
+		b = redcon.AppendBulkString(b, hex(uint64(n)))
+	}
+	provisional := int64(0)
+	if a.Cluster.Provisional {
+		provisional = 1
+	}
+	b = redcon.AppendInt(b, provisional)
 	if a.NeedState {
 		b = redcon.AppendBulkString(b, "state")
 	} else {

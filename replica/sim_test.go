@@ -99,6 +99,7 @@ type simWorld struct {
 	relayed       int    // batches of what came of transfers that were given up
 	counted       int64  // of healthyKey, where there are forks
 	marked        []bool // of each mark, whether it may be lost
+	sent, merged  int64  // by a device: what it has counted, and the most of that which was merged
 }
 
 func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorld {
@@ -275,6 +276,8 @@ func (w *simWorld) run(steps int) {
 			w.rollBackLate(r)
 		case w.forks && w.rng.IntN(30) == 0:
 			w.clone(r)
+		case !w.forks && !r.fork && r.confirmed() && w.rng.IntN(30) == 0:
+			w.mergeOrHarvest(r)
 		default:
 			w.step(r, w.key())
 		}
@@ -613,6 +616,10 @@ func (w *simWorld) end() {
 	for _, r := range w.replicas {
 		r.step = 0
 	}
+	if r := w.replicas[0]; w.merged > 0 && r.e != nil && !r.fork && r.confirmed() {
+		w.merge(r, w.merged) // who merged it first may have been rolled back
+		w.merge(r, 1)
+	}
 	w.settle("first")
 	for _, r := range w.replicas {
 		r.pay()
@@ -621,7 +628,7 @@ func (w *simWorld) end() {
 	w.skip(100 + 30*24*hour) // also those of a clock that was wrong
 	w.settle("after the expiries")
 	for _, r := range w.replicas {
-		for _, id := range w.dead {
+		for _, id := range append(slices.Clone(w.dead), device) {
 			if slices.ContainsFunc(w.replicas, func(o *simReplica) bool { return o.id == id }) {
 				continue // by an old backup it came to life again
 			}
@@ -652,6 +659,7 @@ func (w *simWorld) end() {
 			}
 		}
 	}
+	w.checkMerged()
 	if w.limits {
 		w.ended()
 	}

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"atomiccounter/engine"
@@ -45,7 +46,7 @@ func (r *simReplica) delHash(hash string) {
 // checkSize compares the number of fields of the hash, and that of keys, with what shows.
 func (r *simReplica) checkSize() {
 	fields, keys := int64(0), int64(0)
-	for _, key := range r.w.keys {
+	for _, key := range slices.Concat(r.w.keys, []string{sent, harvested}) {
 		_, v := r.look(key)
 		switch _, _, ok := cutField(key); {
 		case !v.Exists:

@@ -243,14 +243,20 @@ func syncValues(a *engine.SyncAnswer) []any {
 	if a.NeedState {
 		status = "state"
 	}
-	batches, former := []any{}, []any{}
+	batches, former, names, provisional := []any{}, []any{}, []any{}, int64(0)
+	for _, n := range a.Cluster.Names {
+		names = append(names, hex(uint64(n)))
+	}
+	if a.Cluster.Provisional {
+		provisional = 1
+	}
 	for _, id := range a.Former {
 		former = append(former, name(id))
 	}
 	for _, b := range a.Batches {
 		batches = append(batches, string(b))
 	}
-	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), former, status, a.Left, a.LeftKeys, batches}
+	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), former, names, provisional, status, a.Left, a.LeftKeys, batches}
 }
 
 func snapValues(a *engine.SnapAnswer) []any {

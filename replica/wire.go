@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -149,6 +150,17 @@ func (f *fields) replicas() (list []tlv.ReplicaID) {
 	return list
 }
 
+func (f *fields) cluster() (c engine.Cluster) {
+	for _, id := range f.replicas() {
+		c.Names = append(c.Names, tlv.ClusterID(id))
+	}
+	if len(c.Names) > engine.MaxClusterNames || !slices.IsSorted(c.Names) {
+		f.fail("the names of a cluster", c.Names)
+	}
+	c.Provisional = f.count() == 1
+	return c
+}
+
 // parsed is the next element, of a format of package tlv.
 func parsed[T any](f *fields, parse func([]byte) (T, error)) (v T) {
 	data := f.bytes()
@@ -181,12 +193,13 @@ func (f *fields) batches() (list [][]byte) {
 
 // parseSync reads the answer to CSYNC as go-redis gives it. A batch that cannot be read spoils only what follows it.
 func parseSync(reply any) (ev Synced, err error) {
-	f, err := openReply("CSYNC", reply, 10)
+	f, err := openReply("CSYNC", reply, 12)
 	if err != nil {
 		return ev, err
 	}
 	a := &ev.Answer
 	a.ID, a.Life, a.Clock, a.Vector, a.Former = f.replica(), f.hex(), f.count(), f.vector(), f.replicas()
+	a.Cluster = f.cluster()
 	switch status := string(f.bytes()); status {
 	case "ok":
 	case "state":

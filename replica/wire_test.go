@@ -42,8 +42,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"CSYNC", 0, "2"},
 		{"CSYNC", 1, "2"}, {"CSYNC", 1, int64(2)}, {"CSYNC", 1, hex(0)}, {"CSYNC", 1, "000000000000000x"},
 		{"CSYNC", 2, "x"}, {"CSYNC", 3, "x"}, {"CSYNC", 4, "x"}, {"CSYNC", 4, nil},
-		{"CSYNC", 5, "x"}, {"CSYNC", 5, nil}, {"CSYNC", 5, []any{int64(1)}}, {"CSYNC", 5, []any{hex(0)}}, {"CSYNC", 6, "maybe"}, {"CSYNC", 7, int64(-1)}, {"CSYNC", 7, "x"}, {"CSYNC", 8, int64(-1)},
-		{"CSYNC", 9, "x"}, {"CSYNC", 9, nil}, {"CSYNC", 9, []any{"x", int64(1)}}, {"CSYNC", 9, []any{[]any{}}},
+		{"CSYNC", 5, "x"}, {"CSYNC", 5, nil}, {"CSYNC", 5, []any{int64(1)}}, {"CSYNC", 5, []any{hex(0)}},
+		{"CSYNC", 6, "x"}, {"CSYNC", 6, []any{hex(2), hex(1)}}, {"CSYNC", 7, "x"},
+		{"CSYNC", 8, "maybe"}, {"CSYNC", 9, int64(-1)}, {"CSYNC", 9, "x"}, {"CSYNC", 10, int64(-1)},
+		{"CSYNC", 11, "x"}, {"CSYNC", 11, nil}, {"CSYNC", 11, []any{"x", int64(1)}}, {"CSYNC", 11, []any{[]any{}}},
 		{"CSNAP", 1, hex(0)}, {"CSNAP", 2, ""}, {"CSNAP", 2, nil}, {"CSNAP", 3, "x"},
 		{"CSNAP", 4, int64(-1)}, {"CSNAP", 5, int64(-1)}, {"CSNAP", 6, nil}, {"CSNAP", 7, int64(1)},
 	} {
@@ -148,7 +150,7 @@ func TestArgs(t *testing.T) {
 // A clock before 1970 would make an offset that no int64 holds.
 func TestAnswerOfABadClock(t *testing.T) {
 	answer := func(clock int64) any {
-		return []any{int64(Version), "0000000000000001", "0000000000000002", clock, "v\x00", []any{}, "ok", int64(0), int64(0), []any{}}
+		return []any{int64(Version), "0000000000000001", "0000000000000002", clock, "v\x00", []any{}, []any{}, int64(1), "ok", int64(0), int64(0), []any{}}
 	}
 	if a, err := parseSync(answer(0)); err != nil || a.Answer.Clock != 0 {
 		t.Errorf("parseSync of clock 0 = %+v, %v", a, err)

@@ -25,10 +25,12 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 	var contributions, resets, texts State
 	var n N
 	var z Z
+	var foreign State
 	batches := []Batch{{Replica: 1, Stamp: 1}, {Replica: 1, Stamp: 1}, {Replica: 1, Stamp: 1}}
 	for id := ReplicaID(1); id <= 255; id++ {
 		contributions.Put(Contribution{Replica: id, Birth: 1, Rev: 1, Last: 1})
 		resets.PutReset(Reset{Replica: id, Rev: 1})
+		foreign.Origins = append(foreign.Origins, NewOrigin(NoCluster, id))
 		texts.Put(Contribution{Replica: id, Birth: 1, Rev: 1, Last: 1, HasValue: true, IsText: true, Text: "xy"})
 		n = append(n, NTotal{id, 0})
 		z = append(z, ZValue{id, 0, 0})
@@ -52,6 +54,7 @@ func TestReadingAllocatesAtMostTenTimesTheInput(t *testing.T) {
 		"deltas":                  page,
 		"contributions":           AppendState(nil, &contributions),
 		"resets":                  AppendState(nil, &resets),
+		"origins":                 AppendState(nil, &State{Origins: sorted[Origin](foreign.Origins)}),
 		"N":                       AppendN(nil, n),
 		"Z":                       AppendZ(nil, z),
 		"batch of contributions":  AppendBatch(nil, &batches[0]),

@@ -25,8 +25,9 @@
 //
 // # States
 //
-// A state is the contributions to a key, then its resets, each list in ascending order of replica. Stamps of a
-// contribution are written as their distance from rev, which they never exceed.
+// A state is the contributions to a key, its resets, and the origins of those that are foreign, each list in ascending order of
+// replica; foreign ones under the ID that they have here (ForeignID). Stamps of a contribution are written as their distance from rev,
+// which they never exceed.
 //
 //	C  replica    8 B, little-endian          Contribution.Replica
 //	   rev        zipped                      Contribution.Rev
@@ -42,6 +43,8 @@
 //	R  replica    8 B, little-endian          Reset.Replica
 //	   rev        zipped                      Reset.Rev
 //	   base       zigzagged, 128 bits         Reset.Base
+//	F  replica    8 B, little-endian          Origin.Replica
+//	   cluster    zipped; 0 unknown, 1 of a plain counter  Origin.Cluster
 //
 // A contribution of 5 by replica 1, born and published at stamp 0x10:
 //
@@ -83,6 +86,20 @@
 //	01 00 00 00 00 00 00 00    # replica 1
 //	31 10                      # rev 0x10
 //	31 0a                      # base 5
+//
+// A dump, which is for other clusters, begins with the one that the state is of, whose replicas have no origin there:
+//
+//	H  cluster    8 B, little-endian
+//	   state      to the end
+//
+// The contribution of 5 as a cluster dumps it that has merged it as one of the plain counter of replica 7:
+//
+//	68 08                      # H, 8 bytes
+//	ef cd ab 89 67 45 23 01    # cluster 0x123456789abcdef
+//	63 10 12 d3 40 40 db 1c 79 8d 31 10 30 31 01 31 0a 30
+//	66 0a                      # F, 10 bytes
+//	07 00 00 00 00 00 00 00    # replica 7
+//	31 01                      # of a plain counter
 //
 // # Texts
 //

@@ -2,6 +2,7 @@ package tlv
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"os"
 	"strings"
@@ -47,6 +48,13 @@ func docExamples(t *testing.T) (examples []string) {
 // rewrite reads data as what its first byte says, and writes it back.
 func rewrite(data []byte) (back []byte, err error) {
 	switch data[0] {
+	case 'h':
+		_, state, err := Expect(data, 'H')
+		if err != nil {
+			return nil, err
+		}
+		s, err := ParseState(state)
+		return AppendDump(nil, ClusterID(binary.LittleEndian.Uint64(data[2:])), &s), err
 	case 'c', 'r':
 		s, err := ParseState(data)
 		return AppendState(nil, &s), err
@@ -78,8 +86,8 @@ func rewrite(data []byte) (back []byte, err error) {
 
 func TestDocExamplesAreWrittenBackAlike(t *testing.T) {
 	examples := docExamples(t)
-	if len(examples) != 11 {
-		t.Errorf("%d examples in the package comment; want 11", len(examples))
+	if len(examples) != 12 {
+		t.Errorf("%d examples in the package comment; want 12", len(examples))
 	}
 	for _, e := range examples {
 		data := unhex(t, e)
@@ -96,17 +104,26 @@ var (
 	exampleReset = Reset{Replica: 1, Rev: 0x10, Base: FromInt64(5)}
 )
 
+// exampleForeign is exampleAdd as it is where it was merged from a plain counter of replica 7.
+func exampleForeign() State {
+	o := NewOrigin(PlainCluster, 7)
+	c := exampleAdd
+	c.Replica = o.ID
+	return State{Contributions: []Contribution{c}, Origins: []Origin{o}}
+}
+
 func exampleBatch() Batch {
 	return Batch{Replica: 1, Hash: 0x123456789abcdef, Stamp: 0x10, Life: 7, Deltas: []Delta{{Key: []byte("\x00hi"), State: State{Contributions: []Contribution{exampleAdd}}}}}
 }
 
 func TestDocExamplesAreWhatTheySay(t *testing.T) {
-	batch := exampleBatch()
+	batch, foreign := exampleBatch(), exampleForeign()
 	want := map[string][]byte{
 		"C, 16 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleAdd}}),
 		"C, 24 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleSet}}),
 		"C, 23 bytes": AppendState(nil, &State{Contributions: []Contribution{exampleText}}),
 		"R, 12 bytes": AppendState(nil, &State{Resets: []Reset{exampleReset}}),
+		"H, 8 bytes":  AppendDump(nil, 0x123456789abcdef, &foreign),
 		"B, 62 bytes": AppendBatch(nil, &batch),
 		"V, 21 bytes": AppendVector(nil, Vector{{Replica: 1, Stamp: 0x10, Life: 7, Hash: 0x123456789abcdef}}),
 		"T: total":    AppendN(nil, N{{Replica: 1, Total: 5}}),

@@ -40,6 +40,11 @@ func FuzzParseState(f *testing.F) {
 	f.Add(AppendState(nil, &State{Contributions: []Contribution{{Replica: 1, Birth: 9, Rev: 9, Closed: true}}}))
 	f.Add(AppendState(nil, &State{Contributions: []Contribution{exampleAdd, exampleSet, exampleText}}))
 	f.Add(AppendState(nil, &State{Contributions: []Contribution{{Replica: 3, Birth: 9, Rev: 9, Last: 9, HasValue: true, IsText: true, Text: string(make([]byte, 300))}}}))
+	foreign := exampleForeign()
+	f.Add(AppendState(nil, &foreign))
+	foreign.PutReset(Reset{Replica: foreign.Origins[0].ID, Rev: 0x10, Base: FromInt64(5)})
+	foreign.Merge(&State{Contributions: []Contribution{exampleAdd}})
+	f.Add(AppendState(nil, &foreign))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := ParseState(data)
 		if err != nil {
@@ -62,10 +67,35 @@ func FuzzParseState(f *testing.F) {
 	})
 }
 
+// What one store dumps and another has made foreign, it dumps again alike, and takes for the same.
+func FuzzParseDump(f *testing.F) {
+	foreign := exampleForeign()
+	f.Add(AppendDump(nil, 5, &foreign))
+	f.Add(AppendDump(nil, 5, &State{Contributions: []Contribution{exampleAdd, exampleSet}, Resets: []Reset{exampleReset}}))
+	f.Add(AppendState(nil, &foreign))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := ParseDump(data)
+		if err != nil {
+			return
+		}
+		if err := s.Validate(); err != nil {
+			t.Errorf("ParseDump(% x) = %+v, %v", data, s, err)
+		}
+		if n, _ := s.Foreign(); n < len(s.Contributions) || n < len(s.Resets) {
+			t.Errorf("ParseDump(% x) = %+v: not all of it is foreign", data, s)
+		}
+		if again, err := ParseDump(AppendDump(nil, 9, &s)); err != nil || !sameState(&again, &s) {
+			t.Errorf("%+v by way of another cluster is %+v, %v", s, again, err)
+		}
+	})
+}
+
 func FuzzParseBatch(f *testing.F) {
 	b := exampleBatch()
 	f.Add(AppendBatch(nil, &b))
 	b.Deltas = append(b.Deltas, Delta{[]byte("\x0f"), State{Resets: []Reset{exampleReset}}}, Delta{make([]byte, 300), State{Resets: []Reset{exampleReset}}})
+	f.Add(AppendBatch(nil, &b))
+	b.Deltas = []Delta{{[]byte("\x00k"), exampleForeign()}}
 	f.Add(AppendBatch(nil, &b))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, rest, err := ParseBatch(data)

@@ -6,11 +6,12 @@ import (
 	"slices"
 )
 
-// State is all that is known of one key. Both lists are in ascending order of replica, one entry each.
+// State is all that is known of one key. All lists are in ascending order of replica, one entry each.
 // The zero State is that of a key nobody ever wrote.
 type State struct {
 	Contributions []Contribution
 	Resets        []Reset
+	Origins       []Origin // of those of both that are foreign
 }
 
 // Empty says that nothing at all is known.
@@ -23,6 +24,9 @@ func (s *State) Validate() error {
 	}
 	if err := validateParts[Reset](s.Resets); err != nil {
 		return fmt.Errorf("resets: %w", err)
+	}
+	if err := validateParts[Origin](s.Origins); err != nil {
+		return fmt.Errorf("origins: %w", err)
 	}
 	return nil
 }
@@ -66,12 +70,15 @@ func (s *State) PutReset(r Reset) {
 }
 
 // Merge makes s the least upper bound of s and o: per replica the contribution and the reset with the greater Rev;
-// a reset of an earlier life than the contribution's is dropped (design, section 2). Idempotent and commutative;
+// a reset of an earlier life than the contribution's is dropped (design, section 2), and what is cancelled of foreign contributions is
+// closed. Idempotent and commutative;
 // associative where a replica's births never go back as its revs grow. o is only read; s keeps no reference to it.
 func (s *State) Merge(o *State) {
 	s.Contributions = union(s.Contributions, o.Contributions)
 	s.Resets = union(s.Resets, o.Resets)
+	s.Origins = union(s.Origins, o.Origins)
 	s.dropStale()
+	s.closeForeign()
 }
 
 func (s *State) dropStale() {
@@ -93,6 +100,7 @@ func (s *State) Collect(covered func(ReplicaID, Stamp) bool) {
 	s.Resets = slices.DeleteFunc(s.Resets, func(r Reset) bool {
 		return s.Contribution(r.Replica) == nil && covered(r.Replica, r.Rev)
 	})
+	s.dropOrigins()
 }
 
 // Forget puts what has to be known of a replica that was lost in the place of its contribution, if that is cancelled: that it is,
@@ -113,18 +121,21 @@ func (s *State) Forgotten(c *Contribution) bool {
 	return c.Closed && r != nil && r.Rev == c.Rev
 }
 
-// Latest is the latest stamp by which contributions decide what the key shows: of a birth or an expiry.
+// Latest is the latest stamp by which contributions decide what the key shows: of a birth, of what is not closed, or an expiry.
 func (s *State) Latest() (latest Stamp) {
 	for i := range s.Contributions {
 		c := &s.Contributions[i]
-		latest = max(latest, c.Birth, c.Expiry.Stamp)
+		latest = max(latest, c.Expiry.Stamp)
+		if !c.Closed {
+			latest = max(latest, c.Birth)
+		}
 	}
 	return latest
 }
 
 // Clone is a copy that shares nothing with s.
 func (s *State) Clone() State {
-	return State{Contributions: slices.Clone(s.Contributions), Resets: slices.Clone(s.Resets)}
+	return State{Contributions: slices.Clone(s.Contributions), Resets: slices.Clone(s.Resets), Origins: slices.Clone(s.Origins)}
 }
 
 // AppendState appends s, without a header of its own.
@@ -135,10 +146,13 @@ func AppendState(buf []byte, s *State) []byte {
 	for i := range s.Resets {
 		buf = appendReset(buf, &s.Resets[i])
 	}
+	for i := range s.Origins {
+		buf = appendOrigin(buf, &s.Origins[i])
+	}
 	return buf
 }
 
-// ParseState reads a whole state. Nothing of data is kept. Two allocations at most.
+// ParseState reads a whole state. Nothing of data is kept. Three allocations at most, and one for each text.
 func ParseState(data []byte) (s State, err error) {
 	err = ParseStateInto(&s, data)
 	return s, err
@@ -146,22 +160,27 @@ func ParseState(data []byte) (s State, err error) {
 
 // ParseStateInto is ParseState into the memory that s already has; what s was is lost. After an error s is empty.
 func ParseStateInto(s *State, data []byte) error {
-	s.Contributions, s.Resets = s.Contributions[:0], s.Resets[:0]
+	s.clear()
 	err := s.parse(data)
 	if err == nil {
 		err = s.Validate()
 	}
 	if err != nil {
-		s.Contributions, s.Resets = s.Contributions[:0], s.Resets[:0]
+		s.clear()
 		return fmt.Errorf("state: %w", err)
 	}
 	return nil
+}
+
+func (s *State) clear() {
+	s.Contributions, s.Resets, s.Origins = s.Contributions[:0], s.Resets[:0], s.Origins[:0]
 }
 
 // parse appends what data holds, unchecked, to s, which is empty.
 func (s *State) parse(data []byte) error {
 	s.Contributions = room(s.Contributions, countRecords(data, 'C', minContribution))
 	s.Resets = room(s.Resets, countRecords(data, 'R', minReset))
+	s.Origins = room(s.Origins, countRecords(data, 'F', minOrigin))
 	for rest := data; len(rest) > 0; {
 		typ, body, next, err := Take(rest)
 		if err == nil {
@@ -185,12 +204,15 @@ func room[E any](list []E, n int) []E {
 
 func (s *State) parseRecord(typ byte, body []byte) error {
 	switch {
-	case typ == 'C' && len(s.Resets) == 0:
+	case typ == 'C' && len(s.Resets)+len(s.Origins) == 0:
 		s.Contributions = append(s.Contributions, Contribution{})
 		return s.Contributions[len(s.Contributions)-1].parse(body)
-	case typ == 'R':
+	case typ == 'R' && len(s.Origins) == 0:
 		s.Resets = append(s.Resets, Reset{})
 		return s.Resets[len(s.Resets)-1].parse(body)
+	case typ == 'F':
+		s.Origins = append(s.Origins, Origin{})
+		return s.Origins[len(s.Origins)-1].parse(body)
 	}
 	return malformed("record %c in a state", typ)
 }

@@ -14,10 +14,17 @@ import (
 type history struct {
 	contributions [][]Contribution
 	resets        [][]Reset
+	origins       []*Origin // nil: a replica that writes here
 }
 
 func drawHistory(t *rapid.T) (h history) {
-	for id := ReplicaID(1); id <= 4; id++ {
+	for n := ReplicaID(1); n <= 4; n++ {
+		id, origin := n, (*Origin)(nil)
+		if n > 2 {
+			o := NewOrigin(ClusterID(n), n)
+			id, origin = o.ID, &o
+		}
+		h.origins = append(h.origins, origin)
 		var published []Contribution
 		var resets []Reset
 		for range rapid.IntRange(1, 5).Draw(t, "batches") {
@@ -72,7 +79,11 @@ func (h *history) draw(t *rapid.T) (s State) {
 		if n := rapid.IntRange(0, len(h.resets[i])).Draw(t, "cancelled"); n > 0 && rapid.Bool().Draw(t, "reset") {
 			s.PutReset(h.resets[i][n-1])
 		}
+		if o := h.origins[i]; o != nil {
+			s.Origins = union[Origin](s.Origins, []Origin{*o})
+		}
 	}
+	s.dropOrigins()
 	s.Merge(&State{})
 	return s
 }
@@ -84,7 +95,7 @@ func joined(a, b *State) State {
 }
 
 func sameState(a, b *State) bool {
-	return slices.Equal(a.Contributions, b.Contributions) && slices.Equal(a.Resets, b.Resets)
+	return slices.Equal(a.Contributions, b.Contributions) && slices.Equal(a.Resets, b.Resets) && slices.Equal(a.Origins, b.Origins)
 }
 
 func TestMergeLaws(t *testing.T) {
