@@ -169,6 +169,7 @@ func serveFlags() []cli.Flag {
 		text(watchFlags, "latency-tracking-info-percentiles", "50 99 99.9", "what INFO latencystats shows"),
 		text(limitFlags, "proto-max-bulk-len", "512mb", "longest argument"),
 		text(limitFlags, "client-query-buffer-limit", "64mb", "longest command"),
+		text(limitFlags, "maxmemory-clients", "25%", "memory that all clients together may take, in bytes or percent of the machine's; 0: any"),
 		text(limitFlags, "hz", "10", "taken as Redis takes it; nothing here depends on it"),
 		list(counterFlags, "natural", "`PATTERN` of keys that become Naturals, which only grow; repeatable"),
 	}
@@ -407,10 +408,10 @@ func watchOptions(c *cli.Context) (map[string]string, error) {
 
 // limitMemory has the collector work harder when the heap nears twice the cache and what the database holds outside of
 // it. GOMEMLIMIT, if set, goes before.
-func limitMemory(cache, output int64) {
+func limitMemory(cache, clients int64) {
 	const besides = 128 << 20
-	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides-output)/2 {
-		debug.SetMemoryLimit(2*cache + besides + output)
+	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides-clients)/2 {
+		debug.SetMemoryLimit(2*cache + besides + clients)
 	}
 }
 

@@ -47,7 +47,19 @@ func (c *Context) call(cmd *Command, args [][]byte) {
 	}
 }
 
+// A command of more than manyArgs arguments is counted as if each were a key, which takes so many bytes while the command runs, about.
+const (
+	manyArgs = 1000
+	keyCost  = 600
+)
+
 func (c *Context) run(cmd *Command, args [][]byte) {
+	if len(args) > manyArgs {
+		if err := c.takes(int64(len(args)) * keyCost); err != nil {
+			c.fail(err)
+			return
+		}
+	}
 	if cmd.Flags&onlyAsks == 0 {
 		cmd.Run(c, args)
 		return

@@ -36,6 +36,7 @@ func (ch *channels) add(cl *Client, kind channelKind, name string, most int64) b
 			return false
 		}
 		cl.subscribedBytes += nameSize(name)
+		cl.memory.set(listened, cl.subscribedBytes, cl.server)
 	}
 	if ch.of[kind] == nil {
 		ch.of[kind] = make(map[string]map[*Client]struct{})
@@ -71,6 +72,7 @@ func (ch *channels) drop(cl *Client, kind channelKind, name string) {
 	if _, had := cl.subscribed[kind][name]; had {
 		delete(cl.subscribed[kind], name)
 		cl.subscribedBytes -= nameSize(name)
+		cl.memory.set(listened, cl.subscribedBytes, cl.server)
 	}
 	cl.listens[kind].Store(int64(len(cl.subscribed[kind])))
 }

@@ -25,7 +25,9 @@ type Client struct {
 	// Redis does: a password that is set later asks only those who come later.
 	Authenticated bool
 	Reply         ReplyMode
-	Close         bool // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
+	received      int64 // as Received was last told
+	works         bool  // memory counts as taken by its commands
+	Close         bool  // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
 	credential    credential
 	debugs        bool // it wants its next script to be debugged
 
@@ -39,7 +41,7 @@ type Client struct {
 	last           atomic.Pointer[Command]
 	server         *Server // NewContext sets it
 	inbox          inbox
-	output         output
+	memory         clientMemory
 	listens        [channelKinds]atomic.Int64 // to so many channels
 	monitors       atomic.Bool                // it watches all commands
 	tracks         atomic.Bool                // it caches keys
@@ -112,6 +114,13 @@ func (c *Client) setNoEvict(on bool) {
 	c.noEvict = on
 }
 
+// mayStay says that CLIENT NO-EVICT is on.
+func (c *Client) mayStay() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.noEvict
+}
+
 func (c *Client) setNoTouch(on bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,13 +156,12 @@ func (c *Client) Line(now time.Time) string {
 	}
 	waiting := c.Waiting()
 	first := min(waiting, replyChunk)
-	input := c.QueryBuffer.Load()
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
 		"multi=%d watch=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=%d oll=%d omem=%d tot-mem=%d events=r "+
 		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
 		c.listens[plainChannel].Load(), c.listens[channelPattern].Load(), c.listens[shardChannel].Load(),
-		c.queued.Load()-1, c.watches(), input, c.queuedBytes.Load(), first, (waiting-first+replyChunk-1)/replyChunk, waiting-first, clientSize+input+waiting, c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
+		c.queued.Load()-1, c.watches(), c.QueryBuffer.Load(), c.queuedBytes.Load(), first, (waiting-first+replyChunk-1)/replyChunk, waiting-first, clientSize+c.memory.total(), c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
 }
 
 // replyChunk is how much Redis keeps of what waits for a client in one piece, the first of which is apart.

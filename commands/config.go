@@ -28,7 +28,6 @@ type Settings struct {
 	QueryBuffer  int64          // most that a client may have us buffer in bytes, default 64 MiB
 	Store        engine.Options // that the store is opened with
 	Unprotected  bool           // protected-mode no
-	MostOutput   int64          // bytes that may wait for all clients together, default a quarter of the memory, at least 1 GiB
 	Debug        string         // enable-debug-command: yes, local, or no and empty
 
 	// Others are parameters that CONFIG SET could set, too, by name; see Configure.
@@ -51,7 +50,7 @@ const (
 	defaultTrackedKeys  = 1_000_000
 	defaultKeepAlive    = 300 // s
 	defaultHz           = 10
-	leastOutput         = 1 << 30
+	defaultClientMemory = -25 // percent
 )
 
 // Config is what CONFIG GET shows and CONFIG SET changes. Sessions read it at any time; what the engine knows itself
@@ -70,6 +69,7 @@ type Config struct {
 	busyReply                                atomic.Int64  // ms + 1
 	slowerThan, slowLogLen, latencyThreshold tunable       // µs; entries; ms
 	trackedKeys                              tunable       // tracking-table-max-keys
+	clientMemory                             tunable       // maxmemory-clients: bytes; negative: percent of the machine's
 	keepAlive                                tunable       // s
 	hz                                       tunable       // for tools that set it: nothing here depends on it
 	events                                   atomic.Uint32 // notify-keyspace-events
@@ -99,15 +99,21 @@ func (c *Config) limits() bufferLimits {
 	return bufferLimits{slave: limit{256 << 20, 64 << 20, 60}, pubsub: limit{32 << 20, 8 << 20, 60}}
 }
 
-// mostOutput is how many bytes may wait to be sent to all clients together.
-func (c *Config) mostOutput() int64 { return cmp.Or(c.settings.MostOutput, leastOutput) }
+// mostClientMemory is how many bytes all clients together may take; 0: any number.
+func (c *Config) mostClientMemory() int64 {
+	n := c.clientMemory.or(defaultClientMemory)
+	if n < 0 {
+		n = -n * (machineMemory() / 100)
+	}
+	return n
+}
+
+// machineMemory is that of the machine in bytes, or 4 GiB where that is not known.
+var machineMemory = sync.OnceValue(func() int64 { return int64(cmp.Or(totalMemory(), 4<<30)) })
 
 // Start takes the settings over. It is called before anything else is.
 func (c *Config) Start(s Settings) {
 	c.settings = s
-	if s.MostOutput == 0 {
-		c.settings.MostOutput = max(int64(totalMemory()/4), leastOutput)
-	}
 	c.password.Store(&s.Password)
 	c.unprotected.Store(s.Unprotected)
 	c.timeout.Store(int64(s.Timeout / time.Second))

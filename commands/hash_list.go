@@ -18,10 +18,10 @@ func hVals(c *Context, args [][]byte)   { c.eachField(args[1], false, true) }
 // eachField replies with the fields of a hash, their values, or both as a map.
 func (c *Context) eachField(key []byte, fields, values bool) {
 	l := c.list()
-	limit := int(c.Server.Config.ProtoMaxBulk())
+	var tooMuch error
 	err := c.Pipe.EachField(key, func(field []byte, v engine.Value) {
-		if len(l.out.Buf)-l.begin > limit {
-			return // the reply is an error
+		if tooMuch != nil {
+			return
 		}
 		l.n++
 		if fields {
@@ -30,9 +30,10 @@ func (c *Context) eachField(key []byte, fields, values bool) {
 		if values {
 			c.value(v)
 		}
+		tooMuch = l.fits(c)
 	})
-	if err == nil && len(l.out.Buf)-l.begin > limit {
-		err = errReplyTooLong
+	if err == nil {
+		err = tooMuch
 	}
 	switch {
 	case err != nil:

@@ -25,7 +25,7 @@ const pieceSize = 64 << 10
 // push queues a message, in the protocol that the client speaks, and wakes its connection. What the message says depends on
 // pos.
 func (cl *Client) push(resp2, resp3 []byte, pos engine.Position) {
-	if cl.output.ended() {
+	if cl.memory.ended() {
 		return
 	}
 	n := cl.inbox.add(resp2, resp3, pos)

@@ -34,7 +34,7 @@ func infoStats(w *infoWriter, s *Server) {
 		"expired_time_cap_reached_count", 0,
 		"expire_cycle_cpu_milliseconds", 0,
 		"evicted_keys", 0,
-		"evicted_clients", 0,
+		"evicted_clients", st.Evicted.Load(),
 		"total_eviction_exceeded_time", 0,
 		"current_eviction_exceeded_time", 0,
 		"keyspace_hits", st.Hits.Load(),

@@ -50,6 +50,7 @@ var tunables = []param{
 		takeBytes(1<<20, func(s *Server, n int64) { s.Config.protoMaxBulk.Store(n) })},
 	{"client-query-buffer-limit", showInt(func(s *Server) int64 { return s.Config.QueryBuffer() }),
 		takeBytes(1<<20, func(s *Server, n int64) { s.Config.queryBuffer.Store(n) })},
+	{"maxmemory-clients", showClientMemory, takeClientMemory},
 	{"slowlog-log-slower-than", showInt(func(s *Server) int64 { return s.Config.slowerThan.or(10_000) }),
 		takeInt(-1, math.MaxInt64, setSlowerThan)},
 	{"slowlog-max-len", showInt(func(s *Server) int64 { return s.Config.SlowLogLen() }),
@@ -135,6 +136,32 @@ func yesNo(b bool) string {
 
 func showInt(get func(*Server) int64) func(*Server) string {
 	return func(s *Server) string { return strconv.FormatInt(get(s), 10) }
+}
+
+func showClientMemory(s *Server) string {
+	n := s.Config.clientMemory.or(defaultClientMemory)
+	if n < 0 {
+		return strconv.FormatInt(-n, 10) + "%"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// takeClientMemory takes a number of bytes, or a percentage.
+func takeClientMemory(s *Server, value string) (func() error, error) {
+	n, ok := parseBytes([]byte(value))
+	if percent, is := strings.CutSuffix(value, "%"); is {
+		if n, ok = ParseInt([]byte(percent)); n < 0 || n > 100 {
+			ok = false
+		}
+		n = -n
+	}
+	if !ok {
+		return nil, errors.New("argument must be a memory or percent value")
+	}
+	return sure(func() {
+		s.Config.clientMemory.set(n)
+		s.boundClients()
+	}), nil
 }
 
 func takeMaxClients(s *Server, value string) (func() error, error) {

@@ -23,6 +23,7 @@ func (c *Context) subscribe(kind channelKind, word string, names [][]byte) {
 		}
 		c.confirm(kind, word, name)
 	}
+	c.Server.boundClients()
 }
 
 // unsubscribe leaves the channels named, or all. Messages that came before are sent before the confirmation.

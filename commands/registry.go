@@ -90,7 +90,7 @@ func (r *ClientRegistry) all() []*Client {
 // memory is about how many bytes connections hold, beyond those lent to them while they are busy.
 func (r *ClientRegistry) memory() (n int64) {
 	r.Each(func(c *Client) {
-		n += clientSize + c.Waiting() + c.QueryBuffer.Load()
+		n += clientSize + c.memory.total()
 	})
 	return n
 }

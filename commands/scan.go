@@ -14,16 +14,12 @@ func keys(c *Context, args [][]byte) {
 	}
 	g := glob{pattern: args[1]}
 	l := c.list()
-	limit := int(c.Server.Config.ProtoMaxBulk())
 	err := c.Pipe.Keys(func(key []byte, _ engine.Type) error {
 		l.addMatch(g, key)
-		switch {
-		case c.stopped():
+		if c.stopped() {
 			return errStopped
-		case len(l.out.Buf)-l.begin > limit:
-			return errReplyTooLong
 		}
-		return nil
+		return l.fits(c)
 	})
 	if err != nil {
 		l.drop()
@@ -45,6 +41,23 @@ type list struct {
 	out   *Reply
 	begin int
 	n     int
+	taken int // bytes that count as the client's
+}
+
+// listStep is in which steps the memory for a list is counted.
+const listStep = 1 << 20
+
+// fits says whether the list may go on.
+func (l *list) fits(c *Context) error {
+	switch size := len(l.out.Buf) - l.begin; {
+	case size > int(c.Server.Config.ProtoMaxBulk()):
+		return errReplyTooLong
+	case size > l.taken+listStep:
+		step := size - l.taken
+		l.taken = size
+		return c.takes(int64(step))
+	}
+	return nil
 }
 
 func (c *Context) list() list { return list{out: &c.Out, begin: len(c.Out.Buf)} }

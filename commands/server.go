@@ -19,7 +19,7 @@ type Server struct {
 	Port     int                                    // TCP port, 0 if there is none
 	Version  string                                 // of this program
 	Shutdown func()                                 // asks the process to end; returns at once, may be called again
-	Sized    func(cache, output int64)              // is told when cache-size, or about what waits to be sent, changes; nil: nobody is
+	Sized    func(cache, clients int64)             // is told when cache-size, or about what clients take, changes; nil: nobody is
 	Rewrite  func(settings map[string]string) error // the configuration file; nil: there is none
 
 	// Open sets these. While Loading says true nobody reads them.
@@ -32,24 +32,24 @@ type Server struct {
 	Stats   Stats          // what INFO shows
 	Scripts Scripts        // of EVAL
 
-	loading   loading
-	output    atomic.Int64  // bytes that wait to be sent to all clients
-	attention atomic.Uint32 // why calls need more than to be counted (call.go)
-	saved     atomic.Int64  // when a client has last had it flush, s since the Unix epoch
-	purging   atomic.Bool   // memory is being given back for a transaction or a script
-	calls     callStats
-	slow      slowLog
-	latency   latencyMonitor
-	monitors  monitors
-	intruders intruders
-	pause     pause
-	channels  channels
-	tracking  tracking
+	loading      loading
+	clientMemory atomic.Int64  // bytes that all clients take
+	attention    atomic.Uint32 // why calls need more than to be counted (call.go)
+	saved        atomic.Int64  // when a client has last had it flush, s since the Unix epoch
+	purging      atomic.Bool   // memory is being given back for a transaction or a script
+	calls        callStats
+	slow         slowLog
+	latency      latencyMonitor
+	monitors     monitors
+	intruders    intruders
+	pause        pause
+	channels     channels
+	tracking     tracking
 
 	trackingMu sync.Mutex // of the bit payTracking with what tracking knows
 
 	sizing sync.Mutex // one call of Sized at a time
-	sized  int64      // of output, when it was last told of
+	sized  int64      // of clientMemory, when it was last told of
 }
 
 // Open ends the time of loading: from each session's next round on all commands are answered. The engine, and the replication if there
@@ -82,7 +82,7 @@ func (s *Server) unserved() bool { return s.Loading() || s.joining() }
 func (s *Server) Forget(cl *Client) {
 	s.Clients.Remove(cl)
 	cl.gone.Store(true)
-	cl.output.end(s)
+	cl.memory.end(s)
 	s.letGo(cl)
 }
 
@@ -103,6 +103,7 @@ func (s *Server) letGo(cl *Client) {
 type Stats struct {
 	Connections, Rejected, InputBytes, OutputBytes, Errors atomic.Int64
 	CutOff                                                 atomic.Int64 // clients that did not read what was sent to them
+	Evicted                                                atomic.Int64 // clients that took too much memory
 	QueryBuffer                                            atomic.Int64 // clients that sent longer commands than they may
 
 	Hits, Misses  atomic.Int64 // reads of keys
@@ -126,7 +127,7 @@ func (s *Stats) peak(used uint64) uint64 {
 }
 
 func (s *Stats) reset() {
-	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.CutOff, &s.QueryBuffer,
+	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.CutOff, &s.Evicted, &s.QueryBuffer,
 		&s.Hits, &s.Misses, &s.Reads, &s.Writes} {
 		n.Store(0)
 	}

@@ -191,6 +191,12 @@ func (c *Context) valuesOr(values []engine.Value, keys [][]byte, err error) {
 		c.fail(errReplyTooLong)
 		return
 	}
+	if size > listStep {
+		if err := c.takes(size); err != nil {
+			c.fail(err)
+			return
+		}
+	}
 	c.Out.Array(len(values))
 	for i, v := range values {
 		if keys != nil {

@@ -76,6 +76,11 @@ func (t *tracking) begin(cl *Client, mode trackMode, prefixes []string, redirect
 		}
 		t.prefixes[p][cl.ID] = struct{}{}
 	}
+	size := int64(0)
+	for _, p := range tr.prefixes {
+		size += nameSize(p)
+	}
+	cl.memory.set(prefixed, size, cl.server)
 }
 
 // end forgets a client, and says whether there are others. Keys that it cached are forgotten when they change.
@@ -89,6 +94,7 @@ func (t *tracking) end(cl *Client) (others bool) {
 			}
 		}
 		delete(t.clients, cl.ID)
+		cl.memory.set(prefixed, 0, cl.server)
 	}
 	if len(t.clients) == 0 {
 		t.forgetKeys()

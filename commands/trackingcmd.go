@@ -146,6 +146,7 @@ func (s *Server) beginTracking(cl *Client, mode trackMode, prefixes []string, re
 	defer s.trackingMu.Unlock()
 	s.tracking.begin(cl, mode, prefixes, redirect)
 	s.pay(payTracking, true)
+	s.boundClients()
 }
 
 func (s *Server) endTracking(cl *Client) {

@@ -59,6 +59,7 @@ func watch(c *Context, args [][]byte) {
 		return
 	}
 	c.Client.watching.Store(int32(c.Pipe.Watched()))
+	c.countQueued()
 	c.Out.OK()
 }
 
@@ -78,10 +79,13 @@ func (c *Context) discard() {
 func (c *Context) unwatch() {
 	c.Pipe.Unwatch()
 	c.Client.watching.Store(0)
+	c.countQueued()
 }
 
 // Close lets go of what others know of the connection.
 func (c *Context) Close() { c.discard() }
+
+func (c *Context) countQueued() { c.Client.holds(queuedCalls, int64(c.Queued())) }
 
 // Queued is how many bytes are kept until EXEC, about, watches included.
 func (c *Context) Queued() int { return c.multi.size + c.Pipe.WatchSize() }
@@ -110,6 +114,7 @@ func (c *Context) enqueue(cmd *Command, args [][]byte) {
 	}
 	c.Client.queued.Store(int32(len(m.calls)) + 1)
 	c.Client.queuedBytes.Store(int64(m.size))
+	c.countQueued()
 	c.Out.Status("QUEUED")
 }
 

@@ -268,14 +268,14 @@ func TestInboxIsBounded(t *testing.T) {
 }
 
 func TestSoftLimit(t *testing.T) {
-	o, now := new(output), time.Unix(1000, 0)
+	m, now := new(clientMemory), time.Unix(1000, 0)
 	for _, step := range []struct {
 		after time.Duration
 		size  int64
 		over  bool
 	}{{0, 10, false}, {60 * time.Second, 10, false}, {time.Second, 9, false}, {time.Second, 10, false}, {61 * time.Second, 10, true}, {0, 100, true}} {
-		now, o.size = now.Add(step.after), step.size
-		if got := o.exceeds(limit{100, 10, 60}, now); got != step.over {
+		now, m.of[output] = now.Add(step.after), step.size
+		if got := m.exceeds(limit{100, 10, 60}, now); got != step.over {
 			t.Errorf("exceeds with %d bytes after %v = %v; want %v", step.size, step.after, got, step.over)
 		}
 	}
@@ -302,15 +302,17 @@ func TestQuietChannel(t *testing.T) {
 		t.Error("disconnected before the soft limit's time")
 	}
 	s.Sample(now.Add(62 * time.Second))
-	if s.Forget(slow.Client); killed != 1 || s.Stats.CutOff.Load() != 1 || s.output.Load() != 0 {
-		t.Errorf("killed %d times, %d counted, %d bytes wait; want once, 1, 0", killed, s.Stats.CutOff.Load(), s.output.Load())
+	if s.Forget(slow.Client); killed != 1 || s.Stats.CutOff.Load() != 1 || s.clientMemory.Load() != nameSize("a") {
+		t.Errorf("killed %d times, %d counted, %d bytes are taken; want once, 1, and the name", killed, s.Stats.CutOff.Load(), s.clientMemory.Load())
 	}
 }
 
 // TestWorstFirst: of all clients those for which most waits end first, and only as many as must.
 func TestWorstFirst(t *testing.T) {
 	s := newServer(t)
-	s.Config.Start(Settings{MostOutput: 1000})
+	if err := s.Configure(map[string]string{"maxmemory-clients": "1000"}); err != nil {
+		t.Fatal(err)
+	}
 	var ended []int
 	var list []*Client
 	for i := range 3 {
@@ -321,22 +323,22 @@ func TestWorstFirst(t *testing.T) {
 	list[0].Queued(300)
 	list[1].Queued(600)
 	list[2].Queued(101)
-	if !slices.Equal(ended, []int{1}) || s.output.Load() != 401 {
-		t.Errorf("ended %v, %d bytes wait; want that of 600, and 401", ended, s.output.Load())
+	if !slices.Equal(ended, []int{1}) || s.clientMemory.Load() != 401 {
+		t.Errorf("ended %v, %d bytes wait; want that of 600, and 401", ended, s.clientMemory.Load())
 	}
 }
 
-// TestSizeOfOutput: the memory that waits is told of in steps, once a second at most.
-func TestSizeOfOutput(t *testing.T) {
+// TestSizeOfClients: the memory that waits is told of in steps, once a second at most.
+func TestSizeOfClients(t *testing.T) {
 	s := newServer(t)
 	var told []int64
-	s.Sized = func(_, output int64) { told = append(told, output) }
+	s.Sized = func(_, clients int64) { told = append(told, clients) }
 	cl := connect(t, s).Client
-	for _, n := range []int64{1, 0, outputStep, -outputStep, -1} {
+	for _, n := range []int64{1, 0, memoryStep, -memoryStep, -1} {
 		cl.Queued(n)
 		s.Sample(time.Now())
 	}
-	if want := []int64{outputStep, 2 * outputStep, outputStep, 0}; !slices.Equal(told, want) {
+	if want := []int64{memoryStep, 2 * memoryStep, memoryStep, 0}; !slices.Equal(told, want) {
 		t.Errorf("told of %d; want %d", told, want)
 	}
 }

@@ -83,7 +83,7 @@ func (c *conn) converse() error {
 		if err := c.respond(); err != nil {
 			return err
 		}
-		c.client.QueryBuffer.Store(int64(len(c.sock.in)))
+		c.client.Received(int64(len(c.sock.in)), int64(cap(c.sock.in))+c.session.Held())
 	}
 }
 
@@ -159,6 +159,7 @@ func (c *conn) respond() error {
 			return err
 		}
 		*replies = (*replies)[:0]
+		c.client.Sent()
 		if r.Close {
 			return closing(r.Err)
 		}

@@ -211,6 +211,9 @@ func (s *scanner) forget() {
 	}
 }
 
+// held is how many bytes it has taken.
+func (s *scanner) held() int64 { return int64(cap(s.spans)*16 + cap(s.args)*24 + cap(s.words)) }
+
 // wants is how many bytes the command has at least, from its first, as far as it is announced.
 func (s *scanner) wants() int {
 	if s.left > 0 && s.size >= 0 {

@@ -91,8 +91,8 @@ type Options struct {
 	TLSPort int
 	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
 	UnixSocketPerm fs.FileMode
-	// Sized is told when CONFIG SET has changed cache-size, and when about another number of bytes waits to be sent; nil: nobody is.
-	Sized func(cache, output int64)
+	// Sized is told when CONFIG SET has changed cache-size, and when clients take about another number of bytes; nil: nobody is.
+	Sized func(cache, clients int64)
 	// Rewrite is CONFIG REWRITE: it is given the settings that CONFIG SET can change, by name. nil: there is no configuration file.
 	Rewrite func(settings map[string]string) error
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.

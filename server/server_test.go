@@ -320,24 +320,24 @@ func TestGreatPipeline(t *testing.T) {
 // TestOutputLimits: a client that does not read is disconnected when more waits than its class, or all clients together, may have.
 func TestOutputLimits(t *testing.T) {
 	for name, change := range map[string]struct {
-		limit string
-		most  int64
+		limit, most  string
+		cut, evicted int64
 	}{
-		"hard": {"normal 1mb 0 0", 0},
-		"soft": {"normal 0 1mb 0", 0},
-		"all":  {"normal 0 0 0", 1 << 20},
+		"hard": {"normal 1mb 0 0", "0", 1, 0},
+		"soft": {"normal 0 1mb 0", "0", 1, 0},
+		"all":  {"normal 0 0 0", "1mb", 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := serve(t, Options{Settings: commands.Settings{MostOutput: change.most,
-				Others: map[string]string{"client-output-buffer-limit": change.limit}}}, nil)
+			r := serve(t, Options{Settings: commands.Settings{
+				Others: map[string]string{"client-output-buffer-limit": change.limit, "maxmemory-clients": change.most}}}, nil)
 			p, other := r.dial(t), r.dial(t)
 			calls, _ := stuffing()
 			io.WriteString(p.Conn, calls) // which perhaps fails before all is written
 			await(t, "the slow reader's end", func() bool { return r.shared.Clients.Count() == 1 })
 			other.send("INCR k\r\n")
 			other.want(":1\r\n")
-			if n := r.shared.Stats.CutOff.Load(); n != 1 {
-				t.Errorf("%d are counted; want 1", n)
+			if cut, evicted := r.shared.Stats.CutOff.Load(), r.shared.Stats.Evicted.Load(); cut != change.cut || evicted != change.evicted {
+				t.Errorf("%d cut off and %d evicted are counted; want %d and %d", cut, evicted, change.cut, change.evicted)
 			}
 		})
 	}

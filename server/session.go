@@ -62,6 +62,9 @@ func (s *Session) Close() { s.ctx.Close() }
 // Replies is where Feed appends; the caller takes from it what it sends and may replace it.
 func (s *Session) Replies() *[]byte { return &s.ctx.Out.Buf }
 
+// Held is how many bytes it has taken for what it knows of the input.
+func (s *Session) Held() int64 { return s.scan.held() }
+
 // Deliver appends to the replies what others have sent to the client: it is called between two rounds, also while a command
 // waits. It may not be sent before pos is durable, in the mode Always. False: there was nothing.
 func (s *Session) Deliver() (pos engine.Position, some bool) {

@@ -149,3 +149,32 @@ func TestScriptsThatEatAtTheirEnd(t *testing.T) {
 		t.Errorf("resident memory was %d, %v; want less than 1 GiB", peak, err)
 	}
 }
+
+// TestManyHoarders: clients that each stay within their limits, and together take what they can get. The greatest go, and the server goes on.
+func TestManyHoarders(t *testing.T) {
+	s := start(t, ours, "--maxmemory-clients", "20mb")
+	other := connect(t, s.Addr)
+	text := strings.Repeat("x", 1<<20)
+	for range 10 {
+		c := connect(t, s.Addr)
+		for _, line := range [][]string{{"MULTI"}, {"ECHO", text}, {"ECHO", text}, {"ECHO", text}, {"ECHO", text}} {
+			if _, err := c.do(line...); err != nil {
+				break // it was one too many
+			}
+		}
+	}
+	args := []string{"MSET"}
+	for i := range 50_000 {
+		args = append(args, strconv.Itoa(i), "1")
+	}
+	if r, err := other.do(args...); err != nil || !strings.HasPrefix(r.text, "ERR the command takes more memory") {
+		t.Errorf("MSET of 50,000 keys = %v, %v; want an error", r, err)
+	}
+	info := ask(t, other, "INFO").text
+	if n, err := strconv.Atoi(field(info, "evicted_clients")); err != nil || n < 4 {
+		t.Errorf("evicted_clients:%d, %v; want 5 or more", n, err)
+	}
+	if n := ask(t, other, "DBSIZE").text; n != "0" {
+		t.Errorf("DBSIZE = %s; want 0", n)
+	}
+}
