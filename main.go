@@ -154,6 +154,7 @@ func serveFlags() []cli.Flag {
 		text(peerFlags, "repl-backlog", "256mb", "disk space for changes that a peer has still to fetch; one that lacks more fetches the whole state"),
 		text(peerFlags, "join-serve", "no", "yes: a new store serves clients although the state of its peers is not here yet, instead of answering LOADING"),
 		text(storeFlags, "dir", "data", "`DIR` of the store; made if missing"),
+		text(storeFlags, "backup-dir", "", "`DIR` that CBACKUP writes below; default backups in that of the store"),
 		text(storeFlags, "appendfsync", "everysec", "when the journal is synced: always, everysec or no"),
 		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused; 0: none"),
 		text(counterFlags, "cache-size", "256mb", "memory for cached counters"),
@@ -354,6 +355,10 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 	if err != nil {
 		return o, err
 	}
+	backups, err := backupDir(dir, c.String("backup-dir"))
+	if err != nil {
+		return o, err
+	}
 	file := c.String("config")
 	if file != "" {
 		if file, err = filepath.Abs(file); err != nil {
@@ -361,7 +366,7 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 		}
 	}
 	o.Settings = commands.Settings{
-		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, ConfigFile: file,
+		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, BackupDir: backups, ConfigFile: file,
 		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
 		Timeout: time.Duration(c.Int("timeout")) * time.Second, KeepAlive: keepAlive(c.Int("tcp-keepalive")),
 		BusyReply: busyReply(c.Int("busy-reply-threshold")),
@@ -393,6 +398,25 @@ func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o se
 		return o, errors.New("maxclients must be at least 1")
 	}
 	return o, nil
+}
+
+// defaultBackups is where backups go, in the directory of the store: nothing else there is theirs.
+const defaultBackups = "backups"
+
+// backupDir gives the directory that backups go below.
+func backupDir(store, asked string) (string, error) {
+	if asked == "" {
+		return filepath.Join(store, defaultBackups), nil
+	}
+	dir, err := filepath.Abs(asked)
+	if err != nil {
+		return "", err
+	}
+	within, err := filepath.Rel(store, dir)
+	if first, _, _ := strings.Cut(within, string(filepath.Separator)); err == nil && filepath.IsLocal(within) && first != defaultBackups {
+		return "", fmt.Errorf("backup-dir: %s is in the store; what is there is not for backups, but for %s", dir, filepath.Join(store, defaultBackups))
+	}
+	return dir, nil
 }
 
 // watchOptions are parameters that CONFIG SET could set too; a wrong one is found before a store is opened.

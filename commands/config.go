@@ -14,6 +14,7 @@ type Settings struct {
 	Bind         string   // addresses, separated by spaces
 	UnixSocket   string   // path
 	Dir          string   // of the data
+	BackupDir    string   // that backups go below; empty: there are none
 	ConfigFile   string   // path
 	Natural      []string // patterns of keys that become Naturals
 	Password     string   // requirepass

@@ -82,6 +82,7 @@ var tunables = []param{
 // makes sure of it goes on.
 var steady = []param{
 	keptAs("dir", func(s *Server) string { return s.Config.settings.Dir }),
+	keptAs("backup-dir", func(s *Server) string { return s.Config.settings.BackupDir }),
 	keptAs("bind", func(s *Server) string { return s.Config.settings.Bind }),
 	keptAs("port", func(s *Server) string { return strconv.Itoa(s.Port) }),
 	keptAs("tls-port", func(s *Server) string { return strconv.Itoa(s.Config.settings.TLS.Port) }),

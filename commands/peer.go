@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -139,24 +138,6 @@ func cForget(c *Context, args [][]byte) {
 			return
 		}
 		c.Out.Int(keys)
-	}, c.unsettled)
-}
-
-var errRelative = errors.New("the directory must be an absolute path on the server's machine")
-
-// cBackup writes a marked copy of the store.
-func cBackup(c *Context, args [][]byte) {
-	dir := string(args[1])
-	if !strings.HasPrefix(dir, "/") || strings.ContainsRune(dir, 0) {
-		c.failIn("CBACKUP", errRelative)
-		return
-	}
-	c.whenSettled(time.Time{}, func() {
-		if err := c.Server.Engine.Backup(dir); err != nil {
-			c.failIn("CBACKUP", err)
-			return
-		}
-		c.Out.OK()
 	}, c.unsettled)
 }
 

@@ -137,12 +137,19 @@ func TestForget(t *testing.T) {
 // A backup has what was acknowledged before it, and is a replica of its own.
 func TestBackup(t *testing.T) {
 	c := newContext(t)
-	dir := filepath.Join(t.TempDir(), "copy")
+	base := t.TempDir()
+	dir := filepath.Join(base, "copy")
+	if got := do(t, c, "CBACKUP", dir); !strings.Contains(got, errOutside.Error()) {
+		t.Errorf("CBACKUP without backup-dir = %q; want an error", got)
+	}
+	c.Server.Config.Start(Settings{Dir: t.TempDir(), BackupDir: base})
 	do(t, c, "INCRBY", "k", "41")
 	c.Run(words("INCR", "k")) // in the same round: not yet journaled when CBACKUP is read
 	c.Out.Buf = c.Out.Buf[:0]
 	want(t, c, "CBACKUP "+dir, "+OK|")
-	want(t, c, "CBACKUP data/copy", "-ERR CBACKUP: the directory must be an absolute path on the server's machine|")
+	if got := do(t, c, "CBACKUP", "a/../../copy"); !strings.Contains(got, errOutside.Error()) {
+		t.Errorf("CBACKUP beyond backup-dir = %q; want an error", got)
+	}
 	if got := do(t, c, "CBACKUP", dir); !strings.Contains(got, "exists already") {
 		t.Errorf("CBACKUP over a backup = %q; want an error", got)
 	}

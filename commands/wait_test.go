@@ -42,6 +42,7 @@ func TestReplyModesOfACommandThatWaits(t *testing.T) {
 func TestCommandsOfAStoreThatAwaitsItsPeers(t *testing.T) {
 	s := newServerWith(t, engine.Options{AwaitPeers: true})
 	n := new(fakeNode)
+	s.Config.Start(Settings{Dir: t.TempDir(), BackupDir: t.TempDir()})
 	s.Replication = n
 	c := connect(t, s)
 	want(t, c, "INCR k", ":1|")
@@ -50,7 +51,7 @@ func TestCommandsOfAStoreThatAwaitsItsPeers(t *testing.T) {
 	want(t, c, "WAIT 1 1", ":0|")
 	var waiting []*Context
 	calls := [][]string{{"CTOKEN"}, {"CDUMP", "k"}, {"CMERGE", "m", string(tlv.AppendN(nil, tlv.N{{Replica: 1, Total: 5}}))},
-		{"CFORGET", "00000000000000aa"}, {"CBACKUP", t.TempDir() + "/copy"}, {"WAIT", "1", "0"}}
+		{"CFORGET", "00000000000000aa"}, {"CBACKUP", "copy"}, {"WAIT", "1", "0"}}
 	for _, args := range calls {
 		c := connect(t, s)
 		c.Run(words(args...))

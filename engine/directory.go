@@ -89,6 +89,12 @@ func probe(fs vfs.FS, dir string) (fresh bool, err error) {
 	return true, nil
 }
 
+// IsStore says whether a directory holds a store, of whatever format.
+func IsStore(dir string) bool {
+	_, err := os.Lstat(path.Join(dir, formatName))
+	return err == nil
+}
+
 func checkFormat(fs vfs.FS, name string) error {
 	line, err := readFormat(fs, name)
 	if err != nil || line == formatLine || slices.Contains(formatsBefore, line) {

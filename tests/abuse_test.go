@@ -178,3 +178,42 @@ func TestManyHoarders(t *testing.T) {
 		t.Errorf("DBSIZE = %s; want 0", n)
 	}
 }
+
+// TestBackupsStayInTheirPlace: CBACKUP writes below backup-dir only, and in no store; and what it writes there is nothing to the store beside it.
+func TestBackupsStayInTheirPlace(t *testing.T) {
+	dir, outside := t.TempDir(), t.TempDir()
+	s := startIn(t, ours, dir)
+	c := connect(t, s.Addr)
+	ask(t, c, "SET", "k", "5")
+	ask(t, c, "CBACKUP", "one")
+	backups := filepath.Join(dir, "backups")
+	if err := os.Symlink(outside, filepath.Join(backups, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", ".", "/", "..", "../x", "a/../../x", "../db/x", "../../x", outside + "/x", dir + "/x", dir + "/db/x", backups, backups + "/..", backups + "/../x",
+		"link", "link/x", "link/../../x", "one", "one/x", "one/db/x", backups + "/one/journal/x", "x\x00y"} {
+		if r, err := c.do("CBACKUP", name); err != nil || !r.isError() {
+			t.Errorf("CBACKUP %q = %v, %v; want an error", name, r, err)
+		}
+	}
+	ask(t, c, "CBACKUP", "years/2026/two")
+	ask(t, c, "CBACKUP", backups+"/three")
+	if list, err := os.ReadDir(outside); err != nil || len(list) != 0 {
+		t.Errorf("outside there is %v, %v; want nothing", list, err)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []string{dir, backups + "/one", backups + "/years/2026/two", backups + "/three"} {
+		if out, err := exec.Command(ours.Path, "check", store).CombinedOutput(); err != nil {
+			t.Errorf("check %s: %v\n%s", store, err, out)
+		}
+	}
+	wantText(t, connect(t, startIn(t, ours, dir).Addr), "5", "GET", "k")
+	for _, wrong := range []string{dir, filepath.Join(dir, "db"), filepath.Join(dir, "journal", "x")} {
+		out, err := exec.Command(ours.Path, "serve", "--dir", dir, "--port", "0", "--backup-dir", wrong).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "backup-dir") {
+			t.Errorf("--backup-dir %s = %v: %s", wrong, err, out)
+		}
+	}
+}

@@ -36,8 +36,8 @@ func TestBackup(t *testing.T) {
 	c.incr(0, 10)
 	c.incr(1, 5)
 	c.sync()
-	dir := filepath.Join(t.TempDir(), "copy")
-	c.ok(0, "CBACKUP", dir)
+	c.ok(0, "CBACKUP", "copy")
+	dir := filepath.Join(c.members[0].dir, "backups", "copy")
 	c.incr(0, 3)
 	if out, err := exec.Command(ours.Path, "check", dir).CombinedOutput(); err != nil {
 		t.Errorf("check of the copy: %v\n%s", err, out)
@@ -61,9 +61,9 @@ func TestBackup(t *testing.T) {
 
 // TestRestore: a replica whose disk is lost starts from its backup, and loses nothing that its peers have.
 func TestRestore(t *testing.T) {
-	c := newCluster(t, 2, mesh)
+	dir := filepath.Join(t.TempDir(), "backups", "copy")
+	c := newCluster(t, 2, mesh, "--backup-dir", filepath.Dir(dir))
 	c.incr(0, 10)
-	dir := filepath.Join(t.TempDir(), "copy")
 	c.ok(0, "CBACKUP", dir)
 	before := c.id(0)
 	c.incr(0, 4)
