@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -70,7 +71,7 @@ func TestRewriteConfig(t *testing.T) {
 
 func readBack(t *testing.T, file string) (password string, clients int) {
 	t.Helper()
-	app := newApp()
+	app := newApp(newLogQueue(io.Discard))
 	app.Commands[0].Action = func(c *cli.Context) error {
 		err := readConfig(c)
 		password, clients = c.String("requirepass"), c.Int("maxclients")

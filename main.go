@@ -33,20 +33,25 @@ import (
 const version = "0.1.0"
 
 func main() {
-	if err := newApp().Run(os.Args); err != nil {
-		fmt.Fprintln(os.Stderr, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
+	out := newLogQueue(os.Stderr)
+	err := newApp(out).Run(os.Args)
+	if err != nil {
+		fmt.Fprintln(out, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
+	}
+	out.flush()
+	if err != nil {
 		os.Exit(1)
 	}
 }
 
-func newApp() *cli.App {
+func newApp(out *logQueue) *cli.App {
 	return &cli.App{
 		Name:            "atomiccounter",
 		Usage:           "durable counters that speak the Redis protocol",
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
-			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: serve, OnUsageError: misused},
+			{Name: "serve", Usage: "open the store and serve clients", Flags: serveFlags(), Action: func(c *cli.Context) error { return serve(c, out) }, OnUsageError: misused},
 			{Name: "check", Usage: "verify a stopped store; changes nothing", ArgsUsage: "DIR", Action: check, OnUsageError: misused,
 				Flags: []cli.Flag{&cli.BoolFlag{Name: "repair", Usage: "mend a damaged journal: take what it lost, and what came after, out of it, and keep that aside"}}},
 			{Name: "import", Usage: "bring the keys of a running Redis into a running server", Flags: importFlags(), Action: importKeys,
@@ -176,7 +181,7 @@ func serveFlags() []cli.Flag {
 	}
 }
 
-func serve(c *cli.Context) error {
+func serve(c *cli.Context, out *logQueue) error {
 	if c.NArg() > 0 {
 		return seeHelp(c, fmt.Errorf("serve takes flags only; what is %q?", c.Args().First()))
 	}
@@ -184,7 +189,7 @@ func serve(c *cli.Context) error {
 		return err
 	}
 	level := new(slog.LevelVar)
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 	if l, err := commands.ParseLevel(c.String("loglevel")); err != nil {
 		return fmt.Errorf("loglevel: %w", err)
 	} else {
@@ -218,11 +223,12 @@ func serve(c *cli.Context) error {
 		listen.Rewrite = func(settings map[string]string) error { return rewriteConfig(name, settings) }
 	}
 	makeUpForSyncs(store.Sync)
-	return run(c.String("dir"), store, listen, peers)
+	listen.LogDropped, listen.LogFlush = out.dropped.Load, out.flush
+	return run(c.String("dir"), store, listen, peers, out)
 }
 
 // run listens, opens the store, serves until a signal or SHUTDOWN, and closes the store.
-func run(dir string, store engine.Options, o server.Options, peers replica.Options) error {
+func run(dir string, store engine.Options, o server.Options, peers replica.Options, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop)                   // a second signal ends the process at once
@@ -249,7 +255,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 		end()
 		return errors.Join(orRepair(dir, err), <-served)
 	}
-	err = open(ctx, dir, eng, s, peers, o.Log)
+	err = open(ctx, dir, eng, s, peers, o.Log, out)
 	end()
 	err = errors.Join(err, <-served) // nothing uses the store any more
 	if e := eng.Close(); e != nil {
@@ -260,13 +266,13 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 }
 
 // open has the server serve the store, and pulls from its peers until ctx ends.
-func open(ctx context.Context, dir string, eng *engine.Engine, s *server.Server, peers replica.Options, log *slog.Logger) error {
+func open(ctx context.Context, dir string, eng *engine.Engine, s *server.Server, peers replica.Options, log *slog.Logger, out io.Writer) error {
 	node, err := replica.New(eng, peers)
 	if err != nil {
 		return err
 	}
 	s.Open(eng, node)
-	banner(os.Stderr, dir, eng, s, node)
+	banner(out, dir, eng, s, node)
 	log.Info("ready", "replayed", eng.Stats().Replayed)
 	if err := node.Run(ctx); err != nil {
 		return fmt.Errorf("replication: %w", err)

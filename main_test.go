@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -45,7 +46,7 @@ func TestBadFlags(t *testing.T) {
 		{"--tls-auth-clients x", `tls-auth-clients: "x" is neither yes nor no nor optional`},
 	} {
 		store := filepath.Join(dir, "store")
-		err := newApp().Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
+		err := newApp(newLogQueue(io.Discard)).Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
 		if err == nil || !strings.HasPrefix(err.Error(), test[1]) {
 			t.Errorf("serve %s = %v; want %q", test[0], err, test[1])
 		}
@@ -75,7 +76,7 @@ func TestAddressInUse(t *testing.T) {
 		{"--port 0 --unixsocket " + socket, "unix socket " + socket + ": another process listens on it"},
 		{"--port 0", "nothing to listen on: there is neither a port nor a Unix socket"},
 	} {
-		err := newApp().Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
+		err := newApp(newLogQueue(io.Discard)).Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
 		if err == nil || err.Error() != test[1] {
 			t.Errorf("serve %s = %v; want %q", test[0], err, test[1])
 		}
@@ -109,7 +110,7 @@ func TestMisuse(t *testing.T) {
 func wantMisuse(t *testing.T, want string, args ...string) {
 	t.Helper()
 	var shown bytes.Buffer
-	app := newApp()
+	app := newApp(newLogQueue(io.Discard))
 	app.Writer = &shown
 	err := app.Run(append([]string{"atomiccounter"}, args...))
 	if err == nil || err.Error() != want || shown.Len() > 0 {
@@ -134,7 +135,7 @@ func TestSwitchesInTheFile(t *testing.T) {
 		if err := os.WriteFile(file, []byte(test[0]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := newApp().Run([]string{"atomiccounter", "serve", "--config", file})
+		err := newApp(newLogQueue(io.Discard)).Run([]string{"atomiccounter", "serve", "--config", file})
 		if err == nil || !strings.HasPrefix(err.Error(), test[1]) {
 			t.Errorf("serve with %q = %v; want %q", test[0], err, test[1])
 		}

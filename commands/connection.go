@@ -3,6 +3,7 @@ package commands
 import (
 	"crypto/subtle"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -102,6 +103,8 @@ func (c *Context) authenticate(user, password []byte) bool {
 	want := c.Server.Config.Password()
 	right := want == "" || subtle.ConstantTimeCompare(password, []byte(want)) == 1
 	if string(user) != defaultUser || !right {
+		c.Server.LogSeldom(slog.LevelWarn, "AUTH failed", slog.Int64("client", c.Client.ID), slog.String("addr", c.Client.Addr),
+			slog.String("user", string(user[:min(len(user), shown)])))
 		c.Out.Error("WRONGPASS invalid username-password pair or user is disabled.")
 		return false
 	}

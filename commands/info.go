@@ -261,6 +261,7 @@ func infoEngine(w *infoWriter, s *Server) {
 		"former_ids", hexIDs(s.Engine.Former()),
 		"ready", oneIf(s.Replication == nil || s.Replication.Ready()),
 		"clock_ahead_ms", s.Engine.Ahead().Milliseconds(),
+		"log_lines_dropped", s.logDropped(),
 		"appendfsync", syncModes.name(int(s.Engine.Sync())),
 		"update_period_ms", s.Engine.UpdatePeriod().Milliseconds(),
 		"cache_size", s.Engine.CacheSize(),

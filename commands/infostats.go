@@ -94,6 +94,7 @@ func (s *Server) Sample(now time.Time) {
 	s.Stats.sample(now, s.Processed())
 	s.noteBackground(now)
 	s.lookAtOutput(now)
+	s.logHeldBack(now)
 }
 
 // Processed is how many commands have run.

@@ -22,6 +22,9 @@ type Server struct {
 	Sized    func(cache, clients int64)             // is told when cache-size, or about what clients take, changes; nil: nobody is
 	Rewrite  func(settings map[string]string) error // the configuration file; nil: there is none
 
+	LogDropped func() int64 // lines of Log that nobody has read in time; nil: none
+	LogFlush   func()       // waits until what was logged is written, but not for long; nil: it is
+
 	// Open sets these. While Loading says true nobody reads them.
 	Engine      *engine.Engine
 	Replication Replication // nil: there is none
@@ -45,6 +48,7 @@ type Server struct {
 	pause        pause
 	channels     channels
 	tracking     tracking
+	seldom       seldom
 
 	trackingMu sync.Mutex // of the bit payTracking with what tracking knows
 

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -21,7 +20,7 @@ type conn struct {
 	session *Session
 	sock    *socket
 	out     *outbox
-	log     *slog.Logger
+	shared  *commands.Server
 	ending  atomic.Bool // hangUp was called
 	called  atomic.Bool // wake was, and the read that it interrupts has not ended yet
 }
@@ -39,7 +38,7 @@ func (s *Server) newConn(nc net.Conn, secure *tls.Config, c *commands.Client) (*
 		session: NewSession(s.shared, c),
 		sock:    sock,
 		out:     newOutbox(sock, func() journal { return s.shared.Engine }, &s.shared.Stats),
-		log:     s.shared.Log,
+		shared:  s.shared,
 	}
 	made.called.Store(true) // a handshake is not to be disturbed
 	return made, nil
@@ -111,7 +110,7 @@ func (c *conn) receive() error {
 func (c *conn) wake() {
 	if c.called.CompareAndSwap(false, true) {
 		if err := c.sock.interrupt(); err != nil {
-			c.log.Debug("cannot wake a connection", "client", c.client.ID, "err", err)
+			c.shared.Log.Debug("cannot wake a connection", "client", c.client.ID, "err", err)
 		}
 	}
 }
@@ -204,18 +203,20 @@ func (c *conn) hangUp() error {
 func (c *conn) kill() {
 	c.client.Ended.Store(true)
 	if err := c.sock.end(); err != nil {
-		c.log.Warn("cannot close a connection", "client", c.client.ID, "err", err)
+		c.shared.Log.Warn("cannot close a connection", "client", c.client.ID, "err", err)
 	}
 }
 
 // note logs why a conversation ended: what clients do all the time only for those who debug.
 func (c *conn) note(err error) {
-	level := slog.LevelWarn
-	if ordinary(err) {
+	level, what := slog.LevelWarn, "client disconnected"
+	switch {
+	case ordinary(err):
 		level = slog.LevelDebug
+	case c.sock.tls != nil && !c.sock.tls.ConnectionState().HandshakeComplete:
+		what = "client disconnected: no TLS with it"
 	}
-	c.log.LogAttrs(context.Background(), level, "client disconnected",
-		slog.Int64("client", c.client.ID), slog.String("addr", c.client.Addr), slog.Any("reason", err))
+	c.shared.LogSeldom(level, what, slog.Int64("client", c.client.ID), slog.String("addr", c.client.Addr), slog.Any("reason", err))
 }
 
 func ordinary(err error) bool {

@@ -98,6 +98,11 @@ type Options struct {
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
+	// LogDropped is how many lines of Log nobody has read in time, and LogFlush waits until all are written, but not for long; nil: Log
+	// is such as drops none and needs no flush.
+	LogDropped func() int64
+	LogFlush   func()
+
 	Log     *slog.Logger   // default slog.Default()
 	Level   *slog.LevelVar // of Log, for CONFIG SET loglevel; nil: it cannot be changed
 	Version string         // of the program, for INFO
@@ -132,7 +137,8 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{options: o, listeners: listeners, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(), Port: tcpPort(listeners),
-		Version: o.Version, Shutdown: s.askShutdown, Sized: o.Sized, Rewrite: o.Rewrite}
+		Version: o.Version, Shutdown: s.askShutdown, Sized: o.Sized, Rewrite: o.Rewrite,
+		LogDropped: o.LogDropped, LogFlush: o.LogFlush}
 	s.shared.Config.Start(o.Settings)
 	if err := s.shared.Configure(o.Settings.Others); err != nil {
 		return nil, errors.Join(err, closeAll(listeners))

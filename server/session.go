@@ -237,6 +237,9 @@ func (s *Session) accuse() {
 	}
 	s.ctx.Server.Log.Error("bug: a command panicked", slog.String("command", string(s.running[0][:min(len(s.running[0]), 64)])),
 		slog.Int("arguments", len(s.running)-1), slog.Int64("client", s.ctx.Client.ID))
+	if flush := s.ctx.Server.LogFlush; flush != nil {
+		flush() // the process ends
+	}
 }
 
 func crossProtocol(name []byte) bool {

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"atomiccounter/tests/process"
 )
@@ -215,5 +217,96 @@ func TestBackupsStayInTheirPlace(t *testing.T) {
 		if err == nil || !strings.Contains(string(out), "backup-dir") {
 			t.Errorf("--backup-dir %s = %v: %s", wrong, err, out)
 		}
+	}
+}
+
+// TestStalledLogReader: the reader of the log holds still, whatever comes: nobody waits for it, and the process ends as it should. When it
+// goes on it hears how much it has missed.
+func TestStalledLogReader(t *testing.T) {
+	port, err := process.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command(ours.Path, "serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--loglevel", "debug")
+	cmd.Stderr = w
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	defer cmd.Process.Kill() // which may have ended
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	var c *conn
+	until(t, "server", func() bool {
+		c, err = dial(addr)
+		return err == nil
+	})
+	defer c.Close()
+	const call = "for i = 1, 2000 do redis.log(redis.LOG_WARNING, string.rep('x', 1000)) end return redis.status_reply('done')"
+	until(t, "answer", func() bool {
+		r, err := c.do("EVAL", call, "0")
+		return err == nil && r.text == "done"
+	})
+	wantText(t, c, "done", "EVAL", call, "0")
+	wantText(t, c, "1", "INCR", "k")
+	info := ask(t, c, "INFO", "atomiccounter").text
+	if n, err := strconv.Atoi(field(info, "log_lines_dropped")); err != nil || n == 0 {
+		t.Errorf("log_lines_dropped:%d, %v; want some", n, err)
+	}
+	logged := bufio.NewScanner(r)
+	told := false
+	for !told && logged.Scan() {
+		told = strings.Contains(logged.Text(), "the log was not read in time: dropped ")
+	}
+	if !told {
+		t.Errorf("the log does not say what was dropped: %v", logged.Err())
+	}
+	wantText(t, c, "done", "EVAL", call, "0") // and again nobody reads
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("it ends with %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("it does not end")
+	}
+}
+
+// TestFloodedLog: what anybody can cause without a password is one line a second.
+func TestFloodedLog(t *testing.T) {
+	s := start(t, ours, "--requirepass", "secret", "--loglevel", "debug", "--maxclients", "50")
+	for i := range 300 {
+		c, err := dial(s.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch i % 3 {
+		case 0:
+			c.do("AUTH", "eve", "guess") // is refused
+		case 1:
+			c.send([]byte("*1\r\nx\r\n")) // is no request
+			c.read()
+		case 2:
+			c.send([]byte("POST / HTTP/1.1\r\n"))
+		}
+		c.Close() // as a client may
+	}
+	until(t, "line on AUTH", func() bool { return strings.Contains(s.Log(), "AUTH failed") })
+	if n := strings.Count(s.Log(), "\n"); n > 150 {
+		t.Errorf("%d lines are logged", n)
+	}
+	if strings.Contains(s.Log(), "guess") {
+		t.Error("a password is logged")
 	}
 }
