@@ -12,8 +12,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"atomiccounter/commands"
-	"atomiccounter/handshake"
 	"atomiccounter/replica"
+	"atomiccounter/replica/handshake"
 	"atomiccounter/server"
 )
 

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"atomiccounter/handshake"
+	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
-	"atomiccounter/handshake"
+	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
 

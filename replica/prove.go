@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
-	"atomiccounter/handshake"
+	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
-	"atomiccounter/handshake"
+	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
 

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"atomiccounter/handshake"
+	"atomiccounter/replica/handshake"
 )
 
 // handshakeTimeout is how long a client may take for the handshake of TLS.
