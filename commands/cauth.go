@@ -126,7 +126,7 @@ const wrongSecret = "WRONGPASS the peer secret is another one (or TLS ends somew
 // and change them, so no password is asked for besides.
 func (c *Context) trust(id tlv.ReplicaID) {
 	c.Client.credential = credential{proven: true, speaks: id}
-	c.Client.Authenticated = true
+	c.Client.setAuthenticated(true)
 	c.Out.OK()
 }
 

@@ -19,6 +19,7 @@ type Client struct {
 	Local           bool                   // from this machine
 	Channel         func() ([]byte, error) // what only the two ends of its TLS connection know (handshake.Transcript); nil: there is no TLS
 
+	guest atomic.Bool // it has still to authenticate; others ask
 	Ended atomic.Bool // the connection is to end now; the session sets it
 
 	// Only the session's goroutine uses these. A session starts with Authenticated set if there is no password then, as
@@ -75,6 +76,11 @@ const (
 	SkipNext
 	Skip
 )
+
+func (c *Client) setAuthenticated(on bool) {
+	c.Authenticated = on
+	c.guest.Store(!on)
+}
 
 // Name is that of CLIENT SETNAME; empty: none.
 func (c *Client) Name() string {

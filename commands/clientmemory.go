@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -160,8 +161,15 @@ func (m *clientMemory) ended() bool {
 	return m.cut
 }
 
+// guestOutput is how many bytes may wait for a client that has still to authenticate.
+const guestOutput = 64 << 10
+
 // boundOutput disconnects a client for which more waits than its class allows.
 func (s *Server) boundOutput(cl *Client, now time.Time) {
+	if cl.guest.Load() && s.Config.Password() != "" && cl.Waiting() > guestOutput {
+		s.cutOff(cl, "of a client that has not authenticated")
+		return
+	}
 	kind := cl.kind()
 	limits := s.Config.limits()
 	if l := *limits.class(kind); cl.memory.exceeds(l, now) {
@@ -198,7 +206,8 @@ func (s *Server) cutOff(cl *Client, bound string) {
 		return
 	}
 	s.Stats.CutOff.Add(1)
-	s.Log.Warn("client disconnected: it does not read what is sent to it", "client", cl.ID, "addr", cl.Addr, "waiting", waiting, "bound", bound)
+	s.LogSeldom(slog.LevelWarn, "client disconnected: it does not read what is sent to it", slog.Int64("client", cl.ID), slog.String("addr", cl.Addr),
+		slog.Int64("waiting", waiting), slog.String("bound", bound))
 	cl.Kill()
 }
 
@@ -208,8 +217,8 @@ func (s *Server) evict(cl *Client, size, most int64) {
 		return
 	}
 	s.Stats.Evicted.Add(1)
-	s.Log.Warn("client disconnected: all clients together take more memory than maxmemory-clients", "client", cl.ID, "addr", cl.Addr,
-		"takes", size, "waiting", waiting, "bound", most)
+	s.LogSeldom(slog.LevelWarn, "client disconnected: all clients together take more memory than maxmemory-clients", slog.Int64("client", cl.ID),
+		slog.String("addr", cl.Addr), slog.Int64("takes", size), slog.Int64("waiting", waiting), slog.Int64("bound", most))
 	cl.Kill()
 }
 

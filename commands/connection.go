@@ -68,7 +68,7 @@ func reset(c *Context, _ [][]byte) {
 	c.Client.credential = credential{}
 	c.Server.letGo(c.Client)
 	c.untrack()
-	c.Client.Authenticated = c.Server.Config.Password() == ""
+	c.Client.setAuthenticated(c.Server.Config.Password() == "")
 	if c.Client.Reply != Skip { // as in Redis, a reply that is to be left out is left out
 		c.Client.Reply = ReplyOn
 	}
@@ -108,7 +108,7 @@ func (c *Context) authenticate(user, password []byte) bool {
 		c.Out.Error("WRONGPASS invalid username-password pair or user is disabled.")
 		return false
 	}
-	c.Client.Authenticated = true
+	c.Client.setAuthenticated(true)
 	return true
 }
 

@@ -82,6 +82,7 @@ func (o *outbox) enqueue(b []byte) error {
 		o.queue, o.sent = o.queue[:copy(o.queue, o.queue[o.sent:])], 0
 	}
 	o.queue = append(o.queue, b...)
+	o.sock.wire.queued(int64(len(b)))
 	o.rounds = append(o.rounds, len(b))
 	o.waiting.Store(true)
 	return nil
@@ -93,6 +94,7 @@ func (o *outbox) Durable(err error) {
 	defer o.mu.Unlock()
 	n := o.rounds[0]
 	o.rounds = append(o.rounds[:0], o.rounds[1:]...)
+	o.sock.wire.queued(-int64(n))
 	switch {
 	case o.err != nil:
 	case err != nil:

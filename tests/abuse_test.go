@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -308,5 +309,26 @@ func TestFloodedLog(t *testing.T) {
 	}
 	if strings.Contains(s.Log(), "guess") {
 		t.Error("a password is logged")
+	}
+}
+
+// TestStrangerThatDoesNotRead: a client without the password asks and asks, and reads nothing.
+func TestStrangerThatDoesNotRead(t *testing.T) {
+	s := start(t, ours, "--requirepass", "secret")
+	c := connect(t, s.Addr)
+	calls := bytes.Repeat([]byte("what-is-this "+strings.Repeat("x", 100)+"\r\n"), 10_000)
+	sent := 0
+	for ; sent < 1<<30; sent += len(calls) {
+		if err := c.send(calls); err != nil {
+			break
+		}
+	}
+	if sent > 256<<20 {
+		t.Errorf("it is let in for %d bytes", sent)
+	}
+	other := connect(t, s.Addr)
+	wantText(t, other, "OK", "AUTH", "secret")
+	if n := field(ask(t, other, "INFO", "stats").text, "client_output_buffer_limit_disconnections"); n != "1" {
+		t.Errorf("%s are disconnected; want 1", n)
 	}
 }
