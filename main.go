@@ -136,7 +136,7 @@ func serveFlags() []cli.Flag {
 		text(networkFlags, "unixsocket", "", "`PATH` of a Unix socket to listen on too"),
 		text(networkFlags, "unixsocketperm", "", "its permissions, octal"),
 		text(networkFlags, "requirepass", "", "password that clients must give"),
-		text(networkFlags, "protected-mode", "yes", "no: let everybody in even without a password or --bind"),
+		text(networkFlags, "protected-mode", "yes", "no: let everybody in even without a password"),
 		text(networkFlags, "enable-debug-command", "no", "who may use DEBUG: yes, local or no"),
 		number(networkFlags, "maxclients", 10000, "most clients at the same time"),
 		number(networkFlags, "busy-reply-threshold", 5000, "milliseconds for which others wait for a script before they get BUSY; 0: for ever"),

@@ -236,8 +236,8 @@ func TestLongSyncAnswers(t *testing.T) {
 	before := heap()
 	for range 2 {
 		p.send(csync)
-		p.want("*10\r\n")
-		for range 14 { // lines up to the number of batches
+		p.want("*12\r\n")
+		for range 16 { // lines up to the number of batches
 			p.line()
 		}
 		for range 2 {
