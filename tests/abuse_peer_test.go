@@ -75,7 +75,7 @@ func TestForgedHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer := c.ok(0, csync(9, nil)...)
-	if len(answer.parts) != 10 {
+	if len(answer.parts) != 12 {
 		t.Fatalf("CSYNC = %v", answer)
 	}
 	vector, err := tlv.ParseVector([]byte(answer.parts[4].text))
@@ -165,7 +165,7 @@ func TestAcknowledgedByNobody(t *testing.T) {
 	self := uint64(0)
 	all := func() tlv.Vector {
 		r, err := connect(t, s.Addr).do(csync(999, nil)...)
-		if err != nil || len(r.parts) != 10 {
+		if err != nil || len(r.parts) != 12 {
 			t.Fatalf("CSYNC = %v, %v", r, err)
 		}
 		v, err := tlv.ParseVector([]byte(r.parts[4].text))
