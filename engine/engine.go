@@ -472,6 +472,10 @@ func (e *Engine) fail(err error) error {
 	return fmt.Errorf("%w: %w", ErrFailed, err)
 }
 
+// Fail has the engine take no more writes and publish nothing, for a reason of its user's, until it is opened again. It gives the error that
+// calls get from now on.
+func (e *Engine) Fail(reason error) error { return e.fail(reason) }
+
 // Failed is why the engine takes no writes any more, or nil.
 func (e *Engine) Failed() error {
 	if p := e.fatal.Load(); p != nil {

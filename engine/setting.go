@@ -58,5 +58,8 @@ func (e *Engine) settings(prefix string) (map[string][]byte, error) {
 // with Options.AwaitPeers.
 const PeerSetting = "peer/"
 
+// RenamedSetting is the name under which it is remembered when this store last took a new ID because it had forked.
+const RenamedSetting = "renamed"
+
 // PullerSetting begins the names under which it is remembered who pulls from this store. One that has such awaits them too.
 const PullerSetting = "puller/"

@@ -77,6 +77,9 @@
 //   - who meets its own ID with another life does not sync. The error says what that has published: a store that has published
 //     nothing since its start, and lacks that, takes a new ID.
 //
+// A store takes a new ID in the midst of its work at most once an hour. The second time it fails (engine.Engine.Fail): it takes no writes, and
+// publishes nothing, until an operator starts it again.
+//
 // What such a store has in its journal from before its start, and never published, others may count too: a copy of it has that or the beginning
 // of it, and its original has perhaps published it. So who gives up an ID publishes that as the tail: the contribution
 // of an ID of its own, which like its stamps follows from the journal alone, so that of two who publish it the one that has more

@@ -3,6 +3,7 @@ package replica
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -284,6 +285,9 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	if e.Replica != n.engine.ReplicaID() || n.engine.True(e) {
 		return nil
 	}
+	if err := n.noteRename(); err != nil {
+		return fmt.Errorf("new replica ID: %w", err)
+	}
 	if err := n.engine.Rename(e); err != nil {
 		return fmt.Errorf("new replica ID: %w", err)
 	}
@@ -293,6 +297,31 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	n.acks.announce()
 	n.o.Log.Warn("this store is another replica from now on", "replica", name(n.engine.ReplicaID()), "before", name(e.Replica))
 	return nil
+}
+
+// renameAgain is how long after a store has taken a new ID because it had forked it does so again by itself.
+const renameAgain = time.Hour
+
+// noteRename notes durably that the store is about to take a new ID because it has forked. If it has done so a short while ago, and what it
+// publishes has forked again, it stops for good: an operator has to look at where the copies of it come from. To start it again is the
+// operator's word: it publishes nothing then before all who know it have been asked.
+func (n *Node) noteRename() error {
+	now := n.o.now()
+	noted, err := n.engine.Recall(engine.RenamedSetting)
+	if err != nil {
+		return err
+	}
+	last, known := noted[""]
+	at, _ := binary.Varint(last)
+	ago := now.Sub(time.UnixMilli(at))
+	select {
+	case <-n.engine.Confirmed():
+		if known && ago >= 0 && ago < renameAgain {
+			return n.engine.Fail(fmt.Errorf("it has forked, and had done so %v before: see where copies of this store run, then restart the server", ago.Round(time.Second)))
+		}
+	default: // it has not published anything since its start
+	}
+	return n.engine.Remember(engine.RenamedSetting, binary.AppendVarint(nil, now.UnixMilli()))
 }
 
 // renew has the store take a new ID, because not all who know it have confirmed it in time.

@@ -1,8 +1,10 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -294,5 +296,80 @@ func TestStrangersAreForgotten(t *testing.T) {
 	if len(r.node.heard) != 1 || len(r.node.former) != 1 || len(r.node.former[9]) > 1<<10 {
 		t.Errorf("%d are kept in mind, %d with IDs that they had before, the caller with %d; want the caller, with 1024",
 			len(r.node.heard), len(r.node.former), len(r.node.former[9]))
+	}
+}
+
+// reopened is the responder after a kill -9 and a start, in which it waits for whoever knows it if awaits says so.
+func (r *responder) reopened(t *testing.T, awaits bool) *responder {
+	t.Helper()
+	next := &responder{now: r.now, disk: r.disk.Copy()}
+	e, err := engine.Open("store", engine.Options{Disk: next.disk, AwaitPeers: awaits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, err := New(e, Options{now: func() time.Time { return next.now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.testReplica = &testReplica{server: &server{engine: e, node: node}}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil && !errors.Is(err, engine.ErrFailed) {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return next
+}
+
+// A store that has published takes a new ID once an hour, also over restarts. After that it publishes nothing until it is started again.
+func TestRenamesAreFew(t *testing.T) {
+	forks := func(r *responder) error {
+		id := r.engine.ReplicaID()
+		err := r.node.rename(tlv.VectorEntry{Replica: id, Stamp: 1, Life: 9})
+		if renamed := r.engine.ReplicaID() != id; renamed == (err != nil) {
+			t.Errorf("rename = %v, and the ID is another: %t", err, renamed)
+		}
+		return err
+	}
+	r := newResponder(t)
+	for range 3 {
+		if err := forks(r); err != nil {
+			t.Fatal(err)
+		}
+		r.now = r.now.Add(renameAgain)
+	}
+	if err := forks(r); err != nil {
+		t.Fatal(err)
+	}
+	for _, awaits := range []bool{false, true} {
+		r.now = r.now.Add(time.Minute)
+		r = r.reopened(t, awaits)
+		r.node.mu.Lock()
+		r.node.due.lost = tlv.VectorEntry{Replica: r.engine.ReplicaID(), Stamp: 1, Life: 9} // as a peer has shown
+		r.node.mu.Unlock()
+		before := r.engine.Vector()
+		err := r.node.checkOwn()
+		if awaits {
+			if err != nil || errors.Is(r.engine.Failed(), engine.ErrFailed) {
+				t.Errorf("after a restart, before anything is published: %v", err)
+			}
+			if err := forks(r); !errors.Is(err, engine.ErrFailed) {
+				t.Errorf("and again: %v; want ErrFailed", err)
+			}
+			continue
+		}
+		if !errors.Is(err, engine.ErrFailed) || r.engine.Failed() == nil {
+			t.Errorf("within the hour: %v; want ErrFailed", err)
+		}
+		p := r.engine.NewPipeline()
+		_, err = p.Incr([]byte("k"), 1)
+		if _, commitErr := p.Commit(); err == nil && commitErr == nil {
+			t.Error("it takes writes")
+		}
+		if err := r.engine.Flush(); !errors.Is(err, engine.ErrFailed) {
+			t.Errorf("Flush = %v; want ErrFailed", err)
+		}
+		if !slices.Equal(r.engine.Vector(), before) {
+			t.Errorf("it has published %v; want %v", r.engine.Vector(), before)
+		}
 	}
 }
