@@ -65,11 +65,11 @@ func TestReplicationIsForPeers(t *testing.T) {
 		}
 	})
 	slices.Sort(marked)
-	want := []string{"cbackup", "cforget", "cmerge", "cpeer|add", "cpeer|del", "cpeer|help", "cpeer|list", "csnap", "csync"}
+	want := []string{"cbackup", "cdigest", "cforget", "cmerge", "cpeer|add", "cpeer|del", "cpeer|help", "cpeer|list", "csnap", "csync"}
 	if !slices.Equal(marked, want) {
 		t.Errorf("for peers and administrators are %q; want %q", marked, want)
 	}
-	calls := []string{"CBACKUP relative", "CFORGET x", "CMERGE k p", "CPEER ADD x", "CPEER DEL x", "CPEER LIST", "CPEER HELP", "CSNAP 4 x y", "CSYNC 4 x y z"}
+	calls := []string{"CBACKUP relative", "CFORGET x", "CMERGE k p", "CPEER ADD x", "CPEER DEL x", "CPEER LIST", "CPEER HELP", "CDIGEST 4 x y z", "CSNAP 4 x y", "CSYNC 4 x y z"}
 	for _, who := range []struct {
 		name          string
 		secret, local bool
@@ -213,7 +213,7 @@ func TestConnectionSpeaksForOne(t *testing.T) {
 	const five, six = "0000000000000005", "0000000000000006"
 	refused := func(c *Context, id string, want bool) {
 		t.Helper()
-		for _, got := range []string{sync(c, id), do(t, c, "CSNAP", "4", id, "0000000000000001")} {
+		for _, got := range []string{sync(c, id), do(t, c, "CSNAP", "4", id, "0000000000000001"), do(t, c, "CDIGEST", "4", id, "0000000000000001", "\x00k")} {
 			if strings.Contains(got, "speaks for replica "+five) != want {
 				t.Errorf("as %s: %q; refused is %t", id, got, want)
 			}

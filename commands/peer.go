@@ -94,7 +94,7 @@ func peerFields(p *engine.PeerStatus, now time.Time) []field {
 	}
 	list := []field{
 		{"addr", p.Addr}, {"id", id}, {"state", p.State}, {"state_ms", millisSince(p.Since, now)}, {"inbound", oneIf(p.Inbound)},
-		{"lag_batches", p.LagBatches}, {"lag_keys", p.LagKeys}, {"lag_ms", p.LagMillis},
+		{"lag_batches", p.LagBatches}, {"lag_keys", p.LagKeys}, {"lag_ms", p.LagMillis}, {"divergent_keys", p.Divergent},
 		{"last_contact_ms", millisSince(p.LastContact, now)}, {"bytes_in", p.BytesIn}, {"bytes_out", p.BytesOut},
 		{"transfers", p.Transfers}, {"errors", p.Errors}, {"clock_offset_ms", p.ClockOffsetMillis},
 		{"acked_ms", p.AckedOwn.Millis()},

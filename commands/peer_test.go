@@ -59,8 +59,8 @@ func TestPeerList(t *testing.T) {
 	do(t, c, "HELLO", "3")
 	got := do(t, c, "CPEER", "LIST")
 	for _, part := range []string{
-		"*3\r\n%16\r\n$4\r\naddr\r\n$13\r\n10.0.0.2:6379\r\n$2\r\nid\r\n$16\r\n000000000000000b\r\n$5\r\nstate\r\n$7\r\nsyncing\r\n",
-		"lag_keys\r\n:5\r\n", "bytes_in\r\n:100\r\n", "acked_ms\r\n:7\r\n", "last_contact_ms\r\n:-1\r\n", "inbound\r\n:1\r\n",
+		"*3\r\n%17\r\n$4\r\naddr\r\n$13\r\n10.0.0.2:6379\r\n$2\r\nid\r\n$16\r\n000000000000000b\r\n$5\r\nstate\r\n$7\r\nsyncing\r\n",
+		"lag_keys\r\n:5\r\n", "divergent_keys\r\n:0\r\n", "bytes_in\r\n:100\r\n", "acked_ms\r\n:7\r\n", "last_contact_ms\r\n:-1\r\n", "inbound\r\n:1\r\n",
 		"transfer_keys\r\n:100\r\n$13\r\ntransfer_done\r\n:40\r\n", "$5\r\nerror\r\n$19\r\ndial tcp, refused\r\n\r\n",
 	} {
 		if !strings.Contains(got, part) {

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -15,9 +16,10 @@ import (
 // Replication is the node that replicates the store (package replica). Its methods may wait for a flush, so none is called
 // while Pipe holds locks.
 type Replication interface {
-	// Sync and Snap answer a peer. An engine.PeerError is a reply as it is.
+	// Sync, Snap and Digest answer a peer. An engine.PeerError is a reply as it is.
 	Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, error)
 	Snap(remote string, r engine.SnapRequest) (engine.SnapAnswer, error)
+	Digest(remote string, r engine.DigestRequest) (engine.DigestAnswer, error)
 
 	AddPeer(addr string) (bool, error)
 	DelPeer(addr string) (bool, error)
@@ -142,6 +144,42 @@ func (r *Reply) snapAnswer(a *engine.SnapAnswer) {
 	r.Int(a.Done)
 	r.Bulk(a.Next)
 	r.Bulk(a.Page)
+}
+
+// cDigest answers a peer that compares what the two stores show of keys.
+func cDigest(c *Context, args [][]byte) {
+	p := c.parsePeer(args, 5)
+	r := engine.DigestRequest{Version: p.version}
+	if p.known() {
+		r.ID, r.Life = p.replica(args[2]), p.hex("life", args[3])
+		p.speaksFor(r.ID)
+		for _, key := range args[4:] {
+			r.Keys = append(r.Keys, string(key))
+		}
+	}
+	if !p.ok {
+		return
+	}
+	c.apart(func() {
+		node, ok := c.node()
+		if !ok {
+			return
+		}
+		a, err := node.Digest(c.Client.Addr, r)
+		if err != nil {
+			c.failPeer("CDIGEST", err)
+			return
+		}
+		var sums []byte
+		for _, sum := range a.Sums {
+			sums = binary.LittleEndian.AppendUint64(sums, sum)
+		}
+		c.Out.Array(4)
+		c.Out.Int(syncVersion)
+		c.Out.BulkString(hexID(uint64(a.ID)))
+		c.Out.Bulk(tlv.AppendVector(nil, a.Vector))
+		c.Out.Bulk(sums)
+	})
 }
 
 // failPeer writes an error of the node.

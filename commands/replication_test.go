@@ -32,6 +32,9 @@ type fakeNode struct {
 func (n *fakeNode) Sync(_ string, r engine.SyncRequest) (engine.SyncAnswer, error) {
 	return n.answer(r)
 }
+func (n *fakeNode) Digest(string, engine.DigestRequest) (engine.DigestAnswer, error) {
+	return engine.DigestAnswer{ID: 0xbb, Sums: []uint64{1, 0}}, nil
+}
 func (n *fakeNode) Snap(_ string, r engine.SnapRequest) (engine.SnapAnswer, error) { return n.page(r) }
 func (n *fakeNode) Peers() []engine.PeerStatus                                     { return n.peers }
 
@@ -289,6 +292,18 @@ func TestSnap(t *testing.T) {
 	asked := engine.SnapRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Snapshot: "s0", Cursor: []byte("a\x00b"), Bytes: 77}
 	if fmt.Sprint(got) != fmt.Sprint(asked) {
 		t.Errorf("CSNAP asks %+v; want %+v", got, asked)
+	}
+}
+
+func TestDigest(t *testing.T) {
+	c, _ := replicated(t)
+	v := string(tlv.AppendVector(nil, nil))
+	want := fmt.Sprintf("*4\r\n:4\r\n$16\r\n00000000000000bb\r\n$%d\r\n%s\r\n$16\r\n\x01%s\r\n", len(v), v, strings.Repeat("\x00", 15))
+	if got := do(t, c, "CDIGEST", "4", callerID, life, "\x00a", "\x00b"); got != want {
+		t.Errorf("CDIGEST = %q; want %q", got, want)
+	}
+	if got := do(t, c, "CDIGEST", "4", callerID, life); !strings.HasPrefix(got, "-ERR wrong number of arguments") {
+		t.Errorf("CDIGEST of no key = %q; want an error", got)
 	}
 }
 

@@ -57,10 +57,28 @@ type SnapAnswer struct {
 	Page     []byte     // deltas (tlv.ParseDeltas)
 }
 
+// DigestRequest is CDIGEST 4 <id> <life> <key> ...
+type DigestRequest struct {
+	Version int64
+	ID      tlv.ReplicaID // of the caller
+	Life    uint64
+	Keys    []string
+}
+
+// DigestAnswer is the answer to CDIGEST: what the store shows of the keys, at one moment.
+type DigestAnswer struct {
+	ID     tlv.ReplicaID // of who answers
+	Vector tlv.Vector
+	Sums   []uint64
+}
+
 // PeerError is an error that goes out as the reply it is, its code first: "DUPLICATE replica …".
 type PeerError string
 
 func (e PeerError) Error() string { return string(e) }
+
+// MaxDivergent is how many divergent keys of a peer are kept.
+const MaxDivergent = 1000
 
 // PeerStatus describes one peer, for INFO and CPEER LIST.
 type PeerStatus struct {
@@ -82,6 +100,7 @@ type PeerStatus struct {
 	Transfers         int64     // states fetched from it, complete
 	Errors            int64
 	ClockOffsetMillis int64     // its clock minus ours
+	Divergent         int64     // keys of which it is known to show something else; from MaxDivergent on there may be more
 	AckedOwn          tlv.Stamp // up to which it has our own batches durable, by what it last said
 
 	TransferDone  int64 // keys of the transfer under way

@@ -20,6 +20,13 @@ type (
 		Err     error     // why what follows them cannot be read
 		Sent    time.Time // when it was asked
 	}
+	// Looked: the store has looked at keys, or cannot now.
+	Looked struct {
+		Digests engine.Digests
+		Err     error
+	}
+	// Digested: the peer has answered AskDigest.
+	Digested struct{ Answer engine.DigestAnswer }
 	// Snapped: the peer has answered AskSnap.
 	Snapped struct{ Answer engine.SnapAnswer }
 	// Declined: the peer has answered with an error.
@@ -39,6 +46,8 @@ type (
 
 func (Woken) event()    {}
 func (Synced) event()   {}
+func (Looked) event()   {}
+func (Digested) event() {}
 func (Snapped) event()  {}
 func (Declined) event() {}
 func (Lost) event()     {}
@@ -57,6 +66,13 @@ type (
 	}
 	// AskSnap sends CSNAP: Snapped, Declined or Lost.
 	AskSnap struct{ engine.SnapRequest }
+	// Look has the store look at keys, or at a page of them: Looked.
+	Look struct {
+		Keys []string
+		From []byte // where there are no Keys
+	}
+	// AskDigest sends CDIGEST: Digested, Declined or Lost.
+	AskDigest struct{ engine.DigestRequest }
 	// Take has the store apply batches in this order, durably, up to the first that it refuses: Taken.
 	Take struct{ Batches []tlv.Batch }
 	// JoinCluster has the store know what the peer knows of the cluster: Done.
@@ -83,6 +99,8 @@ type (
 
 func (AskSync) action()        {}
 func (AskSnap) action()        {}
+func (Look) action()           {}
+func (AskDigest) action()      {}
 func (Take) action()           {}
 func (JoinCluster) action()    {}
 func (Rename) action()         {}

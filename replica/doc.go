@@ -2,7 +2,7 @@
 //
 // # The protocol, version 4
 //
-// Two requests, of plain RESP2 in shape, integers as integers and everything binary as bulk strings. IDs and lives are 16
+// Three requests, of plain RESP2 in shape, integers as integers and everything binary as bulk strings. IDs and lives are 16
 // hexadecimal digits, vectors and batches are of package tlv.
 //
 //	CSYNC 4 <replica> <life> <vector> [BLOCK ms] [BYTES n] [PORT n] [EXCEPT replica] ... [FORMER replica] ...
@@ -43,6 +43,15 @@
 //
 // Before any of this both sides prove that they know the same secret, if there is one (package handshake, CAUTH); a connection
 // speaks for the replica that it has proven to be, or without a secret for the first that it names, and for no other.
+//
+//	CDIGEST 4 <replica> <life> <key> ...
+//
+//	1) :4           the version
+//	2) $replica     that answers
+//	3) $vector      of what is stored there, at one moment
+//	4) $sums        8 B, little-endian, for each key: a hash of what it shows; 0: nothing
+//
+// The keys are of package engine, with their first byte (tlv.ValidateKey).
 //
 // Errors are replies too: -SELF, the caller is this very process; -DUPLICATE, somebody else with this replica's ID and another
 // life; -FORKED, the responder has just learned from the caller's vector that it has lost its history, and takes a new ID;
@@ -102,6 +111,12 @@
 //
 // A store that was made with peers joins until it has all that one of them has; if none has anything, until all have said so (Node.Joining).
 // The node answers meanwhile, so stores that join together need not wait for one another.
+//
+// # Comparison
+//
+// Every five seconds a link that is as it should be compares what up to 1,000 keys show with what its peer has (comparison): a bug or a disk that
+// lies may have made two stores differ in silence, for good. The vectors need not be equal for that, and nothing is held up. Where the
+// two differ though each has all that the other has, the log says so once, and INFO does (divergent_keys).
 //
 // # Who decides
 //

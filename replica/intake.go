@@ -328,6 +328,9 @@ func (p *Puller) goOn() Action {
 	if p.intake.gap || p.intake.answer.Left > 0 {
 		return p.askNow()
 	}
+	if p.mayCompare() {
+		return p.compare()
+	}
 	return p.ask()
 }
 

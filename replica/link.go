@@ -151,6 +151,12 @@ func (l *link) reach(ctx context.Context, v *voice, a Action) Event {
 			answer, err := parseSnap(reply)
 			return Snapped{answer}, err
 		})
+	case AskDigest:
+		l.patience.Store(int64(snapPatience))
+		return answered(v.as(ctx, a.ID, a.Life), ctx, digestArgs(&a.DigestRequest), func(reply any) (Event, error) {
+			answer, err := parseDigest(reply)
+			return Digested{answer}, err
+		})
 	case Pause:
 		select {
 		case <-ctx.Done():

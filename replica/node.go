@@ -230,6 +230,14 @@ func (n *Node) carryOut(l *link, a Action) (Event, bool) {
 	switch a := a.(type) {
 	case Take:
 		return n.take(a.Batches), true
+	case Look:
+		var ev Looked
+		if len(a.Keys) > 0 {
+			ev.Digests, ev.Err = n.engine.Digest(a.Keys)
+		} else {
+			ev.Digests, ev.Err = n.engine.DigestPage(a.From)
+		}
+		return ev, true
 	case JoinCluster:
 		return Done{n.engine.JoinCluster(a.Cluster)}, true
 	case Rename:

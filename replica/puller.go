@@ -48,6 +48,7 @@ type Puller struct {
 	intake   intake
 	refused  map[tlv.ReplicaID]refusal
 	transfer transfer
+	compared comparison
 
 	// Of the present step.
 	now    time.Time
@@ -58,7 +59,7 @@ type Puller struct {
 
 // NewPuller is the puller of the link to addr.
 func NewPuller(addr string, now time.Time) *Puller {
-	return &Puller{status: engine.PeerStatus{Addr: addr, State: string(Connecting), Since: now}, refused: map[tlv.ReplicaID]refusal{}}
+	return &Puller{status: engine.PeerStatus{Addr: addr, State: string(Connecting), Since: now}, refused: map[tlv.ReplicaID]refusal{}, compared: comparison{due: now.Add(compareEvery)}}
 }
 
 // Step takes what came of the last action and gives the next, and lines for the log. jitter is random, in [0, 1).
@@ -72,6 +73,10 @@ func (p *Puller) step(ev Event) Action {
 	switch ev := ev.(type) {
 	case Synced:
 		return p.synced(ev)
+	case Looked:
+		return p.looked(&ev.Digests, ev.Err)
+	case Digested:
+		return p.digested(&ev.Answer)
 	case Snapped:
 		return p.snapped(&ev.Answer)
 	case Declined:
@@ -189,6 +194,8 @@ func (p *Puller) declined(err engine.PeerError) Action {
 		return p.duplicated(err)
 	case word == codeForked:
 		return p.trouble(Forked, slog.LevelError, err)
+	case word == codeBusy && p.comparing():
+		return p.ask()
 	case word == codeBusy:
 		p.trouble(Held, slog.LevelInfo, err)
 		return Pause{heldPause}

@@ -87,7 +87,9 @@ type talk struct {
 
 func newTalk(t *testing.T) *talk {
 	now := time.UnixMilli(1_000_000_000)
-	return &talk{t: t, p: NewPuller("peer:1", now), self: ownSelf(), now: now}
+	p := NewPuller("peer:1", now)
+	p.compared.due = now.Add(time.Hour) // TestPullerCompares
+	return &talk{t: t, p: p, self: ownSelf(), now: now}
 }
 
 func (k *talk) step(ev Event) Action {

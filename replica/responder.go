@@ -37,6 +37,11 @@ func JudgeSnap(self Self, remote string, r *engine.SnapRequest) Verdict {
 	return judge(self, "CSNAP", remote, r.Version, r.ID, r.Life)
 }
 
+// JudgeDigest decides whether CDIGEST is answered.
+func JudgeDigest(self Self, remote string, r *engine.DigestRequest) Verdict {
+	return judge(self, "CDIGEST", remote, r.Version, r.ID, r.Life)
+}
+
 func judge(self Self, command, remote string, version int64, id tlv.ReplicaID, life uint64) Verdict {
 	switch {
 	case version != Version:

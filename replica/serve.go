@@ -160,6 +160,27 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 	return a, nil
 }
 
+// Digest answers CDIGEST.
+func (n *Node) Digest(remote string, r engine.DigestRequest) (engine.DigestAnswer, error) {
+	n.mu.Lock()
+	self := n.self()
+	err := n.judged(JudgeDigest(self, remote, &r))
+	n.mu.Unlock()
+	if err != nil {
+		return engine.DigestAnswer{}, err
+	}
+	for _, key := range r.Keys {
+		if err := tlv.ValidateKey([]byte(key)); err != nil {
+			return engine.DigestAnswer{}, err
+		}
+	}
+	d, err := n.engine.Digest(r.Keys)
+	if errors.Is(err, engine.ErrHeld) {
+		return engine.DigestAnswer{}, engine.PeerError(codeBusy + " what is here is not what the vector says")
+	}
+	return engine.DigestAnswer{ID: self.ID, Vector: d.Vector, Sums: d.Sums}, err
+}
+
 // borrow finds the snapshot that is asked for, or takes one.
 func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
 	if r.Snapshot != "" {

@@ -164,6 +164,16 @@ func (s *server) reply(remote string, args []string) []byte {
 	switch args[0] {
 	case "CSYNC":
 		return s.sync(node, e, remote, args)
+	case "CDIGEST":
+		r := engine.DigestRequest{Version: Version, Keys: args[4:]}
+		id, _ := parseHex(args[2])
+		r.ID = tlv.ReplicaID(id)
+		r.Life, _ = parseHex(args[3])
+		a, err := node.Digest(remote, r)
+		if err != nil {
+			return errorReply(err)
+		}
+		return digestReply(&a)
 	case "CSNAP":
 		a, err := node.Snap(remote, parseSnapArgs(args))
 		if err != nil {
@@ -274,6 +284,12 @@ func syncReply(a *engine.SyncAnswer) []byte {
 		b = redcon.AppendBulk(b, batch)
 	}
 	return b
+}
+
+func digestReply(a *engine.DigestAnswer) []byte {
+	b := redcon.AppendInt(redcon.AppendArray(nil, 4), Version)
+	b = redcon.AppendBulk(redcon.AppendBulkString(b, name(a.ID)), tlv.AppendVector(nil, a.Vector))
+	return redcon.AppendBulkString(b, digestValues(a)[3].(string))
 }
 
 func snapReply(a *engine.SnapAnswer) []byte {

@@ -241,6 +241,9 @@ func (w *simWorld) check(r *simReplica) {
 		}
 	}
 	r.checkSize()
+	if !w.forks {
+		w.compare(r)
+	}
 }
 
 // checkNoGap checks that everything is there which the vector claims more than before.
@@ -276,7 +279,7 @@ func (w *simWorld) run(steps int) {
 			w.rollBackLate(r)
 		case w.forks && w.rng.IntN(30) == 0:
 			w.clone(r)
-		case !w.forks && !r.fork && r.confirmed() && w.rng.IntN(30) == 0:
+		case !w.forks && !r.fork && w.backlog > 2000 && r.confirmed() && w.rng.IntN(30) == 0: // the log has room for two batches
 			w.mergeOrHarvest(r)
 		default:
 			w.step(r, w.key())
@@ -831,6 +834,8 @@ func describe(x any) string {
 		return fmt.Sprintf("CSYNC %v except %x block %v bytes %d", x.Vector, x.Except, x.Block, x.Bytes)
 	case AskSnap:
 		return fmt.Sprintf("CSNAP %q %x", x.Snapshot, x.Cursor)
+	case AskDigest:
+		return fmt.Sprintf("CDIGEST %q", x.Keys)
 	case Take:
 		var b strings.Builder
 		for i := range x.Batches {

@@ -41,7 +41,9 @@ func (w *simWorld) merge(r *simReplica, total int64) {
 	}
 	w.merged = max(w.merged, total)
 	w.trace("%s merges %d", r.name, total)
+	r.landing = true // it is no write of the ghost's, and may have flushed before
 	r.watch()
+	r.landing = false
 }
 
 // checkMerged checks that all have the last that was merged, once.

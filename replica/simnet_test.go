@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -49,6 +50,8 @@ func (l *simLink) drive(ev Event) {
 		l.send(a, a.Block)
 	case AskSnap:
 		a.Bytes = w.few(a.Bytes)
+		l.send(a, 0)
+	case AskDigest:
 		l.send(a, 0)
 	case Pause:
 		w.after(a.For.Milliseconds()+1, l.alive(func() { l.drive(Woken{}) }))
@@ -217,6 +220,17 @@ func (r *simReplica) serve(q *request) (ev Event, waits bool) {
 		}
 		return Snapped{got}, false
 	}
+	if a, ok := q.action.(AskDigest); ok {
+		answer, err := r.node.Digest(q.l.r.name, a.DigestRequest)
+		if err != nil {
+			return r.declines(err), false
+		}
+		got, err := parseDigest(digestValues(&answer))
+		if err != nil {
+			r.w.fail("%s: its answer: %v", r.name, err)
+		}
+		return Digested{got}, false
+	}
 	r.w.fail("%s: who asks %T?", r.name, q.action)
 	return nil, false
 }
@@ -257,6 +271,14 @@ func syncValues(a *engine.SyncAnswer) []any {
 		batches = append(batches, string(b))
 	}
 	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), former, names, provisional, status, a.Left, a.LeftKeys, batches}
+}
+
+func digestValues(a *engine.DigestAnswer) []any {
+	var sums []byte
+	for _, sum := range a.Sums {
+		sums = binary.LittleEndian.AppendUint64(sums, sum)
+	}
+	return []any{int64(Version), name(a.ID), string(tlv.AppendVector(nil, a.Vector)), string(sums)}
 }
 
 func snapValues(a *engine.SnapAnswer) []any {

@@ -325,7 +325,10 @@ func (r *simReplica) published(b *tlv.Batch, data []byte) {
 	for i := range b.Deltas {
 		key := simName(b.Deltas[i].Key)
 		for _, c := range b.Deltas[i].State.Contributions {
-			r.w.contributions[writing{key, c.Replica, c.Rev}] = c
+			what := writing{key, c.Replica, c.Rev}
+			if _, known := r.w.contributions[what]; !known { // one that is passed on may be forgotten here
+				r.w.contributions[what] = c
+			}
 		}
 		own := b.Deltas[i].State.Contribution(r.id)
 		if own == nil {

@@ -39,6 +39,15 @@ func snapArgs(r *engine.SnapRequest) []any {
 	return args
 }
 
+// digestArgs are the arguments of CDIGEST.
+func digestArgs(r *engine.DigestRequest) []any {
+	args := []any{"CDIGEST", r.Version, name(r.ID), hex(r.Life)}
+	for _, key := range r.Keys {
+		args = append(args, key)
+	}
+	return args
+}
+
 // fields reads the elements of a reply in order. After the first that is not as it has to be it reads nothing any more.
 type fields struct {
 	rest []any
@@ -238,6 +247,23 @@ func parseSnap(reply any) (a engine.SnapAnswer, err error) {
 		f.fail("the name of a snapshot", "")
 	}
 	a.Keys, a.Done, a.Next, a.Page = f.count(), f.count(), f.bytes(), f.bytes()
+	return a, f.err
+}
+
+// parseDigest reads the answer to CDIGEST as go-redis gives it.
+func parseDigest(reply any) (a engine.DigestAnswer, err error) {
+	f, err := openReply("CDIGEST", reply, 4)
+	if err != nil {
+		return a, err
+	}
+	a.ID, a.Vector = f.replica(), f.vector()
+	sums := f.bytes()
+	for ; len(sums) >= 8; sums = sums[8:] {
+		a.Sums = append(a.Sums, binary.LittleEndian.Uint64(sums))
+	}
+	if len(sums) > 0 {
+		f.fail("digests", "")
+	}
 	return a, f.err
 }
 

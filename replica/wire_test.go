@@ -14,15 +14,19 @@ import (
 func TestAnswersThatAreNone(t *testing.T) {
 	sync, snap := answerOf(news(2, batch(theirs, 10, 20))), page(5, "c")
 	parse := map[string]func(any) error{
-		"CSYNC": func(reply any) error { _, err := parseSync(reply); return err },
-		"CSNAP": func(reply any) error { _, err := parseSnap(reply); return err },
+		"CSYNC":   func(reply any) error { _, err := parseSync(reply); return err },
+		"CSNAP":   func(reply any) error { _, err := parseSnap(reply); return err },
+		"CDIGEST": func(reply any) error { _, err := parseDigest(reply); return err },
 	}
-	good := map[string]func() []any{"CSYNC": func() []any { return syncValues(&sync) }, "CSNAP": func() []any { return snapValues(&snap) }}
+	good := map[string]func() []any{"CSYNC": func() []any { return syncValues(&sync) }, "CSNAP": func() []any { return snapValues(&snap) },
+		"CDIGEST": func() []any {
+			return digestValues(&engine.DigestAnswer{ID: theirs, Vector: peerHas(), Sums: []uint64{1, 2}})
+		}}
 	for command, values := range good {
 		if err := parse[command](values()); err != nil {
 			t.Errorf("%s: the good answer: %v", command, err)
 		}
-		for _, reply := range []any{nil, "OK", int64(2), []any{}, values()[1:], values()[:7], append(values(), "more")} {
+		for _, reply := range []any{nil, "OK", int64(2), []any{}, values()[1:], values()[:3], append(values(), "more")} {
 			if err := parse[command](reply); !errors.Is(err, errReply) {
 				t.Errorf("%s: %v: %v; want an error", command, reply, err)
 			}
@@ -46,6 +50,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"CSYNC", 6, "x"}, {"CSYNC", 6, []any{hex(2), hex(1)}}, {"CSYNC", 7, "x"},
 		{"CSYNC", 8, "maybe"}, {"CSYNC", 9, int64(-1)}, {"CSYNC", 9, "x"}, {"CSYNC", 10, int64(-1)},
 		{"CSYNC", 11, "x"}, {"CSYNC", 11, nil}, {"CSYNC", 11, []any{"x", int64(1)}}, {"CSYNC", 11, []any{[]any{}}},
+		{"CDIGEST", 1, hex(0)}, {"CDIGEST", 2, "x"}, {"CDIGEST", 3, "seven b"}, {"CDIGEST", 3, int64(1)},
 		{"CSNAP", 1, hex(0)}, {"CSNAP", 2, ""}, {"CSNAP", 2, nil}, {"CSNAP", 3, "x"},
 		{"CSNAP", 4, int64(-1)}, {"CSNAP", 5, int64(-1)}, {"CSNAP", 6, nil}, {"CSNAP", 7, int64(1)},
 	} {
@@ -128,6 +133,7 @@ func TestArgs(t *testing.T) {
 			"CSYNC 4 0000000000000001 000000000000000b V BYTES 5"},
 		{syncArgs(&engine.SyncRequest{Version: Version, ID: mine, Life: 11, Vector: v, Bytes: 5, Port: 6380, Except: []tlv.ReplicaID{2, 3}, Former: []tlv.ReplicaID{4}}, blockTime),
 			"CSYNC 4 0000000000000001 000000000000000b V BYTES 5 BLOCK 5000 PORT 6380 EXCEPT 0000000000000002 EXCEPT 0000000000000003 FORMER 0000000000000004"},
+		{digestArgs(&engine.DigestRequest{Version: Version, ID: mine, Life: 11, Keys: []string{"a", "b"}}), "CDIGEST 4 0000000000000001 000000000000000b a b"},
 		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5}), "CSNAP 4 0000000000000001 000000000000000b BYTES 5"},
 		{snapArgs(&engine.SnapRequest{Version: Version, ID: mine, Life: 11, Bytes: 5, Snapshot: "s", Cursor: []byte("c")}),
 			"CSNAP 4 0000000000000001 000000000000000b BYTES 5 RESUME s c"},

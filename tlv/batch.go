@@ -72,7 +72,7 @@ func (b *Batch) validateDelta(d *Delta) error {
 }
 
 func (d *Delta) validate() error {
-	if err := validateKey(d.Key); err != nil {
+	if err := ValidateKey(d.Key); err != nil {
 		return err
 	}
 	if d.State.Empty() {

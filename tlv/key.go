@@ -41,8 +41,8 @@ func SplitFieldName(name []byte) (hash, field []byte, ok bool) {
 	return rest[:n], rest[n:], true
 }
 
-// validateKey says what of a key no replica can have written.
-func validateKey(key []byte) error {
+// ValidateKey says what of a key no replica can have written.
+func ValidateKey(key []byte) error {
 	switch {
 	case len(key) == 0 || len(key) > MaxKey:
 		return malformed("key of %d bytes", len(key))

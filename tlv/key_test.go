@@ -13,7 +13,7 @@ func TestFieldNames(t *testing.T) {
 		if !ok || string(hash) != c.hash || string(field) != c.field {
 			t.Errorf("SplitFieldName of %.20q %.20q = %.20q, %.20q, %v", c.hash, c.field, hash, field, ok)
 		}
-		if err := validateKey(append([]byte{FieldByte(15)}, name...)); err != nil {
+		if err := ValidateKey(append([]byte{FieldByte(15)}, name...)); err != nil {
 			t.Errorf("validateKey of %.20q %.20q = %v", c.hash, c.field, err)
 		}
 		if prefix := AppendFieldName(nil, []byte(c.hash), nil); !bytes.HasPrefix(name, prefix) {
@@ -33,7 +33,7 @@ func TestBadKeys(t *testing.T) {
 		"length too wide":   "\x102\x01\x00h",
 		"too long":          "\x00" + strings.Repeat("k", MaxKey),
 	} {
-		if err := validateKey([]byte(key)); err == nil {
+		if err := ValidateKey([]byte(key)); err == nil {
 			t.Errorf("%s: validateKey = nil; want an error", name)
 		}
 	}

@@ -1,6 +1,10 @@
 package tlv
 
-import "math"
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+)
 
 // View is what a key shows, before its expiry is asked.
 type View struct {
@@ -44,6 +48,27 @@ func (s *State) Net(c *Contribution) (Int128, bool) {
 		return c.Total.Sub(r.Base), false
 	}
 	return c.Total, c.HasValue
+}
+
+// Digest is a hash of what is open in s, and of what is cancelled of that: of nothing else do two stores that have the same batches have to
+// agree, for each drops what is closed when it may. 0: nothing is.
+func (s *State) Digest() uint64 {
+	var open State
+	for i := range s.Contributions {
+		c := &s.Contributions[i]
+		if !s.Open(c) {
+			continue
+		}
+		open.Contributions = append(open.Contributions, *c)
+		if r := s.Reset(c.Replica); r != nil && r.Rev >= c.Birth {
+			open.Resets = append(open.Resets, *r)
+		}
+	}
+	if open.Empty() {
+		return 0
+	}
+	sum := sha256.Sum256(AppendState(nil, &open))
+	return max(1, binary.LittleEndian.Uint64(sum[:]))
 }
 
 // View computes what the state shows (design, section 2). It allocates nothing.
