@@ -47,15 +47,17 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 		return err
 	}
 	join := func(a *joining) {
-		s, err := e.foreignOnly(a)
+		s := e.moved(a)
+		a.all.Merge(&s)
+		news, err := e.foreignOnly(a)
 		if err == nil {
-			err = mergeForeign(&a.all, &s)
+			err = mergeForeign(&a.all, &news)
 		}
 		if err != nil {
 			a.refused = fmt.Errorf("key %q: %w", a.key[1:], err)
 			return
 		}
-		if !s.Empty() {
+		if s.Merge(&news); !s.Empty() {
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
 		}
 		a.keep(e.covers)
@@ -95,20 +97,51 @@ func (e *Engine) foreignOnly(a *joining) (s tlv.State, err error) {
 	return s, nil
 }
 
-// elsewhere says whether what a replica contributes comes by another way than this, and up to which rev it is here: by batches, that of a replica
-// of this cluster; and by native states, that of a foreign one whose own are among all, though a plain counter names it too.
+// moved is what makes of what a store of format 3 has of the replicas of a.delta, under their own IDs, what they have here now: that goes on
+// under the IDs of foreign ones, cancelled as far as it was, and is cancelled where it was.
+func (e *Engine) moved(a *joining) (s tlv.State) {
+	for i := range a.delta.Origins {
+		o := &a.delta.Origins[i]
+		c, r := a.all.Contribution(o.Replica), a.all.Reset(o.Replica)
+		if _, known := e.elsewhere(&a.all, o); known || c == nil && r == nil {
+			continue
+		}
+		var m tlv.State
+		if r != nil && a.all.Origin(o.ID) == nil {
+			m.PutReset(tlv.Reset{Replica: o.ID, Rev: r.Rev, Base: r.Base})
+		}
+		if c != nil && a.all.Open(c) {
+			m.Put(*c)
+			m.Contributions[0].Replica = o.ID
+			m.PutReset(tlv.Reset{Replica: o.Replica, Rev: c.Rev, Base: c.Total})
+		}
+		if !m.Empty() {
+			m.Origins = []tlv.Origin{*o}
+			s.Merge(&m)
+		}
+	}
+	return s
+}
+
+// elsewhere says whether what a replica contributes comes by another way than this, and up to which rev it is here: by batches and pages, that
+// of a replica of this cluster; and by native states, that of a foreign one whose own are among all, though a plain counter names it too.
 func (e *Engine) elsewhere(all *tlv.State, o *tlv.Origin) (upTo tlv.Stamp, known bool) {
 	if e.member(o.Replica) || e.Cluster().Has(o.Cluster) {
-		return e.vector.Entry(o.Replica).Stamp, true
+		return max(e.vector.Entry(o.Replica).Stamp, stored(all, o.Replica)), true
 	}
 	native := tlv.ForeignID(o.Replica, false)
 	if o.Cluster != tlv.PlainCluster || all.Origin(native) == nil {
 		return 0, false
 	}
-	if c := all.Contribution(native); c != nil {
-		upTo = c.Rev
+	return stored(all, native), true
+}
+
+// stored is up to which rev all has, or had, what is contributed under an ID.
+func stored(all *tlv.State, id tlv.ReplicaID) tlv.Stamp {
+	if c := all.Contribution(id); c != nil {
+		return max(c.Rev, all.Cut(id))
 	}
-	return max(upTo, all.Cut(native)), true
+	return all.Cut(id)
 }
 
 // beyond says whether c has more than what is here up to a rev. The revision of a plain Z is the rev that it had where it was dumped; the
@@ -150,8 +183,10 @@ func mergeForeign(all, s *tlv.State) error {
 	return nil
 }
 
+// member says whether an ID is of this cluster: of a replica, or of a tail, also one that a transfer is bringing.
 func (e *Engine) member(id tlv.ReplicaID) bool {
-	return id == e.id || e.vector.Entry(id).Stamp != 0
+	has := func(entry tlv.VectorEntry) bool { return entry.Stamp != 0 || entry.End != 0 }
+	return id == e.id || has(e.vector.Entry(id)) || has(e.transfer.Vector.Entry(id))
 }
 
 // publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.

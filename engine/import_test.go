@@ -140,6 +140,74 @@ func TestDumpsGoBothWays(t *testing.T) {
 	far.shows("k", 123)
 }
 
+// A dump that says of what a store published as a tail comes back to its cluster.
+func TestMergeOfATail(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	b.pull(a)
+	a.add("k", 10)
+	renewed(a, b)
+	dump := a.stored("k")
+	if len(dump.Contributions) != 2 {
+		t.Fatalf("%v; want a tail beside what was published", dump)
+	}
+	for _, home := range []tlv.ClusterID{a.Cluster().Names[0], 6, tlv.NoCluster} {
+		a.mustMerge("k", home, dump)
+	}
+	a.shows("k", 11)
+	must(t, nil, b.JoinCluster(a.Cluster()))
+	if err := b.merge("k", a.Cluster().Names[0], dump); !errors.Is(err, ErrMember) {
+		t.Errorf("Merge of what has not come yet = %v; want %v", err, ErrMember)
+	}
+	b.pull(a)
+	b.mustMerge("k", tlv.NoCluster, dump)
+	b.shows("k", 11)
+}
+
+// What a store of format 3 has of a device, under its own ID, is not counted beside what that sends from now on, at whatever server, and
+// what was cancelled of it stays so.
+func TestMergeOfWhatFormat3Has(t *testing.T) {
+	for cut, want := range map[tlv.Stamp][3]int{0: {50, 90, 70}, 3: {30, 70, 50}, 5: {0, 40, 20}} {
+		a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+		old := part(77, 5, 50)
+		if cut != 0 {
+			old.PutReset(tlv.Reset{Replica: 77, Rev: cut, Base: tlv.FromInt64(int64(50 - want[0]))})
+		}
+		for _, m := range []*member{a, b} {
+			m.commitMu.Lock()
+			must(t, nil, m.rework([]tlv.Delta{{Key: []byte("\x00k"), State: old}}, func(j *joining) { j.all.Merge(j.delta); j.keep(m.covers) }))
+			m.commitMu.Unlock()
+			m.shows("k", want[0])
+		}
+		a.mustMerge("k", a.Cluster().Names[0], old)
+		a.mustMerge("k", tlv.PlainCluster, part(77, 5, 50))
+		a.shows("k", want[0])
+		a.mustMerge("k", tlv.PlainCluster, part(77, 9, 90))
+		a.mustMerge("k", tlv.PlainCluster, part(77, 9, 90))
+		b.mustMerge("k", tlv.PlainCluster, part(77, 7, 70))
+		a.shows("k", want[1])
+		b.shows("k", want[2])
+		exchange(t, a, b)
+		a.shows("k", want[1])
+		b.shows("k", want[1])
+	}
+}
+
+// What a transfer has brought of a replica is not foreign, though the vector does not say so yet.
+func TestMergeInHalfATransfer(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 10)
+	s := a.snapshot()
+	b.begin(s, a.ReplicaID())
+	page, next, n, err := s.Page(nil, 1<<20)
+	must(t, nil, err)
+	must(t, nil, b.MergePage(page, next, n))
+	b.mustMerge("k", tlv.NoCluster, a.stored("k"))
+	b.mustMerge("k", tlv.PlainCluster, a.stored("k"))
+	must(t, nil, b.FinishTransfer())
+	b.shows("k", 10)
+}
+
 // TestForeignIsBounded: one key takes in so many foreign replicas, and so much of texts, and no more; nor do others of the same CMERGE.
 func TestForeignIsBounded(t *testing.T) {
 	a := newMember(t, 1, Options{})

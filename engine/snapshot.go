@@ -18,7 +18,7 @@ type Snapshot struct {
 	Vector tlv.Vector
 	Keys   int64 // states in it, or a little more or less
 
-	parted []tlv.ReplicaID // of whom there is nothing in it
+	parted []tlv.ReplicaID // who contribute nothing to it
 
 	mu   sync.Mutex
 	e    *Engine
@@ -116,7 +116,7 @@ func (w *pageWalk) some(lower, upper []byte) error {
 	return it.Close()
 }
 
-// appendStored appends the delta of a stored state, without contributions of some. An empty one says nothing.
+// appendStored appends the delta of a stored state, without contributions of some. If nothing is left there is none.
 func appendStored(page []byte, it *pebble.Iterator, without []tlv.ReplicaID) ([]byte, error) {
 	v, err := it.ValueAndErr()
 	if err != nil || len(v) == 0 {
@@ -126,12 +126,18 @@ func appendStored(page []byte, it *pebble.Iterator, without []tlv.ReplicaID) ([]
 	if err != nil {
 		return page, err
 	}
-	state.Contributions = slices.DeleteFunc(state.Contributions, func(c tlv.Contribution) bool { return slices.Contains(without, c.Replica) })
+	if dropContributions(&state, without); state.Empty() {
+		return page, nil
+	}
 	key, ok := keyOf(it.Key())
 	if !ok {
 		return page, fmt.Errorf("key % x of a state is malformed", it.Key())
 	}
 	return tlv.AppendDelta(page, &tlv.Delta{Key: key, State: state}), nil
+}
+
+func dropContributions(s *tlv.State, of []tlv.ReplicaID) {
+	s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return slices.Contains(of, c.Replica) })
 }
 
 // Close lets go of it. A second Close does nothing.

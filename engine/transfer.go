@@ -144,6 +144,11 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	if err := e.transferring(); err != nil {
 		return err
 	}
+	if parted := e.history.parted(); len(parted) > 0 {
+		for i := range deltas { // of those what is here stays (BeginTransfer)
+			dropContributions(&deltas[i].State, parted)
+		}
+	}
 	t := e.transfer
 	t.Cursor = slices.Clone(next)
 	t.Done, t.Complete = done, len(next) == 0
@@ -171,7 +176,7 @@ func (e *Engine) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival
 		e.joinPage(a)
 		if e.mayBeAlone(a) {
 			s := a.state.Clone()
-			s.Contributions = slices.DeleteFunc(s.Contributions, func(c tlv.Contribution) bool { return slices.Contains(without, c.Replica) })
+			dropContributions(&s, without)
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
 		}
 	}
