@@ -41,9 +41,9 @@ func (q *logQueue) Write(b []byte) (int, error) {
 	if q.lost > 0 || len(q.buf)+len(b) > mostQueued {
 		q.lost++
 		q.dropped.Add(1)
-		return len(b), nil
+	} else {
+		q.buf = append(q.buf, b...)
 	}
-	q.buf = append(q.buf, b...)
 	if !q.writing {
 		q.writing = true
 		go q.write()

@@ -59,3 +59,20 @@ func TestLogQueue(t *testing.T) {
 		t.Errorf("%d lines are dropped; want %d", n, dropped+1)
 	}
 }
+
+// TestLogQueueLongLine: a line that is too long for the queue is dropped, and the log goes on.
+func TestLogQueueLongLine(t *testing.T) {
+	var got bytes.Buffer
+	q := newLogQueue(&got)
+	if _, err := q.Write(bytes.Repeat([]byte("x"), mostQueued+1)); err != nil {
+		t.Fatal(err)
+	}
+	q.flush()
+	if _, err := q.Write([]byte("it goes on\n")); err != nil {
+		t.Fatal(err)
+	}
+	q.flush()
+	if lines := strings.SplitAfter(got.String(), "\n"); len(lines) != 3 || !strings.Contains(lines[0], "dropped 1 lines") || lines[1] != "it goes on\n" {
+		t.Errorf("%.200q is read", lines)
+	}
+}

@@ -4,8 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"fmt"
-	"sync"
-	"time"
+	"log/slog"
 
 	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
@@ -26,7 +25,7 @@ func (c *Context) mayReplicate() bool {
 
 // notAllowed refuses a client that may not use a command of the replication.
 func (c *Context) notAllowed(cmd *Command) string {
-	c.Server.intruders.say(c, "a command of the replication is refused", "command", cmd.FullName)
+	c.intruder("a command of the replication is refused", slog.String("command", cmd.FullName))
 	name := upper([]byte(cmd.FullName))
 	if c.Server.Config.settings.PeerSecret == "" {
 		return fmt.Sprintf("NOPERM %s is for peers and administrators: this server has no --peer-secret, so only clients on its own machine may use it", name)
@@ -100,7 +99,7 @@ func cAuthProof(c *Context, args [][]byte) {
 	case t.Caller.Same(&t.Called):
 		c.Out.Error("SELF this is the replica that asks")
 	case !handshake.Equal(args[2], t.ProveCaller(c.Server.Config.settings.PeerSecret)):
-		c.Server.intruders.say(c, "a peer has not proven that it knows the peer secret", "replica", hexID(uint64(t.Caller.Replica)))
+		c.intruder("a peer has not proven that it knows the peer secret", slog.String("replica", hexID(uint64(t.Caller.Replica))))
 		c.Out.Error(wrongSecret)
 	default:
 		c.trust(t.Caller.Replica)
@@ -113,7 +112,7 @@ func cAuthSecret(c *Context, args [][]byte) {
 		return
 	}
 	if subtle.ConstantTimeCompare(args[2], []byte(c.Server.Config.settings.PeerSecret)) != 1 {
-		c.Server.intruders.say(c, "a client has given a wrong peer secret")
+		c.intruder("a client has given a wrong peer secret")
 		c.Out.Error(wrongSecret)
 		return
 	}
@@ -130,27 +129,7 @@ func (c *Context) trust(id tlv.ReplicaID) {
 	c.Out.OK()
 }
 
-// intruders has the log tell of those who are refused, once a second at most: they may come as fast as they like.
-type intruders struct {
-	mu   sync.Mutex
-	last time.Time
-	left int // out since
-}
-
-func (i *intruders) say(c *Context, text string, args ...any) {
-	i.mu.Lock()
-	now := time.Now()
-	if now.Sub(i.last) < time.Second {
-		i.left++
-		i.mu.Unlock()
-		return
-	}
-	left := i.left
-	i.last, i.left = now, 0
-	i.mu.Unlock()
-	args = append(args, "addr", c.Client.Addr)
-	if left > 0 {
-		args = append(args, "others", left)
-	}
-	c.Server.Log.Warn(text, args...)
+// intruder has the log tell of a client that is refused.
+func (c *Context) intruder(text string, attrs ...slog.Attr) {
+	c.Server.LogSeldom(slog.LevelWarn, text, append(attrs, slog.String("addr", c.Client.Addr))...)
 }

@@ -44,7 +44,6 @@ type Server struct {
 	slow         slowLog
 	latency      latencyMonitor
 	monitors     monitors
-	intruders    intruders
 	pause        pause
 	channels     channels
 	tracking     tracking

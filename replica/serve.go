@@ -73,7 +73,7 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 		return engine.SyncAnswer{}, err
 	}
 	n.sent(r.ID, b.Batches...)
-	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: n.engine.Shared(), Former: self.Former, Cluster: self.Cluster, NeedState: b.Behind != 0,
+	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: n.engine.Shared(), Former: self.Former, Cluster: n.engine.Cluster(), NeedState: b.Behind != 0,
 		Left: b.Left, LeftKeys: b.LeftKeys, Batches: b.Batches}, nil
 }
 
