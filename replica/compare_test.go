@@ -60,6 +60,28 @@ func TestPullerCompares(t *testing.T) {
 	}
 }
 
+// TestPullerComparesWithAnother: what was seen of a peer says nothing of another one at its address.
+func TestPullerComparesWithAnother(t *testing.T) {
+	k := newTalk(t)
+	v := tlv.Vector{at(mine, 5), at(theirs, 5)}
+	for _, peer := range []tlv.ReplicaID{theirs, theirs, theirs + 1, theirs + 1} {
+		k.p.met(peer)
+		k.step(Looked{Digests: engine.Digests{Keys: []string{"k"}, Sums: []uint64{1}, Vector: v}})
+		k.step(Digested{engine.DigestAnswer{ID: peer, Vector: v, Sums: []uint64{2}}})
+	}
+	if n := k.p.Status().Divergent; n != 0 {
+		t.Errorf("after two looks at each of two peers they differ in %d keys", n)
+	}
+	k.step(Looked{Digests: engine.Digests{Keys: []string{"k"}, Sums: []uint64{1}, Vector: v}})
+	k.step(Digested{engine.DigestAnswer{ID: theirs + 1, Vector: v, Sums: []uint64{2}}})
+	if n := k.p.Status().Divergent; n != 1 {
+		t.Fatalf("after three looks they differ in %d keys; want 1", n)
+	}
+	if k.p.met(theirs); k.p.Status().Divergent != 0 {
+		t.Error("another peer is said to differ in what was seen of the one before")
+	}
+}
+
 // What is not as it should be ends no link but that which answers nonsense.
 func TestPullerCannotCompare(t *testing.T) {
 	k := newTalk(t)

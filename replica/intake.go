@@ -101,6 +101,8 @@ func (p *Puller) met(id tlv.ReplicaID) {
 	p.status.ID = id
 	clear(p.refused)
 	p.intake.gaps = 0
+	p.compared = comparison{due: p.compared.due, from: p.compared.from}
+	p.status.Divergent = 0
 }
 
 // compareClocks knows that the peer's clock was read some time between the request and the answer: of the offsets that are
