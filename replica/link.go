@@ -102,11 +102,24 @@ func (o *Options) client(l *link, id tlv.ReplicaID, life uint64) *redis.Client {
 		ConnMaxIdleTime:       -1,
 		DisableIdentity:       true,
 		OnConnect: func(ctx context.Context, conn *redis.Conn) error {
-			_ = conn.ClientSetName(ctx, "atomiccounter").Err() // if it is not let in, what it asks next says better why
+			if redis.HasErrorPrefix(conn.ClientSetName(ctx, "atomiccounter").Err(), "NOAUTH") {
+				return notLetIn(ctx, conn)
+			}
 			return nil
 		},
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
+}
+
+// notLetIn says why a peer does not let this replica in. A CSYNC of full length has more arguments than are read of a client that has not
+// authenticated.
+func notLetIn(ctx context.Context, conn *redis.Conn) error {
+	err := conn.Do(ctx, "CSYNC", Version).Err()
+	var reply redis.Error
+	if errors.As(err, &reply) {
+		return engine.PeerError(reply.Error())
+	}
+	return err
 }
 
 func (o *Options) dial(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -229,6 +229,28 @@ func TestPeerSecret(t *testing.T) {
 	c.expect(0, "4", "GET", "k")
 }
 
+// TestPeerWithoutSecret: a server that has had another ID asks for more than a client may who has not authenticated. It hears all the same
+// that it has no secret.
+func TestPeerWithoutSecret(t *testing.T) {
+	c := newCluster(t, 2, mesh, "--peer-secret", peerSecret, "--requirepass", "sesame")
+	c.ok(1, "INCR", "k")
+	c.sync()
+	c.stop(1)
+	c.secret, c.args = "", []string{"--requirepass", "sesame"}
+	c.start(1)
+	c.waitLog(1, "it is another replica from now on") // nobody lets it ask about the one that it was
+	there := c.link(1, 0).Addr
+	c.ok(1, "AUTH", "sesame")
+	c.ok(1, "CPEER", "DEL", there)
+	c.ok(1, "CPEER", "ADD", there)
+	c.until("the link says why", func() error {
+		if p := c.peer(1, there); p["state"] != "refused" || !strings.Contains(p["error"], "--peer-secret") {
+			return fmt.Errorf("it is %v", p)
+		}
+		return nil
+	})
+}
+
 // TestPeerPasswordIsForPeers: it is not sent to an address before that has proven that it has the secret.
 func TestPeerPasswordIsForPeers(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
