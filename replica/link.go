@@ -86,7 +86,12 @@ func (o *Options) client(l *link, id tlv.ReplicaID, life uint64) *redis.Client {
 				return nil, err
 			}
 			if o.Secret != "" {
-				if err := prove(conn, o.Secret, id, life); err != nil {
+				stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // a peer that says nothing holds nobody up
+				err := prove(conn, o.Secret, id, life)
+				if !stop() && err == nil {
+					err = ctx.Err()
+				}
+				if err != nil {
 					return nil, errors.Join(err, conn.Close())
 				}
 			}
