@@ -14,7 +14,7 @@ import (
 //
 //   - A segment's header, and its name, are durable before the segment before ends.
 //   - When a segment is first synced, those before are, and it notes that in its header.
-//   - A file has room for all its frames. Of a length that is half written the rest is zero, so it is no greater.
+//   - A file has room for all its frames. Of a length that is half written the rest is zero, so it is no greater, unless it is that of an end.
 
 // ErrDamaged: the journal lacks what it had durably. Open changes nothing then; Repair drops what cannot be read.
 var ErrDamaged = errors.New("the journal is damaged")
@@ -47,6 +47,9 @@ func readSegment(mem []byte, m mark, f func(body []byte) error) (mark, bool, err
 				return m, false, nil
 			}
 			if uint64(length) > uint64(len(rest)-frameHeader) {
+				if halfEnd(length) {
+					return m, false, nil
+				}
 				return m, false, damaged(m.segment, m.offset, "the frame is longer than the file")
 			}
 			body = rest[frameHeader : frameHeader+length]
@@ -63,6 +66,16 @@ func readSegment(mem []byte, m mark, f func(body []byte) error) (mark, bool, err
 			return m, false, err
 		}
 	}
+}
+
+// halfEnd says whether a length may be what a loss of power has left of frameEnd, where that lies across two sectors.
+func halfEnd(length uint32) bool {
+	for bits := 8; bits < 32; bits += 8 {
+		if low := uint32(1)<<bits - 1; length == low || length == ^low {
+			return true
+		}
+	}
+	return false
 }
 
 // checkHeader verifies a segment's header and gives the checksum that its first frame continues from.

@@ -594,24 +594,28 @@ func TestPartedIDIsNotGivenAway(t *testing.T) {
 
 // TestPartedIDIsNotTakenIn: nor does such a store take in what others have of that ID, though that is later.
 func TestPartedIDIsNotTakenIn(t *testing.T) {
-	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	now := time.Now().UnixMilli()
+	o := Options{Now: func() int64 { return now }}
+	a, b := newMember(t, 1, o), newMember(t, 2, o)
 	a.add("k", 1)
 	b.pull(a)
 	old, life, back := a.ReplicaID(), a.Life(), *a
 	back.disk = a.disk.Copy()
+	a.add("k", 10)
+	b.pull(a)
+	now += 1000
 	back.open()
 	back.history.lives[len(back.history.lives)-1].Number = life // a machine that was put back with its memory
 	back.add("k", 100)
 	back.add("only", 5)
 	back.flush()
-	a.o.Now = func() int64 { return back.Now() + 1000 }
-	a.add("k", 10)
-	a.add("new", 7)
-	b.pull(a)
 	must(t, nil, back.Rename(b.Vector().Entry(old)))
 	back.add("k", 1000)
 	b.fetch(back.snapshot(), back.ReplicaID(), 0)
 	b.shows("k", 1011, "only", 0)
+	now += 1000
+	a.add("new", 7)
+	b.pull(a)
 	back.fetch(b.snapshot(), b.ReplicaID(), 0)
 	back.shows("k", 1101, "only", 5, "new", 0)
 }
