@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -84,15 +83,11 @@ func (e *Engine) readCluster() error {
 }
 
 func (e *Engine) writeCluster(c Cluster) error {
-	batch := e.db.NewBatch()
 	var value []byte
 	for _, name := range c.Names {
 		value = binary.LittleEndian.AppendUint64(value, uint64(name))
 	}
-	if err := batch.Set(append([]byte{settingPrefix}, clusterSetting...), value, nil); err != nil {
-		return errors.Join(err, batch.Close())
-	}
-	if err := e.commitMeta(batch); err != nil {
+	if err := e.remember(clusterSetting, value); err != nil {
 		return err
 	}
 	e.cluster.Store(&c)

@@ -14,6 +14,11 @@ func (e *Engine) Remember(name string, value []byte) error {
 	if err := e.refusal(); err != nil {
 		return err
 	}
+	return e.remember(name, value)
+}
+
+// remember is Remember under commitMu, of a store that takes writes.
+func (e *Engine) remember(name string, value []byte) error {
 	batch := e.db.NewBatch()
 	key := append([]byte{settingPrefix}, name...)
 	var err error

@@ -20,17 +20,24 @@ import (
 
 // What was tried against the server, and has to leave it as it was.
 
-// TestDeadLogReader: whoever reads the log dies, and then something is to be logged.
-func TestDeadLogReader(t *testing.T) {
+// unstarted gives a server of ours that logs all, its address, and a pipe for what it writes.
+func unstarted(t *testing.T) (cmd *exec.Cmd, addr string, r, w *os.File) {
+	t.Helper()
 	port, err := process.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, w, err := os.Pipe()
+	r, w, err = os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(ours.Path, "serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--loglevel", "debug")
+	cmd = exec.Command(ours.Path, "serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--loglevel", "debug")
+	return cmd, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), r, w
+}
+
+// TestDeadLogReader: whoever reads the log dies, and then something is to be logged.
+func TestDeadLogReader(t *testing.T) {
+	cmd, addr, r, w := unstarted(t)
 	cmd.Stdout, cmd.Stderr = w, w
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -47,7 +54,6 @@ func TestDeadLogReader(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	until(t, "POST is refused", func() bool {
 		c, err := dial(addr)
 		if err != nil {
@@ -224,16 +230,8 @@ func TestBackupsStayInTheirPlace(t *testing.T) {
 // TestStalledLogReader: the reader of the log holds still, whatever comes: nobody waits for it, and the process ends as it should. When it
 // goes on it hears how much it has missed.
 func TestStalledLogReader(t *testing.T) {
-	port, err := process.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cmd, addr, r, w := unstarted(t)
 	defer r.Close()
-	cmd := exec.Command(ours.Path, "serve", "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--loglevel", "debug")
 	cmd.Stderr = w
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -244,9 +242,9 @@ func TestStalledLogReader(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	var c *conn
 	until(t, "server", func() bool {
+		var err error
 		c, err = dial(addr)
 		return err == nil
 	})
