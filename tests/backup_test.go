@@ -79,6 +79,24 @@ func TestRestore(t *testing.T) {
 	}
 }
 
+// TestKilledServerKeepsItsID: one that lost nothing, as those who know it confirm, goes on as it was.
+func TestKilledServerKeepsItsID(t *testing.T) {
+	c := newCluster(t, 2, mesh)
+	before := c.id(0)
+	for range 3 {
+		c.incr(0, 5)
+		c.reach(0, 1)
+		c.kill(0)
+		c.start(0)
+		c.incr(0, 5)
+		c.reach(0, 1) // it publishes again
+		if after := c.id(0); after != before {
+			t.Fatalf("the server was killed and is now replica %s; it was %s and has lost nothing", after, before)
+		}
+	}
+	c.checkK(30)
+}
+
 // TestRollBack: a store is replaced by an earlier copy of itself, made by cp. With a peer that is reachable nothing is
 // lost of what the peer has, and nothing that is acknowledged from then on.
 func TestRollBack(t *testing.T) {

@@ -141,10 +141,10 @@ func (w *weather) clear() {
 	}
 }
 
-// crash kills a server and starts it again, perhaps after taking a copy of its store.
+// crash kills a server and starts it again, perhaps after taking a copy of its store. It may have another ID then: when it is killed again
+// before all who know it have been asked, or they cannot be asked.
 func (w *weather) crash(i int) {
 	w.count("kill -9")
-	before := w.id(i)
 	w.kill(i)
 	if w.copies[i] == "" && i < 3 {
 		w.copies[i] = w.t.TempDir()
@@ -152,9 +152,6 @@ func (w *weather) crash(i int) {
 	}
 	time.Sleep(time.Duration(w.Int64N(int64(500 * time.Millisecond)))) // the others are to miss it
 	w.start(i)
-	if after := w.id(i); after != before {
-		w.t.Errorf("server %d was killed and is now replica %s; it was %s and has lost nothing", i, after, before)
-	}
 }
 
 // rollBack kills a server and starts it with an earlier copy of its store. What nobody else had by then would be lost,
