@@ -4,7 +4,7 @@
 // their times to live. What it cannot take it names (Report.Left). A key that the target has already is left alone, so an
 // import that was cut is simply run again; Options.Replace overwrites instead, and Options.Add adds counters up.
 //
-// A key is read at one moment and written at another. What is written to the source meanwhile may be missed: the README says in
+// A key is read at one moment and written at another. What is written to the source meanwhile may be missed: README.md says in
 // which order to move the writers.
 package migrate
 

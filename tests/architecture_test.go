@@ -5,10 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -133,95 +130,4 @@ func TestMayImport(t *testing.T) {
 			t.Errorf("mayImport(%q, %q) = %v; want allowed: %v", c.top, c.imported, err, c.ok)
 		}
 	}
-}
-
-// TestREADMECommands: the README's table of commands is what the server has.
-func TestREADMECommands(t *testing.T) {
-	doc := readme(t)
-	if *self {
-		t.Skip("redis-server has a README of its own")
-	}
-	s := start(t, ours)
-	list, err := connect(t, s.Addr).do("COMMAND", "LIST")
-	if err != nil {
-		t.Fatal(err)
-	}
-	has := list.texts()
-	listed := readmeCommands(doc)
-	for _, name := range has {
-		if !slices.Contains(listed, name) {
-			t.Errorf("README.md, table of commands, lacks %s, which the server has", strings.ToUpper(name))
-		}
-	}
-	for _, name := range listed {
-		if !slices.Contains(has, name) {
-			t.Errorf("README.md, table of commands, lists %s, which the server does not have", strings.ToUpper(name))
-		}
-	}
-}
-
-// readmeCommands are the names in the first column of the table headed "commands": `INCREX key [BYINT n]` is "increx",
-// `CLIENT ID` is "client|id".
-func readmeCommands(doc string) []string {
-	var names []string
-	name := regexp.MustCompile("`([A-Z_-]+(?: [A-Z-]+)*)[^`]*`")
-	column := regexp.MustCompile(`^\|((?:\\.|[^|\\])*)\|`) // \| is a character, not the end
-	inside := false
-	for line := range strings.Lines(doc) {
-		first := column.FindStringSubmatch(line)
-		if first == nil {
-			inside = false
-			continue
-		}
-		inside = inside || strings.TrimSpace(first[1]) == "commands"
-		if !inside {
-			continue
-		}
-		for _, m := range name.FindAllStringSubmatch(first[1], -1) {
-			names = append(names, strings.ToLower(strings.ReplaceAll(m[1], " ", "|")))
-		}
-	}
-	return names
-}
-
-func TestREADMECommandsParse(t *testing.T) {
-	doc := "| commands | |\n|---|---|\n| `GET` `CLIENT NO-EVICT` | `SET` |\n| `CNEW key A\\|B` `CINFO key` | |\n\n| command | `X` |\n| `DEL` | |\n"
-	want := []string{"get", "client|no-evict", "cnew", "cinfo"}
-	if got := readmeCommands(doc); !slices.Equal(got, want) {
-		t.Errorf("readmeCommands(%q) = %q; want %q", doc, got, want)
-	}
-}
-
-func TestREADMELinks(t *testing.T) {
-	doc := readme(t)
-	root, err := process.ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(doc, -1) {
-		target, fragment, _ := strings.Cut(m[1], "#")
-		if strings.Contains(target, "://") {
-			continue
-		}
-		if target == "" {
-			if !slices.Contains(anchors(doc), fragment) {
-				t.Errorf("README.md links to #%s, but has no such heading", fragment)
-			}
-		} else if _, err := os.Stat(filepath.Join(root, target)); err != nil {
-			t.Errorf("README.md links to %s: %v", target, err)
-		}
-	}
-}
-
-// anchors are the fragments that a document's headings are reached by.
-func anchors(doc string) []string {
-	var all []string
-	for line := range strings.Lines(doc) {
-		if heading := strings.TrimLeft(line, "#"); heading != line {
-			heading = strings.ToLower(strings.TrimSpace(heading))
-			heading = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(heading, "")
-			all = append(all, strings.ReplaceAll(heading, " ", "-"))
-		}
-	}
-	return all
 }

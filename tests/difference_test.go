@@ -1,25 +1,19 @@
 package tests
 
 import (
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
-	"testing"
-
-	"atomiccounter/tests/process"
 )
 
 // difference is a way in which this server departs from Redis 7.0 by design.
 type difference struct {
-	phrase string // the README's table has a row with these words
+	phrase string // a table of the documents has a row with these words
 	reason string
 	match  func(args []string) bool // commands it is about; nil: what it is about is not in the streams
 	accept func(redis, ours reply) bool
 	repair func(args []string) [][]string // what makes both servers' data equal again
 }
 
-// differences are all there are; whatever else differs is a defect. The README's table repeats them.
+// differences are all there are; whatever else differs is a defect. The table in commands/README.md repeats them.
 var differences = []difference{
 	{
 		phrase: "1 MiB",
@@ -144,37 +138,4 @@ func designed(args []string) *difference {
 		}
 	}
 	return nil
-}
-
-func TestREADMEListsDifferences(t *testing.T) {
-	rows := tableRows(readme(t))
-	for _, d := range differences {
-		if !strings.Contains(rows, d.phrase) {
-			t.Errorf("README.md has no table row with %q: %s", d.phrase, d.reason)
-		}
-	}
-}
-
-// tableRows are the lines of a document that belong to tables.
-func tableRows(doc string) string {
-	var rows strings.Builder
-	for line := range strings.Lines(doc) {
-		if strings.HasPrefix(line, "|") {
-			rows.WriteString(line)
-		}
-	}
-	return rows.String()
-}
-
-func readme(t *testing.T) string {
-	t.Helper()
-	root, err := process.ModuleRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(doc)
 }

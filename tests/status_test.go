@@ -2,11 +2,8 @@ package tests
 
 import (
 	"fmt"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -79,29 +76,4 @@ func (r reply) attribute(name string) reply {
 		}
 	}
 	return reply{null: true}
-}
-
-// TestREADMEFlags: each flag that the README names exists.
-func TestREADMEFlags(t *testing.T) {
-	if *self {
-		t.Skip("redis-server has flags of its own")
-	}
-	known := []string{"--help"}
-	for _, command := range []string{"serve", "check", "import"} {
-		help, err := exec.Command(ours.Path, command, "--help").CombinedOutput()
-		if err != nil {
-			t.Fatal(err)
-		}
-		known = append(known, regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(string(help), -1)...)
-	}
-	for _, code := range regexp.MustCompile("(?m)`[^`\n]+`|^    .*$").FindAllString(readme(t), -1) {
-		if strings.Contains(code, "redis-cli") {
-			continue
-		}
-		for _, flag := range regexp.MustCompile(`(?:^|[^-\w])(--[a-z][a-z-]+)`).FindAllStringSubmatch(code, -1) {
-			if !slices.Contains(known, flag[1]) {
-				t.Errorf("README.md names the flag %s in %q, which there is not", flag[1], code)
-			}
-		}
-	}
 }

@@ -12,7 +12,7 @@ import (
 	"atomiccounter/tests/proxy"
 )
 
-// A transcript is an indented block of the README in which lines with a prompt, `a> INCR likes` or `127.0.0.1:6379> INCR
+// A transcript is an indented block of a document in which lines with a prompt, `a> INCR likes` or `127.0.0.1:6379> INCR
 // likes`, are commands, each followed by its reply as redis-cli prints it. Each prompt is a server of its own; all are in a
 // mesh. While the links are up, a server has what the others had answered before. A line "-- … cut" cuts all links,
 // "-- … back" heals them. A reply "<word>" in angle brackets may be anything, and is put in for that word further on.
@@ -63,12 +63,14 @@ func (p transcript) servers() []string {
 	return names
 }
 
-func TestREADMETranscripts(t *testing.T) {
-	for i, p := range transcripts(readme(t)) {
-		t.Run(fmt.Sprintf("%d %s", i, p.heading), func(t *testing.T) {
-			names := p.servers()
-			(&replay{cluster: newCluster(t, max(2, len(names)), mesh), names: names, words: make(map[string]string)}).run(p)
-		})
+func TestTranscripts(t *testing.T) {
+	for _, d := range documents(t) {
+		for i, p := range transcripts(d.text) {
+			t.Run(fmt.Sprintf("%s %d %s", d.path, i, p.heading), func(t *testing.T) {
+				names := p.servers()
+				(&replay{cluster: newCluster(t, max(2, len(names)), mesh), names: names, words: make(map[string]string)}).run(p)
+			})
+		}
 	}
 }
 
@@ -139,7 +141,7 @@ func (y *replay) command(name, command string, want []string) {
 		return
 	}
 	if got != strings.Join(want, "\n") {
-		y.t.Errorf("%s> %s\n%s\nbut the README has\n%s", name, command, got, strings.Join(want, "\n"))
+		y.t.Errorf("%s> %s\n%s\nbut the document has\n%s", name, command, got, strings.Join(want, "\n"))
 	}
 }
 
@@ -180,7 +182,7 @@ func (r reply) print(indent string) string {
 	return strings.Join(lines, "\n")
 }
 
-func TestTranscripts(t *testing.T) {
+func TestTranscriptsParse(t *testing.T) {
 	doc := "# One\n\ntext\n\n    $ go run .\n\n## Two\n\n    a> GET k\n    \"1\"\n\n    b> GET k\n    (nil)\n\nmore\n\n    127.0.0.1:6379> PING\n    PONG\n"
 	got := transcripts(doc)
 	if len(got) != 2 || got[0].heading != "Two" || !slices.Equal(got[0].servers(), []string{"a", "b"}) || !slices.Equal(got[1].servers(), []string{"127.0.0.1:6379"}) {
