@@ -1,8 +1,8 @@
 package commands
 
 import (
+	"atomiccounter/commands/lua"
 	"atomiccounter/engine"
-	"atomiccounter/script"
 )
 
 // Context is all that a handler has: it parses its arguments, then acts on Pipe, Client or Server, then writes one reply
@@ -20,7 +20,7 @@ type Context struct {
 	served   bool // all commands are answered: the store is open and has joined its peers
 	multi    transaction
 	inside   bool           // a transaction or a script, which holds up all others
-	script   *script.Call   // that runs; nil: none
+	script   *lua.Call      // that runs; nil: none
 	declared [][]byte       // keys that it was given
 	passedOn bool           // the error that a script replies is that of its command, which is counted
 	track    trackMode      // of the client; tracking has it too

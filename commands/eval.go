@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"atomiccounter/script"
+	"atomiccounter/commands/lua"
 )
 
 func eval(c *Context, args [][]byte) { c.eval(args, false) }
@@ -87,7 +87,7 @@ type evaluation struct {
 }
 
 // runScript runs a script with nobody else running, and replies what it returns. All it does is one record of the journal.
-func (c *Context) runScript(s *script.Script, keys, args [][]byte, readOnly bool) {
+func (c *Context) runScript(s *lua.Script, keys, args [][]byte, readOnly bool) {
 	if !c.Pipe.InSection() {
 		if err := c.Pipe.Begin(s.Flushes && !readOnly); err != nil {
 			c.fail(err)
@@ -96,7 +96,7 @@ func (c *Context) runScript(s *script.Script, keys, args [][]byte, readOnly bool
 		defer c.endSection()
 	}
 	e := &evaluation{c: c, run: &scriptRun{over: make(chan struct{}), busy: make(chan struct{})}, readOnly: readOnly || s.ReadOnly}
-	call := &script.Call{Keys: keys, Args: args, RESP: c.Out.Proto, Do: e.do, Known: e.known, Log: e.log,
+	call := &lua.Call{Keys: keys, Args: args, RESP: c.Out.Proto, Do: e.do, Known: e.known, Log: e.log,
 		Slow: func() { c.Server.Scripts.slow.Store(e.run) }}
 	e.run.call = call
 	if ms := c.Server.Config.BusyReply(); ms > 0 {

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"atomiccounter/script"
+	"atomiccounter/commands/lua"
 )
 
 // pause is that of CLIENT PAUSE. The zero value is none.
@@ -110,7 +110,7 @@ func (c *Context) flagsOf(cmd *Command, args [][]byte) Flags {
 
 // runsReadOnly says whether a call is one of a script that says of itself that it only reads.
 func (c *Context) runsReadOnly(cmd *Command, args [][]byte) bool {
-	var s *script.Script
+	var s *lua.Script
 	switch {
 	case cmd.Name == "evalsha":
 		s = c.Server.Scripts.machine().Find(bytes.ToLower(args[1]))

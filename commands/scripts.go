@@ -4,13 +4,13 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"atomiccounter/script"
+	"atomiccounter/commands/lua"
 )
 
 // Scripts are those of a server: what they are run by, and which one runs. The zero value is ready.
 type Scripts struct {
 	once sync.Once
-	vm   *script.VM
+	vm   *lua.VM
 	slow atomic.Pointer[scriptRun] // that runs, once it has run for a few milliseconds; nil: nobody need look out
 }
 
@@ -19,7 +19,7 @@ type scriptRun struct {
 	over chan struct{} // closed at its end
 	busy chan struct{} // closed when it has run for longer than others should wait
 	fate atomic.Int32  // undecided, or what has happened first
-	call *script.Call
+	call *lua.Call
 }
 
 // A script that has written is not killed: only a part of what it was to do would have happened.
@@ -29,8 +29,8 @@ const (
 	isKilled
 )
 
-func (s *Scripts) machine() *script.VM {
-	s.once.Do(func() { s.vm = script.New(script.Options{}) })
+func (s *Scripts) machine() *lua.VM {
+	s.once.Do(func() { s.vm = lua.New(lua.Options{}) })
 	return s.vm
 }
 
