@@ -133,7 +133,7 @@ func (e *Engine) follows(b *tlv.Batch) error {
 		return ErrClock
 	case e.awaiting || e.holds(b.Replica, have.Stamp):
 		return ErrHeld
-	case b.Replica == e.id || have.Stamp > b.Prev || have.Stamp == b.Prev && have.Hash != b.Chain:
+	case b.Replica == e.self.id || have.Stamp > b.Prev || have.Stamp == b.Prev && have.Hash != b.Chain:
 		return ErrFork
 	case have.Stamp < b.Prev && mutation != noGapCheck:
 		return ErrGap
@@ -333,7 +333,7 @@ func (e *Engine) join(a *joining, b *tlv.Batch) {
 
 // isOld says that a contribution is not to be let in.
 func (e *Engine) isOld(c *tlv.Contribution) bool {
-	return c.Replica == e.id || e.covers(c.Replica, c.Rev)
+	return c.Replica == e.self.id || e.covers(c.Replica, c.Rev)
 }
 
 // anyOf is slices.ContainsFunc without a copy of each, of which there is one for every key of a batch.
@@ -523,18 +523,18 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 		return nil
 	}
 	e.table.weigh(en)
-	if v := en.ahead(e.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(e.id, &v) {
+	if v := en.ahead(e.self.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(e.self.id, &v) {
 		e.absorb(en)
 		return nil
 	}
 	en.stale.Store(true)
 	if !en.listed {
 		en.listed = true
-		e.staleMu.Lock()
-		e.staleKeys = append(e.staleKeys, en)
-		e.staleMu.Unlock()
+		e.stale.mu.Lock()
+		e.stale.keys = append(e.stale.keys, en)
+		e.stale.mu.Unlock()
 		select {
-		case e.stale <- struct{}{}:
+		case e.stale.wake <- struct{}{}:
 		default:
 		}
 	}
@@ -547,12 +547,12 @@ func (e *Engine) unlist(en *entry) {
 	if !en.listed {
 		return
 	}
-	e.staleMu.Lock()
-	defer e.staleMu.Unlock()
+	e.stale.mu.Lock()
+	defer e.stale.mu.Unlock()
 	en.listed = false
-	if e.unlisted++; 2*e.unlisted > len(e.staleKeys) {
-		e.staleKeys = slices.DeleteFunc(e.staleKeys, func(en *entry) bool { return !en.listed })
-		e.unlisted = 0
+	if e.stale.unlisted++; 2*e.stale.unlisted > len(e.stale.keys) {
+		e.stale.keys = slices.DeleteFunc(e.stale.keys, func(en *entry) bool { return !en.listed })
+		e.stale.unlisted = 0
 	}
 }
 
@@ -574,7 +574,7 @@ func (e *Engine) absorb(en *entry) bool {
 	all := en.full()
 	en.foreign.incoming = nil
 	en.stale.Store(false)
-	en.take(e.id, all)
+	en.take(e.self.id, all)
 	en.refreshed = e.Now()
 	e.show(en)
 	e.report(en, Arrived)

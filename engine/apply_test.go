@@ -85,7 +85,7 @@ func TestClockFarAhead(t *testing.T) {
 		}
 		for _, key := range []string{"set", "ttl"} {
 			s, err := e.readState(e.place([]byte("\x00"+key)), "\x00"+key)
-			own := s.Contribution(e.id)
+			own := s.Contribution(e.self.id)
 			if err != nil || own == nil || key == "set" && own.Birth <= stamp || key == "ttl" && own.Expiry.Stamp <= stamp {
 				t.Errorf("%d ms ahead: %s is %+v, %v; want the own stamp after %d", ahead, key, own, err, stamp)
 			}
@@ -132,7 +132,7 @@ func TestStaleKeysAreListedOnce(t *testing.T) {
 			t.Fatalf("Commit = %v", err)
 		}
 	}
-	if n := len(e.staleKeys); n > 1 {
+	if n := len(e.stale.keys); n > 1 {
 		t.Errorf("one key is listed %d times; want at most once", n)
 	}
 }
@@ -305,7 +305,7 @@ func TestStaleKeysBounded(t *testing.T) {
 			other.add(t, e, key, 1)
 		}
 	}
-	if listed, cached := len(e.staleKeys), int(e.table.entries.Load()); listed > 2*cached {
+	if listed, cached := len(e.stale.keys), int(e.table.entries.Load()); listed > 2*cached {
 		t.Errorf("%d keys are listed, %d are cached", listed, cached)
 	}
 }

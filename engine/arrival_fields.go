@@ -88,7 +88,7 @@ func (e *Engine) bookChanges(batch *pebble.Batch, list []arrival, changes hashCh
 
 // fieldsBefore is the number of fields of a key that the database has. The caller holds commitMu.
 func (e *Engine) fieldsBefore(hash uint64, key string) (int64, error) {
-	if !e.hashes.Load() {
+	if !e.counts.hashes.Load() {
 		return 0, nil
 	}
 	if en := e.table.get(hash, key); en != nil {
@@ -163,8 +163,8 @@ func (e *Engine) tellUncached(a *arrival, changes hashChanges) {
 func (e *Engine) recountShown(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
 	existed, expired := was.shown(fieldsWere)
 	exists, expires := is.shown(fieldsAre)
-	adjust(&e.keys[db], &existed, exists)
-	adjust(&e.expires[db], &expired, expires)
+	adjust(&e.counts.keys[db], &existed, exists)
+	adjust(&e.counts.expires[db], &expired, expires)
 }
 
 // tell makes the heads know how many fields are stored now, and what of that no field has told.

@@ -17,12 +17,12 @@ const (
 
 // every calls f at each interval until the engine stops.
 func (e *Engine) every(interval time.Duration, f func()) {
-	defer e.done.Done()
+	defer e.running.done.Done()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return
 		case <-tick.C:
 			f()
@@ -32,12 +32,12 @@ func (e *Engine) every(interval time.Duration, f func()) {
 
 // syncer syncs the journal: for those who wait, and every second.
 func (e *Engine) syncer() {
-	defer e.done.Done()
+	defer e.running.done.Done()
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return
 		case <-e.journal.wake:
 			e.journal.serve()
@@ -66,10 +66,10 @@ func (e *Engine) sweeper() {
 
 // HoldExpiries has Sweep do nothing before a time. What has expired reads as absent all the same, and a
 // command that writes it carries its expiry out.
-func (e *Engine) HoldExpiries(until time.Time) { e.heldTo.Store(until.UnixMilli()) }
+func (e *Engine) HoldExpiries(until time.Time) { e.sweeps.heldTo.Store(until.UnixMilli()) }
 
 // LongestSweep is how long the longest look for expired keys took since it was last asked.
-func (e *Engine) LongestSweep() time.Duration { return time.Duration(e.longest.Swap(0)) }
+func (e *Engine) LongestSweep() time.Duration { return time.Duration(e.sweeps.longest.Swap(0)) }
 
 // due is one record of the expiry index.
 type due struct {
@@ -80,10 +80,10 @@ type due struct {
 // Sweep carries out all expiries whose time has come and that are this replica's to carry out, unless they are held.
 func (e *Engine) Sweep() error {
 	begun := time.Now()
-	if begun.UnixMilli() < e.heldTo.Load() {
+	if begun.UnixMilli() < e.sweeps.heldTo.Load() {
 		return nil
 	}
-	defer func() { e.longest.Store(max(e.longest.Load(), int64(time.Since(begun)))) }()
+	defer func() { e.sweeps.longest.Store(max(e.sweeps.longest.Load(), int64(time.Since(begun)))) }()
 	p := e.NewPipeline()
 	now := e.Now()
 	from := []byte{indexPrefix}
@@ -172,7 +172,7 @@ func (p *Pipeline) toSweep(d due) (*entry, error) {
 func (e *Engine) unindex(d due) error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		return ErrClosed
 	}
 	if en := e.table.get(e.hash([]byte(d.key[1:])), d.key); en != nil {
@@ -190,12 +190,12 @@ func (e *Engine) unindex(d due) error {
 // refresher takes in what foreign batches brought to cached keys, when their update period is over, so that DBSIZE and
 // memory do not wait for somebody to ask.
 func (e *Engine) refresher() {
-	defer e.done.Done()
+	defer e.running.done.Done()
 	for {
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return
-		case <-e.stale:
+		case <-e.stale.wake:
 		}
 		if !e.periodPasses() {
 			return
@@ -212,9 +212,9 @@ func (e *Engine) periodPasses() bool {
 			return true
 		}
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return false
-		case <-e.repaced:
+		case <-e.stale.repaced:
 		case <-time.After(rest):
 		}
 	}
@@ -222,13 +222,13 @@ func (e *Engine) periodPasses() bool {
 
 // Refresh makes all foreign data show that has arrived so far, update period or not: when it returns, that shows.
 func (e *Engine) Refresh() {
-	e.refreshing.Lock() // another one may be in the middle of what this one would find taken
-	defer e.refreshing.Unlock()
+	e.stale.refreshing.Lock() // another one may be in the middle of what this one would find taken
+	defer e.stale.refreshing.Unlock()
 	guard := e.nextGuard()
-	e.staleMu.Lock()
-	list := e.staleKeys
-	e.staleKeys, e.unlisted = nil, 0
-	e.staleMu.Unlock()
+	e.stale.mu.Lock()
+	list := e.stale.keys
+	e.stale.keys, e.stale.unlisted = nil, 0
+	e.stale.mu.Unlock()
 	for _, en := range list {
 		guard.RLock() // it may make an entry dirty
 		en.mu.Lock()
@@ -242,7 +242,7 @@ func (e *Engine) Refresh() {
 // spaceWatcher refuses writes while there is less space than the reserve, so that the database never meets a full disk.
 func (e *Engine) spaceWatcher() {
 	e.every(spaceEvery, func() {
-		e.seconds.Store(inSeconds(e.Now()))
+		e.table.seconds.Store(inSeconds(e.Now()))
 		e.checkSpace()
 	})
 }
@@ -255,7 +255,7 @@ func (e *Engine) checkSpace() {
 	}
 	// A compaction that runs may need its whole input once more.
 	need := e.options.Reserve + e.db.Metrics().Compact.InProgressBytes
-	refused := e.refuse.Load()&refuseSpace != 0
+	refused := e.health.refuse.Load()&refuseSpace != 0
 	if refused {
 		need += e.options.Reserve / 8
 	}
@@ -266,12 +266,12 @@ func (e *Engine) checkSpace() {
 	}
 	switch {
 	case short && !refused:
-		e.refuse.Or(refuseSpace)
+		e.health.refuse.Or(refuseSpace)
 		if !tooManyFiles(noRoom) { // the journal has told that
 			e.log.Error("disk almost full: writes are refused, reads go on", "free", free, "needed", need)
 		}
 	case !short && refused:
-		e.refuse.And(^uint32(refuseSpace))
+		e.health.refuse.And(^uint32(refuseSpace))
 		e.log.Info("there is room again: writes go on", "free", free)
 	}
 }
@@ -299,7 +299,7 @@ func (e *Engine) tight() bool {
 func (e *Engine) awaitRoom() bool {
 	for e.tight() {
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return false
 		case <-time.After(spaceEvery):
 		}

@@ -21,7 +21,7 @@ func (e *Engine) Backup(dir string) error {
 	}
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		return ErrClosed
 	}
 	fs := e.options.fs

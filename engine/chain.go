@@ -15,8 +15,8 @@ import (
 
 // nextBatch begins the next batch of this replica.
 func (e *Engine) nextBatch(stamp tlv.Stamp) tlv.Batch {
-	before := e.vector.Entry(e.id)
-	b := tlv.Batch{Replica: e.id, Prev: before.Stamp, Stamp: stamp, Life: e.Life(), Chain: before.Hash}
+	before := e.vector.Entry(e.self.id)
+	b := tlv.Batch{Replica: e.self.id, Prev: before.Stamp, Stamp: stamp, Life: e.Life(), Chain: before.Hash}
 	if b.Prev == 0 {
 		b.Ends, b.End, b.Tail = e.ended.Of, e.ended.End, e.ended.Replica
 	}
@@ -25,7 +25,7 @@ func (e *Engine) nextBatch(stamp tlv.Stamp) tlv.Batch {
 
 // chainHash is the hash of b, which says content.
 func (e *Engine) chainHash(b *tlv.Batch, content []byte) tlv.Hash {
-	upper := uint32(siphash.Hash(e.seed[0], e.seed[1], content))
+	upper := uint32(siphash.Hash(e.self.seed[0], e.self.seed[1], content))
 	return tlv.Hash(upper)<<32 | tlv.Hash(e.proof(b.Entry(), upper))
 }
 
@@ -35,7 +35,7 @@ func (e *Engine) proof(entry tlv.VectorEntry, upper uint32) uint32 {
 	binary.LittleEndian.PutUint64(b[8:], uint64(entry.Stamp))
 	binary.LittleEndian.PutUint64(b[16:], entry.Life)
 	binary.LittleEndian.PutUint32(b[24:], upper)
-	return uint32(siphash.Hash(e.seed[0], e.seed[1], b[:]))
+	return uint32(siphash.Hash(e.self.seed[0], e.self.seed[1], b[:]))
 }
 
 // Proven says whether a store with the secret of this one has published what entry says: this store, or a copy of it.

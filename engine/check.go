@@ -56,7 +56,7 @@ func (e *Engine) check(w io.Writer, journal func(*checker, mark)) error {
 	if err := errors.Join(e.beginLife(0), e.readTransfer()); err != nil {
 		return err
 	}
-	e.former = e.history.former
+	e.self.former = e.history.former
 	c := checker{e: e, w: w}
 	c.say("replica      %016x", uint64(m.id))
 	c.database()
@@ -202,13 +202,13 @@ func (c *checker) books(key string, b books) {
 func (c *checker) contributions(user []byte, s *tlv.State) {
 	for i := range s.Contributions {
 		p := &s.Contributions[i]
-		if upTo := c.e.vector.Entry(p.Replica).Stamp; p.Replica == c.e.id && p.Rev > upTo { // of others a transfer may have brought more
+		if upTo := c.e.vector.Entry(p.Replica).Stamp; p.Replica == c.e.self.id && p.Rev > upTo { // of others a transfer may have brought more
 			c.problem("key %q: contribution of %x at %d is beyond the version vector's %d", user, uint64(p.Replica), p.Rev, upTo)
 		}
 		if p.Birth > p.Rev || p.Last > p.Rev {
 			c.problem("key %q: contribution of %x at %d is older than its parts", user, uint64(p.Replica), p.Rev)
 		}
-		if p.Replica == c.e.id {
+		if p.Replica == c.e.self.id {
 			c.latest = max(c.latest, p.Rev)
 		}
 	}

@@ -38,7 +38,7 @@ func (c *checker) endHash() {
 	c.hashes++
 	c.fields += c.size
 	e, hash := c.e, c.e.hash([]byte(c.hash[1:]))
-	e.hashes.Store(true)
+	e.counts.hashes.Store(true)
 	if n, err := e.fieldsStored(hash, c.hash); err != nil || n != c.size {
 		c.problem("hash %q has %d fields; the number stored is %d, %v", c.hash[1:], c.size, n, err)
 	}

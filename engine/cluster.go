@@ -43,7 +43,7 @@ func (c Cluster) Join(o Cluster) Cluster {
 func (c Cluster) Has(name tlv.ClusterID) bool { return slices.Contains(c.Names, name) }
 
 // Cluster is what the store knows of its own. The caller only reads it.
-func (e *Engine) Cluster() Cluster { return *e.cluster.Load() }
+func (e *Engine) Cluster() Cluster { return *e.self.cluster.Load() }
 
 // JoinCluster has the store know what a peer knows, synced. ErrClusterNames leaves all as it is.
 func (e *Engine) JoinCluster(theirs Cluster) error {
@@ -71,7 +71,7 @@ func (e *Engine) readCluster() error {
 		c.Names = append(c.Names, tlv.ClusterID(binary.LittleEndian.Uint64(data)))
 	}
 	if len(c.Names) > 0 {
-		e.cluster.Store(&c)
+		e.self.cluster.Store(&c)
 		return nil
 	}
 	name := tlv.NoCluster
@@ -90,6 +90,6 @@ func (e *Engine) writeCluster(c Cluster) error {
 	if err := e.remember(clusterSetting, value); err != nil {
 		return err
 	}
-	e.cluster.Store(&c)
+	e.self.cluster.Store(&c)
 	return nil
 }

@@ -153,7 +153,7 @@ func (c *crowd) churn() {
 func evictAll(e *Engine) {
 	for i := range e.table.shards {
 		for range 3 {
-			e.table.evict(uint64(i)<<(64-shardBits), e.flushed.Load(), e.forget)
+			e.table.evict(uint64(i)<<(64-shardBits), e.cuts.flushed.Load(), e.forget)
 		}
 	}
 }

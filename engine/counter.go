@@ -67,7 +67,7 @@ func (c *Counter) Get(ctx context.Context) (int64, error) {
 }
 
 func (c *Counter) pipeline() *Pipeline {
-	p := c.e.pipes.Get().(*Pipeline)
+	p := c.e.pools.pipes.Get().(*Pipeline)
 	p.DB, p.update, p.hint = 0, c.period, c.entry.Load()
 	return p
 }
@@ -79,7 +79,7 @@ func (c *Counter) finish(ctx context.Context, p *Pipeline, err error) error {
 	}
 	p.hint = nil
 	pos, commitErr := p.Commit()
-	c.e.pipes.Put(p)
+	c.e.pools.pipes.Put(p)
 	if err != nil {
 		return err
 	}

@@ -80,13 +80,13 @@ func (d *Disk) rest() {
 
 // Abandon ends an engine on a Disk as a crash does: nothing is flushed. The disk is not to be used any more.
 func (e *Engine) Abandon() error {
-	if !e.closed.CompareAndSwap(false, true) {
+	if !e.health.closed.CompareAndSwap(false, true) {
 		return ErrClosed
 	}
-	e.refuse.Or(refuseClosed)
-	close(e.stop)
-	e.done.Wait()
-	e.news.announce()
+	e.health.refuse.Or(refuseClosed)
+	close(e.running.stop)
+	e.running.done.Wait()
+	e.published.news.announce()
 	e.scans.Lock()
 	defer e.scans.Unlock()
 	return errors.Join(e.journal.Close(), e.closeDB(), e.folder.lock.Close())

@@ -219,85 +219,143 @@ type Engine struct {
 	segments segmentStore
 	table    *table
 	clock    hlc
-	id       tlv.ReplicaID   // changes inside a cut only
-	former   []tlv.ReplicaID // so does this
-	cluster  atomic.Pointer[Cluster]
+	self     identity
 	history  history
-	ended    tlv.VectorEntry // the tail that the first batch under the present ID brings
-	tails    []tail          // published along with it
-	seed     [2]uint64       // of the key hash; as long as the store lives
+	startup  startup
 
-	period   atomic.Int64 // ms
-	heldTo   atomic.Int64 // ms since the Unix epoch, of HoldExpiries
-	longest  atomic.Int64 // ns, of LongestSweep
-	observer atomic.Pointer[Observer]
-	seconds  atomic.Uint32 // the wall clock as usage has it, a little late
-	sync     atomic.Uint32
-	syncMode sync.Mutex    // held while sync and the journal's form change
-	refuse   atomic.Uint32 // why writes are refused: refuse… bits
-	closed   atomic.Bool
-	fatal    atomic.Pointer[error]
+	sync    syncing
+	health  health
+	running running
+	pools   pools
+	cuts    cuts
+	pace    pace
 
+	commitMu  latch            // one writer of the database at a time: flush, Apply, FlushDB
+	batchSize int              // bytes of the last flush; under commitMu
+	unlooked  int              // bytes committed since Pebble was last seen to keep up; under commitMu
+	logBuffer []byte           // of the last flush; under commitMu
+	arrivals  []arrival        // memory for those of the next batch; under commitMu
+	vector    tlv.Vector       // as the next commit says it; under commitMu
+	flags     uint64           // meta…; under commitMu
+	shared    atomic.Bool      // alone was false once
+	awaiting  bool             // the peers' word, and so not flushing; under commitMu
+	transfer  transfer         // under commitMu
+	leftover  []uint64         // segments that the next flush makes superfluous; under commitMu
+	count     [Databases]int64 // keys in the database; under commitMu
+	countEx   [Databases]int64 // those with an expiry; under commitMu
+	mark      mark             // up to which the database has what the journal says; under commitMu
+	ended     tlv.VectorEntry  // the tail that the first batch under the present ID brings
+	tails     []tail           // published along with it
+
+	loads     sync.RWMutex // shared: a load; exclusively: foreign data becomes readable
+	scans     sync.RWMutex // shared: a read of the database outside a guard; exclusively: Close
+	counts    counts
+	stale     staleKeys
+	sweeps    sweeps
+	published published
+	watches   watches
+}
+
+// identity is what the store is among others. It changes inside a cut only.
+type identity struct {
+	id      tlv.ReplicaID
+	former  []tlv.ReplicaID
+	seed    [2]uint64 // of the key hash; as long as the store lives
+	cluster atomic.Pointer[Cluster]
+}
+
+// startup is what this start has found.
+type startup struct {
+	created  bool  // nothing: it has made the store
+	bytes    int64 // of the journal, to be replayed
+	replayed atomic.Int64
+}
+
+// syncing says when the journal is synced.
+type syncing struct {
+	mu   sync.Mutex // held while mode and the journal's form change
+	mode atomic.Uint32
+}
+
+// health says why the engine takes no writes, if it does not.
+type health struct {
+	refuse    atomic.Uint32 // refuse… bits
+	closed    atomic.Bool
+	fatal     atomic.Pointer[error]
+	shortages atomic.Int64 // tables that could not be written because the disk was full
+}
+
+// running is what ends with the engine, or begins late.
+type running struct {
+	stop      chan struct{}
+	gaveUp    chan struct{} // closed when the start is broken off
+	leaving   chan struct{} // closed when the database is about to be closed
+	confirmed chan struct{} // closed when the store awaits its peers no more
+	done      sync.WaitGroup
+}
+
+// pools are memory that is used again.
+type pools struct {
+	pipes    sync.Pool // of *Pipeline, for Counter
+	pendings sync.Pool // of *pending, zero
+}
+
+// pace says when to flush.
+type pace struct {
+	dirty               chan struct{} // there is something to flush
+	hurry               chan struct{} // somebody waits for a flush
+	dirtied             atomic.Bool   // dirty was signalled in this generation
+	texts               atomic.Int64  // bytes of texts assigned in the present generation
+	rest                atomic.Int64  // until the next flush, in ns
+	lastFlush, lastTook atomic.Int64  // ms since the epoch; ns
+	flushes             atomic.Int64
+}
+
+// cuts are the moments between two generations, when no pipeline is active.
+type cuts struct {
 	guards    [64]guard
-	guardNext atomic.Uint32
-	pipes     sync.Pool // of *Pipeline, for Counter
-	pendings  sync.Pool // of *pending, zero
+	next      atomic.Uint32 // of guards
+	turnstile turnstile
+	gen       atomic.Uint64 // present generation; changes at a cut only
+	stamp     atomic.Uint64 // of the batch of the generation before
+	flushed   atomic.Uint64 // last generation that is in the database
+	last      atomic.Uint64 // stamp of the last batch that was not empty
+}
 
-	gen      atomic.Uint64 // present generation; changes at a cut only
-	cutStamp atomic.Uint64 // of the batch of the generation before
-	flushed  atomic.Uint64 // last generation that is in the database
-	lastCut  atomic.Uint64 // stamp of the last batch that was not empty
-	texts    atomic.Int64  // bytes of texts assigned in the present generation
-	hashes   atomic.Bool   // there are fields in the store, or were since it was opened
+// counts are those of what shows.
+type counts struct {
+	keys    [Databases]atomic.Int64
+	expires [Databases]atomic.Int64  // those with an expiry
+	resized [Databases]atomic.Uint64 // the generation in which keys last changed, written before it does
+	hashes  atomic.Bool              // there are fields in the store, or were since it was opened
+}
 
-	commitMu   latch                    // one writer of the database at a time: flush, Apply, FlushDB
-	batchSize  int                      // bytes of the last flush; under commitMu
-	unlooked   int                      // bytes committed since Pebble was last seen to keep up; under commitMu
-	shortages  atomic.Int64             // tables that could not be written because the disk was full
-	logBuffer  []byte                   // of the last flush; under commitMu
-	arrivals   []arrival                // memory for those of the next batch; under commitMu
-	vector     tlv.Vector               // as the next commit says it; under commitMu
-	flags      uint64                   // meta…; under commitMu
-	shared     atomic.Bool              // alone was false once
-	awaiting   bool                     // the peers' word, and so not flushing; under commitMu
-	created    bool                     // by this start
-	transfer   transfer                 // under commitMu
-	leftover   []uint64                 // segments that the next flush makes superfluous; under commitMu
-	count      [Databases]int64         // keys in the database; under commitMu
-	countEx    [Databases]int64         // those with an expiry; under commitMu
-	keys       [Databases]atomic.Int64  // keys that show
-	expires    [Databases]atomic.Int64  // those with an expiry
-	resized    [Databases]atomic.Uint64 // the generation in which keys last changed, written before it does
-	mark       mark                     // up to which the database has what the journal says; under commitMu
-	loads      sync.RWMutex             // shared: a load; exclusively: foreign data becomes readable
-	scans      sync.RWMutex             // shared: a read of the database outside a guard; exclusively: Close
-	staleMu    sync.Mutex               // guards staleKeys and unlisted, and entry.listed of those in staleKeys
-	staleKeys  []*entry                 // entries with something to take in
-	unlisted   int                      // of staleKeys: no longer cached
-	emptied    atomic.Uint32            // databases of which the next flush drops what is empty in the cache, a bit each
-	refreshing sync.Mutex               // one Refresh at a time
-	stale      chan struct{}            // there are such
-	repaced    chan struct{}            // the update period has changed
-	dirty      chan struct{}            // there is something to flush
-	dirtied    atomic.Bool              // dirty was signalled in this generation
-	hurry      chan struct{}            // somebody waits for a flush
-	litter     chan struct{}            // there is something to scrub
-	confirmed  chan struct{}            // closed when awaiting ends
-	backlog    replicationLog
-	durable    atomic.Pointer[tlv.Vector] // vector as it is committed and synced
-	shown      atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
-	news       news
-	watches    watches
-	turnstile  turnstile
-	stop       chan struct{}
-	gaveUp     chan struct{} // closed when the start is broken off
-	leaving    chan struct{} // closed when the database is about to be closed
-	done       sync.WaitGroup
+// staleKeys are the entries with something to take in.
+type staleKeys struct {
+	period     atomic.Int64  // ms: the update period
+	repaced    chan struct{} // period has changed
+	wake       chan struct{} // there are such
+	refreshing sync.Mutex    // one Refresh at a time
 
-	toReplay                           int64 // bytes of the journal, found at the start
-	misses, expired, flushes, replayed atomic.Int64
-	rest                               atomic.Int64 // until the next flush, in ns
-	lastFlush, lastTook                atomic.Int64 // ms since the epoch; ns
+	mu       sync.Mutex // guards what follows, and entry.listed of those in keys
+	keys     []*entry
+	unlisted int // of keys: no longer cached
+}
+
+// sweeps is what removes what is over.
+type sweeps struct {
+	heldTo  atomic.Int64 // ms since the Unix epoch, of HoldExpiries
+	longest atomic.Int64 // ns, of LongestSweep
+	expired atomic.Int64
+	litter  chan struct{} // there is something to scrub
+}
+
+// published is what peers may have.
+type published struct {
+	log     replicationLog
+	durable atomic.Pointer[tlv.Vector] // vector as it is committed and synced
+	shown   atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
+	news    news
 }
 
 const (
@@ -313,18 +371,18 @@ type guard struct {
 }
 
 func (e *Engine) nextGuard() *guard {
-	return &e.guards[e.guardNext.Add(1)%uint32(len(e.guards))]
+	return &e.cuts.guards[e.cuts.next.Add(1)%uint32(len(e.cuts.guards))]
 }
 
 func (e *Engine) halt() {
-	for i := range e.guards {
-		e.guards[i].Lock()
+	for i := range e.cuts.guards {
+		e.cuts.guards[i].Lock()
 	}
 }
 
 func (e *Engine) resume() {
-	for i := range e.guards {
-		e.guards[i].Unlock()
+	for i := range e.cuts.guards {
+		e.cuts.guards[i].Unlock()
 	}
 }
 
@@ -365,10 +423,10 @@ func (e *Engine) Ahead() time.Duration {
 
 // show computes anew what e shows, and keeps the counts. The caller holds e exclusively and has settled it.
 func (e *Engine) show(en *entry) {
-	v := en.view(e.id)
+	v := en.view(e.self.id)
 	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
 	en.text = v.IsText
-	named := en.named(e.id).Stamp
+	named := en.named(e.self.id).Stamp
 	en.carries = v.Expiry.Stamp <= named && (named != 0 || !en.isHead())
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
@@ -396,14 +454,14 @@ func (e *Engine) tally(en *entry, exists, expires bool) {
 	}
 	db := database(en.key)
 	if exists != en.counted && en.gen != 0 {
-		e.resized[db].Store(en.gen)
+		e.counts.resized[db].Store(en.gen)
 	}
 	if en.fields != nil {
 		e.tallyHash(en, exists, expires)
 		return
 	}
-	adjust(&e.keys[db], &en.counted, exists)
-	adjust(&e.expires[db], &en.countedEx, exists && expires)
+	adjust(&e.counts.keys[db], &en.counted, exists)
+	adjust(&e.counts.expires[db], &en.countedEx, exists && expires)
 }
 
 func adjust(n *atomic.Int64, was *bool, is bool) {
@@ -435,15 +493,15 @@ func (e *Engine) tend(en *entry) {
 
 // roll is entry.roll under the stamp of the last cut.
 func (e *Engine) roll(en *entry) {
-	p := en.roll(e.id, tlv.Stamp(e.cutStamp.Load()))
+	p := en.roll(e.self.id, tlv.Stamp(e.cuts.stamp.Load()))
 	*p = pending{}
-	e.pendings.Put(p)
+	e.pools.pendings.Put(p)
 }
 
 // markDirty has e flushed with the present generation. It is called before e is changed.
 func (e *Engine) markDirty(en *entry) {
 	if en.gen == 0 {
-		en.gen, en.pend = e.gen.Load(), e.pendings.Get().(*pending)
+		en.gen, en.pend = e.cuts.gen.Load(), e.pools.pendings.Get().(*pending)
 		e.table.soil(en)
 		if en.fields != nil && isField(en.key) {
 			e.table.soilField(en)
@@ -453,9 +511,9 @@ func (e *Engine) markDirty(en *entry) {
 }
 
 func (e *Engine) noteDirty() {
-	if !e.dirtied.Load() && e.dirtied.CompareAndSwap(false, true) {
+	if !e.pace.dirtied.Load() && e.pace.dirtied.CompareAndSwap(false, true) {
 		select {
-		case e.dirty <- struct{}{}:
+		case e.pace.dirty <- struct{}{}:
 		default:
 		}
 	}
@@ -463,12 +521,12 @@ func (e *Engine) noteDirty() {
 
 // fail makes every later write an error. The first reason stays.
 func (e *Engine) fail(err error) error {
-	first := e.fatal.CompareAndSwap(nil, &err)
-	e.refuse.Or(refuseFailed)
+	first := e.health.fatal.CompareAndSwap(nil, &err)
+	e.health.refuse.Or(refuseFailed)
 	if first {
 		e.log.Error("the engine stops taking writes; restart to recover", "err", err)
 	}
-	e.news.announce() // there will be no more
+	e.published.news.announce() // there will be no more
 	return fmt.Errorf("%w: %w", ErrFailed, err)
 }
 
@@ -478,7 +536,7 @@ func (e *Engine) Fail(reason error) error { return e.fail(reason) }
 
 // Failed is why the engine takes no writes any more, or nil.
 func (e *Engine) Failed() error {
-	if p := e.fatal.Load(); p != nil {
+	if p := e.health.fatal.Load(); p != nil {
 		return *p
 	}
 	return nil
@@ -488,13 +546,13 @@ func (e *Engine) Failed() error {
 func (e *Engine) failure() error { return fmt.Errorf("%w: %w", ErrFailed, e.Failed()) }
 
 // hash decides a key's place in the store and the table.
-func (e *Engine) hash(key []byte) uint64 { return siphash.Hash(e.seed[0], e.seed[1], key) }
+func (e *Engine) hash(key []byte) uint64 { return siphash.Hash(e.self.seed[0], e.self.seed[1], key) }
 
 // Now is the wall clock that expiry goes by, in ms since the Unix epoch; before that it is 0.
 func (e *Engine) Now() int64 { return max(0, e.options.Now()) }
 
 // Sync is the present mode.
-func (e *Engine) Sync() SyncMode { return SyncMode(e.sync.Load()) }
+func (e *Engine) Sync() SyncMode { return SyncMode(e.sync.mode.Load()) }
 
 // SetSync changes the mode for what is journaled from now on. After an error the mode is the stricter of the two.
 func (e *Engine) SetSync(m SyncMode) error {
@@ -502,28 +560,28 @@ func (e *Engine) SetSync(m SyncMode) error {
 		return err
 	}
 	defer e.scans.RUnlock()
-	e.syncMode.Lock() // or one change could store its mode after another has changed the journal
-	defer e.syncMode.Unlock()
+	e.sync.mu.Lock() // or one change could store its mode after another has changed the journal
+	defer e.sync.mu.Unlock()
 	if m == Always {
-		e.sync.Store(uint32(m))
+		e.sync.mode.Store(uint32(m))
 	}
 	if err := e.journal.SetBuffered(m == Always); err != nil {
 		return fmt.Errorf("change of mode: %w", err)
 	}
-	e.sync.Store(uint32(m))
+	e.sync.mode.Store(uint32(m))
 	return nil
 }
 
 // UpdatePeriod bounds how late foreign data shows; 0: not at all.
 func (e *Engine) UpdatePeriod() time.Duration {
-	return time.Duration(e.period.Load()) * time.Millisecond
+	return time.Duration(e.stale.period.Load()) * time.Millisecond
 }
 
 // SetUpdatePeriod changes it, rounded up to ms; AlwaysFresh and 0 both mean 0.
 func (e *Engine) SetUpdatePeriod(d time.Duration) {
-	e.period.Store(millis(d))
+	e.stale.period.Store(millis(d))
 	select {
-	case e.repaced <- struct{}{}:
+	case e.stale.repaced <- struct{}{}:
 	default:
 	}
 }
@@ -576,16 +634,16 @@ type Stats struct {
 
 // LastFlush is when the database last got what was journaled, and how long that took.
 func (e *Engine) LastFlush() (time.Time, time.Duration) {
-	return time.UnixMilli(e.lastFlush.Load()), time.Duration(e.lastTook.Load())
+	return time.UnixMilli(e.pace.lastFlush.Load()), time.Duration(e.pace.lastTook.Load())
 }
 
 // Stats gives the present figures.
 func (e *Engine) Stats() Stats {
 	s := Stats{
-		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.misses.Load(),
-		Evicted: e.table.evicted.Load(), Expired: e.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
-		Flushes: e.flushes.Load(),
-		NoSpace: e.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.replayed.Load(),
+		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.table.misses.Load(),
+		Evicted: e.table.evicted.Load(), Expired: e.sweeps.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
+		Flushes: e.pace.flushes.Load(),
+		NoSpace: e.health.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.startup.replayed.Load(),
 	}
 	s.LastFlush, s.LastFlushTook = e.LastFlush()
 	if e.enterScan() == nil {
@@ -593,7 +651,7 @@ func (e *Engine) Stats() Stats {
 		e.scans.RUnlock()
 	}
 	for i := range s.Keys {
-		s.Keys[i], s.Expires[i] = e.keys[i].Load(), e.expires[i].Load()
+		s.Keys[i], s.Expires[i] = e.counts.keys[i].Load(), e.counts.expires[i].Load()
 	}
 	s.AvgTTL = e.table.avgTTL(e.Now())
 	s.JournalBytes, s.JournalBuffered = e.journal.bytes()

@@ -38,7 +38,7 @@ type entry struct {
 	countedEx bool          // in the visible count of keys with an expiry; of a head: its expiry is in fields.word
 	natural   bool          // the kind that it shows
 	text      bool          // what it shows is a text, which view finds; value is that of what the text hides
-	listed    bool          // among Engine.staleKeys
+	listed    bool          // among Engine.stale.keys
 	flightOwn bool          // the operand of generation flight has the own contribution
 	stored    bool          // books, with index
 	watched   bool          // somebody may watch it: no short way, and show tells

@@ -24,7 +24,7 @@ func (p *Pipeline) carry(e *entry) {
 	if e.carries && e.exists {
 		return
 	}
-	if x := e.under(p.e.id); x.Stamp > e.named(p.e.id).Stamp {
+	if x := e.under(p.e.self.id); x.Stamp > e.named(p.e.self.id).Stamp {
 		p.setExpiry(e, x)
 	}
 }
@@ -52,7 +52,7 @@ func (p *Pipeline) carryFields(head *entry) {
 	if head.carries {
 		return
 	}
-	x := head.under(p.e.id)
+	x := head.under(p.e.self.id)
 	if x.Stamp == 0 {
 		x = begun
 	}
@@ -62,18 +62,18 @@ func (p *Pipeline) carryFields(head *entry) {
 // owes says whether this replica may have something to do when something of a stored state has arrived: close its contribution, or have
 // it name an expiry that is left over.
 func (e *Engine) owes(s *tlv.State, v *tlv.View) bool {
-	own := s.Contribution(e.id)
+	own := s.Contribution(e.self.id)
 	if own != nil && !own.Closed && !(v.Exists && s.Open(own)) {
 		return true
 	}
-	return v.Left && (v.Exists || e.hashes.Load())
+	return v.Left && (v.Exists || e.counts.hashes.Load())
 }
 
 // inherit has the own contribution name an expiry that is left over, and that of a hash again what it named, if it was cancelled while there
 // are fields. The key is held exclusively, with all that has arrived.
 func (p *Pipeline) inherit(e *entry) {
-	s := e.whole(p.e.id)
-	own, v := s.Contribution(p.e.id), s.View()
+	s := e.whole(p.e.self.id)
+	own, v := s.Contribution(p.e.self.id), s.View()
 	x, hash := v.Expiry, !v.Exists && e.size() > 0
 	cancelled := own != nil && !own.Closed && !s.Open(own)
 	if cancelled && own.Expiry.Stamp > x.Stamp {

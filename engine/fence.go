@@ -33,8 +33,8 @@ func (f fence) check(err error) error {
 		return nil
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		f.e.refuse.Or(refuseSpace)
-		f.e.shortages.Add(1)
+		f.e.health.refuse.Or(refuseSpace)
+		f.e.health.shortages.Add(1)
 	} else if f.e.Failed() == nil {
 		err = f.e.fail(err)
 	}
@@ -48,9 +48,9 @@ func (f fence) pause() { f.rest(fencePause) }
 // rest waits, and says whether the store goes on: not if it is being closed, or its start was given up.
 func (f fence) rest(d time.Duration) bool {
 	select {
-	case <-f.e.leaving:
+	case <-f.e.running.leaving:
 		return false
-	case <-f.e.gaveUp:
+	case <-f.e.running.gaveUp:
 		return false
 	case <-time.After(d):
 		return true

@@ -179,7 +179,7 @@ func TestDiskFilledByOthers(t *testing.T) {
 	free.Store(0)
 	d.left.Store(0)
 	increment(t, e, "k", 1)
-	e.done.Add(1)
+	e.running.done.Add(1)
 	go e.flusher()
 	select {
 	case <-asked:

@@ -59,8 +59,8 @@ func (e *Engine) turn(f *fields, by int64) {
 	was := is - by
 	db := database(f.head.key)
 	existed, expired := wordExists(was), wordExpires(was)
-	adjust(&e.keys[db], &existed, wordExists(is))
-	adjust(&e.expires[db], &expired, wordExpires(is))
+	adjust(&e.counts.keys[db], &existed, wordExists(is))
+	adjust(&e.counts.expires[db], &expired, wordExpires(is))
 }
 
 // tallyHash is tally for a field or a head.
@@ -166,7 +166,7 @@ func (e *Engine) readFields(en *entry) (int64, error) {
 }
 
 func (e *Engine) fieldsStored(hash uint64, key string) (n int64, err error) {
-	if !e.hashes.Load() {
+	if !e.counts.hashes.Load() {
 		return 0, nil
 	}
 	var b [128]byte
@@ -194,7 +194,7 @@ func (e *Engine) setFields(batch *pebble.Batch, hash uint64, key string, n int64
 	if n == 0 {
 		return batch.Delete(k, nil)
 	}
-	e.hashes.Store(true)
+	e.counts.hashes.Store(true)
 	return batch.Set(k, binary.LittleEndian.AppendUint64(nil, uint64(n)), nil)
 }
 

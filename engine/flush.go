@@ -23,18 +23,18 @@ const (
 
 // flusher flushes as long as there is something to flush, paced.
 func (e *Engine) flusher() {
-	defer e.done.Done()
+	defer e.running.done.Done()
 	for {
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return
-		case <-e.dirty:
+		case <-e.pace.dirty:
 		}
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return
-		case <-e.hurry:
-		case <-time.After(max(flushSoon, time.Duration(e.rest.Load()))):
+		case <-e.pace.hurry:
+		case <-time.After(max(flushSoon, time.Duration(e.pace.rest.Load()))):
 		}
 		if !e.flushWithRoom() {
 			return
@@ -50,7 +50,7 @@ func (e *Engine) flushWithRoom() bool {
 			return err == nil
 		}
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 		case <-time.After(spaceEvery):
 		}
 	}
@@ -62,7 +62,7 @@ func (e *Engine) flushWithRoom() bool {
 func (e *Engine) Flush() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		return ErrClosed
 	}
 	if err := e.awaitTables(); err != nil {
@@ -80,7 +80,7 @@ func (e *Engine) relieve() {
 			e.log.Error("flush", "err", err)
 		}
 		for i := range e.table.shards {
-			e.table.evict(uint64(i)<<(64-shardBits), e.flushed.Load(), e.forget)
+			e.table.evict(uint64(i)<<(64-shardBits), e.cuts.flushed.Load(), e.forget)
 		}
 	}
 }
@@ -110,15 +110,15 @@ func (e *Engine) flush(step flushStep) error {
 		}
 	}
 	stamp := e.clock.next(e.Now())
-	e.dirtied.Store(false)
-	e.texts.Store(0)
+	e.pace.dirtied.Store(false)
+	e.pace.texts.Store(0)
 	n := e.table.cut()
-	emptied := e.emptied.Swap(0)
-	gen := e.gen.Load()
-	e.cutStamp.Store(uint64(stamp))
-	e.gen.Store(gen + 1)
+	emptied := e.table.emptied.Swap(0)
+	gen := e.cuts.gen.Load()
+	e.cuts.stamp.Store(uint64(stamp))
+	e.cuts.gen.Store(gen + 1)
 	if n > 0 {
-		e.lastCut.Store(uint64(stamp))
+		e.cuts.last.Store(uint64(stamp))
 	}
 	if err := e.noteCut(stamp, n > 0); err != nil {
 		e.resume()
@@ -131,17 +131,17 @@ func (e *Engine) flush(step flushStep) error {
 			return e.fail(fmt.Errorf("flush: %w", err))
 		}
 	}
-	e.flushed.Store(gen)
+	e.cuts.flushed.Store(gen)
 	e.table.landed(gen)
 	e.dropEmptied(emptied)
 	if err := e.journal.Release(e.mark); err != nil {
 		return e.fail(err)
 	}
-	e.flushes.Add(1)
-	e.lastFlush.Store(e.Now())
+	e.pace.flushes.Add(1)
+	e.pace.lastFlush.Store(e.Now())
 	took := time.Since(begin)
-	e.lastTook.Store(int64(took))
-	e.rest.Store(int64(e.restAfter(n, took)))
+	e.pace.lastTook.Store(int64(took))
+	e.pace.rest.Store(int64(e.restAfter(n, took)))
 	return nil
 }
 
@@ -223,7 +223,7 @@ func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv
 const maxBatchSize = 32 << 20
 
 func (e *Engine) meta(at mark) []byte {
-	m := meta{id: e.id, seed: e.seed, clock: tlv.Stamp(e.clock.last.Load()), mark: at, flags: e.flags, count: e.count, countEx: e.countEx, vector: e.vector}
+	m := meta{id: e.self.id, seed: e.self.seed, clock: tlv.Stamp(e.clock.last.Load()), mark: at, flags: e.flags, count: e.count, countEx: e.countEx, vector: e.vector}
 	return m.encode()
 }
 
@@ -360,5 +360,5 @@ func (e *Engine) bookFields(batch *pebble.Batch) error {
 }
 
 func (e *Engine) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {
-	return id == e.id || stamp <= e.vector.Entry(id).Stamp
+	return id == e.self.id || stamp <= e.vector.Entry(id).Stamp
 }

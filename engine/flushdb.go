@@ -67,7 +67,7 @@ func (p *Pipeline) wipeAtOnce(dbs []byte) error {
 // noteEmptied has the next flush drop what is left of the databases in the cache.
 func (e *Engine) noteEmptied(dbs []byte) {
 	for _, db := range dbs {
-		e.emptied.Or(1 << db)
+		e.table.emptied.Or(1 << db)
 	}
 }
 
@@ -92,11 +92,11 @@ func (e *Engine) dropEmptied(dbs uint32) {
 	}
 	before := e.table.bytes.Load()
 	of := func(en *entry) bool { return dbs&(1<<database(en.key)) != 0 && en.blank() }
-	flushed := e.flushed.Load()
+	flushed := e.cuts.flushed.Load()
 	e.table.drop(flushed, e.forget, func(en *entry) bool { return isField(en.key) && of(en) })
 	e.table.drop(flushed, e.forget, of) // a head goes after its fields
-	if before-e.table.bytes.Load() >= muchMemory && !e.closed.Load() {
-		e.done.Go(debug.FreeOSMemory)
+	if before-e.table.bytes.Load() >= muchMemory && !e.health.closed.Load() {
+		e.running.done.Go(debug.FreeOSMemory)
 	}
 }
 
@@ -105,7 +105,7 @@ const muchMemory = 16 << 20
 
 // alone says that no other replica ever had a part in the store, nor may have any of it. The caller holds commitMu.
 func (e *Engine) alone() bool {
-	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
+	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.self.id })
 	alone := !others && e.flags&(metaLogging|metaGiven) == 0
 	if !alone {
 		e.shared.Store(true)
@@ -133,7 +133,7 @@ func (e *Engine) giveAway() error {
 	if err := e.commitMeta(e.db.NewBatch()); err != nil {
 		return err
 	}
-	e.cluster.Store(&Cluster{Names: e.Cluster().Names})
+	e.self.cluster.Store(&Cluster{Names: e.Cluster().Names})
 	return nil
 }
 
@@ -141,7 +141,7 @@ func (e *Engine) giveAway() error {
 func (e *Engine) giveAwayOne() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		return ErrClosed
 	}
 	return e.giveAway()
@@ -171,10 +171,10 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 		en.mu.Unlock()
 	}
 	e.watches.wipe(db)
-	e.resized[db].Store(e.flushed.Load() + 1)
+	e.counts.resized[db].Store(e.cuts.flushed.Load() + 1)
 	e.count[db], e.countEx[db] = 0, 0
-	e.keys[db].Store(0)
-	e.expires[db].Store(0)
+	e.counts.keys[db].Store(0)
+	e.counts.expires[db].Store(0)
 	for _, k := range [][2]byte{{statePrefix, db}, {statePrefix, tlv.FieldByte(db)}, {statePrefix, tlv.TokenByte(db)}, {fieldsPrefix, db}} {
 		if err := batch.DeleteRange(k[:], []byte{k[0], k[1] + 1}, nil); err != nil {
 			return err

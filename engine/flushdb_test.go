@@ -254,10 +254,10 @@ func TestFlushAllAgainstLoads(t *testing.T) {
 	}
 	var armed atomic.Bool
 	o.fs = hookFS(mem, func() {
-		if !armed.Load() || !e.guards[0].TryRLock() { // nobody may look
+		if !armed.Load() || !e.cuts.guards[0].TryRLock() { // nobody may look
 			return
 		}
-		e.guards[0].RUnlock()
+		e.cuts.guards[0].RUnlock()
 		armed.Store(false)
 		if _, err := e.Counter("k").Get(t.Context()); err != nil {
 			t.Errorf("Get meanwhile = %v", err)

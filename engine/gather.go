@@ -195,7 +195,7 @@ func (p *Pipeline) thin(e *entry, t takes, leave int64) error {
 		if err != nil {
 			return err
 		}
-		p.e.table.trim(p.e.flushed.Load(), p.e.forget)
+		p.e.table.trim(p.e.cuts.flushed.Load(), p.e.forget)
 		cursor = next
 	}
 	return nil
@@ -233,7 +233,7 @@ func (p *Pipeline) cancelAll(e *entry) {
 	}
 	p.cancel(e)
 	if expired {
-		p.e.expired.Add(1)
+		p.e.sweeps.expired.Add(1)
 		p.report(e, Expired)
 	}
 }

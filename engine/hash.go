@@ -166,14 +166,14 @@ func (p *Pipeline) bringIn(head *entry, hash uint64, name []byte) (*entry, error
 			f.mu.Unlock()
 			continue
 		}
-		e.misses.Add(1)
+		e.table.misses.Add(1)
 		err := p.fill(f)
 		if err != nil {
 			e.table.remove(f)
 		}
 		f.pins.Add(1)
 		f.mu.Unlock()
-		e.table.evict(hash, e.flushed.Load(), e.forget)
+		e.table.evict(hash, e.cuts.flushed.Load(), e.forget)
 		return f, err
 	}
 }

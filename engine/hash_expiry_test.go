@@ -12,11 +12,11 @@ func fieldGone(t *testing.T, e *Engine, name string) tlv.Delta {
 	t.Helper()
 	key := []byte(simKey(name))
 	s, err := e.readState(e.place(key), string(key))
-	own := s.Contribution(e.id)
+	own := s.Contribution(e.self.id)
 	if err != nil || own == nil {
 		t.Fatalf("%s is stored as %+v, %v", name, s, err)
 	}
-	return tlv.Delta{Key: key, State: tlv.State{Resets: []tlv.Reset{{Replica: e.id, Rev: own.Rev, Base: own.Total}}}}
+	return tlv.Delta{Key: key, State: tlv.State{Resets: []tlv.Reset{{Replica: e.self.id, Rev: own.Rev, Base: own.Total}}}}
 }
 
 // TestExpiryOfEmptiedHash: a peer deletes the last field that is stored. Whether the expiry stays goes by whether there was another

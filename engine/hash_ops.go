@@ -12,7 +12,7 @@ func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if f.fast.Load() == p.e.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) && !f.fields.watched.Load() {
+	if f.fast.Load() == p.e.cuts.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) && !f.fields.watched.Load() {
 		return p.addFast(f, n)
 	}
 	if taken && !p.held[len(p.held)-1].exclusive {

@@ -59,7 +59,7 @@ type historyRecord struct {
 // beginLife opens the life of this start, after what the database has of those before.
 func (e *Engine) beginLife(published tlv.Stamp) error {
 	h := &e.history
-	h.id, h.dirty = e.id, true
+	h.id, h.dirty = e.self.id, true
 	var r historyRecord
 	v, closer, err := e.db.Get([]byte{historyPrefix})
 	if err == nil {
@@ -261,7 +261,7 @@ func (e *Engine) True(entry tlv.VectorEntry) bool {
 	if have.Stamp == entry.Stamp && have.Hash != entry.Hash {
 		return false
 	}
-	if _, refuted := e.backlog.refutes(entry); refuted {
+	if _, refuted := e.published.log.refutes(entry); refuted {
 		return false
 	}
 	h := &e.history
@@ -292,5 +292,5 @@ func (e *Engine) Former() []tlv.ReplicaID {
 
 // mine says whether id is this replica's, now or formerly.
 func (e *Engine) mine(id tlv.ReplicaID) bool {
-	return id == e.id || slices.Contains(e.former, id)
+	return id == e.self.id || slices.Contains(e.self.former, id)
 }

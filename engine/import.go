@@ -186,12 +186,12 @@ func mergeForeign(all, s *tlv.State) error {
 // member says whether an ID is of this cluster: of a replica, or of a tail, also one that a transfer is bringing.
 func (e *Engine) member(id tlv.ReplicaID) bool {
 	has := func(entry tlv.VectorEntry) bool { return entry.Stamp != 0 || entry.End != 0 }
-	return id == e.id || has(e.vector.Entry(id)) || has(e.transfer.Vector.Entry(id))
+	return id == e.self.id || has(e.vector.Entry(id)) || has(e.transfer.Vector.Entry(id))
 }
 
 // publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.
 func (e *Engine) publish(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
-	e.lastCut.Store(uint64(b.Stamp))
+	e.cuts.last.Store(uint64(b.Stamp))
 	return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 }
 
@@ -223,7 +223,7 @@ func (p *Pipeline) Merge(list []tlv.Delta) error {
 	}
 	p.pause()
 	err := p.e.Merge(list)
-	p.wrote = p.e.gen.Load() - 1 // and so in the database
+	p.wrote = p.e.cuts.gen.Load() - 1 // and so in the database
 	return err
 }
 
@@ -250,7 +250,7 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 	case TypeHash:
 		return tlv.State{}, false, ErrWrongType
 	}
-	if en.gen == 0 && en.flight <= p.e.flushed.Load() {
+	if en.gen == 0 && en.flight <= p.e.cuts.flushed.Load() {
 		return en.full(), true, nil
 	}
 	if p.section.open {
@@ -272,7 +272,7 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 func (e *Engine) flushFor(key string) (tlv.State, error) {
 	e.commitMu.Lock() // until the state is read: an entry already has what the next flush is about to store
 	defer e.commitMu.Unlock()
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		return tlv.State{}, ErrClosed
 	}
 	if err := e.flush(flushStep{}); err != nil {

@@ -271,8 +271,8 @@ func TestJournalSyncFails(t *testing.T) {
 	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, syscall.EIO) {
 		t.Errorf("Increment = %v; want %v", err, syscall.EIO)
 	}
-	s.set(nil, nil)                         // a sync that works now proves nothing
-	for e.refuse.Load()&refuseFailed == 0 { // a moment after Failed says so
+	s.set(nil, nil)                                // a sync that works now proves nothing
+	for e.health.refuse.Load()&refuseFailed == 0 { // a moment after Failed says so
 		w := make(waitChan, 1)
 		e.Notify(e.Durable()+1, w)
 		if err := <-w; !errors.Is(err, syscall.EIO) {

@@ -56,7 +56,7 @@ func parseLogKey(k []byte) (l logged, ok bool) {
 
 // readLog reads the table of contents at the start.
 func (e *Engine) readLog() error {
-	e.backlog.of = make(map[tlv.ReplicaID][]logged)
+	e.published.log.of = make(map[tlv.ReplicaID][]logged)
 	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{logPrefix}, UpperBound: []byte{logPrefix + 1}})
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func (e *Engine) readLog() error {
 		}
 		v := it.LazyValue()
 		l.size = int64(v.Len()) + loggedSize
-		e.backlog.add(l)
+		e.published.log.add(l)
 	}
 	return it.Close()
 }
@@ -117,17 +117,17 @@ func (e *Engine) note(batch *pebble.Batch, l logged, encode func() []byte) (land
 	if err := batch.Set(logKey(&l), data, nil); err != nil {
 		return nil, err
 	}
-	gone := e.backlog.excess(e.options.Backlog-l.size, nil)
+	gone := e.published.log.excess(e.options.Backlog-l.size, nil)
 	for i := range gone {
 		if err := batch.Delete(logKey(&gone[i]), nil); err != nil {
 			return nil, err
 		}
 	}
 	return func() {
-		e.backlog.mu.Lock()
-		defer e.backlog.mu.Unlock()
-		e.backlog.remove(gone)
-		e.backlog.add(l)
+		e.published.log.mu.Lock()
+		defer e.published.log.mu.Unlock()
+		e.published.log.remove(gone)
+		e.published.log.add(l)
 	}, nil
 }
 
@@ -204,7 +204,7 @@ func (e *Engine) TrimLog(acked tlv.Vector) error {
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	gone := e.backlog.excess(e.options.Backlog, acked)
+	gone := e.published.log.excess(e.options.Backlog, acked)
 	if len(gone) == 0 {
 		return nil
 	}
@@ -218,17 +218,17 @@ func (e *Engine) TrimLog(acked tlv.Vector) error {
 	if err := errors.Join(batch.Commit(pebble.NoSync), e.Failed()); err != nil {
 		return e.fail(err)
 	}
-	e.backlog.mu.Lock()
-	defer e.backlog.mu.Unlock()
-	e.backlog.remove(gone)
+	e.published.log.mu.Lock()
+	defer e.published.log.mu.Unlock()
+	e.published.log.remove(gone)
 	return nil
 }
 
 // dropLog forgets all batches of a replica.
 func (e *Engine) dropLog(batch *pebble.Batch, id tlv.ReplicaID) error {
-	e.backlog.mu.Lock()
-	defer e.backlog.mu.Unlock()
-	e.backlog.drop(id)
+	e.published.log.mu.Lock()
+	defer e.published.log.mu.Unlock()
+	e.published.log.drop(id)
 	from := logKey(&logged{replica: id})
 	return batch.DeleteRange(from[:9], append(slices.Clone(from[:9]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), nil)
 }
@@ -248,7 +248,7 @@ func (e *Engine) Batches(v tlv.Vector, except tlv.ReplicaID, maxBytes int) (b Ba
 		return b, err
 	}
 	defer e.scans.RUnlock()
-	list, behind := e.backlog.after(v, e.Shared(), except)
+	list, behind := e.published.log.after(v, e.Shared(), except)
 	if behind != 0 {
 		return Backlog{Behind: behind}, nil
 	}
@@ -306,7 +306,7 @@ func (r *replicationLog) after(v, have tlv.Vector, except tlv.ReplicaID) (list [
 
 // LogSize is what the replication log takes, in bytes.
 func (e *Engine) LogSize() int64 {
-	e.backlog.mu.Lock()
-	defer e.backlog.mu.Unlock()
-	return e.backlog.size
+	e.published.log.mu.Lock()
+	defer e.published.log.mu.Unlock()
+	return e.published.log.size
 }

@@ -12,7 +12,7 @@ func (d *Disk) Look(key []byte) (s tlv.State, err error) {
 	}
 	p.ready(en, false)
 	shadow := entry{own: en.own, pend: en.pend}
-	shadow.take(d.engine.id, en.full())
-	s = shadow.whole(d.engine.id)
+	shadow.take(d.engine.self.id, en.full())
+	s = shadow.whole(d.engine.self.id)
 	return s.Clone(), p.finish()
 }

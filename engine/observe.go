@@ -19,10 +19,10 @@ type Observer func(db uint8, key string, c Change)
 // other replicas. nil ends it.
 func (e *Engine) Observe(o Observer) {
 	if o == nil {
-		e.observer.Store(nil)
+		e.watches.observer.Store(nil)
 		return
 	}
-	e.observer.Store(&o)
+	e.watches.observer.Store(&o)
 }
 
 // Observe has o told of what the commands of this pipeline do, in their order; what arrives is told to the engine's.
@@ -32,14 +32,14 @@ func (e *Engine) report(en *entry, c Change) { e.reportKey(en.key, c) }
 
 // reportAll says that nobody knows what has changed.
 func (e *Engine) reportAll() {
-	if o := e.observer.Load(); o != nil {
+	if o := e.watches.observer.Load(); o != nil {
 		(*o)(0, "", Everything)
 	}
 }
 
 // reportKey is of a key with its first byte before it. What happens to a field happens to its hash.
 func (e *Engine) reportKey(key string, c Change) {
-	if o := e.observer.Load(); o != nil {
+	if o := e.watches.observer.Load(); o != nil {
 		o.tell(key, c)
 	}
 }

@@ -59,7 +59,7 @@ func openOnce(ctx context.Context, dir string, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.folder = folder
-	defer context.AfterFunc(ctx, func() { close(e.gaveUp) })()
+	defer context.AfterFunc(ctx, func() { close(e.running.gaveUp) })()
 	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.abandon())
 	}
@@ -67,19 +67,24 @@ func openOnce(ctx context.Context, dir string, o Options) (*Engine, error) {
 }
 
 func newEngine(o Options) *Engine {
-	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
-		dirty: make(chan struct{}, 1), stale: make(chan struct{}, 1), repaced: make(chan struct{}, 1), hurry: make(chan struct{}, 1), litter: make(chan struct{}, 1),
-		confirmed: make(chan struct{}), stop: make(chan struct{}), gaveUp: make(chan struct{}), leaving: make(chan struct{}), turnstile: newTurnstile(), commitMu: newLatch()}
-	e.pendings.New = func() any { return new(pending) }
-	e.pipes.New = func() any {
+	signal := func() chan struct{} { return make(chan struct{}, 1) }
+	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize), commitMu: newLatch(),
+		running: running{stop: make(chan struct{}), gaveUp: make(chan struct{}), leaving: make(chan struct{}), confirmed: make(chan struct{})},
+		pace:    pace{dirty: signal(), hurry: signal()},
+		stale:   staleKeys{wake: signal(), repaced: signal()},
+		sweeps:  sweeps{litter: signal()},
+	}
+	e.cuts.turnstile = newTurnstile()
+	e.pools.pendings.New = func() any { return new(pending) }
+	e.pools.pipes.New = func() any {
 		p := e.NewPipeline()
 		p.aside = true
 		return p
 	}
 	e.SetUpdatePeriod(o.UpdatePeriod)
-	e.seconds.Store(inSeconds(e.Now()))
-	e.sync.Store(uint32(o.Sync))
-	e.gen.Store(1)
+	e.table.seconds.Store(inSeconds(e.Now()))
+	e.sync.mode.Store(uint32(o.Sync))
+	e.cuts.gen.Store(1)
 	return e
 }
 
@@ -120,12 +125,12 @@ func (e *Engine) open(ctx context.Context) error {
 	if err := e.convert(); err != nil {
 		return err
 	}
-	e.created = fresh
+	e.startup.created = fresh
 	any, err := e.anyFields()
 	if err != nil {
 		return err
 	}
-	e.hashes.Store(any)
+	e.counts.hashes.Store(any)
 	if err := e.readHistory(); err != nil {
 		return err
 	}
@@ -155,7 +160,7 @@ func (e *Engine) inspect(ctx context.Context) error {
 	if err == nil && !e.folder.isCopy() { // which has no journal
 		var s survey
 		s, err = e.surveyJournal(ctx, m.mark)
-		e.toReplay = int64(s.bytes)
+		e.startup.bytes = int64(s.bytes)
 	}
 	e.db = nil
 	return errors.Join(err, db.Close())
@@ -291,17 +296,17 @@ func (e *Engine) readMeta(fresh bool) (*meta, error) {
 }
 
 func (e *Engine) adopt(m *meta) {
-	e.id, e.seed, e.vector = m.id, m.seed, m.vector
+	e.self.id, e.self.seed, e.vector = m.id, m.seed, m.vector
 	e.count, e.countEx = m.count, m.countEx
 	e.mark, e.flags = m.mark, m.flags
 	e.clock.pass(m.clock)
-	e.lastCut.Store(uint64(m.vector.Entry(m.id).Stamp))
+	e.cuts.last.Store(uint64(m.vector.Entry(m.id).Stamp))
 	if m.flags&metaLitter != 0 {
-		e.litter <- struct{}{}
+		e.sweeps.litter <- struct{}{}
 	}
 	for i := range m.count {
-		e.keys[i].Store(m.count[i])
-		e.expires[i].Store(m.countEx[i])
+		e.counts.keys[i].Store(m.count[i])
+		e.counts.expires[i].Store(m.countEx[i])
 	}
 }
 
@@ -433,7 +438,7 @@ func (e *Engine) underNewID() error {
 	defer e.commitMu.Unlock()
 	if e.awaiting {
 		e.awaiting = false
-		close(e.confirmed)
+		close(e.running.confirmed)
 	}
 	id := randomID(e.options.random)
 	return e.flush(flushStep{always: true, before: func() error { e.rename(id); return nil }})
@@ -442,7 +447,7 @@ func (e *Engine) underNewID() error {
 // start begins the background work; Close ends it.
 func (e *Engine) start() {
 	for _, work := range []func(){e.flusher, e.syncer, e.sweeper, e.refresher, e.spaceWatcher, e.scrubber} {
-		e.done.Add(1)
+		e.running.done.Add(1)
 		go work()
 	}
 }
@@ -450,12 +455,12 @@ func (e *Engine) start() {
 // Close flushes everything and closes the store; the next Open has nothing to replay, unless the disk has no room for that.
 // Whatever is called later gets ErrClosed; a second Close too.
 func (e *Engine) Close() error {
-	if !e.closed.CompareAndSwap(false, true) {
+	if !e.health.closed.CompareAndSwap(false, true) {
 		return ErrClosed
 	}
-	e.refuse.Or(refuseClosed)
-	close(e.stop)
-	e.done.Wait()
+	e.health.refuse.Or(refuseClosed)
+	close(e.running.stop)
+	e.running.done.Wait()
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	var err error
@@ -470,13 +475,13 @@ func (e *Engine) Close() error {
 	defer e.resume()
 	e.scans.Lock()
 	defer e.scans.Unlock()
-	e.news.announce()
+	e.published.news.announce()
 	return errors.Join(err, e.journal.Close(), e.closeDB(), e.folder.lock.Close())
 }
 
 // closeDB ends what Pebble does in the background, and lets go of the database.
 func (e *Engine) closeDB() error {
-	close(e.leaving)
+	close(e.running.leaving)
 	return e.db.Close()
 }
 

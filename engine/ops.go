@@ -155,7 +155,7 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if e.fast.Load() == p.e.gen.Load() && (n >= 0 || !e.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
+	if e.fast.Load() == p.e.cuts.gen.Load() && (n >= 0 || !e.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
 		(e.expire.Load() == 0 || !e.due(p.now())) {
 		return p.addFast(e, n)
 	}
@@ -184,7 +184,7 @@ func (p *Pipeline) incr(e *entry, n int64) (int64, error) {
 	if kind == tlv.Natural && n < 0 {
 		return 0, ErrNegative
 	}
-	if sum := e.sum(p.e.id); !fits(sum, sum.Add(tlv.FromInt64(n)), n) {
+	if sum := e.sum(p.e.self.id); !fits(sum, sum.Add(tlv.FromInt64(n)), n) {
 		return 0, ErrOverflow
 	}
 	p.add(e, n, kind)
@@ -245,7 +245,7 @@ func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (r IncrExResult, err erro
 	if err := p.addable(e); err != nil {
 		return r, err
 	}
-	kind, cur := p.kindOf(e), e.sum(p.e.id)
+	kind, cur := p.kindOf(e), e.sum(p.e.self.id)
 	n, act, err := bounded(cur, o)
 	switch {
 	case err != nil:
@@ -332,7 +332,7 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	if err != nil {
 		return r, err
 	}
-	keep := e.view(p.e.id).Expiry
+	keep := e.view(p.e.self.id).Expiry
 	p.assign(e, v, kind)
 	if t == TypeNone {
 		p.report(e, Created)
@@ -437,7 +437,7 @@ func (p *Pipeline) lockToChange(list []*entry, t takes) error {
 // harvestable says why what a key shows cannot be taken away and returned: a sum beyond int64 would be returned in part, and the
 // rest would be lost.
 func (p *Pipeline) harvestable(e *entry) error {
-	if p.exists(e) && !e.text && !e.sum(p.e.id).IsInt64() {
+	if p.exists(e) && !e.text && !e.sum(p.e.self.id).IsInt64() {
 		return ErrHarvest
 	}
 	return nil
@@ -670,10 +670,10 @@ func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	if v := p.valueOf(e); v.IsText {
 		info.Value, info.Text = 0, &v.Text
 	}
-	s := e.whole(p.e.id)
+	s := e.whole(p.e.self.id)
 	for i := range s.Contributions {
 		if c := &s.Contributions[i]; !c.Closed {
-			info.Contributions = append(info.Contributions, contributionInfo(&s, c, p.e.id))
+			info.Contributions = append(info.Contributions, contributionInfo(&s, c, p.e.self.id))
 		}
 	}
 	slices.SortFunc(info.Contributions, func(a, b ContributionInfo) int { return cmp.Compare(a.Replica, b.Replica) })
@@ -707,11 +707,11 @@ func (p *Pipeline) Size() (int64, error) {
 	if err := p.enter(); err != nil {
 		return 0, err
 	}
-	if p.e.closed.Load() && !p.section.open {
+	if p.e.health.closed.Load() && !p.section.open {
 		return 0, ErrClosed
 	}
-	n := p.e.keys[p.DB].Load()
-	if p.e.resized[p.DB].Load() <= p.e.flushed.Load() {
+	n := p.e.counts.keys[p.DB].Load()
+	if p.e.counts.resized[p.DB].Load() <= p.e.cuts.flushed.Load() {
 		return n, nil
 	}
 	if p.e.unsyncable() {

@@ -138,7 +138,7 @@ func (p *Pipeline) writableSize(n int) error {
 func (p *Pipeline) Commit() (pos Position, err error) {
 	if p.used != nil {
 		p.turn++
-		p.used.use.touch(p.e.seconds.Load(), p.turn)
+		p.used.use.touch(p.e.table.seconds.Load(), p.turn)
 		p.used = nil
 	}
 	p.pause()
@@ -208,7 +208,7 @@ func (p *Pipeline) appended(pos Position, err error) error {
 		// Space for commands in flight is kept back, so this is no full disk but a fault: memory is ahead of the journal.
 		err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
 	}
-	p.pos, p.wrote = max(p.pos, pos), p.e.gen.Load()
+	p.pos, p.wrote = max(p.pos, pos), p.e.cuts.gen.Load()
 	p.buf = p.buf[:0]
 	if cap(p.buf) > 1<<20 {
 		p.buf = nil
@@ -257,7 +257,7 @@ func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error
 	if err := p.enter(); err != nil {
 		return nil, err
 	}
-	if p.e.closed.Load() && !p.section.open { // a section is waited for
+	if p.e.health.closed.Load() && !p.section.open { // a section is waited for
 		return nil, ErrClosed
 	}
 	for {
@@ -329,14 +329,14 @@ func (p *Pipeline) load(hash uint64, first byte, key []byte) (*entry, error) {
 		e.mu.Unlock()
 		return nil, nil
 	}
-	p.e.misses.Add(1)
+	p.e.table.misses.Add(1)
 	if err := p.fill(e); err != nil {
 		p.e.table.remove(e)
 		e.mu.Unlock()
 		return nil, err
 	}
 	p.held = append(p.held, hold{e: e, exclusive: true})
-	p.e.table.evict(hash, p.e.flushed.Load(), p.e.forget)
+	p.e.table.evict(hash, p.e.cuts.flushed.Load(), p.e.forget)
 	return e, nil
 }
 
@@ -372,7 +372,7 @@ func (p *Pipeline) exclusive(key []byte, fresh bool) (*entry, error) {
 }
 
 func (p *Pipeline) ready(e *entry, fresh bool) {
-	if e.gen != 0 && e.gen != p.e.gen.Load() {
+	if e.gen != 0 && e.gen != p.e.cuts.gen.Load() {
 		p.e.roll(e)
 	}
 	e.settle()
@@ -398,14 +398,14 @@ func (p *Pipeline) shared(key []byte, fresh bool) (*entry, error) {
 func (p *Pipeline) periodOver(e *entry) bool {
 	period := p.update
 	if period < 0 {
-		period = p.e.period.Load()
+		period = p.e.stale.period.Load()
 	}
 	return period == 0 || p.now()-e.refreshed >= period || p.now() < e.refreshed
 }
 
 // showsAll says that all that has arrived shows at the next access, and may come at any time: a section keeps it out.
 func (p *Pipeline) showsAll() bool {
-	return (p.update == 0 || p.update < 0 && p.e.period.Load() == 0) && !p.section.open
+	return (p.update == 0 || p.update < 0 && p.e.stale.period.Load() == 0) && !p.section.open
 }
 
 // keepsOut takes loads, so that nothing arrives until the caller gives that back. false: something is just arriving. Then all locks of keys
@@ -431,7 +431,7 @@ func (p *Pipeline) prepare(e *entry) {
 // cancel takes away all that is observed of the key, fields apart. What tend has begun is journaled here: from now on the
 // key may come to life again, and a replay must not find what was left over.
 func (p *Pipeline) cancel(e *entry) {
-	resets, own := e.observed(p.e.id)
+	resets, own := e.observed(p.e.self.id)
 	own = own || e.pend != nil && e.pend.tended
 	if !own && len(resets) == 0 {
 		return
@@ -440,13 +440,13 @@ func (p *Pipeline) cancel(e *entry) {
 	expired := e.exists && e.due(p.now()) && !isToken(e.key)
 	p.e.markDirty(e)
 	p.endRun()
-	ended := e.latest(p.e.id)
+	ended := e.latest(p.e.self.id)
 	p.e.clock.pass(ended.Stamp) // see setExpiry
 	p.buf = appendCancel(p.buf, e.key, own, resets, ended)
 	e.cancel(own, resets, ended)
 	p.e.show(e)
 	if expired {
-		p.e.expired.Add(1)
+		p.e.sweeps.expired.Add(1)
 		p.report(e, Expired)
 	}
 }
@@ -476,12 +476,12 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.cancelAll(e)
 	p.e.markDirty(e)
 	p.endRun()
-	none := e.under(p.e.id)
+	none := e.under(p.e.self.id)
 	p.e.clock.pass(e.foreign.latest())
 	stamp := p.e.clock.next(p.now())
 	if v.IsText {
 		p.buf = appendText(p.buf, e.key, v.Text, stamp, since)
-		p.e.texts.Add(int64(len(v.Text)))
+		p.e.pace.texts.Add(int64(len(v.Text)))
 	} else {
 		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, since, kind)
 	}
@@ -500,7 +500,7 @@ func (p *Pipeline) since(e *entry) tlv.Stamp {
 	if !e.exists || !isField(e.key) || e.fields.head.size() > SmallHash {
 		return 0
 	}
-	return e.began(p.e.id)
+	return e.began(p.e.self.id)
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
@@ -536,11 +536,11 @@ func (p *Pipeline) endRun() {
 
 // refusal says why there can be no writes at present, or nil.
 func (e *Engine) refusal() error {
-	if e.refuse.Load() == 0 {
+	if e.health.refuse.Load() == 0 {
 		return nil
 	}
 	switch {
-	case e.closed.Load():
+	case e.health.closed.Load():
 		return ErrClosed
 	case e.Failed() != nil:
 		return e.failure()

@@ -21,7 +21,7 @@ func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 			return err
 		}
 		if e.options.Progress != nil {
-			e.options.Progress(done, e.toReplay)
+			e.options.Progress(done, e.startup.bytes)
 		}
 		done += int64(len(body) + frameHeader)
 		for len(body) > 0 {
@@ -32,7 +32,7 @@ func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 			switch r.typ {
 			case 'B':
 			case 'L':
-				e.history.lived(r.number, e.vector.Entry(e.id).Stamp)
+				e.history.lived(r.number, e.vector.Entry(e.self.id).Stamp)
 				started = true
 			default:
 				e.history.interrupted = e.history.interrupted || started
@@ -42,7 +42,7 @@ func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 				return err
 			}
 			body = rest
-			e.replayed.Add(1)
+			e.startup.replayed.Add(1)
 		}
 		return nil
 	})

@@ -16,7 +16,7 @@ import (
 // forked (Rename), or they have not been heard in time (Renew). It serves and journals meanwhile.
 
 // Created says that this start has made the store: nobody can know its ID.
-func (e *Engine) Created() bool { return e.created }
+func (e *Engine) Created() bool { return e.startup.created }
 
 // Joining says that a start with Options.AwaitPeers has made the store, this one or an earlier one, and that it has not had all of a
 // peer's state since.
@@ -42,17 +42,17 @@ func (e *Engine) Joined() error {
 func (e *Engine) Confirm() error {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		return ErrClosed
 	}
 	if !e.awaiting {
 		return nil
 	}
 	if e.history.interrupted {
-		return e.giveUp(e.vector.Entry(e.id))
+		return e.giveUp(e.vector.Entry(e.self.id))
 	}
 	e.awaiting = false
-	close(e.confirmed)
+	close(e.running.confirmed)
 	return e.flush(flushStep{always: true})
 }
 
@@ -83,7 +83,7 @@ func (e *Engine) Renew() error {
 	if !e.awaiting {
 		return nil
 	}
-	return e.giveUp(e.vector.Entry(e.id))
+	return e.giveUp(e.vector.Entry(e.self.id))
 }
 
 // giveUp goes on under a new ID. Others have entry of the present one. The caller holds commitMu.
@@ -91,7 +91,7 @@ func (e *Engine) giveUp(entry tlv.VectorEntry) error {
 	awaited := e.awaiting
 	if awaited {
 		e.awaiting = false
-		defer close(e.confirmed) // who waits sees the new ID
+		defer close(e.running.confirmed) // who waits sees the new ID
 	}
 	id := randomID(e.options.random)
 	return e.flush(flushStep{always: true, before: func() error {
@@ -106,15 +106,15 @@ func (e *Engine) giveUp(entry tlv.VectorEntry) error {
 
 // branch is what ends here if others have entry of this replica.
 func (e *Engine) branch(entry tlv.VectorEntry) branch {
-	since, parted := e.backlog.refutes(entry)
-	return branch{Last: e.vector.Entry(e.id).Stamp, Parted: parted, Since: since}
+	since, parted := e.published.log.refutes(entry)
+	return branch{Last: e.vector.Entry(e.self.id).Stamp, Parted: parted, Since: since}
 }
 
 // rename changes the ID at a moment when all guards are held.
 func (e *Engine) rename(id tlv.ReplicaID) {
 	for _, en := range e.table.all() {
 		en.mu.Lock()
-		en.rename(e.id)
+		en.rename(e.self.id)
 		e.show(en)
 		en.mu.Unlock()
 	}
@@ -124,10 +124,10 @@ func (e *Engine) rename(id tlv.ReplicaID) {
 
 // become makes id that of the store.
 func (e *Engine) become(id tlv.ReplicaID) {
-	e.id = id
-	e.lastCut.Store(0) // of the old ID
+	e.self.id = id
+	e.cuts.last.Store(0) // of the old ID
 	e.history.rename(id, e.options.random)
-	e.former = e.Former()
+	e.self.former = e.Former()
 	e.reportAll()
 }
 
@@ -241,24 +241,24 @@ func (en *entry) rename(old tlv.ReplicaID) {
 
 // Confirmed is closed when the store awaits its peers no more: what it does and says then is under its own ID. Who calls Merge,
 // Dump, Forget, Backup, Seen or Written before is made to wait.
-func (e *Engine) Confirmed() <-chan struct{} { return e.confirmed }
+func (e *Engine) Confirmed() <-chan struct{} { return e.running.confirmed }
 
 // awaitPeers waits until the peers have confirmed this store.
 func (e *Engine) awaitPeers() error {
 	select {
-	case <-e.confirmed:
+	case <-e.running.confirmed:
 		return nil
-	case <-e.stop:
+	case <-e.running.stop:
 		return ErrClosed
 	}
 }
 
 // readHistory prepares the state of a store that is opened: its lives, and what it was in the middle of.
 func (e *Engine) readHistory() error {
-	if err := e.beginLife(e.vector.Entry(e.id).Stamp); err != nil {
+	if err := e.beginLife(e.vector.Entry(e.self.id).Stamp); err != nil {
 		return err
 	}
-	e.former = e.history.former
+	e.self.former = e.history.former
 	e.proclaim()
 	if err := errors.Join(e.readCluster(), e.readLog()); err != nil {
 		return err
@@ -282,9 +282,9 @@ func (e *Engine) readHistory() error {
 	if e.awaiting {
 		e.flags |= metaLogging
 	} else {
-		close(e.confirmed)
+		close(e.running.confirmed)
 	}
-	if e.created && e.options.AwaitPeers {
+	if e.startup.created && e.options.AwaitPeers {
 		e.flags |= metaJoining
 	}
 	return nil

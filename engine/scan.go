@@ -94,7 +94,7 @@ func (p *Pipeline) RandomKey() (key []byte, ok bool, err error) {
 
 func (e *Engine) enterScan() error {
 	e.scans.RLock()
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		e.scans.RUnlock()
 		return ErrClosed
 	}
@@ -127,7 +127,7 @@ func (w *walk) some(cursor, shards uint64) (next uint64, err error) {
 	}
 	start := len(w.list)
 	next, err = w.stored(statePrefix, cursor, limit)
-	if err == nil && w.e.hashes.Load() {
+	if err == nil && w.e.counts.hashes.Load() {
 		states := w.list
 		w.list = w.list[:start:start]
 		if next, err = w.stored(fieldsPrefix, cursor, next); err == nil {

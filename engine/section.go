@@ -51,17 +51,17 @@ func (p *Pipeline) Begin(wipes bool) error {
 	if e.table.over() {
 		e.relieve()
 	}
-	if e.texts.Load() >= maxTexts {
+	if e.pace.texts.Load() >= maxTexts {
 		e.relieveTexts()
 	}
 	if err := p.enterSection(wipes); err != nil {
 		return err
 	}
 	e.halt()
-	e.turnstile.open()
+	e.cuts.turnstile.open()
 	p.section = section{open: true, commits: wipes, refused: e.refusal()}
 	p.active = true
-	if e.closed.Load() {
+	if e.health.closed.Load() {
 		p.leave()
 		return ErrClosed
 	}
@@ -86,24 +86,24 @@ func (p *Pipeline) beginGreat(n int) (own bool, err error) {
 func (p *Pipeline) enterSection(wipes bool) error {
 	e := p.e
 	if wipes {
-		if err := e.turnstile.lock(e.commitMu, p.Hasty); err != nil { // before entering: who has it may be on the way there
+		if err := e.cuts.turnstile.lock(e.commitMu, p.Hasty); err != nil { // before entering: who has it may be on the way there
 			return err
 		}
 		_ = e.awaitTables() // the section's own refusal says as much
-		err := e.turnstile.enter(p.Hasty)
+		err := e.cuts.turnstile.enter(p.Hasty)
 		if err != nil {
 			e.commitMu.Unlock()
 		}
 		return err
 	}
 	for relieved := true; ; relieved = e.relieveTexts() {
-		if err := e.turnstile.enter(p.Hasty); err != nil {
+		if err := e.cuts.turnstile.enter(p.Hasty); err != nil {
 			return err
 		}
-		if !relieved || e.texts.Load() < maxTexts {
+		if !relieved || e.pace.texts.Load() < maxTexts {
 			return nil
 		}
-		e.turnstile.leave()
+		e.cuts.turnstile.leave()
 	}
 }
 
@@ -142,7 +142,7 @@ func (p *Pipeline) leave() {
 
 func (p *Pipeline) resume() {
 	p.clock, p.active = 0, false
-	p.e.turnstile.close()
+	p.e.cuts.turnstile.close()
 	p.e.resume()
 }
 
@@ -152,7 +152,7 @@ func (p *Pipeline) leaveCommit() {
 	if commits {
 		p.e.commitMu.Unlock()
 	}
-	p.e.turnstile.leave()
+	p.e.cuts.turnstile.leave()
 }
 
 // Writable says why there can be no writes at present, or nil. In a section it holds for all of it.

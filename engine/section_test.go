@@ -208,8 +208,8 @@ func cancelOwn(t *testing.T, e *Engine, done *atomic.Bool) {
 		if err := errors.Join(p.finish(), e.Flush()); err != nil {
 			t.Errorf("Commit and Flush = %v", err)
 		}
-		rev := e.Vector().Entry(e.id).Stamp
-		reset := tlv.State{Resets: []tlv.Reset{{Replica: e.id, Rev: rev, Base: tlv.FromInt64(1)}}}
+		rev := e.Vector().Entry(e.self.id).Stamp
+		reset := tlv.State{Resets: []tlv.Reset{{Replica: e.self.id, Rev: rev, Base: tlv.FromInt64(1)}}}
 		if err := e.Apply(peer.batch(tlv.Delta{Key: []byte("\x00" + key), State: reset})); err != nil {
 			t.Errorf("Apply = %v", err)
 			return
@@ -415,7 +415,7 @@ func TestSectionAgainstClose(t *testing.T) {
 	must(t, nil, err)
 	closed := make(chan error, 1)
 	go func() { closed <- e.Close() }()
-	<-e.stop
+	<-e.running.stop
 	_, err = p.Incr([]byte("b"), 1)
 	must(t, nil, err)
 	end(t, p)

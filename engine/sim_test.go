@@ -131,7 +131,7 @@ func (r *simReplica) published(data []byte) {
 	}
 	for i := range b.Deltas {
 		d := &b.Deltas[i]
-		own := d.State.Contribution(r.e.id)
+		own := d.State.Contribution(r.e.self.id)
 		if own == nil {
 			continue
 		}
@@ -147,7 +147,7 @@ func (r *simReplica) published(data []byte) {
 
 func (r *simReplica) ownGone(key string) (list []int) {
 	for t := range r.ghost.gone[key] {
-		if r.w.tokens[t].origin == r.e.id {
+		if r.w.tokens[t].origin == r.e.self.id {
 			list = append(list, t)
 		}
 	}
@@ -164,8 +164,8 @@ func (r *simReplica) look(key string) (s tlv.State, v tlv.View) {
 	p := r.e.NewPipeline()
 	en := r.lock(p, key)
 	shadow := entry{own: en.own, pend: en.pend}
-	shadow.take(r.e.id, en.full())
-	s = shadow.whole(r.e.id)
+	shadow.take(r.e.self.id, en.full())
+	s = shadow.whole(r.e.self.id)
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}
@@ -197,7 +197,7 @@ func (r *simReplica) prepares(key string) (exists bool) {
 	return v.Exists && r.typeOf(key) == TypeString
 }
 
-func (r *simReplica) adds(key string, n int64) { r.tells(key, token{origin: r.e.id, n: n}) }
+func (r *simReplica) adds(key string, n int64) { r.tells(key, token{origin: r.e.self.id, n: n}) }
 
 // assigned notes a SET that was just made.
 func (r *simReplica) assigned(key string, v Value) {
@@ -207,7 +207,7 @@ func (r *simReplica) assigned(key string, v Value) {
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}
-	r.tells(key, token{origin: r.e.id, n: v.Int, isText: v.IsText, text: v.Text, stamp: birth})
+	r.tells(key, token{origin: r.e.self.id, n: v.Int, isText: v.IsText, text: v.Text, stamp: birth})
 }
 
 func (r *simReplica) tells(key string, t token) {
@@ -413,7 +413,7 @@ func (r *simReplica) expire(key string, ms int64) {
 func (r *simReplica) sweep() {
 	for _, key := range r.w.keys {
 		_, v := r.look(key)
-		if at := v.Expiry.At; at != 0 && at <= r.e.Now() && v.Owner == r.e.id && r.indexed(key) {
+		if at := v.Expiry.At; at != 0 && at <= r.e.Now() && v.Owner == r.e.self.id && r.indexed(key) {
 			r.cancelsAll(key)
 		}
 	}
@@ -444,7 +444,7 @@ func (r *simReplica) pull(o *simReplica, limit int) {
 	}
 	n := 0
 	for _, b := range o.log {
-		if b.batch.Stamp <= r.e.vector.Entry(o.e.id).Stamp {
+		if b.batch.Stamp <= r.e.vector.Entry(o.e.self.id).Stamp {
 			continue
 		}
 		if n++; limit > 0 && n > limit {
@@ -474,7 +474,7 @@ func (r *simReplica) evict() {
 	r.e.SetCacheSize(0)
 	for i := range r.e.table.shards {
 		for range 3 {
-			r.e.table.evict(uint64(i)<<(64-shardBits), r.e.flushed.Load(), r.e.forget)
+			r.e.table.evict(uint64(i)<<(64-shardBits), r.e.cuts.flushed.Load(), r.e.forget)
 		}
 	}
 	r.e.SetCacheSize(limit)
@@ -486,18 +486,18 @@ func (r *simReplica) crash() {
 	prepared(old)
 	r.options.fs = r.options.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
 	r.options.segments = r.options.segments.(*memorySegments).clone()
-	id := old.id
+	id := old.self.id
 	old.options.publish = nil
 	r.e = nil
 	r.options.publish = func(b []byte) {
-		r.e = &Engine{id: id}
+		r.e = &Engine{self: identity{id: id}}
 		r.published(b)
 	}
 	r.open()
 	r.options.publish = r.published
 	r.e.options.publish = r.published
-	if r.e.id != id {
-		r.w.t.Fatalf("%s: replica ID %x after a crash; want %x", r.name, r.e.id, id)
+	if r.e.self.id != id {
+		r.w.t.Fatalf("%s: replica ID %x after a crash; want %x", r.name, r.e.self.id, id)
 	}
 	if err := old.Close(); err != nil {
 		r.w.t.Fatalf("%s: Close = %v", r.name, err)

@@ -20,15 +20,15 @@ const (
 // awaitTables waits while Pebble has too much to do before it should get more. An error says that it must not get more now:
 // ErrFailed, ErrClosed, or ErrNoSpace if the disk is too full for what it has to do. The caller holds commitMu.
 func (e *Engine) awaitTables() error {
-	for shortages := e.shortages.Load(); e.behind(); {
+	for shortages := e.health.shortages.Load(); e.behind(); {
 		switch {
 		case e.Failed() != nil:
 			return e.failure()
-		case e.shortages.Load() != shortages:
+		case e.health.shortages.Load() != shortages:
 			return fmt.Errorf("%w for what is to be written before", ErrNoSpace)
 		}
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return ErrClosed
 		case <-time.After(stallLook):
 		}

@@ -228,7 +228,7 @@ func TestRetriesWhileClosing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStalledStore(t, flushTexts)
 		s.gate.opens(syscall.ENOSPC)
-		s.done.Add(1) // background work that takes its time
+		s.running.done.Add(1) // background work that takes its time
 		closed := make(chan error, 1)
 		go func() { closed <- s.Close() }()
 		synctest.Wait()
@@ -237,7 +237,7 @@ func TestRetriesWhileClosing(t *testing.T) {
 		if tries = s.gate.tries.Load() - tries; tries > 20 {
 			t.Errorf("Pebble began %d tables in ten pauses", tries)
 		}
-		s.done.Done()
+		s.running.done.Done()
 		if err := <-closed; err != nil {
 			t.Errorf("Close = %v", err)
 		}
@@ -251,7 +251,7 @@ func TestFlusherAfterFullDisk(t *testing.T) {
 		increment(t, s.Engine, "late", 1)
 		s.gate.opens(syscall.ENOSPC)
 		news := s.News()
-		s.done.Add(1)
+		s.running.done.Add(1)
 		go s.flusher()
 		select {
 		case <-news:

@@ -214,7 +214,7 @@ func (e *Engine) read(en *entry) error {
 	v := s.View()
 	en.setBooks(e.booksOf(&v))
 	e.known(en, n)
-	en.take(e.id, s)
+	en.take(e.self.id, s)
 	en.refreshed = e.Now()
 	e.show(en)
 	e.tend(en)

@@ -19,6 +19,9 @@ type table struct {
 	entries atomic.Int64
 	bytes   atomic.Int64
 	evicted atomic.Int64
+	misses  atomic.Int64
+	seconds atomic.Uint32 // the wall clock as usage has it, a little late
+	emptied atomic.Uint32 // databases of which the next flush drops what is empty here, a bit each
 }
 
 type shard struct {

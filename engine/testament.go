@@ -26,7 +26,7 @@ func (e *Engine) tailID(life uint64, after tlv.Stamp) tlv.ReplicaID {
 	var b [16]byte
 	binary.LittleEndian.PutUint64(b[0:], life)
 	binary.LittleEndian.PutUint64(b[8:], uint64(after))
-	return tlv.ReplicaID(max(1, siphash.Hash(e.seed[0], e.seed[1], b[:])))
+	return tlv.ReplicaID(max(1, siphash.Hash(e.self.seed[0], e.self.seed[1], b[:])))
 }
 
 // published says whether the batches up to entry, of the ID that is given up, have a tail too. Of a life that is known here they have what lives up
@@ -43,13 +43,13 @@ func (e *Engine) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 	if err := e.journal.Sync(); err != nil {
 		return err
 	}
-	e.table.clear(e.gen.Load())
+	e.table.clear(e.cuts.gen.Load())
 	for db := range e.count {
-		e.keys[db].Store(e.count[db])
-		e.expires[db].Store(e.countEx[db])
+		e.counts.keys[db].Store(e.count[db])
+		e.counts.expires[db].Store(e.countEx[db])
 	}
-	own := e.vector.Entry(e.id)
-	w := testament{e: e, entry: theirs, old: e.id, id: id, lives: e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
+	own := e.vector.Entry(e.self.id)
+	w := testament{e: e, entry: theirs, old: e.self.id, id: id, lives: e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
 		p: &Pipeline{e: e, guard: new(guard), update: -1}}
 	w.p.begin()
 	defer w.p.pause()
@@ -103,9 +103,9 @@ func (w *testament) begin(t tail) {
 		w.ended = tlv.VectorEntry{Replica: t.Replica, End: t.After + 1, Of: w.old}
 	}
 	w.end()
-	w.tail, w.theirs, w.e.id = t, theirs, w.id
+	w.tail, w.theirs, w.e.self.id = t, theirs, w.id
 	if theirs {
-		w.e.id = w.old
+		w.e.self.id = w.old
 	}
 }
 
@@ -186,7 +186,7 @@ func (w *testament) before(en *entry) (list []tlv.Contribution) {
 func (w *testament) end() {
 	e := w.e
 	e.table.cut()
-	e.table.landed(e.gen.Load())
+	e.table.landed(e.cuts.gen.Load())
 	for _, en := range e.table.all() {
 		en.mu.Lock()
 		if en.gen != 0 {
@@ -215,7 +215,7 @@ func (w *testament) bequeath(en *entry) {
 		}
 	}
 	w.carry(en)
-	p := en.roll(w.e.id, w.stamp)
+	p := en.roll(w.e.self.id, w.stamp)
 	for _, r := range p.resets {
 		joinReset(&l.resets, r)
 	}
@@ -239,7 +239,7 @@ func (w *testament) bequeath(en *entry) {
 		en.foreign.resets = nil
 	}
 	*p = pending{}
-	w.e.pendings.Put(p)
+	w.e.pools.pendings.Put(p)
 }
 
 // carry has what is pending name the expiry that the contribution named which it added to.

@@ -89,7 +89,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 		e.clock.hear(v.Stamp, e.Now())
 	}
 	t.Cursor, t.Done, t.Bytes, t.Complete = nil, 0, 0, false
-	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.id })
+	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.self.id })
 	next := transfer{Transfer: t, Running: true, Succeeds: was.Running, Marks: others || was.Running}
 	batch := e.db.NewBatch()
 	e.end(t.Vector) // pages bring tails, and the source may be lost before the last one
@@ -171,7 +171,7 @@ func (e *Engine) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival
 		return err
 	}
 	b := e.nextBatch(e.clock.next(e.Now()))
-	without := append(e.history.parted(), e.id)
+	without := append(e.history.parted(), e.self.id)
 	join := func(a *joining) {
 		e.joinPage(a)
 		if e.mayBeAlone(a) {
@@ -242,7 +242,7 @@ func (e *Engine) joinPage(a *joining) {
 	for _, c := range mine.Contributions {
 		upTo := v.Entry(c.Replica).Stamp
 		their := theirs.Contribution(c.Replica) // an older one is what is left of an earlier life, closed
-		if c.Replica != e.id && (!c.Closed || mine.Forgotten(&c)) && c.Rev <= upTo && (their == nil || their.Rev < c.Rev) {
+		if c.Replica != e.self.id && (!c.Closed || mine.Forgotten(&c)) && c.Rev <= upTo && (their == nil || their.Rev < c.Rev) {
 			add.Put(tlv.Contribution{Replica: c.Replica, Birth: upTo, Rev: upTo, Closed: true, Expiry: c.Expiry.Or(tlv.Expiry{})})
 		}
 	}
@@ -270,7 +270,7 @@ func (e *Engine) FinishTransfer() error {
 	err := forgetMet(batch)
 	e.end(t.Vector)
 	for _, v := range t.Vector {
-		if v.Replica != e.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
+		if v.Replica != e.self.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
 			e.advance(v)
 			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
 		}
@@ -286,7 +286,7 @@ func (e *Engine) FinishTransfer() error {
 	e.transfer = transfer{}
 	e.proclaim()
 	select {
-	case e.litter <- struct{}{}:
+	case e.sweeps.litter <- struct{}{}:
 	default:
 	}
 	return nil
@@ -419,12 +419,12 @@ func (e *Engine) Scrub() error {
 
 // scrubber scrubs after every state transfer, and at the start if an earlier life did not get to it.
 func (e *Engine) scrubber() {
-	defer e.done.Done()
+	defer e.running.done.Done()
 	for {
 		select {
-		case <-e.stop:
+		case <-e.running.stop:
 			return
-		case <-e.litter:
+		case <-e.sweeps.litter:
 		}
 		begin := time.Now()
 		err := e.Scrub()

@@ -101,7 +101,7 @@ func (t *turnstile) callAway(section uint64) {
 // Alarm is for a section that takes too long: called from any goroutine, the function that it gives has hasty pipelines that
 // wait for the section, and those that come until its end, get ErrBusy instead.
 func (p *Pipeline) Alarm() func() {
-	t := &p.e.turnstile
+	t := &p.e.cuts.turnstile
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	section := t.count
@@ -117,11 +117,11 @@ func (p *Pipeline) enter() error {
 		return nil
 	}
 	if !p.guard.TryRLock() {
-		if err := p.e.turnstile.enter(p.Hasty); err != nil {
+		if err := p.e.cuts.turnstile.enter(p.Hasty); err != nil {
 			return err
 		}
 		p.guard.RLock() // only a cut can have it now, which is short
-		p.e.turnstile.leave()
+		p.e.cuts.turnstile.leave()
 	}
 	p.active = true
 	return nil

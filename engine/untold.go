@@ -15,14 +15,14 @@ func (p *Pipeline) tells(e *entry) {
 	if e.adding.Load() != 0 {
 		p.untold = append(p.untold, e)
 	}
-	if !p.saw && !e.clean(p.e.flushed.Load()) {
+	if !p.saw && !e.clean(p.e.cuts.flushed.Load()) {
 		p.saw = true
 	}
 }
 
 // tellsFields is tells of the number of fields of a key, which changes under the locks of the fields.
 func (p *Pipeline) tellsFields(e *entry) {
-	if e.fields != nil && e.fields.gen.Load() > p.e.flushed.Load() {
+	if e.fields != nil && e.fields.gen.Load() > p.e.cuts.flushed.Load() {
 		p.saw = true
 	}
 }
@@ -82,8 +82,8 @@ func (p *Pipeline) awaitUntold() {
 
 // awaitRounds waits until all pipelines have journaled what they did before it was called.
 func (e *Engine) awaitRounds() {
-	for i := range e.guards {
-		e.guards[i].pass()
+	for i := range e.cuts.guards {
+		e.cuts.guards[i].pass()
 	}
 }
 

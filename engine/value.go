@@ -66,7 +66,7 @@ func (p *Pipeline) valueOf(e *entry) Value {
 		return Value{}
 	}
 	if e.text {
-		return Value{Text: e.view(p.e.id).Text, IsText: true, OK: true}
+		return Value{Text: e.view(p.e.self.id).Text, IsText: true, OK: true}
 	}
 	return IntValue(e.value.Load())
 }
@@ -171,7 +171,7 @@ const maxTexts = 32 << 20
 
 // writableText begins a write that may be of n bytes of text: a flush comes first if there is much to flush.
 func (p *Pipeline) writableText(n int) error {
-	if p.e.texts.Load() >= maxTexts && !p.section.open {
+	if p.e.pace.texts.Load() >= maxTexts && !p.section.open {
 		p.pause()
 		p.e.relieveTexts()
 	}
@@ -187,7 +187,7 @@ func (e *Engine) relieveTexts() bool {
 	e.commitMu.Lock()
 	defer e.commitMu.Unlock()
 	switch {
-	case e.texts.Load() < maxTexts:
+	case e.pace.texts.Load() < maxTexts:
 		return true
 	case e.awaiting || e.mayCommit() != nil || e.tight():
 		return false
@@ -240,4 +240,4 @@ func (t *table) weigh(e *entry) {
 }
 
 // shrink evicts from e's shard if it has grown beyond its part of the cache.
-func (e *Engine) shrink(hash uint64) { e.table.evict(hash, e.flushed.Load(), e.forget) }
+func (e *Engine) shrink(hash uint64) { e.table.evict(hash, e.cuts.flushed.Load(), e.forget) }

@@ -34,11 +34,11 @@ func (n *news) announce() {
 }
 
 // News is closed when Vector grows next, or never will, because the engine has failed or is closed. Ask for it before looking.
-func (e *Engine) News() <-chan struct{} { return e.news.wait() }
+func (e *Engine) News() <-chan struct{} { return e.published.news.wait() }
 
 // Vector says up to which batch of each replica, this one included, everything is stored and synced. The caller only reads it.
 func (e *Engine) Vector() tlv.Vector {
-	if v := e.durable.Load(); v != nil {
+	if v := e.published.durable.Load(); v != nil {
 		return *v
 	}
 	return nil
@@ -47,15 +47,15 @@ func (e *Engine) Vector() tlv.Vector {
 // proclaim makes the vector known, after the commit that it speaks of.
 func (e *Engine) proclaim() {
 	v := slices.Clone(e.vector)
-	e.durable.Store(&v)
-	e.shown.Store(&v)
-	e.news.announce()
+	e.published.durable.Store(&v)
+	e.published.shown.Store(&v)
+	e.published.news.announce()
 }
 
 // reveal makes Seen speak of the vector as it will be: what it says is about to show.
 func (e *Engine) reveal() {
 	v := slices.Clone(e.vector)
-	e.shown.Store(&v)
+	e.published.shown.Store(&v)
 }
 
 // Seen is a vector that covers everything that shows here now: a replica whose Vector covers it has all of that. What is
@@ -74,13 +74,13 @@ func (p *Pipeline) Seen() (tlv.Vector, error) {
 	if err := p.enter(); err != nil { // no cut
 		return nil, err
 	}
-	own := tlv.VectorEntry{Replica: e.id, Stamp: tlv.Stamp(e.lastCut.Load()), Life: e.Life()}
-	if e.dirtied.Load() {
+	own := tlv.VectorEntry{Replica: e.self.id, Stamp: tlv.Stamp(e.cuts.last.Load()), Life: e.Life()}
+	if e.pace.dirtied.Load() {
 		own.Stamp = e.clock.next(e.Now())
 	}
 	p.pause()
 	var v tlv.Vector
-	if shown := e.shown.Load(); shown != nil {
+	if shown := e.published.shown.Load(); shown != nil {
 		v = slices.Clone(*shown)
 	}
 	if own.Stamp != 0 {
@@ -96,7 +96,7 @@ func (p *Pipeline) Written() (tlv.Stamp, error) {
 	p.pause()
 	wrote := p.wrote
 	if len(p.buf) > 0 { // of a section
-		wrote = p.e.gen.Load()
+		wrote = p.e.cuts.gen.Load()
 	}
 	if wrote == 0 {
 		return 0, nil
@@ -108,16 +108,16 @@ func (p *Pipeline) Written() (tlv.Stamp, error) {
 		return 0, err
 	}
 	defer p.pause()
-	if wrote == p.e.gen.Load() {
+	if wrote == p.e.cuts.gen.Load() {
 		return p.e.clock.next(p.e.Now()), nil
 	}
-	return tlv.Stamp(p.e.lastCut.Load()), nil
+	return tlv.Stamp(p.e.cuts.last.Load()), nil
 }
 
 // Hurry has the next flush begin soon: somebody waits for it.
 func (e *Engine) Hurry() {
 	select {
-	case e.hurry <- struct{}{}:
+	case e.pace.hurry <- struct{}{}:
 	default:
 	}
 }

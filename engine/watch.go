@@ -17,6 +17,8 @@ type watches struct {
 	keys atomic.Int64 // of how many keys; where nobody watches, nobody asks further
 	mu   sync.Mutex   // a leaf: whoever has it waits for nothing
 	of   map[string][]*watch
+
+	observer atomic.Pointer[Observer]
 }
 
 // watch is one key that a pipeline watches.
