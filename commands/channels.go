@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"sync"
+
+	"atomiccounter/commands/resp"
 )
 
 // channels knows who listens to which channel. Messages go to those who listen at that moment, in the same order to all. The
@@ -150,11 +152,11 @@ type message struct{ resp2, resp3 []byte }
 
 // newMessage makes a push of strings.
 func newMessage(parts ...[]byte) message {
-	var r Reply
+	var r resp.Reply
 	for _, part := range parts {
 		r.Bulk(part)
 	}
-	head2, head3 := Reply{Proto: 2}, Reply{Proto: 3}
+	head2, head3 := resp.Reply{Proto: 2}, resp.Reply{Proto: 3}
 	head2.Push(len(parts))
 	head3.Push(len(parts))
 	return message{append(head2.Buf, r.Buf...), append(head3.Buf, r.Buf...)}

@@ -3,13 +3,15 @@ package commands
 import (
 	"slices"
 	"strings"
+
+	"atomiccounter/commands/resp"
 )
 
 // commandAll is COMMAND without a subcommand.
 func commandAll(c *Context, _ [][]byte) {
 	c.Out.Array(len(c.table.all))
 	for i := range c.table.all {
-		c.Out.command(&c.table.all[i])
+		writeCommand(&c.Out, &c.table.all[i])
 	}
 }
 
@@ -23,7 +25,7 @@ func commandInfo(c *Context, args [][]byte) {
 	c.Out.Array(len(args) - 2)
 	for _, name := range args[2:] {
 		if cmd := c.table.byFullName(name); cmd != nil {
-			c.Out.command(cmd)
+			writeCommand(&c.Out, cmd)
 		} else {
 			c.Out.Null()
 		}
@@ -31,33 +33,33 @@ func commandInfo(c *Context, args [][]byte) {
 }
 
 // command writes a row as COMMAND INFO shows it.
-func (r *Reply) command(cmd *Command) {
+func writeCommand(r *resp.Reply, cmd *Command) {
 	r.Array(10)
 	r.BulkString(cmd.FullName)
 	r.Int(int64(cmd.Arity))
-	r.statuses("", cmd.Flags.Names())
+	writeStatuses(r, "", cmd.Flags.Names())
 	first, last, step := cmd.Keys.First, cmd.Keys.Last, cmd.Keys.Step
 	r.Int(int64(first))
 	r.Int(int64(last))
 	r.Int(int64(step))
-	r.statuses("@", cmd.AllCategories().Names())
+	writeStatuses(r, "@", cmd.AllCategories().Names())
 	tips := strings.Fields(cmd.Tips)
 	r.Set(len(tips))
 	for _, tip := range tips {
 		r.BulkString(tip)
 	}
-	r.keySpecs(cmd.Keys)
-	r.subcommands(cmd)
+	writeKeySpecs(r, cmd.Keys)
+	writeSubcommands(r, cmd)
 }
 
-func (r *Reply) subcommands(cmd *Command) {
+func writeSubcommands(r *resp.Reply, cmd *Command) {
 	r.Set(len(cmd.Sub))
 	for i := range cmd.Sub {
-		r.command(&cmd.Sub[i])
+		writeCommand(r, &cmd.Sub[i])
 	}
 }
 
-func (r *Reply) statuses(prefix string, names []string) {
+func writeStatuses(r *resp.Reply, prefix string, names []string) {
 	r.Set(len(names))
 	for _, name := range names {
 		r.Status(prefix + name)
@@ -65,10 +67,10 @@ func (r *Reply) statuses(prefix string, names []string) {
 }
 
 // keySpecs writes one specification for all keys, or one each if they are used in different ways.
-func (r *Reply) keySpecs(k KeySpec) {
+func writeKeySpecs(r *resp.Reply, k KeySpec) {
 	if k.Count != 0 {
 		r.Set(1)
-		r.keyNumber(k)
+		writeKeyNumber(r, k)
 		return
 	}
 	if k.First == 0 {
@@ -82,36 +84,36 @@ func (r *Reply) keySpecs(k KeySpec) {
 		if last > 0 {
 			last -= k.First
 		}
-		r.keySpec(ways[0], k.First, last, k.Step)
+		writeKeySpec(r, ways[0], k.First, last, k.Step)
 		return
 	}
 	for i, way := range ways {
-		r.keySpec(way, k.First+i*k.Step, 0, 1)
+		writeKeySpec(r, way, k.First+i*k.Step, 0, 1)
 	}
 }
 
-func (r *Reply) keySpec(access string, first, last, step int) {
+func writeKeySpec(r *resp.Reply, access string, first, last, step int) {
 	r.Map(3)
 	r.BulkString("flags")
-	r.statuses("", strings.Fields(access))
+	writeStatuses(r, "", strings.Fields(access))
 	r.BulkString("begin_search")
-	r.typed("index", [][2]any{{"index", first}})
+	writeTyped(r, "index", [][2]any{{"index", first}})
 	r.BulkString("find_keys")
-	r.typed("range", [][2]any{{"lastkey", last}, {"keystep", step}, {"limit", 0}})
+	writeTyped(r, "range", [][2]any{{"lastkey", last}, {"keystep", step}, {"limit", 0}})
 }
 
 // keyNumber writes the specification of keys that an argument counts.
-func (r *Reply) keyNumber(k KeySpec) {
+func writeKeyNumber(r *resp.Reply, k KeySpec) {
 	r.Map(3)
 	r.BulkString("flags")
-	r.statuses("", strings.Fields(k.Access))
+	writeStatuses(r, "", strings.Fields(k.Access))
 	r.BulkString("begin_search")
-	r.typed("index", [][2]any{{"index", k.Count}})
+	writeTyped(r, "index", [][2]any{{"index", k.Count}})
 	r.BulkString("find_keys")
-	r.typed("keynum", [][2]any{{"keynumidx", 0}, {"firstkey", 1}, {"keystep", 1}})
+	writeTyped(r, "keynum", [][2]any{{"keynumidx", 0}, {"firstkey", 1}, {"keystep", 1}})
 }
 
-func (r *Reply) typed(kind string, spec [][2]any) {
+func writeTyped(r *resp.Reply, kind string, spec [][2]any) {
 	r.Map(2)
 	r.BulkString("type")
 	r.BulkString(kind)
@@ -185,7 +187,7 @@ func commandGetKeysAndFlags(c *Context, args [][]byte) {
 	for i, key := range keys {
 		c.Out.Array(2)
 		c.Out.Bulk(key)
-		c.Out.statuses("", strings.Fields(cmd.Keys.access(call, i)))
+		writeStatuses(&c.Out, "", strings.Fields(cmd.Keys.access(call, i)))
 	}
 }
 

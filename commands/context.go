@@ -2,6 +2,7 @@ package commands
 
 import (
 	"atomiccounter/commands/lua"
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
 
@@ -12,7 +13,7 @@ import (
 // locks from the first command to Commit. One that has something to wait for says so (wait.go).
 type Context struct {
 	Pipe   *engine.Pipeline // selected database included
-	Out    Reply
+	Out    resp.Reply
 	Client *Client
 	Server *Server
 	Wait   *Wait // of the last command, which has no reply yet; nil: it has
@@ -42,7 +43,7 @@ func (s *Server) NewContext(c *Client) *Context {
 	pipe := &engine.Pipeline{Hasty: true}
 	c.server = s
 	c.setTouched(pipe.Touched)
-	ctx := &Context{Pipe: pipe, Out: Reply{Proto: 2}, Client: c, Server: s}
+	ctx := &Context{Pipe: pipe, Out: resp.Reply{Proto: 2}, Client: c, Server: s}
 	pipe.Observe(ctx.changed)
 	ctx.Join()
 	return ctx

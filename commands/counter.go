@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
 
@@ -201,13 +202,13 @@ func (c *Context) keyInfo(info engine.Info) {
 		out.Int(info.Value)
 	}
 	out.BulkString("expire-at-ms")
-	out.orNull(info.ExpireAt, info.ExpireAt != 0)
+	writeOrNull(out, info.ExpireAt, info.ExpireAt != 0)
 	out.BulkString("loaded-at-ms")
 	out.Int(info.Loaded.UnixMilli())
 	out.BulkString("contributions")
 	out.Array(len(info.Contributions))
 	for i := range info.Contributions {
-		out.contribution(&info.Contributions[i], c.Server.heard(&info.Contributions[i]))
+		writeContribution(out, &info.Contributions[i], c.Server.heard(&info.Contributions[i]))
 	}
 }
 
@@ -227,7 +228,7 @@ func (s *Server) heard(p *engine.ContributionInfo) int64 {
 }
 
 // contribution writes one replica's part. Its sums may be beyond 64 bits, so they are strings.
-func (r *Reply) contribution(p *engine.ContributionInfo, heard int64) {
+func writeContribution(r *resp.Reply, p *engine.ContributionInfo, heard int64) {
 	r.Map(10)
 	r.BulkString("replica")
 	r.BulkString(hexID(uint64(p.Replica)))
@@ -253,12 +254,12 @@ func (r *Reply) contribution(p *engine.ContributionInfo, heard int64) {
 		r.Null()
 	}
 	r.BulkString("expire-at-ms")
-	r.orNull(p.ExpireAt, p.ExpireAt != 0)
+	writeOrNull(r, p.ExpireAt, p.ExpireAt != 0)
 	r.BulkString("heard-ms-ago")
-	r.orNull(heard, heard >= 0)
+	writeOrNull(r, heard, heard >= 0)
 }
 
-func (r *Reply) orNull(n int64, ok bool) {
+func writeOrNull(r *resp.Reply, n int64, ok bool) {
 	if ok {
 		r.Int(n)
 	} else {

@@ -16,7 +16,7 @@ func debugCommand(c *Context, args [][]byte) {
 	case same(args[1], "help") && len(args) == 2:
 		lines := []string{"DEBUG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
 			"SLEEP <seconds>", "    Hold up this connection for <seconds>. Decimals allowed.", "HELP", "    Prints this help."}
-		c.Out.statuses("", lines)
+		writeStatuses(&c.Out, "", lines)
 	default:
 		c.Out.Error(wrongSubcommand(args))
 	}

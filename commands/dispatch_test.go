@@ -84,3 +84,13 @@ func BenchmarkRun(b *testing.B) {
 		})
 	}
 }
+
+func TestErrorRepliesAreCounted(t *testing.T) {
+	c := newContext(t)
+	do(t, c, "GET")
+	do(t, c, "PING")
+	do(t, c, "NOSUCH")
+	if c.Out.Errors != 2 {
+		t.Errorf("Errors = %d; want 2", c.Out.Errors)
+	}
+}

@@ -1,5 +1,7 @@
 package commands
 
+import "atomiccounter/commands/resp"
+
 // commandDocs describes the commands named, or all. Names without a command are left out, as in Redis.
 func commandDocs(c *Context, args [][]byte) {
 	var found []*Command
@@ -13,19 +15,19 @@ func commandDocs(c *Context, args [][]byte) {
 			found = append(found, &c.table.all[i])
 		}
 	}
-	c.Out.docs(found)
+	writeDocs(&c.Out, found)
 }
 
 // docs writes a map from full name to description.
-func (r *Reply) docs(list []*Command) {
+func writeDocs(r *resp.Reply, list []*Command) {
 	r.Map(len(list))
 	for _, cmd := range list {
 		r.BulkString(cmd.FullName)
-		r.doc(cmd)
+		writeDoc(r, cmd)
 	}
 }
 
-func (r *Reply) doc(cmd *Command) {
+func writeDoc(r *resp.Reply, cmd *Command) {
 	args := parseSyntax(cmd.Args)
 	n := 4
 	if len(args) > 0 {
@@ -42,26 +44,26 @@ func (r *Reply) doc(cmd *Command) {
 	}
 	if len(args) > 0 {
 		r.BulkString("arguments")
-		r.args(args)
+		writeArgs(r, args)
 	}
 	if len(cmd.Sub) > 0 {
 		r.BulkString("subcommands")
 		r.Map(len(cmd.Sub))
 		for i := range cmd.Sub {
 			r.BulkString(cmd.Sub[i].FullName)
-			r.doc(&cmd.Sub[i])
+			writeDoc(r, &cmd.Sub[i])
 		}
 	}
 }
 
-func (r *Reply) args(list []Arg) {
+func writeArgs(r *resp.Reply, list []Arg) {
 	r.Array(len(list))
 	for i := range list {
-		r.arg(&list[i])
+		writeArg(r, &list[i])
 	}
 }
 
-func (r *Reply) arg(a *Arg) {
+func writeArg(r *resp.Reply, a *Arg) {
 	var flags []string
 	if a.Optional {
 		flags = append(flags, "optional")
@@ -87,11 +89,11 @@ func (r *Reply) arg(a *Arg) {
 	}
 	if len(flags) > 0 {
 		r.BulkString("flags")
-		r.statuses("", flags)
+		writeStatuses(r, "", flags)
 	}
 	if len(a.Args) > 0 {
 		r.BulkString("arguments")
-		r.args(a.Args)
+		writeArgs(r, a.Args)
 	}
 }
 

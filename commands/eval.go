@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"atomiccounter/commands/lua"
+	"atomiccounter/commands/resp"
 )
 
 func eval(c *Context, args [][]byte) { c.eval(args, false) }
@@ -112,7 +113,7 @@ func (c *Context) runScript(s *lua.Script, keys, args [][]byte, readOnly bool) {
 
 // borrow runs a script, and gives the client's reply with what the script has replied. The context is the script's
 // meanwhile.
-func (e *evaluation) borrow(run func() []byte) Reply {
+func (e *evaluation) borrow(run func() []byte) resp.Reply {
 	c := e.c
 	out, mode, db := c.Out, c.Client.Reply, c.Pipe.DB
 	c.Client.Reply, c.script, c.declared = ReplyOn, e.run.call, e.run.call.Keys
@@ -133,7 +134,7 @@ func (e *evaluation) borrow(run func() []byte) Reply {
 // do runs a command of the script, if it may run there, and gives its reply.
 func (e *evaluation) do(args [][]byte, proto int) []byte {
 	c := e.c
-	c.Out = Reply{Buf: e.buf[:0], Proto: proto}
+	c.Out = resp.Reply{Buf: e.buf[:0], Proto: proto}
 	if cmd, refusal := e.allowed(args); refusal != "" {
 		c.reject(cmd, refusal)
 	} else {

@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
 
@@ -32,7 +33,7 @@ func hIncrBy(c *Context, args [][]byte) {
 
 // hIncrByFloat is INCRBYFLOAT of a field.
 func hIncrByFloat(c *Context, args [][]byte) {
-	by, ok := parseLongDouble(args[3])
+	by, ok := resp.ParseLongDouble(args[3])
 	switch {
 	case !ok:
 		c.fail(errNotFloat)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"atomiccounter/commands/resp"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -169,7 +171,7 @@ func latencyHistogram(c *Context, args [][]byte) {
 	for _, cmd := range list {
 		c.Out.BulkString(cmd.FullName)
 		counts, sum := calls.rows[cmd.id].histogram.Load().read()
-		c.Out.distribution(&counts, sum)
+		writeDistribution(&c.Out, &counts, sum)
 	}
 }
 
@@ -188,7 +190,7 @@ func (x *index) withSubcommands(name []byte) (list []*Command) {
 	return list
 }
 
-func (r *Reply) distribution(counts *[histogramSize]int64, sum int64) {
+func writeDistribution(r *resp.Reply, counts *[histogramSize]int64, sum int64) {
 	var pairs [][2]int64
 	upTo, next := int64(0), 0
 	for limit := int64(1024); upTo < sum; limit *= 2 {

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
 )
@@ -61,12 +62,12 @@ func cPeerList(c *Context, _ [][]byte) {
 	peers, now := node.Peers(), time.Now()
 	c.Out.Array(len(peers))
 	for i := range peers {
-		c.Out.peer(&peers[i], now)
+		writePeer(&c.Out, &peers[i], now)
 	}
 }
 
 // peer writes one peer as a map. What is a number is one.
-func (r *Reply) peer(p *engine.PeerStatus, now time.Time) {
+func writePeer(r *resp.Reply, p *engine.PeerStatus, now time.Time) {
 	fields := peerFields(p, now)
 	r.Map(len(fields))
 	for _, f := range fields {

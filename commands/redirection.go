@@ -1,5 +1,7 @@
 package commands
 
+import "atomiccounter/commands/resp"
+
 // invalidationChannel is where a client in RESP2 is told for another.
 const invalidationChannel = "__redis__:invalidate"
 
@@ -26,7 +28,7 @@ func (r *redirection) push(m message) bool {
 
 // redirectBroken tells a client in RESP3 that the one with an ID is not there to be told.
 func redirectBroken(id int64) []byte {
-	r := Reply{Proto: 3}
+	r := resp.Reply{Proto: 3}
 	r.Push(2)
 	r.BulkString("tracking-redir-broken")
 	r.Int(id)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/big"
 
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
 
@@ -131,7 +132,7 @@ func cut(from, to int64, size int) (at, end int) {
 func incrByFloat(c *Context, args [][]byte) {
 	var text string
 	err := c.Pipe.Edit(args[1], func(old engine.Value) (engine.Value, bool, error) {
-		by, ok := parseLongDouble(args[2])
+		by, ok := resp.ParseLongDouble(args[2])
 		if !ok {
 			return old, false, errNotFloat
 		}
@@ -149,16 +150,16 @@ func incrByFloat(c *Context, args [][]byte) {
 
 // addFloat gives the sum of what a value is, 0 if there is none, and by, as INCRBYFLOAT replies it; notFloat if the value is no number.
 func addFloat(old engine.Value, by *big.Float, notFloat error) (string, error) {
-	number, ok := newLongDouble(), true
+	number, ok := new(big.Float), true
 	if old.OK {
-		number, ok = parseLongDouble(old.Append(nil))
+		number, ok = resp.ParseLongDouble(old.Append(nil))
 	}
 	if !ok {
 		return "", notFloat
 	}
-	sum, ok := addLongDouble(number, by)
+	sum, ok := resp.AddLongDouble(number, by)
 	if !ok {
 		return "", errNotFinite
 	}
-	return formatLongDouble(sum), nil
+	return resp.FormatLongDouble(sum), nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
 )
@@ -75,11 +76,11 @@ func (c *Context) sync(call *syncCall, expired bool) {
 	case len(a.Batches) == 0 && !a.NeedState && !expired && time.Now().Before(call.until):
 		c.wait(news, call.until, func(expired bool) { c.sync(call, expired) })
 	default:
-		c.Out.syncAnswer(&a)
+		writeSyncAnswer(&c.Out, &a)
 	}
 }
 
-func (r *Reply) syncAnswer(a *engine.SyncAnswer) {
+func writeSyncAnswer(r *resp.Reply, a *engine.SyncAnswer) {
 	size := 1 << 10
 	for _, b := range a.Batches {
 		size += len(b) + 32
@@ -129,11 +130,11 @@ func cSnap(c *Context, args [][]byte) {
 			c.failPeer("CSNAP", err)
 			return
 		}
-		c.Out.snapAnswer(&a)
+		writeSnapAnswer(&c.Out, &a)
 	})
 }
 
-func (r *Reply) snapAnswer(a *engine.SnapAnswer) {
+func writeSnapAnswer(r *resp.Reply, a *engine.SnapAnswer) {
 	r.Buf = slices.Grow(r.Buf, len(a.Page)+len(a.Next)+1<<10)
 	r.Array(8)
 	r.Int(syncVersion)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
 
@@ -38,7 +39,7 @@ func (c *Context) stopped() bool {
 
 // list is an array in the making, whose length is known at its end.
 type list struct {
-	out   *Reply
+	out   *resp.Reply
 	begin int
 	n     int
 	taken int // bytes that count as the client's
@@ -77,13 +78,13 @@ func (l *list) addIf(wanted bool, name string) {
 }
 
 // end puts the array's header before its elements.
-func (l *list) end() { l.head(func(r *Reply) { r.Array(l.n) }) }
+func (l *list) end() { l.head(func(r *resp.Reply) { r.Array(l.n) }) }
 
 // endMap makes a map of n pairs of it.
-func (l *list) endMap() { l.head(func(r *Reply) { r.Map(l.n) }) }
+func (l *list) endMap() { l.head(func(r *resp.Reply) { r.Map(l.n) }) }
 
-func (l *list) head(write func(*Reply)) {
-	r := Reply{Proto: l.out.Proto}
+func (l *list) head(write func(*resp.Reply)) {
+	r := resp.Reply{Proto: l.out.Proto}
 	write(&r)
 	l.out.Buf = slices.Insert(l.out.Buf, l.begin, r.Buf...)
 }
@@ -123,7 +124,7 @@ func scan(c *Context, args [][]byte) {
 
 // scanHeader is what precedes the keys: an array of two, the cursor first.
 func scanHeader(next uint64) []byte {
-	var r Reply
+	var r resp.Reply
 	r.Array(2)
 	r.BulkString(strconv.FormatUint(next, 10))
 	return r.Buf

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"atomiccounter/commands/resp"
 )
 
 // slowLog keeps the commands that took longest of late, the newest last. The zero value is empty.
@@ -114,7 +116,7 @@ func slowLogGet(c *Context, args [][]byte) {
 			return
 		}
 	}
-	c.Out.slowEntries(c.Server.slow.newest(n))
+	writeSlowEntries(&c.Out, c.Server.slow.newest(n))
 }
 
 // newest gives the newest n entries, the newest first; -1: all.
@@ -130,7 +132,7 @@ func (l *slowLog) newest(n int64) (list []slowEntry) {
 	return list
 }
 
-func (r *Reply) slowEntries(list []slowEntry) {
+func writeSlowEntries(r *resp.Reply, list []slowEntry) {
 	r.Array(len(list))
 	for i := range list {
 		e := &list[i]

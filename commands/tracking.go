@@ -7,6 +7,7 @@ import (
 	"sort"
 	"sync"
 
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
 
@@ -205,7 +206,7 @@ func (tr *tracker) push(m message, by *Client) {
 
 // invalidation tells of keys, or with nil of all. In RESP2 it is a message of invalidationChannel.
 func invalidation(names []string) message {
-	head2, head3 := Reply{Proto: 2}, Reply{Proto: 3}
+	head2, head3 := resp.Reply{Proto: 2}, resp.Reply{Proto: 3}
 	head2.Push(3)
 	head2.BulkString("message")
 	head2.BulkString(invalidationChannel)
@@ -216,7 +217,7 @@ func invalidation(names []string) message {
 		head3.Null()
 		return message{head2.Buf, head3.Buf}
 	}
-	var r Reply
+	var r resp.Reply
 	r.Array(len(names))
 	for _, name := range names {
 		r.BulkString(name)

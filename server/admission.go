@@ -9,13 +9,15 @@ import (
 	"net"
 	"time"
 
+	"github.com/tidwall/redcon"
+
 	"atomiccounter/commands"
 )
 
 // What those who are not let in are told.
 const (
-	tooManyClients = "-ERR max number of clients reached\r\n"
-	denied         = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. " +
+	tooManyClients = "ERR max number of clients reached"
+	denied         = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. " +
 		"In this mode connections are only accepted from the loopback interface. " +
 		"If you want to connect from external computers to Redis you may adopt one of the following solutions: " +
 		"1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, " +
@@ -23,7 +25,7 @@ const (
 		"2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. " +
 		"3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. " +
 		"4) Setup a an authentication password for the default user. " +
-		"NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.\r\n"
+		"NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside."
 )
 
 // Pauses after a failed accept, while the process is out of descriptors for instance.
@@ -127,8 +129,8 @@ func (s *Server) remove(c *conn) {
 func (s *Server) turnAway(g guest, why string) {
 	s.shared.Stats.Rejected.Add(1)
 	var err error
-	if g.secure == nil {
-		_, err = g.Write([]byte(why))
+	if g.secure == nil && why != "" {
+		_, err = g.Write(redcon.AppendError(nil, why))
 	}
 	if err = errors.Join(err, g.Close()); err != nil {
 		s.shared.LogSeldom(slog.LevelDebug, "turned a client away", slog.Any("err", err))

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"atomiccounter/commands"
+	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
 
@@ -116,7 +117,7 @@ func (o *outbox) Durable(err error) {
 
 // giveUp tells the client that what it waits for will never be durable, and disconnects it.
 func (o *outbox) giveUp(err error) {
-	var reply commands.Reply
+	var reply resp.Reply
 	reply.Error(commands.ErrorLine(err))
 	o.abandon(errors.Join(err, o.sock.write(reply.Buf)))
 }

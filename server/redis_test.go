@@ -111,6 +111,6 @@ func TestMaxClientsAgainstRedis(t *testing.T) {
 		first := dial(t, a)
 		first.send("PING\r\n")
 		first.want("+PONG\r\n")
-		dial(t, a).wantEnd(tooManyClients)
+		dial(t, a).wantEnd("-" + tooManyClients + "\r\n")
 	}
 }

@@ -450,8 +450,8 @@ func TestDenied(t *testing.T) {
 	near, far := net.Pipe()
 	go s.admit(guest{stranger{near}, nil})
 	got, err := io.ReadAll(far)
-	if err != nil || string(got) != denied {
-		t.Errorf("read %q, %v; want %q", got, err, denied)
+	if err != nil || string(got) != "-"+denied+"\r\n" {
+		t.Errorf("read %q, %v; want %q", got, err, "-"+denied+"\r\n")
 	}
 }
 

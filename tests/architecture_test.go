@@ -21,10 +21,11 @@ var below = map[string][]string{
 	"tlv":               {},
 	"replica/handshake": {"tlv"},
 	"engine":            {"tlv"},
-	"commands/lua":      {},
-	"commands":          {"commands/lua", "engine", "replica/handshake", "tlv"},
+	"commands/resp":     {},
+	"commands/lua":      {"commands/resp"},
+	"commands":          {"commands/lua", "commands/resp", "engine", "replica/handshake", "tlv"},
 	"replica":           {"engine", "replica/handshake", "tlv"},
-	"server":            {"commands", "engine", "replica/handshake", "tlv"},
+	"server":            {"commands", "commands/resp", "engine", "replica/handshake", "tlv"},
 	"migrate":           {},
 }
 
@@ -42,6 +43,7 @@ var banned = map[string][]string{
 	"tlv":               {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"replica/handshake": {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"commands/resp":     {"net", "flag"},
 	"commands":          {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"server":            {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"replica":           {"flag", "github.com/urfave/cli/v2"},

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"strconv"
 
+	"atomiccounter/commands/resp"
+
 	lua "github.com/yuin/gopher-lua"
 )
 
 // execute runs a script in a state that is ready for it, and appends the reply.
 func (s *state) execute(sc *Script, out []byte) []byte {
-	w := &writer{s: s, buf: out, resp: s.call.RESP, most: len(out) + maxReply}
+	w := &writer{s: s, out: resp.Reply{Buf: out, Proto: s.call.RESP}, most: len(out) + maxReply}
 	v, err := s.protected(sc)
 	if s.fault != nil {
 		panic(s.fault) // of a command: the interpreter must not hide it
@@ -21,13 +23,13 @@ func (s *state) execute(sc *Script, out []byte) []byte {
 	}
 	switch why := s.watch.Err(); {
 	case err == nil && why != nil:
-		w.buf = out
+		w.out.Buf = out
 		w.error("ERR " + why.Error())
-	case len(w.buf) > w.most: // a table that is small itself may say the same a million times
-		w.buf = out
+	case len(w.out.Buf) > w.most: // a table that is small itself may say the same a million times
+		w.out.Buf = out
 		w.error("ERR " + errMemory.Error())
 	}
-	return w.buf
+	return w.out.Buf
 }
 
 // maxReply bounds the reply of a script, in bytes.

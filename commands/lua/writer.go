@@ -1,9 +1,9 @@
 package lua
 
 import (
-	"math"
-	"strconv"
 	"strings"
+
+	"atomiccounter/commands/resp"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -11,74 +11,48 @@ import (
 // writer writes values of Lua as replies.
 type writer struct {
 	s     *state
-	buf   []byte
-	resp  int // of the client
+	out   resp.Reply
 	depth int
-	most  int // bytes of buf; beyond it nothing is written any more
+	most  int // bytes of out; beyond it nothing is written any more
 }
 
 // maxReplyDepth is how deep tables may nest in a reply.
 const maxReplyDepth = 1000
 
-func (w *writer) line(mark byte, text string) {
-	w.buf = append(w.buf, mark)
-	w.buf = append(w.buf, text...)
-	w.buf = append(w.buf, '\r', '\n')
-}
-
-func (w *writer) head(mark byte, n int) { w.line(mark, strconv.Itoa(n)) }
-
-func (w *writer) null() {
-	if w.resp == 3 {
-		w.buf = append(w.buf, "_\r\n"...)
-	} else {
-		w.buf = append(w.buf, "$-1\r\n"...)
-	}
-}
-
-func (w *writer) bulk(text string) {
-	w.head('$', len(text))
-	w.buf = append(append(w.buf, text...), '\r', '\n')
-}
-
 func (w *writer) value(v lua.LValue) {
-	if len(w.buf) > w.most || w.s.watch.Err() != nil {
+	if len(w.out.Buf) > w.most || w.s.watch.Err() != nil {
 		return
 	}
 	switch v := v.(type) {
 	case lua.LString:
-		w.bulk(string(v))
+		w.out.BulkString(string(v))
 	case lua.LNumber:
-		w.line(':', strconv.FormatInt(toInt64(float64(v)), 10))
+		w.out.Int(toInt64(float64(v)))
 	case lua.LBool:
 		w.bool(bool(v))
 	case *lua.LTable:
 		w.table(w.s.behind(v))
 	default:
-		w.null()
+		w.out.Null()
 	}
 }
 
 // bool: in RESP2, as a script sees it, false is what is not there.
 func (w *writer) bool(b bool) {
 	switch {
-	case w.s.resp == 3 && w.resp == 3 && b:
-		w.line('#', "t")
-	case w.s.resp == 3 && w.resp == 3:
-		w.line('#', "f")
-	case b:
-		w.line(':', "1")
-	case w.s.resp == 3:
-		w.line(':', "0")
+	case w.s.resp == 3 && w.out.Proto == 3:
+		w.out.Buf = resp.AppendBool(w.out.Buf, b)
+	case b || w.s.resp == 3:
+		w.out.Bool(b)
 	default:
-		w.null()
+		w.out.Null()
 	}
 }
 
 func (w *writer) table(t *lua.LTable) {
 	if w.depth++; w.depth > maxReplyDepth {
 		w.depth--
-		w.line('-', "ERR reached lua stack limit")
+		w.out.Error("ERR reached lua stack limit")
 		return
 	}
 	defer func() { w.depth-- }()
@@ -87,11 +61,11 @@ func (w *writer) table(t *lua.LTable) {
 		return
 	}
 	if text, ok := asText(t.RawGetString("ok")); ok {
-		w.line('+', oneLine(cString(text)))
+		w.out.Status(cString(text))
 		return
 	}
 	if f, ok := t.RawGetString("double").(lua.LNumber); ok {
-		w.double(float64(f))
+		w.out.Double(float64(f))
 		return
 	}
 	if m, ok := t.RawGetString("map").(*lua.LTable); ok {
@@ -103,7 +77,7 @@ func (w *writer) table(t *lua.LTable) {
 		return
 	}
 	if text, ok := asText(t.RawGetString("big_number")); ok {
-		w.bigNumber(oneLine(text))
+		w.out.BigNumber(strings.NewReplacer("\r", " ", "\n", " ").Replace(text))
 		return
 	}
 	if v, ok := t.RawGetString("verbatim_string").(*lua.LTable); ok {
@@ -114,29 +88,21 @@ func (w *writer) table(t *lua.LTable) {
 	w.array(t)
 }
 
-func (w *writer) error(text string) { w.line('-', oneLine(strings.TrimRight(cString(text), "\r\n"))) }
-
-// oneLine makes line ends spaces.
-func oneLine(text string) string { return strings.NewReplacer("\r", " ", "\n", " ").Replace(text) }
+func (w *writer) error(text string) { w.out.Error(cString(text)) }
 
 // array ends at the first nil.
 func (w *writer) array(t *lua.LTable) {
 	n := 0
 	for ; t.RawGetInt(n+1) != lua.LNil; n++ {
 	}
-	w.head('*', n)
+	w.out.Array(n)
 	for i := 1; i <= n; i++ {
 		w.value(t.RawGetInt(i))
 	}
 }
 
 func (w *writer) mapping(t *lua.LTable) {
-	n := size(t)
-	if w.resp == 3 {
-		w.head('%', n)
-	} else {
-		w.head('*', 2*n)
-	}
+	w.out.Map(size(t))
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		w.value(k)
 		w.value(v)
@@ -144,11 +110,7 @@ func (w *writer) mapping(t *lua.LTable) {
 }
 
 func (w *writer) set(t *lua.LTable) {
-	if w.resp == 3 {
-		w.head('~', size(t))
-	} else {
-		w.head('*', size(t))
-	}
+	w.out.Set(size(t))
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		w.value(k)
 	}
@@ -161,26 +123,6 @@ func size(t *lua.LTable) (n int) {
 	return n
 }
 
-func (w *writer) double(f float64) {
-	text := formatG(f, 17)
-	if math.IsNaN(f) {
-		text = "nan"
-	}
-	if w.resp == 3 {
-		w.line(',', text)
-	} else {
-		w.bulk(text)
-	}
-}
-
-func (w *writer) bigNumber(text string) {
-	if w.resp == 3 {
-		w.line('(', text)
-	} else {
-		w.bulk(text)
-	}
-}
-
 // verbatim says whether t is a text with its format.
 func (w *writer) verbatim(t *lua.LTable) bool {
 	format, ok := t.RawGetString("format").(lua.LString)
@@ -188,12 +130,6 @@ func (w *writer) verbatim(t *lua.LTable) bool {
 	if !ok || !also {
 		return false
 	}
-	if w.resp != 3 {
-		w.bulk(string(text))
-		return true
-	}
-	w.head('=', len(text)+4)
-	w.buf = append(w.buf, (string(format) + "   ")[:3]...)
-	w.buf = append(append(append(w.buf, ':'), text...), '\r', '\n')
+	w.out.Verbatim((string(format) + "   ")[:3], string(text))
 	return true
 }

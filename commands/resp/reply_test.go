@@ -1,4 +1,4 @@
-package commands
+package resp
 
 import (
 	"math"
@@ -25,6 +25,9 @@ func TestReplyShapes(t *testing.T) {
 		{"Map", func(r *Reply) { r.Map(2) }, "*4|", "%2|"},
 		{"Set", func(r *Reply) { r.Set(2) }, "*2|", "~2|"},
 		{"Verbatim", func(r *Reply) { r.Verbatim("txt", "hi") }, "$2|hi|", "=6|txt:hi|"},
+		{"BigNumber", func(r *Reply) { r.BigNumber("12") }, "$2|12|", "(12|"},
+		{"Push", func(r *Reply) { r.Push(2) }, "*2|", ">2|"},
+		{"booleans", func(r *Reply) { r.Buf = AppendBool(AppendBool(r.Buf, true), false) }, "#t|#f|", "#t|#f|"},
 		{"Double", func(r *Reply) { r.Double(0.5) }, "$3|0.5|", ",0.5|"},
 		{"infinity", func(r *Reply) { r.Double(math.Inf(-1)) }, "$4|-inf|", ",-inf|"},
 		{"no number", func(r *Reply) { r.Double(math.NaN()) }, "$3|nan|", ",nan|"},
@@ -36,15 +39,5 @@ func TestReplyShapes(t *testing.T) {
 				t.Errorf("%s in RESP%d = %q; want %q", test.name, proto, got, want)
 			}
 		}
-	}
-}
-
-func TestErrorRepliesAreCounted(t *testing.T) {
-	c := newContext(t)
-	do(t, c, "GET")
-	do(t, c, "PING")
-	do(t, c, "NOSUCH")
-	if c.Out.Errors != 2 {
-		t.Errorf("Errors = %d; want 2", c.Out.Errors)
 	}
 }

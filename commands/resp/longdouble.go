@@ -1,4 +1,4 @@
-package commands
+package resp
 
 import (
 	"bytes"
@@ -16,9 +16,9 @@ const (
 	farExponent    = 1 << 20 // stands for all that are greater
 )
 
-// parseLongDouble reads a number as Redis does with strtold: decimal or hexadecimal, with an exponent or without, or an
+// ParseLongDouble reads a number as Redis does with strtold: decimal or hexadecimal, with an exponent or without, or an
 // infinity. Not a number, or beyond the range: false.
-func parseLongDouble(b []byte) (*big.Float, bool) {
+func ParseLongDouble(b []byte) (*big.Float, bool) {
 	if len(b) == 0 || len(b) > longDoubleText {
 		return nil, false
 	}
@@ -26,7 +26,7 @@ func parseLongDouble(b []byte) (*big.Float, bool) {
 	if negative || b[0] == '+' {
 		b = b[1:]
 	}
-	if same(b, "inf") || same(b, "infinity") {
+	if bytes.EqualFold(b, []byte("inf")) || bytes.EqualFold(b, []byte("infinity")) {
 		return new(big.Float).SetInf(negative), true
 	}
 	var f *big.Float
@@ -125,8 +125,8 @@ func allDigits(b []byte, base int) bool {
 	return true
 }
 
-// addLongDouble is a + b, rounded; false: that is infinite, or not a number.
-func addLongDouble(a, b *big.Float) (*big.Float, bool) {
+// AddLongDouble gives a + b, rounded; false: that is infinite, or not a number.
+func AddLongDouble(a, b *big.Float) (*big.Float, bool) {
 	if a.IsInf() || b.IsInf() {
 		return nil, false
 	}
@@ -134,8 +134,8 @@ func addLongDouble(a, b *big.Float) (*big.Float, bool) {
 	return sum, inRange(sum)
 }
 
-// formatLongDouble writes 17 digits behind the point, as printf's %.17Lf, and then leaves out the zeroes at the end.
-func formatLongDouble(f *big.Float) string {
+// FormatLongDouble writes 17 digits behind the point, as printf's %.17Lf, and then leaves out the zeroes at the end.
+func FormatLongDouble(f *big.Float) string {
 	s := strings.TrimSuffix(strings.TrimRight(f.Text('f', 17), "0"), ".")
 	if s == "-0" {
 		return "0"
