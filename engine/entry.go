@@ -1,13 +1,12 @@
 package engine
 
 import (
+	"atomiccounter/tlv"
 	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
-
-	"atomiccounter/tlv"
 )
 
 // entry is one cached counter: there is at most one per key and process, so two handles on a key never race.
@@ -477,4 +476,26 @@ func (e *entry) take(id tlv.ReplicaID, s tlv.State) {
 	case !s.Empty():
 		e.foreign = &foreign{other: s}
 	}
+}
+
+// besides is how many bytes of memory the entry holds beside itself: texts, and what is known of other replicas.
+func (e *entry) besides() int {
+	n := len(e.own.Text)
+	if e.pend != nil {
+		n += len(e.pend.text)
+	}
+	if f := e.foreign; f != nil {
+		n += foreignSize + stateSize(&f.other)
+		if f.incoming != nil {
+			n += stateSize(f.incoming)
+		}
+	}
+	return n
+}
+
+const foreignSize = int(unsafe.Sizeof(foreign{}))
+
+func stateSize(s *tlv.State) int {
+	return len(s.Contributions)*int(unsafe.Sizeof(tlv.Contribution{})) + len(s.Resets)*int(unsafe.Sizeof(tlv.Reset{})) +
+		len(s.Origins)*int(unsafe.Sizeof(tlv.Origin{})) + s.Texts()
 }

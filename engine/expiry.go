@@ -32,18 +32,6 @@ func (p *Pipeline) carry(e *entry) {
 // joins says whether a contribution that begins now begins on what is there.
 func (e *entry) joins() bool { return e.shown() && mutation != noJoin }
 
-// setExpiry has the own contribution name x, which may be another replica's.
-func (p *Pipeline) setExpiry(e *entry, x tlv.Expiry) {
-	p.changes++
-	p.e.clock.pass(x.Stamp) // a contribution names nothing later than the batch that publishes it
-	p.e.markDirty(e)
-	p.endRun()
-	birth, joined := p.e.clock.next(p.now()), e.joins()
-	p.buf = appendExpire(p.buf, e.key, x, birth, joined)
-	e.expireAt(x, birth, joined)
-	p.e.show(e)
-}
-
 // begun is what a head names that knows of no expiry: a PERSIST before all others.
 var begun = tlv.Expiry{Stamp: 1}
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrPartly goes with another error of a command on many fields or keys: those that had their turn before it are gone. To call it
@@ -116,7 +117,7 @@ func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, er
 			if cursor, err = p.gather(e, cursor, maxWhole); err != nil {
 				return false, err
 			}
-			if p.gatheredBytes > pageBytes && !p.section.open { // these go first
+			if p.gathered.bytes > pageBytes && !p.section.open { // these go first
 				p.cancelGathered(e)
 				p.publish()
 				return false, nil
@@ -129,9 +130,15 @@ func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, er
 	return true, nil
 }
 
+// gathered are the fields of hashes that are pinned until the locks are let go of, to be taken away with them.
+type gathered struct {
+	of    map[*fields][]*entry
+	bytes int // memory that they take
+}
+
 // gatheredSize is what it takes to say that all that is gathered is cancelled, in bytes.
 func (p *Pipeline) gatheredSize() (n int) {
-	for _, list := range p.gathered {
+	for _, list := range p.gathered.of {
 		for _, f := range list {
 			n += p.e.cancelSize() + len(f.key)
 		}
@@ -146,19 +153,19 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 	if err != nil {
 		return 0, err
 	}
-	if p.gathered == nil {
-		p.gathered = make(map[*fields][]*entry)
+	if p.gathered.of == nil {
+		p.gathered.of = make(map[*fields][]*entry)
 	}
 	for i := range page {
 		f, err := p.bringIn(head, page[i].hash, []byte(page[i].name))
 		if err != nil {
 			return 0, err
 		}
-		p.gathered[head.fields] = append(p.gathered[head.fields], f)
+		p.gathered.of[head.fields] = append(p.gathered.of[head.fields], f)
 		f.mu.RLock()
-		p.gatheredBytes += int(f.memory())
+		p.gathered.bytes += int(f.memory())
 		f.mu.RUnlock()
-		if i+1 < len(page) && p.gatheredBytes > pageBytes && page[i+1].hash>>cursorShift != page[i].hash>>cursorShift {
+		if i+1 < len(page) && p.gathered.bytes > pageBytes && page[i+1].hash>>cursorShift != page[i].hash>>cursorShift {
 			return page[i+1].hash >> cursorShift, nil
 		}
 	}
@@ -167,14 +174,14 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 
 // letGo unpins what was gathered.
 func (p *Pipeline) letGo() {
-	if len(p.gathered) == 0 {
+	if len(p.gathered.of) == 0 {
 		return
 	}
-	for _, list := range p.gathered {
+	for _, list := range p.gathered.of {
 		unpin(list)
 	}
-	clear(p.gathered)
-	p.gatheredBytes = 0
+	clear(p.gathered.of)
+	p.gathered.bytes = 0
 }
 
 func unpin(list []*entry) {
@@ -217,7 +224,7 @@ func (p *Pipeline) thinPage(e *entry, t takes, leave int64, cursor uint64) (next
 
 // cancelGathered takes the gathered fields of a hash away.
 func (p *Pipeline) cancelGathered(head *entry) {
-	for _, f := range p.gathered[head.fields] {
+	for _, f := range p.gathered.of[head.fields] {
 		f.mu.Lock()
 		p.ready(f, true)
 		p.cancel(f)
@@ -228,7 +235,7 @@ func (p *Pipeline) cancelGathered(head *entry) {
 // cancelAll takes away all that is observed of the key, with the fields that toChange has gathered.
 func (p *Pipeline) cancelAll(e *entry) {
 	expired := !e.exists && e.size() > 0 && e.due(p.now())
-	if len(p.gathered) > 0 && e.isHead() {
+	if len(p.gathered.of) > 0 && e.isHead() {
 		p.cancelGathered(e)
 	}
 	p.cancel(e)
@@ -236,4 +243,38 @@ func (p *Pipeline) cancelAll(e *entry) {
 		p.e.sweeps.expired.Add(1)
 		p.report(e, Expired)
 	}
+}
+
+// all locks the keys exclusively, all at the same time, with all that has arrived, for a command that may take hashes
+// away.
+func (p *Pipeline) all(keys [][]byte, t takes) (map[string]*entry, error) {
+	for {
+		list, err := p.pinAll(keys, true)
+		if err == nil {
+			err = p.lockToChange(list, t)
+		}
+		unpin(list)
+		switch {
+		case errors.Is(err, errGone):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		return byName(list), nil
+	}
+}
+
+// lockToChange locks pinned entries for all.
+func (p *Pipeline) lockToChange(list []*entry, t takes) error {
+	p.letGo()
+	p.waitAll(list, true)
+	if slices.ContainsFunc(list, func(e *entry) bool { return p.takesFields(e, t) }) {
+		if err := p.gatherAll(list, t); err != nil {
+			return err
+		}
+	}
+	for _, e := range list {
+		p.ready(e, true)
+	}
+	return nil
 }

@@ -117,25 +117,6 @@ func (p *Pipeline) findField(key, field []byte) *entry {
 	return p.e.table.find(p.e.hash(p.name), tlv.FieldByte(p.DB), p.name)
 }
 
-// holds says whether e is locked by one of the last two commands, at least as asked.
-func (p *Pipeline) holds(e *entry, exclusive bool) bool {
-	for i := max(0, len(p.held)-4); i < len(p.held); i++ {
-		if h := p.held[i]; h.e == e && (h.exclusive || !exclusive) {
-			return true
-		}
-	}
-	return false
-}
-
-// tryEntry locks e if nobody has to be waited for.
-func (p *Pipeline) tryEntry(e *entry, exclusive bool) bool {
-	if exclusive && !e.mu.TryLock() || !exclusive && !e.mu.TryRLock() {
-		return false
-	}
-	p.held = append(p.held, hold{e: e, exclusive: exclusive})
-	return true
-}
-
 // loadField brings the field that p.name names into the cache, pinned. It lets go of all locks.
 func (p *Pipeline) loadField(head *entry) (*entry, error) {
 	defer p.delayed(time.Now())

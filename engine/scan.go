@@ -238,6 +238,6 @@ func (w *walk) typeOf(en *entry) Type {
 	t := en.typeAt(w.now)
 	w.p.tells(en)
 	w.p.tellsFields(en)
-	w.p.unheld = w.p.unheld || w.p.saw
+	w.p.told.unlocked = w.p.told.unlocked || w.p.told.saw
 	return t
 }

@@ -400,3 +400,24 @@ func (s *shard) pending(list []*entry) []*entry {
 	list = append(append(list, s.flight...), s.dirty...)
 	return append(append(list, s.sinking...), s.heads...)
 }
+
+// weigh counts what e holds in memory beside itself. The caller holds e exclusively.
+func (t *table) weigh(e *entry) {
+	n := uint32(min(e.besides(), 1<<31))
+	if e.isHead() {
+		n += fieldsSize
+	}
+	if n == e.weight || e.gone {
+		return
+	}
+	s := t.shard(e.hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d := int64(n) - int64(e.weight)
+	e.weight = n
+	s.bytes += d
+	t.bytes.Add(d)
+}
+
+// shrink evicts from e's shard if it has grown beyond its part of the cache.
+func (e *Engine) shrink(hash uint64) { e.table.evict(hash, e.cuts.flushed.Load(), e.forget) }

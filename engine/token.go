@@ -91,12 +91,12 @@ func (p *Pipeline) incrOnce(key, token []byte, n, life int64) (v int64, counted 
 // lockToken gives the entry of a token, with all that has arrived.
 func (p *Pipeline) lockToken(key, token []byte) (*entry, error) {
 	p.name = tlv.AppendFieldName(p.name[:0], key, token)
-	used := p.used
+	used := p.use.last
 	t, err := p.lockIn(tlv.TokenByte(p.DB), p.name, true)
 	if err != nil {
 		return nil, err
 	}
-	p.hint, p.used = nil, used // of the keys of users
+	p.hint, p.use.last = nil, used // of the keys of users
 	p.ready(t, true)
 	return t, nil
 }

@@ -55,6 +55,12 @@ func (u *usage) touch(now uint32, turn uint8) {
 	u.word.Store(pack(uint32(heat), now))
 }
 
+// lastUse is what a pipeline notes at the end of a round.
+type lastUse struct {
+	last *entry // that was used since the last Commit
+	turn uint8  // of rounds
+}
+
 // at gives the heat at now, which a minute without use makes one less, and the seconds since the last use.
 func (u *usage) at(now uint32) (heat uint8, idle int64) {
 	w := u.word.Load()
@@ -75,9 +81,9 @@ type Usage struct {
 
 // Glance has the commands of look use none of their keys.
 func (p *Pipeline) Glance(look func()) {
-	used := p.used
+	used := p.use.last
 	look()
-	p.used = used
+	p.use.last = used
 }
 
 // Usage tells how a key is used, without using it; false: there is no such key. Heat and idle time are sampled: the last key

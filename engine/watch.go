@@ -102,7 +102,7 @@ func (p *Pipeline) Unwatch() {
 // Broken says whether a watched key has changed, or expired. In a section nothing changes between the answer and what is done.
 func (p *Pipeline) Broken() bool {
 	if p.watching.broken.Load() {
-		p.saw = true // the change, which is perhaps not synced
+		p.told.saw = true // the change, which is perhaps not synced
 		return true
 	}
 	for _, w := range p.watching.keys {

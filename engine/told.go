@@ -9,21 +9,29 @@ import (
 // What this file is for: a value that is told contains the increments of other pipelines, too. Were it told before those are
 // in the journal, kill -9 would take them back, and the same number would be given out twice.
 
+// told is what the replies since the last Commit depend on.
+type told struct {
+	pos         Position // of the last frame that the pipeline appended
+	saw         bool     // they tell something that is perhaps not synced
+	unjournaled []*entry // that were read while other pipelines had increments there that were not yet journaled
+	unlocked    bool     // they tell something that was read without the lock that is kept until it is journaled
+}
+
 // tells notes what the replies depend on that tell something of e, which the pipeline holds. A clean entry shows what is in the
 // database, synced.
 func (p *Pipeline) tells(e *entry) {
 	if e.adding.Load() != 0 {
-		p.untold = append(p.untold, e)
+		p.told.unjournaled = append(p.told.unjournaled, e)
 	}
-	if !p.saw && !e.clean(p.e.cuts.flushed.Load()) {
-		p.saw = true
+	if !p.told.saw && !e.clean(p.e.cuts.flushed.Load()) {
+		p.told.saw = true
 	}
 }
 
 // tellsFields is tells of the number of fields of a key, which changes under the locks of the fields.
 func (p *Pipeline) tellsFields(e *entry) {
 	if e.fields != nil && e.fields.gen.Load() > p.e.cuts.flushed.Load() {
-		p.saw = true
+		p.told.saw = true
 	}
 }
 
@@ -64,19 +72,19 @@ func (p *Pipeline) addAside(e *entry, n int64) (v int64, err error) {
 	return v, nil
 }
 
-// awaitUntold waits until everything of others that was read is journaled. The pipeline holds nothing, and has journaled its own.
-func (p *Pipeline) awaitUntold() {
-	if p.unheld {
+// awaitJournaled waits until everything of others that was read is journaled. The pipeline holds nothing, and has journaled its own.
+func (p *Pipeline) awaitJournaled() {
+	if p.told.unlocked {
 		p.e.awaitRounds()
-		p.unheld = false
+		p.told.unlocked = false
 	}
-	for i, e := range p.untold {
+	for i, e := range p.told.unjournaled {
 		e.awaitAdds()
-		p.untold[i] = nil
+		p.told.unjournaled[i] = nil
 	}
-	p.untold = p.untold[:0]
-	if cap(p.untold) > 1<<10 {
-		p.untold = nil
+	p.told.unjournaled = p.told.unjournaled[:0]
+	if cap(p.told.unjournaled) > 1<<10 {
+		p.told.unjournaled = nil
 	}
 }
 
@@ -96,16 +104,16 @@ func (g *guard) pass() {
 // A pipeline on another processor is done with its round in a few microseconds, so looking on is cheaper than to sleep. One
 // that was interrupted takes longer: then others run.
 const (
-	untoldLooks  = 1000
-	untoldYields = 4
+	awaitLooks  = 1000
+	awaitYields = 4
 )
 
 // awaitAdds waits until all increments that the entry had when it was called are journaled. Often there is a moment without
 // any others. Under a load without such moments it passes through the lock: who holds it now lets go when its increments are
 // journaled, and those that come are behind it.
 func (e *entry) awaitAdds() {
-	for range untoldYields {
-		for range untoldLooks {
+	for range awaitYields {
+		for range awaitLooks {
 			if e.adding.Load() == 0 {
 				return
 			}

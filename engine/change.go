@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"atomiccounter/tlv"
+	"math"
+)
+
+// prepare is what comes before every write (design, section 2): an expired key, or one of which only leftovers are
+// stored, is cancelled first.
+func (p *Pipeline) prepare(e *entry) {
+	if !e.shown() || e.due(p.now()) {
+		p.cancelAll(e)
+	}
+}
+
+// cancel takes away all that is observed of the key, fields apart. What tend has begun is journaled here: from now on the
+// key may come to life again, and a replay must not find what was left over.
+func (p *Pipeline) cancel(e *entry) {
+	resets, own := e.observed(p.e.self.id)
+	own = own || e.pend != nil && e.pend.tended
+	if !own && len(resets) == 0 {
+		return
+	}
+	p.changes++
+	expired := e.exists && e.due(p.now()) && !isToken(e.key)
+	p.e.markDirty(e)
+	p.endRun()
+	ended := e.latest(p.e.self.id)
+	p.e.clock.pass(ended.Stamp) // see setExpiry
+	p.buf = appendCancel(p.buf, e.key, own, resets, ended)
+	e.cancel(own, resets, ended)
+	p.e.show(e)
+	if expired {
+		p.e.sweeps.expired.Add(1)
+		p.report(e, Expired)
+	}
+}
+
+func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
+	p.changes++
+	p.e.markDirty(e)
+	joined := e.joins()
+	p.carry(e)
+	stamp := tlv.Stamp(0)
+	if !e.pend.add {
+		stamp = p.e.clock.next(p.now())
+	}
+	p.endRun()
+	p.buf = appendAdd(p.buf, e.key, n, stamp, kind, joined)
+	created := !e.exists && (e.fields == nil || e.fields.head.size() == 0)
+	e.add(n, stamp, kind, joined)
+	p.e.show(e)
+	if created {
+		p.report(e, Created)
+	}
+}
+
+func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
+	p.changes++
+	since := p.since(e)
+	p.cancelAll(e)
+	p.e.markDirty(e)
+	p.endRun()
+	none := e.under(p.e.self.id)
+	p.e.clock.pass(e.foreign.latest())
+	stamp := p.e.clock.next(p.now())
+	if v.IsText {
+		p.buf = appendText(p.buf, e.key, v.Text, stamp, since)
+		p.e.pace.texts.Add(int64(len(v.Text)))
+	} else {
+		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, since, kind)
+	}
+	e.assign(v, stamp, since, kind)
+	p.e.show(e)
+	if none.Stamp != 0 {
+		p.setExpiry(e, none)
+	}
+	if v.IsText {
+		p.e.shrink(e.hash)
+	}
+}
+
+// since is what a SET has to name of a field that is there already: it keeps its place in a small hash.
+func (p *Pipeline) since(e *entry) tlv.Stamp {
+	if !e.exists || !isField(e.key) || e.fields.head.size() > SmallHash {
+		return 0
+	}
+	return e.began(p.e.self.id)
+}
+
+// run is the increments of one entry since the last record, not yet in the pipeline's buffer.
+type run struct {
+	of *entry // nil: there are none
+	n  int64
+}
+
+// addFast is an increment of the short way; those of one key in a row share one record. ErrOverflow changes nothing.
+func (p *Pipeline) addFast(e *entry, n int64) (int64, error) {
+	if p.aside && p.run.of == nil {
+		return p.addAside(e, n)
+	}
+	if p.run.of != e || n >= 0 && p.run.n > math.MaxInt64-n || n < 0 && p.run.n < math.MinInt64-n {
+		p.endRun()
+		p.announce(e)
+		p.run.of, p.run.n = e, 0
+	}
+	v, ok := e.addFast(n)
+	if !ok {
+		return 0, ErrOverflow
+	}
+	p.changes++
+	p.run.n += n
+	return v, nil
+}
+
+func (p *Pipeline) endRun() {
+	if p.run.of != nil {
+		p.buf = appendAdd(p.buf, p.run.of.key, p.run.n, 0, tlv.ZCounter, false)
+		p.run.of = nil
+	}
+}
+
+// setExpiry has the own contribution name x, which may be another replica's.
+func (p *Pipeline) setExpiry(e *entry, x tlv.Expiry) {
+	p.changes++
+	p.e.clock.pass(x.Stamp) // a contribution names nothing later than the batch that publishes it
+	p.e.markDirty(e)
+	p.endRun()
+	birth, joined := p.e.clock.next(p.now()), e.joins()
+	p.buf = appendExpire(p.buf, e.key, x, birth, joined)
+	e.expireAt(x, birth, joined)
+	p.e.show(e)
+}
+
+func (p *Pipeline) expireAt(e *entry, at int64) {
+	p.e.clock.pass(e.foreign.latest())
+	p.setExpiry(e, tlv.Expiry{Stamp: p.e.clock.next(p.now()), At: at})
+}

@@ -1,0 +1,236 @@
+package engine
+
+import (
+	"atomiccounter/tlv"
+	"errors"
+)
+
+// Put makes v the value, in place of all that is observed. While the key is a Natural, that is an integer and not negative.
+func (p *Pipeline) Put(key []byte, v Value, o SetOptions) (SetResult, error) {
+	if err := p.writableValue(v); err != nil {
+		if o.Get {
+			err = p.unlessType(key, TypeHash, err)
+		}
+		return SetResult{}, err
+	}
+	t := takesAll
+	if o.NX || o.Get { // otherwise a hash stays
+		t = takesDue
+	}
+	e, err := p.toChange(key, true, t)
+	if err != nil {
+		return SetResult{}, err
+	}
+	return p.set(e, v, o)
+}
+
+// Edit puts in place of the value what edit makes of it, and leaves the expiry as it is. False from edit leaves everything.
+// It is a read and a SET at one moment of this replica: of concurrent ones on several replicas the last wins, and what
+// the others made is lost. Edit is called while the key is locked, and must not call the pipeline.
+func (p *Pipeline) Edit(key []byte, edit func(old Value) (next Value, change bool, err error)) error {
+	if err := p.writableText(MaxText); err != nil {
+		return err
+	}
+	e, err := p.toChange(key, true, takesDue)
+	if err != nil {
+		return err
+	}
+	if p.typeOf(e) == TypeHash {
+		return ErrWrongType
+	}
+	v, change, err := edit(p.valueOf(e))
+	if err != nil || !change {
+		return err
+	}
+	if len(v.Text) > MaxText {
+		return ErrTextTooLong
+	}
+	_, err = p.set(e, v, SetOptions{KeepTTL: true})
+	return err
+}
+
+// kindFor is the kind that the key has, or gets, when v is assigned to it.
+func (p *Pipeline) kindFor(e *entry, v Value) (tlv.Kind, error) {
+	kind := p.kindOf(e)
+	switch {
+	case kind == tlv.ZCounter:
+		return kind, nil
+	case v.IsText:
+		return kind, ErrNaturalText
+	case v.Int < 0:
+		return kind, ErrNegative
+	}
+	return kind, nil
+}
+
+// unlessType is err, which says that a value is too long, but for a key of the wrong type: that comes first.
+func (p *Pipeline) unlessType(key []byte, wrong Type, err error) error {
+	if t, typeErr := p.Type(key); errors.Is(err, ErrTextTooLong) && typeErr == nil && t == wrong {
+		return ErrWrongType
+	}
+	return err
+}
+
+// writableValue begins a write of v, or says why there can be none.
+func (p *Pipeline) writableValue(v Value) error {
+	switch {
+	case !v.IsText:
+		return p.writable()
+	case len(v.Text) > MaxText:
+		return ErrTextTooLong
+	}
+	return p.writableText(len(v.Text))
+}
+
+// SetOptions are those of SET.
+type SetOptions struct {
+	NX, XX, KeepTTL bool
+	Get             bool  // fill Old
+	ExpireAt        int64 // ms; 0: none; in the past: the key is gone afterwards
+}
+
+// SetResult is what SET did. Old is filled if asked for.
+type SetResult struct {
+	Done bool
+	Old  Value
+}
+
+// Set is Put of an integer.
+func (p *Pipeline) Set(key []byte, v int64, o SetOptions) (SetResult, error) {
+	return p.Put(key, IntValue(v), o)
+}
+
+func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error) {
+	t := p.typeOf(e)
+	if o.Get {
+		if t == TypeHash {
+			return r, ErrWrongType
+		}
+		r.Old = p.valueOf(e)
+	}
+	p.prepare(e)
+	if o.NX && t != TypeNone || o.XX && t == TypeNone {
+		return r, nil
+	}
+	if err := p.harvestable(e); o.Get && err != nil {
+		return r, err
+	}
+	kind, err := p.kindFor(e, v)
+	if err != nil {
+		return r, err
+	}
+	keep := e.view(p.e.self.id).Expiry
+	p.assign(e, v, kind)
+	if t == TypeNone {
+		p.report(e, Created)
+	}
+	switch {
+	case o.ExpireAt != 0:
+		p.expireOrCancel(e, o.ExpireAt)
+	case o.KeepTTL && t != TypeNone && keep.Stamp != 0:
+		p.setExpiry(e, keep)
+	}
+	r.Done = true
+	return r, nil
+}
+
+// MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
+func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
+	size := p.sizeOf(keys)
+	for _, v := range values {
+		if len(v.Text) > MaxText {
+			return false, ErrTextTooLong
+		}
+		size += 64 + len(v.Text)
+	}
+	own, err := p.beginGreat(size)
+	if err != nil {
+		return false, err
+	}
+	if own {
+		defer p.End()
+	}
+	if err := p.writableText(size); err != nil {
+		return false, err
+	}
+	t := takesAll
+	if nx { // otherwise a hash stays
+		t = takesDue
+	}
+	list, err := p.all(keys, t)
+	if err != nil {
+		return false, err
+	}
+	for i, key := range keys {
+		e := list[string(key)]
+		if nx && p.exists(e) {
+			return false, nil
+		}
+		if _, err := p.kindFor(e, values[i]); err != nil {
+			return false, err
+		}
+	}
+	for i, key := range keys {
+		if _, err := p.set(list[string(key)], values[i], SetOptions{}); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// GetDel takes the key away and gives the value that was taken, exactly.
+func (p *Pipeline) GetDel(key []byte) (Value, error) {
+	if err := p.writable(); err != nil {
+		return Value{}, err
+	}
+	e, err := p.toChange(key, true, takesDue)
+	if err != nil {
+		return Value{}, err
+	}
+	if p.typeOf(e) == TypeHash {
+		return Value{OK: true}, ErrWrongType
+	}
+	if err := p.harvestable(e); err != nil {
+		return Value{}, err
+	}
+	v := p.valueOf(e)
+	p.cancelAll(e) // fields that are hidden it leaves, as it does not return them, unless their time has come
+	return v, nil
+}
+
+// harvestable says why what a key shows cannot be taken away and returned: a sum beyond int64 would be returned in part, and the
+// rest would be lost.
+func (p *Pipeline) harvestable(e *entry) error {
+	if p.exists(e) && !e.text && !e.sum(p.e.self.id).IsInt64() {
+		return ErrHarvest
+	}
+	return nil
+}
+
+// Del takes the keys away and says how many there were.
+func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
+	own, err := p.beginGreat(p.sizeOf(keys))
+	if err != nil {
+		return 0, err
+	}
+	if own {
+		defer p.End()
+	}
+	if err := p.writableSize(p.sizeOf(keys)); err != nil {
+		return 0, err
+	}
+	list, err := p.all(keys, takesAll)
+	if err != nil {
+		return 0, err
+	}
+	for _, key := range keys {
+		e := list[string(key)]
+		was := p.exists(e)
+		p.cancelAll(e)
+		if was {
+			n++
+			p.report(e, Deleted)
+		}
+	}
+	return n, nil
+}

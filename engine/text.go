@@ -1,0 +1,35 @@
+package engine
+
+// maxTexts bounds the texts that one flush writes, in bytes; those of commands in flight come on top. So batches stay far
+// below what a peer takes, and what the disk needs is looked at before the next that many.
+const maxTexts = 32 << 20
+
+// writableText begins a write that may be of n bytes of text: a flush comes first if there is much to flush.
+func (p *Pipeline) writableText(n int) error {
+	if p.e.pace.texts.Load() >= maxTexts && !p.section.open {
+		p.pause()
+		p.e.relieveTexts()
+	}
+	return p.writableSize(n)
+}
+
+// relieveTexts flushes if there are many texts to flush. False: it cannot.
+func (e *Engine) relieveTexts() bool {
+	if e.enterScan() == nil {
+		e.checkSpace()
+		e.scans.RUnlock()
+	}
+	e.commitMu.Lock()
+	defer e.commitMu.Unlock()
+	switch {
+	case e.pace.texts.Load() < maxTexts:
+		return true
+	case e.awaiting || e.mayCommit() != nil || e.tight():
+		return false
+	}
+	err := e.flush(flushStep{})
+	if err != nil {
+		e.log.Error("flush", "err", err)
+	}
+	return err == nil
+}
