@@ -145,6 +145,27 @@ func TestDocumentedLinks(t *testing.T) {
 	}
 }
 
+// TestDocumentedFiles: each file of the source that the documents name exists, from the document's directory or from the root.
+func TestDocumentedFiles(t *testing.T) {
+	root, err := process.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range documents(t) {
+		for _, m := range regexp.MustCompile("`([\\w./-]*[\\w-]/[\\w./-]+|[\\w-]+\\.go)`").FindAllStringSubmatch(d.text, -1) {
+			top, _, deep := strings.Cut(m[1], "/")
+			if _, err := os.Stat(filepath.Join(root, top)); deep && err != nil && filepath.Ext(m[1]) == "" {
+				continue // no name of ours
+			}
+			_, fromRoot := os.Stat(filepath.Join(root, m[1]))
+			_, beside := os.Stat(filepath.Join(root, filepath.Dir(d.path), m[1]))
+			if fromRoot != nil && beside != nil {
+				t.Errorf("%s names %s: %v", d.path, m[1], fromRoot)
+			}
+		}
+	}
+}
+
 // anchors are the fragments that a document's headings are reached by.
 func anchors(doc string) []string {
 	var all []string
