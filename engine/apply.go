@@ -71,69 +71,69 @@ const MaxApply = 64
 // ApplyAll is Apply of up to MaxApply batches one after the other, which are synced together. It ends with the first that is
 // refused: err says why, and n how many before it are stored.
 func (e *Engine) ApplyAll(list []tlv.Batch) (n int, err error) {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	var unsynced []*pebble.Batch
 	for n < min(len(list), MaxApply) && err == nil {
 		var batch *pebble.Batch
-		if batch, err = e.apply(&list[n]); err == nil {
+		if batch, err = c.apply(&list[n]); err == nil {
 			n++
 		}
 		if batch != nil {
 			unsynced = append(unsynced, batch)
 		}
 	}
-	if failed := e.settle(unsynced...); failed != nil {
+	if failed := c.settle(unsynced...); failed != nil {
 		return 0, failed
 	}
 	return n, err
 }
 
 // apply is Apply without the sync. The batch, if there is one, is to be settled, whatever the error.
-func (e *Engine) apply(b *tlv.Batch) (*pebble.Batch, error) {
-	if err := e.refusal(); err != nil {
+func (c *committer) apply(b *tlv.Batch) (*pebble.Batch, error) {
+	if err := c.e.refusal(); err != nil {
 		return nil, err
 	}
-	if have := e.vector.Entry(b.Replica); b.Stamp < have.Stamp || b.Stamp == have.Stamp && b.Hash == have.Hash {
+	if have := c.vector.Entry(b.Replica); b.Stamp < have.Stamp || b.Stamp == have.Stamp && b.Hash == have.Hash {
 		return nil, nil
 	}
 	if err := b.Validate(); err != nil {
 		return nil, err
 	}
-	if err := e.follows(b); err != nil {
+	if err := c.follows(b); err != nil {
 		return nil, fmt.Errorf("batch %d of replica %x: %w", b.Stamp, b.Replica, err)
 	}
-	if err := e.awaitTables(); err != nil {
+	if err := c.awaitTables(); err != nil {
 		return nil, err
 	}
-	e.clock.hear(b.Stamp, e.Now())
-	return e.commitArrivals(b.Deltas, func(a *joining) { e.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
-		return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
+	c.e.clock.hear(b.Stamp, c.e.Now())
+	return c.commitArrivals(b.Deltas, func(a *joining) { c.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
+		return c.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 	})
 }
 
 // record makes the vector and the log speak of b, of so many keys, whose deltas are in batch. What it returns is done after
 // the commit.
-func (e *Engine) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode func() []byte) (landed func(), err error) {
-	e.advance(b.Entry())
+func (c *committer) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode func() []byte) (landed func(), err error) {
+	c.advance(b.Entry())
 	if b.Ends != 0 {
-		e.end(tlv.Vector{{Replica: b.Tail, End: b.End, Of: b.Ends}})
+		c.end(tlv.Vector{{Replica: b.Tail, End: b.End, Of: b.Ends}})
 	}
-	if err := e.history.write(batch); err != nil {
+	if err := c.e.history.write(batch); err != nil {
 		return nil, err
 	}
-	return e.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, hash: b.Hash, keys: keys}, encode)
+	return c.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, hash: b.Hash, keys: keys}, encode)
 }
 
 // follows says whether b may be applied: it is the next of its replica, not of the end of time, and not held back.
-func (e *Engine) follows(b *tlv.Batch) error {
-	have := e.vector.Entry(b.Replica)
+func (c *committer) follows(b *tlv.Batch) error {
+	have := c.vector.Entry(b.Replica)
 	switch {
 	case b.Stamp > lastStamp:
 		return ErrClock
-	case e.awaiting || e.holds(b.Replica, have.Stamp):
+	case c.awaiting || c.holds(b.Replica, have.Stamp):
 		return ErrHeld
-	case b.Replica == e.self.id || have.Stamp > b.Prev || have.Stamp == b.Prev && have.Hash != b.Chain:
+	case b.Replica == c.e.self.id || have.Stamp > b.Prev || have.Stamp == b.Prev && have.Hash != b.Chain:
 		return ErrFork
 	case have.Stamp < b.Prev && mutation != noGapCheck:
 		return ErrGap
@@ -143,10 +143,10 @@ func (e *Engine) follows(b *tlv.Batch) error {
 
 // arrive adds to batch what deltas make of the stored states of their keys: join is called for each with the state as it is
 // in all. The list is in the order of the store, which reads and takes them faster so.
-func (e *Engine) arrive(batch *pebble.Batch, deltas []tlv.Delta, join func(*joining)) (list []arrival, err error) {
-	list = e.room(len(deltas))
-	order := e.inOrder(deltas)
-	w := arrivalWriter{e: e, batch: batch, join: join}
+func (c *committer) arrive(batch *pebble.Batch, deltas []tlv.Delta, join func(*joining)) (list []arrival, err error) {
+	list = c.room(len(deltas))
+	order := c.e.inOrder(deltas)
+	w := arrivalWriter{c: c, e: c.e, batch: batch, join: join}
 	for i := 0; i < len(order) && err == nil; i++ {
 		if i%lookAhead == 0 {
 			w.ahead += touch(deltas, order[i:min(i+lookAhead, len(order))])
@@ -175,13 +175,13 @@ func touch(deltas []tlv.Delta, at []placed) (sum int) {
 	return sum
 }
 
-// room gives memory for arrivals, used again by the next ones. The caller holds commitMu.
-func (e *Engine) room(n int) []arrival {
-	if cap(e.arrivals) < n || cap(e.arrivals) > maxArrivals && n <= maxArrivals {
-		e.arrivals = make([]arrival, n)
+// room gives memory for arrivals, used again by the next ones.
+func (c *committer) room(n int) []arrival {
+	if cap(c.arrivals) < n || cap(c.arrivals) > maxArrivals && n <= maxArrivals {
+		c.arrivals = make([]arrival, n)
 	}
-	e.arrivals = e.arrivals[:n]
-	return e.arrivals
+	c.arrivals = c.arrivals[:n]
+	return c.arrivals
 }
 
 // maxArrivals bounds for how many keys memory is kept between batches.
@@ -237,9 +237,10 @@ func deal(list []placed, n int) []placed {
 	return dealt
 }
 
-// arrivalWriter reads what is stored of the keys of a batch, in their order, and writes what becomes of it. The caller holds
-// commitMu: the database does not change meanwhile.
+// arrivalWriter reads what is stored of the keys of a batch, in their order, and writes what becomes of it. The database does
+// not change meanwhile.
 type arrivalWriter struct {
+	c *committer
 	joining
 	e     *Engine
 	batch *pebble.Batch
@@ -315,11 +316,11 @@ func (w *arrivalWriter) close() error {
 
 // join merges the delta of a batch. A contribution at or below the version vector that is not stored is known to be old,
 // and is never let in again.
-func (e *Engine) join(a *joining, b *tlv.Batch) {
+func (c *committer) join(a *joining, b *tlv.Batch) {
 	delta := a.delta
-	if anyOf(delta.Contributions, e.isOld) {
+	if anyOf(delta.Contributions, c.isOld) {
 		d := a.delta.Clone()
-		d.Contributions = slices.DeleteFunc(d.Contributions, func(c tlv.Contribution) bool { return e.isOld(&c) })
+		d.Contributions = slices.DeleteFunc(d.Contributions, func(p tlv.Contribution) bool { return c.isOld(&p) })
 		delta = &d
 	}
 	if mutation == mergeAdds {
@@ -327,13 +328,13 @@ func (e *Engine) join(a *joining, b *tlv.Batch) {
 	}
 	a.all.Merge(delta)
 	a.keep(func(id tlv.ReplicaID, s tlv.Stamp) bool {
-		return id == b.Replica && s <= b.Stamp || e.covers(id, s)
+		return id == b.Replica && s <= b.Stamp || c.covers(id, s)
 	})
 }
 
 // isOld says that a contribution is not to be let in.
-func (e *Engine) isOld(c *tlv.Contribution) bool {
-	return c.Replica == e.self.id || e.covers(c.Replica, c.Rev)
+func (c *committer) isOld(p *tlv.Contribution) bool {
+	return p.Replica == c.e.self.id || c.covers(p.Replica, p.Rev)
 }
 
 // anyOf is slices.ContainsFunc without a copy of each, of which there is one for every key of a batch.
@@ -363,48 +364,48 @@ func (a *joining) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
 const roomPerKey = 128
 
 // land commits what deltas make of their keys, synced (commitArrivals).
-func (e *Engine) land(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) error {
-	batch, err := e.commitArrivals(deltas, join, more)
+func (c *committer) land(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) error {
+	batch, err := c.commitArrivals(deltas, join, more)
 	if batch == nil {
 		return err
 	}
-	return errors.Join(err, e.settle(batch))
+	return errors.Join(err, c.settle(batch))
 }
 
 // commitArrivals commits what deltas make of their keys (arrive), and what more adds to the same batch; what that returns is
 // called after the commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then
 // told of what it missed, because none runs between the commit and the telling. An error of a read changes nothing. The batch
 // that is returned, if any, is still to be settled: only then the vector may speak of it to others.
-func (e *Engine) commitArrivals(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) (*pebble.Batch, error) {
-	batch := e.db.NewBatchWithSize(min(1<<10+len(deltas)*roomPerKey, maxBatchSize))
-	list, err := e.arrive(batch, deltas, join)
+func (c *committer) commitArrivals(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) (*pebble.Batch, error) {
+	batch := c.e.db.NewBatchWithSize(min(1<<10+len(deltas)*roomPerKey, maxBatchSize))
+	list, err := c.arrive(batch, deltas, join)
 	defer clear(list) // nothing of them is kept alive by their memory
 	if err != nil {
 		return nil, errors.Join(err, batch.Close())
 	}
-	changes, landed, err := e.fillBatch(batch, list, more)
+	changes, landed, err := c.fillBatch(batch, list, more)
 	if err == nil {
-		err = e.showArrivals(batch, list, changes)
+		err = c.showArrivals(batch, list, changes)
 	}
 	if err != nil {
-		return nil, errors.Join(e.fail(fmt.Errorf("merge: %w", err)), batch.SyncWait(), batch.Close())
+		return nil, errors.Join(c.e.fail(fmt.Errorf("merge: %w", err)), batch.SyncWait(), batch.Close())
 	}
 	landed()
-	return batch, e.tendAll(list, changes)
+	return batch, c.e.tendAll(list, changes)
 }
 
 // fillBatch adds to a batch what goes along with the arrivals that it has.
-func (e *Engine) fillBatch(batch *pebble.Batch, list []arrival, more func(*pebble.Batch, []arrival) (func(), error)) (hashChanges, func(), error) {
-	changes, err := e.bookArrivals(batch, list)
+func (c *committer) fillBatch(batch *pebble.Batch, list []arrival, more func(*pebble.Batch, []arrival) (func(), error)) (hashChanges, func(), error) {
+	changes, err := c.bookArrivals(batch, list)
 	if err != nil {
 		return nil, nil, err
 	}
 	landed, err := more(batch, list)
-	return changes, landed, errors.Join(err, batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil))
+	return changes, landed, errors.Join(err, batch.Set([]byte{metaPrefix}, c.meta(c.mark), nil))
 }
 
 // settle waits until batches that are committed are synced, lets go of them, and makes the vector known.
-func (e *Engine) settle(batches ...*pebble.Batch) error {
+func (c *committer) settle(batches ...*pebble.Batch) error {
 	if len(batches) == 0 {
 		return nil
 	}
@@ -412,46 +413,46 @@ func (e *Engine) settle(batches ...*pebble.Batch) error {
 	for _, b := range batches {
 		err = errors.Join(err, b.SyncWait(), b.Close())
 	}
-	if err = errors.Join(err, e.Failed()); err != nil {
-		return e.fail(fmt.Errorf("merge: %w", err))
+	if err = errors.Join(err, c.e.Failed()); err != nil {
+		return c.e.fail(fmt.Errorf("merge: %w", err))
 	}
-	e.proclaim()
+	c.proclaim()
 	return nil
 }
 
 // showArrivals commits a batch, which is not yet synced then, and tells the cached keys. It holds a guard, for taking in may make an entry
 // dirty, and no longer than that: with two at once one could wait for a section that waits for the other.
-func (e *Engine) showArrivals(batch *pebble.Batch, list []arrival, changes hashChanges) error {
-	guard := e.nextGuard()
+func (c *committer) showArrivals(batch *pebble.Batch, list []arrival, changes hashChanges) error {
+	guard := c.e.nextGuard()
 	guard.RLock()
 	defer guard.RUnlock()
-	e.reveal()
-	e.loads.Lock()
-	defer e.loads.Unlock()
-	e.unlooked += batch.Len()
-	if err := e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
+	c.reveal()
+	c.e.loads.Lock()
+	defer c.e.loads.Unlock()
+	c.unlooked += batch.Len()
+	if err := c.e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
 		return err
 	}
-	changes.hold(e)
+	changes.hold(c.e)
 	// Tokens, which are last, are told first: whoever sees an increment here finds its token too.
 	tokens := slices.IndexFunc(list, func(a arrival) bool { return isToken(a.key) })
 	if tokens < 0 {
 		tokens = len(list)
 	}
-	if err := errors.Join(e.tellAll(list[tokens:], changes), e.tellAll(list[:tokens], changes)); err != nil {
+	if err := errors.Join(c.tellAll(list[tokens:], changes), c.tellAll(list[:tokens], changes)); err != nil {
 		return err
 	}
-	changes.tell(e)
+	changes.tell(c.e)
 	return nil
 }
 
-func (e *Engine) tellAll(list []arrival, changes hashChanges) error {
+func (c *committer) tellAll(list []arrival, changes hashChanges) error {
 	for i := range list {
-		if err := e.tell(&list[i], changes); err != nil {
+		if err := c.tell(&list[i], changes); err != nil {
 			return err
 		}
 		if list[i].texts {
-			e.shrink(list[i].place.hash)
+			c.e.shrink(list[i].place.hash)
 		}
 	}
 	return nil
@@ -493,20 +494,20 @@ func (p *Pipeline) tend(key string) error {
 // tell hands the new state to the cached entry, which takes it in when its update period is over. At once it takes in
 // what decides whether the key exists and when it expires, because a write has to know what is stored of that (design,
 // section 2); and what is not cached shows at once anyway.
-func (e *Engine) tell(a *arrival, changes hashChanges) error {
-	en := e.table.get(a.place.hash, a.key)
+func (c *committer) tell(a *arrival, changes hashChanges) error {
+	en := c.e.table.get(a.place.hash, a.key)
 	if en != nil {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 	}
-	e.touchArrival(a)
+	c.e.touchArrival(a)
 	if en == nil || en.gone {
-		e.reportKey(a.key, Arrived)
-		e.tellUncached(a, changes)
+		c.e.reportKey(a.key, Arrived)
+		c.e.tellUncached(a, changes)
 		return nil
 	}
 	if a.all == nil { // it came into the cache meanwhile
-		s, err := e.readState(a.place, a.key)
+		s, err := c.e.readState(a.place, a.key)
 		if err != nil {
 			return err
 		}
@@ -519,22 +520,22 @@ func (e *Engine) tell(a *arrival, changes hashChanges) error {
 	en.setBooks(a.after)
 	if a.whole {
 		en.foreign.other = tlv.State{}
-		e.absorb(en)
+		c.e.absorb(en)
 		return nil
 	}
-	e.table.weigh(en)
-	if v := en.ahead(e.self.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(e.self.id, &v) {
-		e.absorb(en)
+	c.e.table.weigh(en)
+	if v := en.ahead(c.e.self.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(c.e.self.id, &v) {
+		c.e.absorb(en)
 		return nil
 	}
 	en.stale.Store(true)
 	if !en.listed {
 		en.listed = true
-		e.stale.mu.Lock()
-		e.stale.keys = append(e.stale.keys, en)
-		e.stale.mu.Unlock()
+		c.e.stale.mu.Lock()
+		c.e.stale.keys = append(c.e.stale.keys, en)
+		c.e.stale.mu.Unlock()
 		select {
-		case e.stale.wake <- struct{}{}:
+		case c.e.stale.wake <- struct{}{}:
 		default:
 		}
 	}
@@ -605,19 +606,19 @@ func (e *Engine) booksOf(v *tlv.View) books {
 	return b
 }
 
-// recount keeps the counts of the store. The caller holds commitMu.
-func (e *Engine) recount(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
+// recount keeps the counts of the store.
+func (c *committer) recount(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
 	existed, expired := was.shown(fieldsWere)
 	exists, expires := is.shown(fieldsAre)
-	e.count[db] += change(existed, exists)
-	e.countEx[db] += change(expired, expires)
+	c.count[db] += change(existed, exists)
+	c.countEx[db] += change(expired, expires)
 }
 
 // book keeps the counts of the store and the expiry index in step with the stored state of a key that has so many fields
-// stored. The caller holds commitMu.
-func (e *Engine) book(batch *pebble.Batch, key string, was, is books, fields int64) error {
+// stored.
+func (c *committer) book(batch *pebble.Batch, key string, was, is books, fields int64) error {
 	if isUsers(key) {
-		e.recount(database(key), was, fields, is, fields)
+		c.recount(database(key), was, fields, is, fields)
 	}
 	if was.index == is.index {
 		return nil

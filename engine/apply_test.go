@@ -161,23 +161,23 @@ func TestArrivalsAreInTheOrderOfTheStore(t *testing.T) {
 // TestLoadDuringAnArrival: a key comes into the cache, and is added to, after it was worked out what a batch makes of it.
 func TestLoadDuringAnArrival(t *testing.T) {
 	e := open(t, Options{UpdatePeriod: 1e9 * 3600})
-	c := e.Counter("k")
+	p := e.Counter("k")
 	stamp := tlv.Stamp(e.Now()) << tlv.StampShift
 	b := foreignAdd(stamp, "k")
-	e.commitMu.Lock()
-	err := e.land(b.Deltas, func(a *joining) { e.join(a, b) }, func(*pebble.Batch, []arrival) (func(), error) {
-		v, err := c.Increment(t.Context(), 1)
+	c := e.committer.lock()
+	err := c.land(b.Deltas, func(a *joining) { c.join(a, b) }, func(*pebble.Batch, []arrival) (func(), error) {
+		v, err := p.Increment(t.Context(), 1)
 		if v != 1 {
 			t.Errorf("Increment before the commit = %d; want 1", v)
 		}
-		return func() { e.vector.Put(b.Entry()) }, err
+		return func() { c.vector.Put(b.Entry()) }, err
 	})
-	e.commitMu.Unlock()
+	c.unlock()
 	if err != nil {
 		t.Fatalf("land = %v", err)
 	}
 	for range 2 {
-		if v, err := c.Get(t.Context()); v != 11 || err != nil {
+		if v, err := p.Get(t.Context()); v != 11 || err != nil {
 			t.Errorf("Get = %d, %v; want 11", v, err)
 		}
 		if err := e.Flush(); err != nil {

@@ -24,7 +24,7 @@ type hashChange struct {
 type hashChanges map[string]*hashChange
 
 // bookArrivals books what has arrived: first the states of keys, then the numbers of fields.
-func (e *Engine) bookArrivals(batch *pebble.Batch, list []arrival) (hashChanges, error) {
+func (c *committer) bookArrivals(batch *pebble.Batch, list []arrival) (hashChanges, error) {
 	changes := make(hashChanges)
 	for i := range list {
 		a := &list[i]
@@ -37,16 +37,16 @@ func (e *Engine) bookArrivals(batch *pebble.Batch, list []arrival) (hashChanges,
 		}
 		var err error
 		if isUsers(a.key) {
-			a.fields, err = e.fieldsBefore(a.place.hash, a.key)
+			a.fields, err = c.fieldsBefore(a.place.hash, a.key)
 		}
-		if err = errors.Join(err, e.book(batch, a.key, a.before, a.after, a.fields)); err != nil {
+		if err = errors.Join(err, c.book(batch, a.key, a.before, a.after, a.fields)); err != nil {
 			return nil, err
 		}
 	}
 	if len(changes) == 0 {
 		return changes, nil
 	}
-	return changes, e.bookChanges(batch, list, changes)
+	return changes, c.bookChanges(batch, list, changes)
 }
 
 // note adds up what fields do to their hash.
@@ -62,36 +62,36 @@ func (c hashChanges) note(a *arrival) {
 	c[key].by += by
 }
 
-func (e *Engine) bookChanges(batch *pebble.Batch, list []arrival, changes hashChanges) error {
+func (c *committer) bookChanges(batch *pebble.Batch, list []arrival, changes hashChanges) error {
 	for i := range list {
-		if c := changes[list[i].key]; c != nil {
-			c.self, c.came = list[i].after, true
+		if h := changes[list[i].key]; h != nil {
+			h.self, h.came = list[i].after, true
 		}
 	}
-	for key, c := range changes {
+	for key, h := range changes {
 		var err error
-		if c.was, err = e.fieldsBefore(c.hash, key); err != nil {
+		if h.was, err = c.fieldsBefore(h.hash, key); err != nil {
 			return err
 		}
-		if !c.came {
-			if c.self, err = e.booksBefore(c.hash, key); err != nil {
+		if !h.came {
+			if h.self, err = c.booksBefore(h.hash, key); err != nil {
 				return err
 			}
 		}
-		e.recount(database(key), c.self, c.was, c.self, c.was+c.by)
-		if err := e.setFields(batch, c.hash, key, c.was+c.by); err != nil {
+		c.recount(database(key), h.self, h.was, h.self, h.was+h.by)
+		if err := c.e.setFields(batch, h.hash, key, h.was+h.by); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fieldsBefore is the number of fields of a key that the database has. The caller holds commitMu.
-func (e *Engine) fieldsBefore(hash uint64, key string) (int64, error) {
-	if !e.counts.hashes.Load() {
+// fieldsBefore is the number of fields of a key that the database has.
+func (c *committer) fieldsBefore(hash uint64, key string) (int64, error) {
+	if !c.e.counts.hashes.Load() {
 		return 0, nil
 	}
-	if en := e.table.get(hash, key); en != nil {
+	if en := c.e.table.get(hash, key); en != nil {
 		en.mu.RLock()
 		defer en.mu.RUnlock()
 		switch {
@@ -102,13 +102,13 @@ func (e *Engine) fieldsBefore(hash uint64, key string) (int64, error) {
 			return en.fields.stored, nil
 		}
 	}
-	return e.fieldsStored(hash, key)
+	return c.e.fieldsStored(hash, key)
 }
 
-// booksBefore are those of a key's own state. The caller holds commitMu.
-func (e *Engine) booksBefore(hash uint64, key string) (books, error) {
+// booksBefore are those of a key's own state.
+func (c *committer) booksBefore(hash uint64, key string) (books, error) {
 	s, cached := tlv.State{}, false
-	if en := e.table.get(hash, key); en != nil {
+	if en := c.e.table.get(hash, key); en != nil {
 		en.mu.RLock()
 		if cached = !en.gone; cached {
 			s = en.full()
@@ -117,12 +117,12 @@ func (e *Engine) booksBefore(hash uint64, key string) (books, error) {
 	}
 	if !cached {
 		var err error
-		if s, err = e.readState(place{first: key[0], hash: hash}, key); err != nil {
+		if s, err = c.e.readState(place{first: key[0], hash: hash}, key); err != nil {
 			return books{}, fmt.Errorf("read %q: %w", key[1:], err)
 		}
 	}
 	v := s.View()
-	return e.booksOf(&v), nil
+	return c.e.booksOf(&v), nil
 }
 
 // hold keeps cached heads in the cache until tell, and makes those that are none yet. No load runs meanwhile, so what is

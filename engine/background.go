@@ -170,8 +170,8 @@ func (p *Pipeline) toSweep(d due) (*entry, error) {
 
 // unindex removes a record of the expiry index that speaks of no key any more (after FLUSHDB).
 func (e *Engine) unindex(d due) error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if e.health.closed.Load() {
 		return ErrClosed
 	}

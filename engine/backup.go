@@ -19,8 +19,8 @@ func (e *Engine) Backup(dir string) error {
 	if err := e.awaitPeers(); err != nil {
 		return err
 	}
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if e.health.closed.Load() {
 		return ErrClosed
 	}
@@ -31,10 +31,10 @@ func (e *Engine) Backup(dir string) error {
 	if e.tight() {
 		return fmt.Errorf("backup: %w", ErrNoSpace)
 	}
-	if err := e.flush(flushStep{}); err != nil {
+	if err := c.flush(flushStep{}); err != nil {
 		return err
 	}
-	if err := e.giveAway(); err != nil {
+	if err := c.giveAway(); err != nil {
 		return err
 	}
 	f := &folder{fs: fs, dir: dir}

@@ -14,11 +14,11 @@ import (
 // with the secret of this one made the upper: this store, or a copy of it.
 
 // nextBatch begins the next batch of this replica.
-func (e *Engine) nextBatch(stamp tlv.Stamp) tlv.Batch {
-	before := e.vector.Entry(e.self.id)
-	b := tlv.Batch{Replica: e.self.id, Prev: before.Stamp, Stamp: stamp, Life: e.Life(), Chain: before.Hash}
+func (c *committer) nextBatch(stamp tlv.Stamp) tlv.Batch {
+	before := c.vector.Entry(c.e.self.id)
+	b := tlv.Batch{Replica: c.e.self.id, Prev: before.Stamp, Stamp: stamp, Life: c.e.Life(), Chain: before.Hash}
 	if b.Prev == 0 {
-		b.Ends, b.End, b.Tail = e.ended.Of, e.ended.End, e.ended.Replica
+		b.Ends, b.End, b.Tail = c.ended.Of, c.ended.End, c.ended.Replica
 	}
 	return b
 }
@@ -45,12 +45,12 @@ func (e *Engine) Proven(entry tlv.VectorEntry) bool {
 
 // convert makes a store of an earlier format one of this: what it published has no hashes, and its log, whose batches say
 // nothing of them, goes. Peers that have not got all of it need the state.
-func (e *Engine) convert() error {
-	if e.flags&metaHashes != 0 {
+func (c *committer) convert() error {
+	if c.flags&metaHashes != 0 {
 		return nil
 	}
-	e.flags |= metaHashes
-	batch := e.db.NewBatch()
+	c.flags |= metaHashes
+	batch := c.e.db.NewBatch()
 	for _, prefix := range []byte{logPrefix, lineagePrefix} {
 		if err := batch.DeleteRange([]byte{prefix}, []byte{prefix + 1}, nil); err != nil {
 			return err
@@ -59,7 +59,7 @@ func (e *Engine) convert() error {
 	if err := batch.Delete([]byte{transferPrefix, 'l'}, nil); err != nil {
 		return err
 	}
-	return e.commitMeta(batch)
+	return c.commitMeta(batch)
 }
 
 // lineagePrefix began records that only stores of format 3 have.

@@ -32,46 +32,49 @@ func examine(dir string, o Options, w io.Writer, journal func(*checker, mark)) e
 		return err
 	}
 	e.folder = folder
-	err = e.check(w, journal)
+	c := e.committer.lock()
+	err = c.check(w, journal)
+	c.unlock()
 	return errors.Join(err, e.abandon())
 }
 
-func (e *Engine) check(w io.Writer, journal func(*checker, mark)) error {
-	if e.folder.fresh {
-		return fmt.Errorf("%s: %w: it was never completed", e.folder.dir, ErrNotStore)
+func (c *committer) check(w io.Writer, journal func(*checker, mark)) error {
+	if c.e.folder.fresh {
+		return fmt.Errorf("%s: %w: it was never completed", c.e.folder.dir, ErrNotStore)
 	}
-	if err := e.openSegments(); err != nil {
+	if err := c.e.openSegments(); err != nil {
 		return err
 	}
-	db, err := pebble.Open(e.folder.path(dbFolder), e.pebbleOptions(false))
+	db, err := pebble.Open(c.e.folder.path(dbFolder), c.e.pebbleOptions(false))
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
-	e.db = db
-	m, err := e.readMeta(false)
+	c.e.db = db
+	m, err := c.e.readMeta(false)
 	if err != nil {
 		return err
 	}
-	e.adopt(m)
-	if err := errors.Join(e.beginLife(0), e.readTransfer()); err != nil {
+	c.adopt(m)
+	if err := errors.Join(c.e.beginLife(0), c.readTransfer()); err != nil {
 		return err
 	}
-	e.self.former = e.history.former
-	c := checker{e: e, w: w}
-	c.say("replica      %016x", uint64(m.id))
-	c.database()
-	c.compare(m)
-	journal(&c, m.mark)
-	if c.problems > 0 {
-		return errors.Join(fmt.Errorf("%s: %w: %d problems", e.folder.dir, ErrCorrupt, c.problems), c.damage)
+	c.e.self.former = c.e.history.former
+	k := checker{e: c.e, store: c, w: w}
+	k.say("replica      %016x", uint64(m.id))
+	k.database()
+	k.compare(m)
+	journal(&k, m.mark)
+	if k.problems > 0 {
+		return errors.Join(fmt.Errorf("%s: %w: %d problems", c.e.folder.dir, ErrCorrupt, k.problems), k.damage)
 	}
-	c.say("no problems found")
+	k.say("no problems found")
 	return nil
 }
 
 // checker adds up what the database holds.
 type checker struct {
 	e        *Engine
+	store    *committer
 	w        io.Writer
 	problems int
 	damage   error // of the journal, which Repair mends
@@ -202,7 +205,7 @@ func (c *checker) books(key string, b books) {
 func (c *checker) contributions(user []byte, s *tlv.State) {
 	for i := range s.Contributions {
 		p := &s.Contributions[i]
-		if upTo := c.e.vector.Entry(p.Replica).Stamp; p.Replica == c.e.self.id && p.Rev > upTo { // of others a transfer may have brought more
+		if upTo := c.store.vector.Entry(p.Replica).Stamp; p.Replica == c.e.self.id && p.Rev > upTo { // of others a transfer may have brought more
 			c.problem("key %q: contribution of %x at %d is beyond the version vector's %d", user, uint64(p.Replica), p.Rev, upTo)
 		}
 		if p.Birth > p.Rev || p.Last > p.Rev {
@@ -215,7 +218,7 @@ func (c *checker) contributions(user []byte, s *tlv.State) {
 }
 
 func (c *checker) logRecord(key []byte, it *pebble.Iterator) {
-	if c.e.flags&metaHashes == 0 { // the next start drops it (convert)
+	if c.store.flags&metaHashes == 0 { // the next start drops it (convert)
 		return
 	}
 	c.batches++

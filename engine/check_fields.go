@@ -42,7 +42,7 @@ func (c *checker) endHash() {
 	if n, err := e.fieldsStored(hash, c.hash); err != nil || n != c.size {
 		c.problem("hash %q has %d fields; the number stored is %d, %v", c.hash[1:], c.size, n, err)
 	}
-	self, err := e.booksBefore(hash, c.hash)
+	self, err := c.store.booksBefore(hash, c.hash)
 	if err != nil {
 		c.problem("hash %q: %v", c.hash[1:], err)
 	}

@@ -47,49 +47,49 @@ func (e *Engine) Cluster() Cluster { return *e.self.cluster.Load() }
 
 // JoinCluster has the store know what a peer knows, synced. ErrClusterNames leaves all as it is.
 func (e *Engine) JoinCluster(theirs Cluster) error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if err := e.mayCommit(); err != nil {
+	c := e.committer.lock()
+	defer c.unlock()
+	if err := c.mayCommit(); err != nil {
 		return err
 	}
 	all := e.Cluster().Join(theirs)
 	if len(all.Names) > MaxClusterNames {
 		return ErrClusterNames
 	}
-	return e.writeCluster(all)
+	return c.writeCluster(all)
 }
 
 const clusterSetting = "cluster"
 
-func (e *Engine) readCluster() error {
-	stored, err := e.settings(clusterSetting)
+func (c *committer) readCluster() error {
+	stored, err := c.e.settings(clusterSetting)
 	if err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	c := Cluster{Provisional: e.flags&metaGiven == 0}
+	known := Cluster{Provisional: c.flags&metaGiven == 0}
 	for data := stored[""]; len(data) >= 8; data = data[8:] {
-		c.Names = append(c.Names, tlv.ClusterID(binary.LittleEndian.Uint64(data)))
+		known.Names = append(known.Names, tlv.ClusterID(binary.LittleEndian.Uint64(data)))
 	}
-	if len(c.Names) > 0 {
-		e.self.cluster.Store(&c)
+	if len(known.Names) > 0 {
+		c.e.self.cluster.Store(&known)
 		return nil
 	}
 	name := tlv.NoCluster
 	for name <= tlv.PlainCluster {
-		name = tlv.ClusterID(e.options.random())
+		name = tlv.ClusterID(c.e.options.random())
 	}
-	c.Names = []tlv.ClusterID{name}
-	return e.writeCluster(c)
+	known.Names = []tlv.ClusterID{name}
+	return c.writeCluster(known)
 }
 
-func (e *Engine) writeCluster(c Cluster) error {
+func (c *committer) writeCluster(p Cluster) error {
 	var value []byte
-	for _, name := range c.Names {
+	for _, name := range p.Names {
 		value = binary.LittleEndian.AppendUint64(value, uint64(name))
 	}
-	if err := e.remember(clusterSetting, value); err != nil {
+	if err := c.remember(clusterSetting, value); err != nil {
 		return err
 	}
-	e.self.cluster.Store(&c)
+	c.e.self.cluster.Store(&p)
 	return nil
 }

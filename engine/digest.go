@@ -87,18 +87,18 @@ func (e *Engine) digest(d *Digests, from []byte, read func(*pebble.Iterator) err
 
 // moment is what is stored now, and the vector of just that. If there is no error, the caller ends the scan.
 func (e *Engine) moment() (*pebble.Snapshot, tlv.Vector, error) {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.Failed(); err != nil {
 		return nil, nil, err
 	}
-	if e.awaiting || e.transfer.Running {
+	if c.awaiting || c.transfer.Running {
 		return nil, nil, ErrHeld
 	}
 	if err := e.enterScan(); err != nil {
 		return nil, nil, err
 	}
-	return e.db.NewSnapshot(), slices.Clone(e.vector), nil
+	return e.db.NewSnapshot(), slices.Clone(c.vector), nil
 }
 
 // digestOf is that of the state at it.

@@ -94,7 +94,9 @@ func (e *Engine) Abandon() error {
 
 // Tail is the ID under which what was journaled in a life of the ID that was given up last is published; 0: under none.
 func (e *Engine) Tail(life uint64) tlv.ReplicaID {
-	for _, t := range e.tails {
+	c := e.committer.lock()
+	defer c.unlock()
+	for _, t := range c.tails {
 		if t.Life == life {
 			return t.Replica
 		}

@@ -230,23 +230,7 @@ type Engine struct {
 	cuts    cuts
 	pace    pace
 
-	commitMu  latch            // one writer of the database at a time: flush, Apply, FlushDB
-	batchSize int              // bytes of the last flush; under commitMu
-	unlooked  int              // bytes committed since Pebble was last seen to keep up; under commitMu
-	logBuffer []byte           // of the last flush; under commitMu
-	arrivals  []arrival        // memory for those of the next batch; under commitMu
-	vector    tlv.Vector       // as the next commit says it; under commitMu
-	flags     uint64           // meta…; under commitMu
-	shared    atomic.Bool      // alone was false once
-	awaiting  bool             // the peers' word, and so not flushing; under commitMu
-	transfer  transfer         // under commitMu
-	leftover  []uint64         // segments that the next flush makes superfluous; under commitMu
-	count     [Databases]int64 // keys in the database; under commitMu
-	countEx   [Databases]int64 // those with an expiry; under commitMu
-	mark      mark             // up to which the database has what the journal says; under commitMu
-	ended     tlv.VectorEntry  // the tail that the first batch under the present ID brings
-	tails     []tail           // published along with it
-
+	committer commitLock
 	loads     sync.RWMutex // shared: a load; exclusively: foreign data becomes readable
 	scans     sync.RWMutex // shared: a read of the database outside a guard; exclusively: Close
 	counts    counts

@@ -88,10 +88,10 @@ func TestRestAfterFlush(t *testing.T) {
 		{100_000, time.Minute, flushLate, flushAwaited},
 		{1, time.Minute, 0, flushAwaited},
 	} {
-		var e Engine
-		alone := e.restAfter(c.keys, c.took)
-		e.flags = metaLogging
-		if fed := e.restAfter(c.keys, c.took); alone != c.alone || fed != c.fed {
+		var w committer
+		alone := w.restAfter(c.keys, c.took)
+		w.flags = metaLogging
+		if fed := w.restAfter(c.keys, c.took); alone != c.alone || fed != c.fed {
 			t.Errorf("after %d keys in %v: rests %v, with peers %v; want %v, %v", c.keys, c.took, alone, fed, c.alone, c.fed)
 		}
 	}

@@ -23,8 +23,8 @@ type fields struct {
 	word    atomic.Int64 // what shows: the number of fields that exist, selfExists, selfExpires
 	cached  atomic.Int32 // fields in the table
 	watched atomic.Bool  // somebody may watch the key: no short way, and show tells
-	stored  int64        // fields that exist in the database; under commitMu
-	change  int64        // of stored, by the flush in progress; under commitMu
+	stored  int64        // fields that exist in the database; the committer's
+	change  int64        // of stored, by the flush in progress; the committer's
 
 	gen atomic.Uint64 // in which the entries of dirty became so; 0: there are none; written under mu
 

@@ -60,23 +60,23 @@ func (e *Engine) flushWithRoom() bool {
 // Flush brings all that is journaled into the database, synced. While the store awaits its peers it does nothing. ErrNoSpace:
 // nothing has changed, and a later one may do it.
 func (e *Engine) Flush() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if e.health.closed.Load() {
 		return ErrClosed
 	}
-	if err := e.awaitTables(); err != nil {
+	if err := c.awaitTables(); err != nil {
 		return err
 	}
-	return e.flush(flushStep{})
+	return c.flush(flushStep{})
 }
 
 // relieve flushes if the cache holds far more than it may, all of it dirty.
 func (e *Engine) relieve() {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if e.table.over() && e.mayCommit() == nil && !e.tight() {
-		if err := e.flush(flushStep{}); err != nil {
+	c := e.committer.lock()
+	defer c.unlock()
+	if e.table.over() && c.mayCommit() == nil && !e.tight() {
+		if err := c.flush(flushStep{}); err != nil {
 			e.log.Error("flush", "err", err)
 		}
 		for i := range e.table.shards {
@@ -91,63 +91,63 @@ type flushStep struct {
 	before func() error // called before the cut, with all guards held
 }
 
-// flush is one flush. The caller holds commitMu.
-func (e *Engine) flush(step flushStep) error {
-	if e.Failed() != nil {
-		return e.failure()
+// flush is one flush.
+func (c *committer) flush(step flushStep) error {
+	if c.e.Failed() != nil {
+		return c.e.failure()
 	}
-	if e.awaiting {
+	if c.awaiting {
 		return nil
 	}
 	begin := time.Now()
-	batch := e.db.NewBatchWithSize(e.batchSize)
+	batch := c.e.db.NewBatchWithSize(c.batchSize)
 	defer batch.Close()
-	e.halt()
+	c.e.halt()
 	if step.before != nil {
 		if err := step.before(); err != nil {
-			e.resume()
-			return e.fail(err)
+			c.e.resume()
+			return c.e.fail(err)
 		}
 	}
-	stamp := e.clock.next(e.Now())
-	e.pace.dirtied.Store(false)
-	e.pace.texts.Store(0)
-	n := e.table.cut()
-	emptied := e.table.emptied.Swap(0)
-	gen := e.cuts.gen.Load()
-	e.cuts.stamp.Store(uint64(stamp))
-	e.cuts.gen.Store(gen + 1)
+	stamp := c.e.clock.next(c.e.Now())
+	c.e.pace.dirtied.Store(false)
+	c.e.pace.texts.Store(0)
+	n := c.e.table.cut()
+	emptied := c.e.table.emptied.Swap(0)
+	gen := c.e.cuts.gen.Load()
+	c.e.cuts.stamp.Store(uint64(stamp))
+	c.e.cuts.gen.Store(gen + 1)
 	if n > 0 {
-		e.cuts.last.Store(uint64(stamp))
+		c.e.cuts.last.Store(uint64(stamp))
 	}
-	if err := e.noteCut(stamp, n > 0); err != nil {
-		e.resume()
-		return e.fail(err)
+	if err := c.noteCut(stamp, n > 0); err != nil {
+		c.e.resume()
+		return c.e.fail(err)
 	}
-	at := e.journal.Mark()
-	e.resume()
+	at := c.e.journal.Mark()
+	c.e.resume()
 	if n > 0 || step.always {
-		if err := e.commit(batch, gen, n > 0, stamp, at); err != nil {
-			return e.fail(fmt.Errorf("flush: %w", err))
+		if err := c.commit(batch, gen, n > 0, stamp, at); err != nil {
+			return c.e.fail(fmt.Errorf("flush: %w", err))
 		}
 	}
-	e.cuts.flushed.Store(gen)
-	e.table.landed(gen)
-	e.dropEmptied(emptied)
-	if err := e.journal.Release(e.mark); err != nil {
-		return e.fail(err)
+	c.e.cuts.flushed.Store(gen)
+	c.e.table.landed(gen)
+	c.dropEmptied(emptied)
+	if err := c.e.journal.Release(c.mark); err != nil {
+		return c.e.fail(err)
 	}
-	e.pace.flushes.Add(1)
-	e.pace.lastFlush.Store(e.Now())
+	c.e.pace.flushes.Add(1)
+	c.e.pace.lastFlush.Store(c.e.Now())
 	took := time.Since(begin)
-	e.pace.lastTook.Store(int64(took))
-	e.pace.rest.Store(int64(e.restAfter(n, took)))
+	c.e.pace.lastTook.Store(int64(took))
+	c.e.pace.rest.Store(int64(c.restAfter(n, took)))
 	return nil
 }
 
 // restAfter is how long the next flush has time after one of so many keys.
-func (e *Engine) restAfter(keys int, took time.Duration) time.Duration {
-	peers := e.flags&metaLogging != 0
+func (c *committer) restAfter(keys int, took time.Duration) time.Duration {
+	peers := c.flags&metaLogging != 0
 	switch {
 	case keys <= flushSmall && peers:
 		return min(flushTurn*took, flushAwaited)
@@ -160,75 +160,71 @@ func (e *Engine) restAfter(keys int, took time.Duration) time.Duration {
 }
 
 // noteCut notes the cut in the journal if peers will get what lies before it.
-func (e *Engine) noteCut(stamp tlv.Stamp, publish bool) error {
-	if !publish || e.flags&metaLogging == 0 {
+func (c *committer) noteCut(stamp tlv.Stamp, publish bool) error {
+	if !publish || c.flags&metaLogging == 0 {
 		return nil
 	}
-	_, err := e.journal.Append(appendCut(nil, stamp))
+	_, err := c.e.journal.Append(appendCut(nil, stamp))
 	return err
 }
 
 // commit writes what the keys did in generation gen. If publish is set, peers get it as a batch.
-func (e *Engine) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at mark) error {
-	b := e.nextBatch(stamp)
-	w := deltaWriter{e: e, batch: batch, gen: gen, logs: publish && (e.flags&metaLogging != 0 || e.options.publish != nil)}
-	w.log = tlv.BeginBatch(e.logBuffer[:0], &b)
-	for i := range e.table.shards {
-		for _, en := range e.table.shards[i].sortFlight() {
+func (c *committer) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at mark) error {
+	b := c.nextBatch(stamp)
+	w := deltaWriter{c: c, e: c.e, batch: batch, gen: gen, logs: publish && (c.flags&metaLogging != 0 || c.e.options.publish != nil)}
+	w.log = tlv.BeginBatch(c.logBuffer[:0], &b)
+	for i := range c.e.table.shards {
+		for _, en := range c.e.table.shards[i].sortFlight() {
 			if err := w.write(en); err != nil {
 				return err
 			}
 		}
 	}
-	if err := e.bookFields(batch); err != nil {
+	if err := c.bookFields(batch); err != nil {
 		return err
 	}
 	if !w.logs {
 		w.log = binary.LittleEndian.AppendUint64(w.log, w.sum)
 	}
-	b.Hash = tlv.SealBatch(w.log, 0, func(content []byte) tlv.Hash { return e.chainHash(&b, content) })
+	b.Hash = tlv.SealBatch(w.log, 0, func(content []byte) tlv.Hash { return c.e.chainHash(&b, content) })
 	w.log = tlv.EndBatch(w.log, 0)
-	if e.logBuffer = w.log; cap(e.logBuffer) > maxBatchSize {
-		e.logBuffer = nil
+	if c.logBuffer = w.log; cap(c.logBuffer) > maxBatchSize {
+		c.logBuffer = nil
 	}
 	landed := func() {}
 	if publish {
 		var err error
-		if landed, err = e.record(batch, &b, w.keys, func() []byte { return w.log }); err != nil {
+		if landed, err = c.record(batch, &b, w.keys, func() []byte { return w.log }); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(e.history.write(batch), batch.Set([]byte{metaPrefix}, e.meta(at), nil)); err != nil {
+	if err := errors.Join(c.e.history.write(batch), batch.Set([]byte{metaPrefix}, c.meta(at), nil)); err != nil {
 		return err
 	}
 	durably := pebble.Sync
 	if mutation == publishBeforeSync {
 		durably = pebble.NoSync
 	}
-	size := batch.Len()                                                    // a large one is Pebble's afterwards
-	if err := errors.Join(batch.Commit(durably), e.Failed()); err != nil { // Failed: see fence
+	size := batch.Len()                                                      // a large one is Pebble's afterwards
+	if err := errors.Join(batch.Commit(durably), c.e.Failed()); err != nil { // Failed: see fence
 		return err
 	}
-	e.mark, e.batchSize = at, min(size, maxBatchSize)
-	e.unlooked += size
+	c.mark, c.batchSize = at, min(size, maxBatchSize)
+	c.unlooked += size
 	landed()
-	e.proclaim()
-	if e.options.publish != nil && publish {
-		e.options.publish(w.log)
+	c.proclaim()
+	if c.e.options.publish != nil && publish {
+		c.e.options.publish(w.log)
 	}
-	return e.removeReplayed()
+	return c.removeReplayed()
 }
 
 // maxBatchSize bounds the memory asked for at once, in bytes, in the expectation that a flush is as large as the last.
 const maxBatchSize = 32 << 20
 
-func (e *Engine) meta(at mark) []byte {
-	m := meta{id: e.self.id, seed: e.self.seed, clock: tlv.Stamp(e.clock.last.Load()), mark: at, flags: e.flags, count: e.count, countEx: e.countEx, vector: e.vector}
-	return m.encode()
-}
-
 // deltaWriter writes what each dirty key did in a generation; its buffers are used again for the next key.
 type deltaWriter struct {
+	c          *committer
 	e          *Engine
 	batch      *pebble.Batch
 	gen        uint64
@@ -313,7 +309,7 @@ func (w *deltaWriter) joined(en *entry) error {
 	if err := w.book(en, &v); err != nil {
 		return err
 	}
-	if full.Collect(w.e.covers); full.Empty() {
+	if full.Collect(w.c.covers); full.Empty() {
 		en.own, en.foreign = tlv.Contribution{}, nil
 		en.stale.Store(false)
 		return w.batch.Delete(w.key, nil)
@@ -326,39 +322,35 @@ func (w *deltaWriter) book(en *entry, v *tlv.View) error {
 	en.setBooks(is)
 	switch {
 	case en.fields == nil:
-		return w.e.book(w.batch, en.key, was, is, 0)
+		return w.c.book(w.batch, en.key, was, is, 0)
 	case isField(en.key):
 		en.fields.change += change(was.exists, is.exists)
 		return nil
 	}
-	return w.e.book(w.batch, en.key, was, is, en.fields.stored)
+	return w.c.book(w.batch, en.key, was, is, en.fields.stored)
 }
 
 // bookFields books what the flush in progress does to the numbers of fields.
-func (e *Engine) bookFields(batch *pebble.Batch) error {
-	for i := range e.table.shards {
-		for _, head := range e.table.shards[i].sunk() {
+func (c *committer) bookFields(batch *pebble.Batch) error {
+	for i := range c.e.table.shards {
+		for _, head := range c.e.table.shards[i].sunk() {
 			f := head.fields
 			is := f.stored + f.change
 			head.mu.Lock()
 			if is == 0 {
-				e.tend(head)
+				c.e.tend(head)
 			}
 			b := head.books()
 			head.mu.Unlock()
 			if f.change == 0 {
 				continue
 			}
-			e.recount(database(head.key), b, f.stored, b, is)
+			c.recount(database(head.key), b, f.stored, b, is)
 			f.stored, f.change = is, 0
-			if err := e.setFields(batch, head.hash, head.key, is); err != nil {
+			if err := c.e.setFields(batch, head.hash, head.key, is); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func (e *Engine) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {
-	return id == e.self.id || stamp <= e.vector.Entry(id).Stamp
 }

@@ -85,72 +85,28 @@ func (p *Pipeline) cancelDBs(dbs []byte) error {
 }
 
 // dropEmptied takes out of the cache what FlushDB and FlushAll have left empty there, now that it is flushed: else each later one would
-// visit it again. The caller holds commitMu.
-func (e *Engine) dropEmptied(dbs uint32) {
+// visit it again.
+func (c *committer) dropEmptied(dbs uint32) {
 	if dbs == 0 {
 		return
 	}
-	before := e.table.bytes.Load()
+	before := c.e.table.bytes.Load()
 	of := func(en *entry) bool { return dbs&(1<<database(en.key)) != 0 && en.blank() }
-	flushed := e.cuts.flushed.Load()
-	e.table.drop(flushed, e.forget, func(en *entry) bool { return isField(en.key) && of(en) })
-	e.table.drop(flushed, e.forget, of) // a head goes after its fields
-	if before-e.table.bytes.Load() >= muchMemory && !e.health.closed.Load() {
-		e.running.done.Go(debug.FreeOSMemory)
+	flushed := c.e.cuts.flushed.Load()
+	c.e.table.drop(flushed, c.e.forget, func(en *entry) bool { return isField(en.key) && of(en) })
+	c.e.table.drop(flushed, c.e.forget, of) // a head goes after its fields
+	if before-c.e.table.bytes.Load() >= muchMemory && !c.e.health.closed.Load() {
+		c.e.running.done.Go(debug.FreeOSMemory)
 	}
 }
 
 // muchMemory is what is given back to the system at once, in bytes.
 const muchMemory = 16 << 20
 
-// alone says that no other replica ever had a part in the store, nor may have any of it. The caller holds commitMu.
-func (e *Engine) alone() bool {
-	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.self.id })
-	alone := !others && e.flags&(metaLogging|metaGiven) == 0
-	if !alone {
-		e.shared.Store(true)
-	}
-	return alone
-}
-
-// askAlone is alone for a caller without commitMu. Once it was false it stays so: the caller does not wait for a flush to learn that again.
-func (e *Engine) askAlone() bool {
-	if e.shared.Load() {
-		return false
-	}
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	return e.alone()
-}
-
-// giveAway notes, durably, that somebody is about to have a state of this store: what is deleted from then on has to be said. The
-// caller holds commitMu.
-func (e *Engine) giveAway() error {
-	if e.flags&metaGiven != 0 {
-		return nil
-	}
-	e.flags |= metaGiven
-	if err := e.commitMeta(e.db.NewBatch()); err != nil {
-		return err
-	}
-	e.self.cluster.Store(&Cluster{Names: e.Cluster().Names})
-	return nil
-}
-
-// giveAwayOne is giveAway for the state of a key.
-func (e *Engine) giveAwayOne() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if e.health.closed.Load() {
-		return ErrClosed
-	}
-	return e.giveAway()
-}
-
 // wipe forgets a database: what is stored, by batch, and what is cached. No pipeline is active. Records that the expiry
 // index keeps of it are found out of date by the sweeper.
-func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
-	for _, en := range e.table.all() {
+func (c *committer) wipe(batch *pebble.Batch, db byte) error {
+	for _, en := range c.e.table.all() {
 		if database(en.key) != db {
 			continue
 		}
@@ -167,14 +123,14 @@ func (e *Engine) wipe(batch *pebble.Batch, db byte) error {
 			en.fields.stored = 0
 			en.fields.word.Store(0)
 		}
-		e.show(en)
+		c.e.show(en)
 		en.mu.Unlock()
 	}
-	e.watches.wipe(db)
-	e.counts.resized[db].Store(e.cuts.flushed.Load() + 1)
-	e.count[db], e.countEx[db] = 0, 0
-	e.counts.keys[db].Store(0)
-	e.counts.expires[db].Store(0)
+	c.e.watches.wipe(db)
+	c.e.counts.resized[db].Store(c.e.cuts.flushed.Load() + 1)
+	c.count[db], c.countEx[db] = 0, 0
+	c.e.counts.keys[db].Store(0)
+	c.e.counts.expires[db].Store(0)
 	for _, k := range [][2]byte{{statePrefix, db}, {statePrefix, tlv.FieldByte(db)}, {statePrefix, tlv.TokenByte(db)}, {fieldsPrefix, db}} {
 		if err := batch.DeleteRange(k[:], []byte{k[0], k[1] + 1}, nil); err != nil {
 			return err

@@ -210,7 +210,7 @@ func TestSizeOutsideSection(t *testing.T) {
 func TestFlushAllAfterTheStateWasGiven(t *testing.T) {
 	for name, reopen := range map[string]bool{"at once": false, "after a loss of power": true} {
 		a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
-		a.flags &^= metaLogging
+		a.committer.only.flags &^= metaLogging
 		a.add("k", 5)
 		a.flush()
 		s, err := a.Snapshot()
@@ -223,7 +223,7 @@ func TestFlushAllAfterTheStateWasGiven(t *testing.T) {
 		}
 		if reopen {
 			a.restart(a.disk.Crash(), false)
-			a.flags &^= metaLogging
+			a.committer.only.flags &^= metaLogging
 		}
 		p := a.NewPipeline()
 		err = p.FlushAll()
@@ -276,16 +276,16 @@ func TestFlushAllAgainstLoads(t *testing.T) {
 // TestFlushAllAfterDump: a dump is a state that was given, also for a start after a loss of power.
 func TestFlushAllAfterDump(t *testing.T) {
 	a := newMember(t, 1, Options{})
-	a.flags &^= metaLogging
+	a.committer.only.flags &^= metaLogging
 	a.add("k", 5)
 	if _, ok, err := a.NewPipeline().Dump([]byte("k")); !ok || err != nil {
 		t.Fatalf("Dump = %t, %v", ok, err)
 	}
 	a.restart(a.disk.Crash(), false)
-	a.flags &^= metaLogging
-	a.commitMu.Lock()
-	defer a.commitMu.Unlock()
-	if a.alone() {
+	a.committer.only.flags &^= metaLogging
+	c := a.committer.lock()
+	defer c.unlock()
+	if c.alone() {
 		t.Error("after a dump the store may still forget what it deletes")
 	}
 }
@@ -300,7 +300,7 @@ func TestFlushAllDuringFlush(t *testing.T) {
 	if err := p.FlushAll(); err != nil {
 		t.Fatalf("FlushAll = %v", err)
 	}
-	e.commitMu.Lock()
+	c := e.committer.lock()
 	done := make(chan error, 1)
 	go func() { done <- p.FlushAll() }()
 	select {
@@ -311,5 +311,5 @@ func TestFlushAllDuringFlush(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Error("FlushAll waits for a flush")
 	}
-	e.commitMu.Unlock()
+	c.unlock()
 }

@@ -33,23 +33,23 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := e.awaitPeers(); err != nil {
 		return err
 	}
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if err := e.mayCommit(); err != nil {
+	c := e.committer.lock()
+	defer c.unlock()
+	if err := c.mayCommit(); err != nil {
 		return err
 	}
-	if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
+	if err := c.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
 		return err
 	}
-	b := e.nextBatch(e.clock.next(e.Now()))
+	b := c.nextBatch(e.clock.next(e.Now()))
 	all := tlv.Batch{Replica: b.Replica, Stamp: b.Stamp, Deltas: list}
 	if err := all.Validate(); err != nil {
 		return err
 	}
 	join := func(a *joining) {
-		s := e.moved(a)
+		s := c.moved(a)
 		a.all.Merge(&s)
-		news, err := e.foreignOnly(a)
+		news, err := c.foreignOnly(a)
 		if err == nil {
 			err = mergeForeign(&a.all, &news)
 		}
@@ -60,9 +60,9 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 		if s.Merge(&news); !s.Empty() {
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
 		}
-		a.keep(e.covers)
+		a.keep(c.covers)
 	}
-	err := e.land(list, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return e.publishAny(batch, &b) })
+	err := c.land(list, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return c.publishAny(batch, &b) })
 	if err == nil {
 		e.takeInAll(b.Deltas) // it is a write of this replica: it shows at once
 	}
@@ -71,21 +71,21 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 
 // foreignOnly is what a.delta has that is not of this cluster, and news: of a plain counter the one who cancelled a part of it dumps what is
 // left under the revision of the whole. The error says why nothing of it may be merged.
-func (e *Engine) foreignOnly(a *joining) (s tlv.State, err error) {
+func (c *committer) foreignOnly(a *joining) (s tlv.State, err error) {
 	for i := range a.delta.Origins {
 		o := &a.delta.Origins[i]
-		c, r := a.delta.Contribution(o.ID), a.delta.Reset(o.ID)
-		upTo, known := e.elsewhere(&a.all, o)
+		p, r := a.delta.Contribution(o.ID), a.delta.Reset(o.ID)
+		upTo, known := c.elsewhere(&a.all, o)
 		switch {
-		case known && c != nil && beyond(o, c, upTo):
+		case known && p != nil && beyond(o, p, upTo):
 			return s, fmt.Errorf("replica %016x: %w", uint64(o.Replica), ErrMember)
 		case known:
 			continue
-		case e.isAhead(o, c, r):
+		case c.e.isAhead(o, p, r):
 			return s, fmt.Errorf("replica %016x: %w", uint64(o.Replica), ErrClock)
 		}
-		if mine := a.all.Contribution(o.ID); c != nil && (mine == nil || mine.Rev < c.Rev) {
-			s.Contributions = append(s.Contributions, *c)
+		if mine := a.all.Contribution(o.ID); p != nil && (mine == nil || mine.Rev < p.Rev) {
+			s.Contributions = append(s.Contributions, *p)
 		}
 		if r != nil && a.all.Cut(o.ID) < r.Rev {
 			s.Resets = append(s.Resets, *r)
@@ -99,21 +99,21 @@ func (e *Engine) foreignOnly(a *joining) (s tlv.State, err error) {
 
 // moved is what makes of what a store of format 3 has of the replicas of a.delta, under their own IDs, what they have here now: that goes on
 // under the IDs of foreign ones, cancelled as far as it was, and is cancelled where it was.
-func (e *Engine) moved(a *joining) (s tlv.State) {
+func (c *committer) moved(a *joining) (s tlv.State) {
 	for i := range a.delta.Origins {
 		o := &a.delta.Origins[i]
-		c, r := a.all.Contribution(o.Replica), a.all.Reset(o.Replica)
-		if _, known := e.elsewhere(&a.all, o); known || c == nil && r == nil {
+		p, r := a.all.Contribution(o.Replica), a.all.Reset(o.Replica)
+		if _, known := c.elsewhere(&a.all, o); known || p == nil && r == nil {
 			continue
 		}
 		var m tlv.State
 		if r != nil && a.all.Origin(o.ID) == nil {
 			m.PutReset(tlv.Reset{Replica: o.ID, Rev: r.Rev, Base: r.Base})
 		}
-		if c != nil && a.all.Open(c) {
-			m.Put(*c)
+		if p != nil && a.all.Open(p) {
+			m.Put(*p)
 			m.Contributions[0].Replica = o.ID
-			m.PutReset(tlv.Reset{Replica: o.Replica, Rev: c.Rev, Base: c.Total})
+			m.PutReset(tlv.Reset{Replica: o.Replica, Rev: p.Rev, Base: p.Total})
 		}
 		if !m.Empty() {
 			m.Origins = []tlv.Origin{*o}
@@ -125,9 +125,9 @@ func (e *Engine) moved(a *joining) (s tlv.State) {
 
 // elsewhere says whether what a replica contributes comes by another way than this, and up to which rev it is here: by batches and pages, that
 // of a replica of this cluster; and by native states, that of a foreign one whose own are among all, though a plain counter names it too.
-func (e *Engine) elsewhere(all *tlv.State, o *tlv.Origin) (upTo tlv.Stamp, known bool) {
-	if e.member(o.Replica) || e.Cluster().Has(o.Cluster) {
-		return max(e.vector.Entry(o.Replica).Stamp, stored(all, o.Replica)), true
+func (c *committer) elsewhere(all *tlv.State, o *tlv.Origin) (upTo tlv.Stamp, known bool) {
+	if c.member(o.Replica) || c.e.Cluster().Has(o.Cluster) {
+		return max(c.vector.Entry(o.Replica).Stamp, stored(all, o.Replica)), true
 	}
 	native := tlv.ForeignID(o.Replica, false)
 	if o.Cluster != tlv.PlainCluster || all.Origin(native) == nil {
@@ -184,15 +184,15 @@ func mergeForeign(all, s *tlv.State) error {
 }
 
 // member says whether an ID is of this cluster: of a replica, or of a tail, also one that a transfer is bringing.
-func (e *Engine) member(id tlv.ReplicaID) bool {
+func (c *committer) member(id tlv.ReplicaID) bool {
 	has := func(entry tlv.VectorEntry) bool { return entry.Stamp != 0 || entry.End != 0 }
-	return id == e.self.id || has(e.vector.Entry(id)) || has(e.transfer.Vector.Entry(id))
+	return id == c.e.self.id || has(c.vector.Entry(id)) || has(c.transfer.Vector.Entry(id))
 }
 
 // publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.
-func (e *Engine) publish(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
-	e.cuts.last.Store(uint64(b.Stamp))
-	return e.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
+func (c *committer) publish(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
+	c.e.cuts.last.Store(uint64(b.Stamp))
+	return c.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
 }
 
 // takeInAll makes what has arrived of the keys show, update period or not.
@@ -270,12 +270,12 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 
 // flushFor flushes, and gives what is stored of a key then.
 func (e *Engine) flushFor(key string) (tlv.State, error) {
-	e.commitMu.Lock() // until the state is read: an entry already has what the next flush is about to store
-	defer e.commitMu.Unlock()
+	c := e.committer.lock() // until the state is read: an entry already has what the next flush is about to store
+	defer c.unlock()
 	if e.health.closed.Load() {
 		return tlv.State{}, ErrClosed
 	}
-	if err := e.flush(flushStep{}); err != nil {
+	if err := c.flush(flushStep{}); err != nil {
 		return tlv.State{}, err
 	}
 	at := e.place([]byte(key))
@@ -300,21 +300,21 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 		return 0, ErrForgetsItself
 	}
 	concerns := func(s *tlv.State) bool {
-		c := s.Contribution(id)
-		return c != nil && !c.Closed && !s.Open(c) || slices.ContainsFunc(s.Origins, func(o tlv.Origin) bool { return o.Replica == id })
+		p := s.Contribution(id)
+		return p != nil && !p.Closed && !s.Open(p) || slices.ContainsFunc(s.Origins, func(o tlv.Origin) bool { return o.Replica == id })
 	}
 	err = e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
-		e.commitMu.Lock()
-		defer e.commitMu.Unlock()
-		if err := e.mayCommit(); err != nil {
+		c := e.committer.lock()
+		defer c.unlock()
+		if err := c.mayCommit(); err != nil {
 			return err
 		}
-		return e.rework(deltas, func(a *joining) {
+		return c.rework(deltas, func(a *joining) {
 			if forget(&a.all, id) {
 				keys++
 				a.whole = true
 			}
-			a.keep(e.covers)
+			a.keep(c.covers)
 		})
 	})
 	return keys, err

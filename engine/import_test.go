@@ -174,9 +174,9 @@ func TestMergeOfWhatFormat3Has(t *testing.T) {
 			old.PutReset(tlv.Reset{Replica: 77, Rev: cut, Base: tlv.FromInt64(int64(50 - want[0]))})
 		}
 		for _, m := range []*member{a, b} {
-			m.commitMu.Lock()
-			must(t, nil, m.rework([]tlv.Delta{{Key: []byte("\x00k"), State: old}}, func(j *joining) { j.all.Merge(j.delta); j.keep(m.covers) }))
-			m.commitMu.Unlock()
+			c := m.committer.lock()
+			must(t, nil, c.rework([]tlv.Delta{{Key: []byte("\x00k"), State: old}}, func(j *joining) { j.all.Merge(j.delta); j.keep(c.covers) }))
+			c.unlock()
 			m.shows("k", want[0])
 		}
 		a.mustMerge("k", a.Cluster().Names[0], old)

@@ -108,8 +108,8 @@ func (r *replicationLog) drop(id tlv.ReplicaID) {
 
 // note adds a batch to the log in the database, if one is kept, and what is too much goes. What it returns is done to the
 // table of contents after the commit.
-func (e *Engine) note(batch *pebble.Batch, l logged, encode func() []byte) (landed func(), err error) {
-	if e.flags&metaLogging == 0 {
+func (c *committer) note(batch *pebble.Batch, l logged, encode func() []byte) (landed func(), err error) {
+	if c.flags&metaLogging == 0 {
 		return func() {}, nil
 	}
 	data := encode()
@@ -117,17 +117,17 @@ func (e *Engine) note(batch *pebble.Batch, l logged, encode func() []byte) (land
 	if err := batch.Set(logKey(&l), data, nil); err != nil {
 		return nil, err
 	}
-	gone := e.published.log.excess(e.options.Backlog-l.size, nil)
+	gone := c.e.published.log.excess(c.e.options.Backlog-l.size, nil)
 	for i := range gone {
 		if err := batch.Delete(logKey(&gone[i]), nil); err != nil {
 			return nil, err
 		}
 	}
 	return func() {
-		e.published.log.mu.Lock()
-		defer e.published.log.mu.Unlock()
-		e.published.log.remove(gone)
-		e.published.log.add(l)
+		c.e.published.log.mu.Lock()
+		defer c.e.published.log.mu.Unlock()
+		c.e.published.log.remove(gone)
+		c.e.published.log.add(l)
 	}, nil
 }
 
@@ -185,22 +185,22 @@ func (r *replicationLog) remove(gone []logged) {
 
 // KeepLog has the replication log kept from now on, for good: there is a peer.
 func (e *Engine) KeepLog() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if e.flags&metaLogging != 0 {
+	c := e.committer.lock()
+	defer c.unlock()
+	if c.flags&metaLogging != 0 {
 		return nil
 	}
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	e.flags |= metaLogging
-	return e.commitMeta(e.db.NewBatch())
+	c.flags |= metaLogging
+	return c.commitMeta(e.db.NewBatch())
 }
 
 // TrimLog drops what every known peer has: acked is the pointwise minimum of their version vectors.
 func (e *Engine) TrimLog(acked tlv.Vector) error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
@@ -225,10 +225,10 @@ func (e *Engine) TrimLog(acked tlv.Vector) error {
 }
 
 // dropLog forgets all batches of a replica.
-func (e *Engine) dropLog(batch *pebble.Batch, id tlv.ReplicaID) error {
-	e.published.log.mu.Lock()
-	defer e.published.log.mu.Unlock()
-	e.published.log.drop(id)
+func (c *committer) dropLog(batch *pebble.Batch, id tlv.ReplicaID) error {
+	c.e.published.log.mu.Lock()
+	defer c.e.published.log.mu.Unlock()
+	c.e.published.log.drop(id)
 	from := logKey(&logged{replica: id})
 	return batch.DeleteRange(from[:9], append(slices.Clone(from[:9]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), nil)
 }

@@ -68,13 +68,13 @@ func openOnce(ctx context.Context, dir string, o Options) (*Engine, error) {
 
 func newEngine(o Options) *Engine {
 	signal := func() chan struct{} { return make(chan struct{}, 1) }
-	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize), commitMu: newLatch(),
+	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
 		running: running{stop: make(chan struct{}), gaveUp: make(chan struct{}), leaving: make(chan struct{}), confirmed: make(chan struct{})},
 		pace:    pace{dirty: signal(), hurry: signal()},
 		stale:   staleKeys{wake: signal(), repaced: signal()},
 		sweeps:  sweeps{litter: signal()},
 	}
-	e.cuts.turnstile = newTurnstile()
+	e.cuts.turnstile, e.committer = newTurnstile(), newCommitLock(e)
 	e.pools.pendings.New = func() any { return new(pending) }
 	e.pools.pipes.New = func() any {
 		p := e.NewPipeline()
@@ -121,8 +121,10 @@ func (e *Engine) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.adopt(m)
-	if err := e.convert(); err != nil {
+	c := e.committer.lock()
+	defer c.unlock()
+	c.adopt(m)
+	if err := c.convert(); err != nil {
 		return err
 	}
 	e.startup.created = fresh
@@ -131,13 +133,13 @@ func (e *Engine) open(ctx context.Context) error {
 		return err
 	}
 	e.counts.hashes.Store(any)
-	if err := e.readHistory(); err != nil {
+	if err := c.readHistory(); err != nil {
 		return err
 	}
 	if e.folder.isCopy() {
-		return e.openCopy()
+		return c.openCopy()
 	}
-	if err := e.catchUp(ctx, m.mark, fresh); err != nil {
+	if err := c.catchUp(ctx, m.mark, fresh); err != nil {
 		return err
 	}
 	if fresh {
@@ -295,66 +297,66 @@ func (e *Engine) readMeta(fresh bool) (*meta, error) {
 	return m, errors.Join(m.decode(v), closer.Close())
 }
 
-func (e *Engine) adopt(m *meta) {
-	e.self.id, e.self.seed, e.vector = m.id, m.seed, m.vector
-	e.count, e.countEx = m.count, m.countEx
-	e.mark, e.flags = m.mark, m.flags
-	e.clock.pass(m.clock)
-	e.cuts.last.Store(uint64(m.vector.Entry(m.id).Stamp))
+func (c *committer) adopt(m *meta) {
+	c.e.self.id, c.e.self.seed, c.vector = m.id, m.seed, m.vector
+	c.count, c.countEx = m.count, m.countEx
+	c.mark, c.flags = m.mark, m.flags
+	c.e.clock.pass(m.clock)
+	c.e.cuts.last.Store(uint64(m.vector.Entry(m.id).Stamp))
 	if m.flags&metaLitter != 0 {
-		e.sweeps.litter <- struct{}{}
+		c.e.sweeps.litter <- struct{}{}
 	}
 	for i := range m.count {
-		e.counts.keys[i].Store(m.count[i])
-		e.counts.expires[i].Store(m.countEx[i])
+		c.e.counts.keys[i].Store(m.count[i])
+		c.e.counts.expires[i].Store(m.countEx[i])
 	}
 }
 
 // catchUp replays the journal from m on, goes on in a fresh segment, and flushes. Until that is committed, which for a store
 // that awaits its peers, or room on its disk, takes a while, a crash leaves all as it was: what is replayed is sealed, and the fresh segment
 // follows it.
-func (e *Engine) catchUp(ctx context.Context, m mark, fresh bool) (err error) {
+func (c *committer) catchUp(ctx context.Context, m mark, fresh bool) (err error) {
 	if !fresh {
 		first := m.segment
-		if m, err = e.replay(ctx, m); err != nil {
+		if m, err = c.replay(ctx, m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
-		if m, err = e.seal(first, m); err != nil {
+		if m, err = c.seal(first, m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
 	}
-	err = e.openJournal(max(m.segment, 1), m.sum)
+	err = c.e.openJournal(max(m.segment, 1), m.sum)
 	if errors.Is(err, syscall.ENOSPC) && !fresh {
-		e.log.Error("journal: no room for a segment; writes are refused until there is", "err", err)
-		e.journal, err = openScrap(e.segments, e.log, e.options.segment, e.Sync() == Always, max(m.segment, 1), m.sum)
+		c.e.log.Error("journal: no room for a segment; writes are refused until there is", "err", err)
+		c.e.journal, err = openScrap(c.e.segments, c.e.log, c.e.options.segment, c.e.Sync() == Always, max(m.segment, 1), m.sum)
 	}
 	if err != nil {
 		return err
 	}
-	tight := !fresh && e.tight()
-	if tight || e.journal.NoRoom() != nil {
-		e.checkSpace() // before anybody writes
+	tight := !fresh && c.e.tight()
+	if tight || c.e.journal.NoRoom() != nil {
+		c.e.checkSpace() // before anybody writes
 	}
-	if e.awaiting || tight {
-		if err := e.beginAwaiting(fresh); err != nil {
+	if c.awaiting || tight {
+		if err := c.beginAwaiting(fresh); err != nil {
 			return err
 		}
 	}
 	if tight {
 		return nil // the flusher waits for room, and what is replayed is in the journal as it was
 	}
-	return e.firstFlush()
+	return c.flush(flushStep{always: true})
 }
 
 // beginAwaiting notes what a store has to know if it is stopped before its first flush.
-func (e *Engine) beginAwaiting(fresh bool) error {
+func (c *committer) beginAwaiting(fresh bool) error {
 	if fresh { // or the first flush would write who it is
-		e.mark = e.journal.Mark()
-		if err := e.commitMeta(e.db.NewBatch()); err != nil {
+		c.mark = c.e.journal.Mark()
+		if err := c.commitMeta(c.e.db.NewBatch()); err != nil {
 			return err
 		}
 	}
-	if _, err := e.journal.Append(appendLife(nil, e.Life())); err != nil {
+	if _, err := c.e.journal.Append(appendLife(nil, c.e.Life())); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
@@ -362,26 +364,26 @@ func (e *Engine) beginAwaiting(fresh bool) error {
 
 // seal makes durable what was replayed, from segment first to a chain's end m, so that the next segment may say so, and ends the last of
 // them there. What lies beyond is dropped. It gives the place where the next segment begins.
-func (e *Engine) seal(first uint64, m mark) (mark, error) {
-	list, err := e.segments.List()
+func (c *committer) seal(first uint64, m mark) (mark, error) {
+	list, err := c.e.segments.List()
 	if err != nil {
 		return m, err
 	}
 	for _, n := range list {
 		if first <= n && n <= m.segment {
-			if err := e.syncSegment(n); err != nil {
+			if err := c.e.syncSegment(n); err != nil {
 				return m, fmt.Errorf("segment %d: %w", n, err)
 			}
 		}
 		if n <= m.segment {
-			e.leftover = append(e.leftover, n)
+			c.leftover = append(c.leftover, n)
 		}
 	}
-	lost, err := losses(e.segments, m)
+	lost, err := losses(c.e.segments, m)
 	if err != nil {
 		return m, err
 	}
-	return mark{segment: m.segment + 1, sum: m.sum}, e.drop(lost)
+	return mark{segment: m.segment + 1, sum: m.sum}, c.e.drop(lost)
 }
 
 func (e *Engine) syncSegment(number uint64) error {
@@ -399,49 +401,41 @@ func (e *Engine) openJournal(number uint64, sum uint32) (err error) {
 	return nil
 }
 
-func (e *Engine) firstFlush() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	return e.flush(flushStep{always: true})
-}
-
-// removeReplayed removes the segments that were replayed, once a flush has what they said. The caller holds commitMu.
-func (e *Engine) removeReplayed() error {
-	for _, n := range e.leftover {
-		if err := e.segments.Remove(n); err != nil {
+// removeReplayed removes the segments that were replayed, once a flush has what they said.
+func (c *committer) removeReplayed() error {
+	for _, n := range c.leftover {
+		if err := c.e.segments.Remove(n); err != nil {
 			return fmt.Errorf("journal: remove segment %d: %w", n, err)
 		}
 	}
-	e.leftover = nil
+	c.leftover = nil
 	return nil
 }
 
 // openCopy goes on with a marked copy of a store: under a new ID, and with a journal of its own. The copy was flushed.
-func (e *Engine) openCopy() error {
-	list, err := e.segments.List() // of an attempt before
+func (c *committer) openCopy() error {
+	list, err := c.e.segments.List() // of an attempt before
 	if err != nil {
 		return err
 	}
-	e.leftover = list
-	if err := e.openJournal(slices.Max(append(list, e.mark.segment))+1, 0); err != nil {
+	c.leftover = list
+	if err := c.e.openJournal(slices.Max(append(list, c.mark.segment))+1, 0); err != nil {
 		return err
 	}
-	if err := e.underNewID(); err != nil {
+	if err := c.underNewID(); err != nil {
 		return err
 	}
-	return errors.Join(e.options.fs.Remove(e.folder.path(copyName)), e.folder.sync())
+	return errors.Join(c.e.options.fs.Remove(c.e.folder.path(copyName)), c.e.folder.sync())
 }
 
 // underNewID ends the wait for peers, if there is one: none of them knows the new ID.
-func (e *Engine) underNewID() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if e.awaiting {
-		e.awaiting = false
-		close(e.running.confirmed)
+func (c *committer) underNewID() error {
+	if c.awaiting {
+		c.awaiting = false
+		close(c.e.running.confirmed)
 	}
-	id := randomID(e.options.random)
-	return e.flush(flushStep{always: true, before: func() error { e.rename(id); return nil }})
+	id := randomID(c.e.options.random)
+	return c.flush(flushStep{always: true, before: func() error { c.rename(id); return nil }})
 }
 
 // start begins the background work; Close ends it.
@@ -461,15 +455,15 @@ func (e *Engine) Close() error {
 	e.health.refuse.Or(refuseClosed)
 	close(e.running.stop)
 	e.running.done.Wait()
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	var err error
 	switch {
 	case e.Failed() != nil:
 	case e.tight():
 		e.log.Warn("the disk has no room for a flush: what is in the journal is for the next start")
 	default:
-		err = e.flush(flushStep{})
+		err = c.flush(flushStep{})
 	}
 	e.halt() // whoever was in the middle of something is done; all who come see closed
 	defer e.resume()

@@ -11,17 +11,17 @@ import (
 )
 
 // replay does again what the journal has after m, until ctx ends. The records say all: no clock is read and nothing expires.
-func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
-	p := e.NewPipeline()
+func (c *committer) replay(ctx context.Context, m mark) (mark, error) {
+	p := c.e.NewPipeline()
 	p.begin()
 	defer p.pause()
 	done, started := int64(0), false
-	return replay(e.segments, m, func(body []byte) error {
+	return replay(c.e.segments, m, func(body []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if e.options.Progress != nil {
-			e.options.Progress(done, e.startup.bytes)
+		if c.e.options.Progress != nil {
+			c.e.options.Progress(done, c.e.startup.bytes)
 		}
 		done += int64(len(body) + frameHeader)
 		for len(body) > 0 {
@@ -32,17 +32,17 @@ func (e *Engine) replay(ctx context.Context, m mark) (mark, error) {
 			switch r.typ {
 			case 'B':
 			case 'L':
-				e.history.lived(r.number, e.vector.Entry(e.self.id).Stamp)
+				c.e.history.lived(r.number, c.vector.Entry(c.e.self.id).Stamp)
 				started = true
 			default:
-				e.history.interrupted = e.history.interrupted || started
-				err = e.redo(p, &r)
+				c.e.history.interrupted = c.e.history.interrupted || started
+				err = c.redo(p, &r)
 			}
 			if err != nil {
 				return err
 			}
 			body = rest
-			e.startup.replayed.Add(1)
+			c.e.startup.replayed.Add(1)
 		}
 		return nil
 	})
@@ -117,13 +117,13 @@ func (e *Engine) repairJournal(s survey) error {
 	return file.Close()
 }
 
-func (e *Engine) redo(p *Pipeline, r *record) error {
-	e.clock.pass(r.stamp)
+func (c *committer) redo(p *Pipeline, r *record) error {
+	c.e.clock.pass(r.stamp)
 	if tlv.Space(r.key[0]) > tlv.TokenSpace {
 		return fmt.Errorf("%w: key of space %d", tlv.ErrMalformed, tlv.Space(r.key[0]))
 	}
 	if r.typ == 'F' {
-		return e.redoFlushDB(tlv.Database(r.key[0]))
+		return c.redoFlushDB(tlv.Database(r.key[0]))
 	}
 	en, err := p.lockKey(r.key)
 	if err != nil {
@@ -131,9 +131,9 @@ func (e *Engine) redo(p *Pipeline, r *record) error {
 	}
 	defer p.release()
 	if isField(en.key) && r.typ != 'C' {
-		e.untend(en.fields.head)
+		c.e.untend(en.fields.head)
 	}
-	e.markDirty(en)
+	c.e.markDirty(en)
 	switch r.typ {
 	case 'A':
 		en.add(r.n, r.stamp, r.kind, r.joined)
@@ -146,7 +146,7 @@ func (e *Engine) redo(p *Pipeline, r *record) error {
 	case 'E', 'H':
 		en.expireAt(r.expiry, r.birth, r.joined)
 	}
-	e.show(en)
+	c.e.show(en)
 	return nil
 }
 
@@ -160,13 +160,13 @@ func (e *Engine) untend(head *entry) {
 }
 
 // redoFlushDB empties a database for the second time. The mark stays: a crash now replays the same again.
-func (e *Engine) redoFlushDB(db byte) error {
-	batch := e.db.NewBatch()
+func (c *committer) redoFlushDB(db byte) error {
+	batch := c.e.db.NewBatch()
 	defer batch.Close()
-	if err := e.wipe(batch, db); err != nil {
+	if err := c.wipe(batch, db); err != nil {
 		return err
 	}
-	m, err := e.readMeta(false)
+	m, err := c.e.readMeta(false)
 	if err != nil {
 		return err
 	}
@@ -174,5 +174,5 @@ func (e *Engine) redoFlushDB(db byte) error {
 	if err := batch.Set([]byte{metaPrefix}, m.encode(), nil); err != nil {
 		return err
 	}
-	return errors.Join(batch.Commit(pebble.Sync), e.Failed())
+	return errors.Join(batch.Commit(pebble.Sync), c.e.Failed())
 }

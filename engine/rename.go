@@ -21,39 +21,39 @@ func (e *Engine) Created() bool { return e.startup.created }
 // Joining says that a start with Options.AwaitPeers has made the store, this one or an earlier one, and that it has not had all of a
 // peer's state since.
 func (e *Engine) Joining() bool {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	return e.flags&metaJoining != 0
+	c := e.committer.lock()
+	defer c.unlock()
+	return c.flags&metaJoining != 0
 }
 
 // Joined notes, durably, that it has.
 func (e *Engine) Joined() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	e.flags &^= metaJoining
-	return e.commitMeta(e.db.NewBatch())
+	c.flags &^= metaJoining
+	return c.commitMeta(e.db.NewBatch())
 }
 
 // Confirm ends the wait: the entries of all who know this store are true. If a start before this one ended before it could publish anything,
 // the store gets a new ID all the same: nobody could tell of a copy whether what it has of that start is of the original or its own.
 func (e *Engine) Confirm() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if e.health.closed.Load() {
 		return ErrClosed
 	}
-	if !e.awaiting {
+	if !c.awaiting {
 		return nil
 	}
 	if e.history.interrupted {
-		return e.giveUp(e.vector.Entry(e.self.id))
+		return c.giveUp(c.vector.Entry(e.self.id))
 	}
-	e.awaiting = false
+	c.awaiting = false
 	close(e.running.confirmed)
-	return e.flush(flushStep{always: true})
+	return c.flush(flushStep{always: true})
 }
 
 // Rename gives the store a new replica ID, because it has forked under the present one: a peer has entry, which is not of
@@ -64,71 +64,71 @@ func (e *Engine) Confirm() error {
 // If this store has published anything that its original has not, its history of the old ID is then one of two that replicas
 // have, and stays so. Replicas of the one refuse what those of the other have of that ID.
 func (e *Engine) Rename(entry tlv.VectorEntry) error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	return e.giveUp(entry)
+	return c.giveUp(entry)
 }
 
 // Renew gives the store a new replica ID, because not all who know the present one have confirmed what they have of it. Nothing is
 // dropped: what the journal had before this start is published as the tail of the old ID.
 func (e *Engine) Renew() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	if !e.awaiting {
+	if !c.awaiting {
 		return nil
 	}
-	return e.giveUp(e.vector.Entry(e.self.id))
+	return c.giveUp(c.vector.Entry(e.self.id))
 }
 
-// giveUp goes on under a new ID. Others have entry of the present one. The caller holds commitMu.
-func (e *Engine) giveUp(entry tlv.VectorEntry) error {
-	awaited := e.awaiting
+// giveUp goes on under a new ID. Others have entry of the present one.
+func (c *committer) giveUp(entry tlv.VectorEntry) error {
+	awaited := c.awaiting
 	if awaited {
-		e.awaiting = false
-		defer close(e.running.confirmed) // who waits sees the new ID
+		c.awaiting = false
+		defer close(c.e.running.confirmed) // who waits sees the new ID
 	}
-	id := randomID(e.options.random)
-	return e.flush(flushStep{always: true, before: func() error {
+	id := randomID(c.e.options.random)
+	return c.flush(flushStep{always: true, before: func() error {
 		if awaited {
-			return e.testament(entry, id)
+			return c.testament(entry, id)
 		}
-		e.history.giveUp(entry, e.branch(entry), nil)
-		e.rename(id)
+		c.e.history.giveUp(entry, c.branch(entry), nil)
+		c.rename(id)
 		return nil
 	}})
 }
 
 // branch is what ends here if others have entry of this replica.
-func (e *Engine) branch(entry tlv.VectorEntry) branch {
-	since, parted := e.published.log.refutes(entry)
-	return branch{Last: e.vector.Entry(e.self.id).Stamp, Parted: parted, Since: since}
+func (c *committer) branch(entry tlv.VectorEntry) branch {
+	since, parted := c.e.published.log.refutes(entry)
+	return branch{Last: c.vector.Entry(c.e.self.id).Stamp, Parted: parted, Since: since}
 }
 
 // rename changes the ID at a moment when all guards are held.
-func (e *Engine) rename(id tlv.ReplicaID) {
-	for _, en := range e.table.all() {
+func (c *committer) rename(id tlv.ReplicaID) {
+	for _, en := range c.e.table.all() {
 		en.mu.Lock()
-		en.rename(e.self.id)
-		e.show(en)
+		en.rename(c.e.self.id)
+		c.e.show(en)
 		en.mu.Unlock()
 	}
-	e.ended = tlv.VectorEntry{}
-	e.become(id)
+	c.ended = tlv.VectorEntry{}
+	c.become(id)
 }
 
 // become makes id that of the store.
-func (e *Engine) become(id tlv.ReplicaID) {
-	e.self.id = id
-	e.cuts.last.Store(0) // of the old ID
-	e.history.rename(id, e.options.random)
-	e.self.former = e.Former()
-	e.reportAll()
+func (c *committer) become(id tlv.ReplicaID) {
+	c.e.self.id = id
+	c.e.cuts.last.Store(0) // of the old ID
+	c.e.history.rename(id, c.e.options.random)
+	c.e.self.former = c.e.Former()
+	c.e.reportAll()
 }
 
 // DropTails cancels the tails of IDs, here and everywhere, of which it has turned out that batches have them too.
@@ -143,55 +143,55 @@ func (e *Engine) DropTails() error {
 }
 
 // advance makes the vector speak of a later batch of a replica. Tails of it that ended before that are in its batches.
-func (e *Engine) advance(entry tlv.VectorEntry) {
-	was := e.vector.Entry(entry.Replica).Stamp
-	for _, t := range e.vector {
+func (c *committer) advance(entry tlv.VectorEntry) {
+	was := c.vector.Entry(entry.Replica).Stamp
+	for _, t := range c.vector {
 		if t.Of == entry.Replica && was < t.End && t.End <= entry.Stamp {
-			e.history.void(t.Replica)
+			c.e.history.void(t.Replica)
 		}
 	}
-	e.vector.Put(entry)
+	c.vector.Put(entry)
 }
 
 // end notes tails, those in a vector that somebody has. Of an ID of which others have another history, theirs has the tail, or not.
-func (e *Engine) end(v tlv.Vector) {
-	parted := e.history.parted()
+func (c *committer) end(v tlv.Vector) {
+	parted := c.e.history.parted()
 	for _, t := range slices.Clone(v) {
 		if t.End == 0 {
 			continue
 		}
-		if t.End <= e.vector.Entry(t.Of).Stamp && !slices.Contains(parted, t.Of) {
-			e.history.void(t.Replica)
+		if t.End <= c.vector.Entry(t.Of).Stamp && !slices.Contains(parted, t.Of) {
+			c.e.history.void(t.Replica)
 		}
-		e.vector.Put(t)
+		c.vector.Put(t)
 	}
 }
 
 // cancelAll cancels all that is stored of a replica, and publishes that.
 func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 	concerns := func(s *tlv.State) bool {
-		c := s.Contribution(id)
-		return c != nil && s.Open(c)
+		p := s.Contribution(id)
+		return p != nil && s.Open(p)
 	}
 	return e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
-		e.commitMu.Lock()
-		defer e.commitMu.Unlock()
-		if err := e.mayCommit(); err != nil {
+		c := e.committer.lock()
+		defer c.unlock()
+		if err := c.mayCommit(); err != nil {
 			return err
 		}
-		if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
+		if err := c.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
 			return err
 		}
-		b := e.nextBatch(e.clock.next(e.Now()))
+		b := c.nextBatch(e.clock.next(e.Now()))
 		join := func(a *joining) {
-			if c := a.all.Contribution(id); c != nil && a.all.Open(c) {
-				d := tlv.State{Resets: []tlv.Reset{{Replica: id, Rev: c.Rev, Base: c.Total}}}
+			if p := a.all.Contribution(id); p != nil && a.all.Open(p) {
+				d := tlv.State{Resets: []tlv.Reset{{Replica: id, Rev: p.Rev, Base: p.Total}}}
 				a.all.Merge(&d)
 				b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: d})
 			}
-			a.keep(e.covers)
+			a.keep(c.covers)
 		}
-		return e.land(deltas, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return e.publishAny(batch, &b) })
+		return c.land(deltas, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return c.publishAny(batch, &b) })
 	})
 }
 
@@ -254,38 +254,38 @@ func (e *Engine) awaitPeers() error {
 }
 
 // readHistory prepares the state of a store that is opened: its lives, and what it was in the middle of.
-func (e *Engine) readHistory() error {
-	if err := e.beginLife(e.vector.Entry(e.self.id).Stamp); err != nil {
+func (c *committer) readHistory() error {
+	if err := c.e.beginLife(c.vector.Entry(c.e.self.id).Stamp); err != nil {
 		return err
 	}
-	e.self.former = e.history.former
-	e.proclaim()
-	if err := errors.Join(e.readCluster(), e.readLog()); err != nil {
+	c.e.self.former = c.e.history.former
+	c.proclaim()
+	if err := errors.Join(c.readCluster(), c.e.readLog()); err != nil {
 		return err
 	}
-	if err := e.readTransfer(); err != nil {
+	if err := c.readTransfer(); err != nil {
 		return err
 	}
-	peers, err := e.settings(PeerSetting)
+	peers, err := c.e.settings(PeerSetting)
 	if err != nil {
 		return fmt.Errorf("peers: %w", err)
 	}
-	pullers, err := e.settings(PullerSetting)
+	pullers, err := c.e.settings(PullerSetting)
 	if err != nil {
 		return fmt.Errorf("pullers: %w", err)
 	}
-	e.awaiting = e.options.AwaitPeers || len(peers)+len(pullers) > 0
-	if e.options.life != 0 {
-		e.awaiting = false
-		e.history.resume()
+	c.awaiting = c.e.options.AwaitPeers || len(peers)+len(pullers) > 0
+	if c.e.options.life != 0 {
+		c.awaiting = false
+		c.e.history.resume()
 	}
-	if e.awaiting {
-		e.flags |= metaLogging
+	if c.awaiting {
+		c.flags |= metaLogging
 	} else {
-		close(e.running.confirmed)
+		close(c.e.running.confirmed)
 	}
-	if e.startup.created && e.options.AwaitPeers {
-		e.flags |= metaJoining
+	if c.e.startup.created && c.e.options.AwaitPeers {
+		c.flags |= metaJoining
 	}
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 //
 // Locks. A section holds every guard, as a cut does; whoever is in the middle of something is done before. What runs on are
 // the parts of the engine that need no guard: a flush that writes, a scan, a sync. They lock an entry for a moment and wait for
-// nothing meanwhile, so a section may wait for them. Whoever holds commitMu may wait for the guards: a section must not
-// wait for commitMu, but only take it before the guards, or try. Nothing in a section lets go of the guards, or waits for a peer.
+// nothing meanwhile, so a section may wait for them. Whoever holds the commit lock may wait for the guards: a section must
+// not wait for that lock, but only take it before the guards, or try. Nothing in a section lets go of the guards, or waits for a peer.
 //
 // A command of a section that is refused or fails leaves the others as they are: that is what Redis does.
 
@@ -30,7 +30,7 @@ const MaxSection = 64 << 20
 // section is a pipeline's own; the zero value: none.
 type section struct {
 	open    bool
-	commits bool          // commitMu is held
+	commits *committer    // of a section that has the commit lock, else nil
 	single  bool          // of one command that began it itself
 	refused error         // why there are no writes; the same for all of the section
 	room    int           // bytes that the journal has for the frame
@@ -54,12 +54,13 @@ func (p *Pipeline) Begin(wipes bool) error {
 	if e.pace.texts.Load() >= maxTexts {
 		e.relieveTexts()
 	}
-	if err := p.enterSection(wipes); err != nil {
+	c, err := p.enterSection(wipes)
+	if err != nil {
 		return err
 	}
 	e.halt()
 	e.cuts.turnstile.open()
-	p.section = section{open: true, commits: wipes, refused: e.refusal()}
+	p.section = section{open: true, commits: c, refused: e.refusal()}
 	p.active = true
 	if e.health.closed.Load() {
 		p.leave()
@@ -81,27 +82,28 @@ func (p *Pipeline) beginGreat(n int) (own bool, err error) {
 	return true, nil
 }
 
-// enterSection takes the turnstile, and commitMu before it if the section wipes. Sections that have waited there together may each leave
+// enterSection takes the turnstile, and the commit lock before it if the section wipes. Sections that have waited there together may each leave
 // as much to flush as one flush is to write: the next one enters when that is flushed.
-func (p *Pipeline) enterSection(wipes bool) error {
+func (p *Pipeline) enterSection(wipes bool) (*committer, error) {
 	e := p.e
 	if wipes {
-		if err := e.cuts.turnstile.lock(e.commitMu, p.Hasty); err != nil { // before entering: who has it may be on the way there
-			return err
-		}
-		_ = e.awaitTables() // the section's own refusal says as much
-		err := e.cuts.turnstile.enter(p.Hasty)
+		c, err := e.committer.enter(&e.cuts.turnstile, p.Hasty) // before entering: who has it may be on the way there
 		if err != nil {
-			e.commitMu.Unlock()
+			return nil, err
 		}
-		return err
+		_ = c.awaitTables() // the section's own refusal says as much
+		if err := e.cuts.turnstile.enter(p.Hasty); err != nil {
+			c.unlock()
+			return nil, err
+		}
+		return c, nil
 	}
 	for relieved := true; ; relieved = e.relieveTexts() {
 		if err := e.cuts.turnstile.enter(p.Hasty); err != nil {
-			return err
+			return nil, err
 		}
 		if !relieved || e.pace.texts.Load() < maxTexts {
-			return nil
+			return nil, nil
 		}
 		e.cuts.turnstile.leave()
 	}
@@ -123,7 +125,7 @@ func (p *Pipeline) End() {
 	p.resume()
 	if wiped && err == nil {
 		// What arrives from now on must not be taken away by a replay: the mark has to be behind the wipe first.
-		err = p.e.flush(flushStep{always: true})
+		err = s.commits.flush(flushStep{always: true})
 	}
 	emptied := p.section.emptied
 	p.leaveCommit()
@@ -147,11 +149,10 @@ func (p *Pipeline) resume() {
 }
 
 func (p *Pipeline) leaveCommit() {
-	commits := p.section.commits
-	p.section = section{}
-	if commits {
-		p.e.commitMu.Unlock()
+	if c := p.section.commits; c != nil {
+		c.unlock()
 	}
+	p.section = section{}
 	p.e.cuts.turnstile.leave()
 }
 
@@ -188,10 +189,10 @@ func (p *Pipeline) admit(n int) error {
 func (p *Pipeline) wipe(dbs []byte) error {
 	p.pause() // the locks of keys
 	s := &p.section
-	if !s.commits {
-		s.commits = p.e.commitMu.TryLock()
+	if s.commits == nil {
+		s.commits = p.e.committer.tryLock()
 	}
-	if !s.commits || !p.e.alone() || p.e.behind() {
+	if s.commits == nil || !s.commits.alone() || s.commits.behind() {
 		return p.cancelWhole(dbs)
 	}
 	if s.batch == nil {
@@ -201,7 +202,7 @@ func (p *Pipeline) wipe(dbs []byte) error {
 	for _, db := range dbs {
 		p.buf = appendFlush(p.buf, db)
 		s.wiped |= 1 << db
-		if err := p.e.wipe(s.batch, db); err != nil {
+		if err := s.commits.wipe(s.batch, db); err != nil {
 			return p.e.fail(err)
 		}
 	}

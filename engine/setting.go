@@ -9,17 +9,17 @@ import (
 
 // Remember keeps a small value under a name in the store, synced; nil forgets it. It is not replicated.
 func (e *Engine) Remember(name string, value []byte) error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	return e.remember(name, value)
+	return c.remember(name, value)
 }
 
-// remember is Remember under commitMu, of a store that takes writes.
-func (e *Engine) remember(name string, value []byte) error {
-	batch := e.db.NewBatch()
+// remember is Remember for a store that takes writes.
+func (c *committer) remember(name string, value []byte) error {
+	batch := c.e.db.NewBatch()
 	key := append([]byte{settingPrefix}, name...)
 	var err error
 	if value == nil {
@@ -30,7 +30,7 @@ func (e *Engine) remember(name string, value []byte) error {
 	if err != nil {
 		return errors.Join(err, batch.Close())
 	}
-	return e.commitMeta(batch)
+	return c.commitMeta(batch)
 }
 
 // Recall gives all that is kept under names that begin with prefix, by the rest of the name. It is the caller's.

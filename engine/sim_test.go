@@ -444,7 +444,7 @@ func (r *simReplica) pull(o *simReplica, limit int) {
 	}
 	n := 0
 	for _, b := range o.log {
-		if b.batch.Stamp <= r.e.vector.Entry(o.e.self.id).Stamp {
+		if b.batch.Stamp <= r.e.committer.only.vector.Entry(o.e.self.id).Stamp {
 			continue
 		}
 		if n++; limit > 0 && n > limit {

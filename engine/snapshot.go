@@ -28,8 +28,8 @@ type Snapshot struct {
 // Snapshot takes one, without what is not Shared. ErrHeld: this store does not know yet whether its history is true. In the middle of a state transfer it has
 // more of some keys than its vector says, all of it true.
 func (e *Engine) Snapshot() (*Snapshot, error) {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.enterScan(); err != nil {
 		return nil, err
 	}
@@ -37,15 +37,15 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	if err := e.Failed(); err != nil {
 		return nil, err
 	}
-	if e.awaiting {
+	if c.awaiting {
 		return nil, ErrHeld
 	}
-	if err := e.giveAway(); err != nil {
+	if err := c.giveAway(); err != nil {
 		return nil, err
 	}
 	parted := e.history.parted()
-	s := &Snapshot{Vector: without(e.vector, parted), parted: parted, e: e, snap: e.db.NewSnapshot()}
-	for _, n := range e.count {
+	s := &Snapshot{Vector: without(c.vector, parted), parted: parted, e: e, snap: e.db.NewSnapshot()}
+	for _, n := range c.count {
 		s.Keys += n
 	}
 	return s, nil

@@ -18,28 +18,27 @@ const (
 )
 
 // awaitTables waits while Pebble has too much to do before it should get more. An error says that it must not get more now:
-// ErrFailed, ErrClosed, or ErrNoSpace if the disk is too full for what it has to do. The caller holds commitMu.
-func (e *Engine) awaitTables() error {
-	for shortages := e.health.shortages.Load(); e.behind(); {
+// ErrFailed, ErrClosed, or ErrNoSpace if the disk is too full for what it has to do.
+func (c *committer) awaitTables() error {
+	for shortages := c.e.health.shortages.Load(); c.behind(); {
 		switch {
-		case e.Failed() != nil:
-			return e.failure()
-		case e.health.shortages.Load() != shortages:
+		case c.e.Failed() != nil:
+			return c.e.failure()
+		case c.e.health.shortages.Load() != shortages:
 			return fmt.Errorf("%w for what is to be written before", ErrNoSpace)
 		}
 		select {
-		case <-e.running.stop:
+		case <-c.e.running.stop:
 			return ErrClosed
 		case <-time.After(stallLook):
 		}
 	}
-	e.unlooked = 0
+	c.unlooked = 0
 	return nil
 }
 
-// behind says whether to wait. Since Pebble was last seen to keep up it cannot have become much worse if it got little. The caller
-// holds commitMu.
-func (e *Engine) behind() bool { return e.unlooked >= e.options.memTable/8 && e.stalled() }
+// behind says whether to wait. Since Pebble was last seen to keep up it cannot have become much worse if it got little.
+func (c *committer) behind() bool { return c.unlooked >= c.e.options.memTable/8 && c.e.stalled() }
 
 // stalled says whether Pebble has too much to do, and is at it: when nothing is under way there is nothing to wait for.
 func (e *Engine) stalled() bool {
@@ -48,10 +47,10 @@ func (e *Engine) stalled() bool {
 		m.Levels[0].Sublevels >= stallSublevels && m.Compact.NumInProgress > 0
 }
 
-// mayCommit says why nothing is to be committed at present that is more than a few settings, or nil. The caller holds commitMu.
-func (e *Engine) mayCommit() error {
-	if err := e.refusal(); err != nil {
+// mayCommit says why nothing is to be committed at present that is more than a few settings, or nil.
+func (c *committer) mayCommit() error {
+	if err := c.e.refusal(); err != nil {
 		return err
 	}
-	return e.awaitTables()
+	return c.awaitTables()
 }

@@ -39,36 +39,37 @@ func (t *tail) published(entry tlv.VectorEntry, lives []uint64) bool {
 
 // testament does again all that the journal has since the last flush: tails as such, or not at all if others have published them, who
 // have theirs of the old ID; and what is of the present life under id. All guards are held.
-func (e *Engine) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
-	if err := e.journal.Sync(); err != nil {
+func (c *committer) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
+	if err := c.e.journal.Sync(); err != nil {
 		return err
 	}
-	e.table.clear(e.cuts.gen.Load())
-	for db := range e.count {
-		e.counts.keys[db].Store(e.count[db])
-		e.counts.expires[db].Store(e.countEx[db])
+	c.e.table.clear(c.e.cuts.gen.Load())
+	for db := range c.count {
+		c.e.counts.keys[db].Store(c.count[db])
+		c.e.counts.expires[db].Store(c.countEx[db])
 	}
-	own := e.vector.Entry(e.self.id)
-	w := testament{e: e, entry: theirs, old: e.self.id, id: id, lives: e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
-		p: &Pipeline{e: e, guard: new(guard), update: -1}}
+	own := c.vector.Entry(c.e.self.id)
+	w := testament{c: c, e: c.e, entry: theirs, old: c.e.self.id, id: id, lives: c.e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
+		p: &Pipeline{e: c.e, guard: new(guard), update: -1}}
 	w.p.begin()
 	defer w.p.pause()
-	w.begin(tail{Life: e.history.stored, After: own.Stamp, Flushed: true})
-	if _, err := replay(e.segments, e.mark, w.frame); err != nil {
+	w.begin(tail{Life: c.e.history.stored, After: own.Stamp, Flushed: true})
+	if _, err := replay(c.e.segments, c.mark, w.frame); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	w.finish()
-	e.history.giveUp(theirs, e.branch(theirs), w.published)
-	e.ended, e.tails = tlv.VectorEntry{}, w.published
+	c.e.history.giveUp(theirs, c.branch(theirs), w.published)
+	c.ended, c.tails = tlv.VectorEntry{}, w.published
 	if len(w.published) > 0 {
-		e.ended = w.ended
+		c.ended = w.ended
 	}
-	e.become(id)
+	c.become(id)
 	return nil
 }
 
 // testament is what is under way in the function of that name.
 type testament struct {
+	c         *committer
 	e         *Engine
 	p         *Pipeline
 	entry     tlv.VectorEntry // that others have of old
@@ -134,7 +135,7 @@ func (w *testament) frame(body []byte) error {
 				return err
 			}
 		}
-		if err := w.e.redo(w.p, &r); err != nil {
+		if err := w.c.redo(w.p, &r); err != nil {
 			return err
 		}
 	}

@@ -19,15 +19,15 @@ func (e *Engine) relieveTexts() bool {
 		e.checkSpace()
 		e.scans.RUnlock()
 	}
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	switch {
 	case e.pace.texts.Load() < maxTexts:
 		return true
-	case e.awaiting || e.mayCommit() != nil || e.tight():
+	case c.awaiting || c.mayCommit() != nil || e.tight():
 		return false
 	}
-	err := e.flush(flushStep{})
+	err := c.flush(flushStep{})
 	if err != nil {
 		e.log.Error("flush", "err", err)
 	}

@@ -433,7 +433,7 @@ func TestTokenIsOneFrame(t *testing.T) {
 	work.Wait()
 	prepared(e)
 	records := map[byte]int{}
-	_, err := replay(e.segments, e.mark, func(body []byte) error {
+	_, err := replay(e.segments, e.committer.only.mark, func(body []byte) error {
 		for len(body) > 0 {
 			r, rest, err := parseRecord(body)
 			if err != nil {

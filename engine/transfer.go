@@ -49,30 +49,30 @@ var ErrNoTransfer = errors.New("no state transfer is under way")
 
 // Transfer is the one that is not finished, if there is one. It outlives restarts.
 func (e *Engine) Transfer() (Transfer, bool) {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	t := e.transfer.Transfer
+	c := e.committer.lock()
+	defer c.unlock()
+	t := c.transfer.Transfer
 	t.Cursor = slices.Clone(t.Cursor)
-	return t, e.transfer.Running
+	return t, c.transfer.Running
 }
 
 // holds says whether batches of a replica, of which all up to have is here, are held back.
-func (e *Engine) holds(id tlv.ReplicaID, have tlv.Stamp) bool {
-	return have < e.transfer.Vector.Entry(id).Stamp && mutation != noHold
+func (c *committer) holds(id tlv.ReplicaID, have tlv.Stamp) bool {
+	return have < c.transfer.Vector.Entry(id).Stamp && mutation != noHold
 }
 
 // BeginTransfer begins a transfer: Source, Snapshot, Vector and Keys are filled. It takes the place of one that is not finished.
 // ErrFork: the snapshot has another history of a replica than this store.
 func (e *Engine) BeginTransfer(t Transfer) error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if err := e.mayCommit(); err != nil {
+	c := e.committer.lock()
+	defer c.unlock()
+	if err := c.mayCommit(); err != nil {
 		return err
 	}
-	if e.awaiting {
+	if c.awaiting {
 		return ErrHeld
 	}
-	was := &e.transfer
+	was := &c.transfer
 	t.Vector = without(t.Vector, e.history.parted()) // of those what is here stays
 	for _, v := range t.Vector {
 		if v.Stamp > lastStamp {
@@ -89,20 +89,20 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 		e.clock.hear(v.Stamp, e.Now())
 	}
 	t.Cursor, t.Done, t.Bytes, t.Complete = nil, 0, 0, false
-	others := slices.ContainsFunc(e.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.self.id })
+	others := slices.ContainsFunc(c.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.self.id })
 	next := transfer{Transfer: t, Running: true, Succeeds: was.Running, Marks: others || was.Running}
 	batch := e.db.NewBatch()
-	e.end(t.Vector) // pages bring tails, and the source may be lost before the last one
+	c.end(t.Vector) // pages bring tails, and the source may be lost before the last one
 	if was.Running {
-		e.end(e.vector) // of which it may have brought tails
+		c.end(c.vector) // of which it may have brought tails
 	}
 	if err := errors.Join(next.write(batch), forgetMet(batch), e.history.write(batch)); err != nil {
 		return errors.Join(err, batch.Close())
 	}
-	if err := e.commitMeta(batch); err != nil {
+	if err := c.commitMeta(batch); err != nil {
 		return err
 	}
-	e.transfer = next
+	c.transfer = next
 	return nil
 }
 
@@ -119,14 +119,14 @@ func (t *transfer) write(batch *pebble.Batch) error {
 }
 
 // readTransfer finds what an earlier life has left unfinished.
-func (e *Engine) readTransfer() error {
-	v, closer, err := e.db.Get([]byte{transferPrefix})
+func (c *committer) readTransfer() error {
+	v, closer, err := c.e.db.Get([]byte{transferPrefix})
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	if err := errors.Join(json.Unmarshal(v, &e.transfer), closer.Close()); err != nil {
+	if err := errors.Join(json.Unmarshal(v, &c.transfer), closer.Close()); err != nil {
 		return fmt.Errorf("state transfer: %w", err)
 	}
 	return nil
@@ -139,9 +139,9 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	if err != nil {
 		return fmt.Errorf("page: %w", err)
 	}
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if err := e.transferring(); err != nil {
+	c := e.committer.lock()
+	defer c.unlock()
+	if err := c.transferring(); err != nil {
 		return err
 	}
 	if parted := e.history.parted(); len(parted) > 0 {
@@ -149,75 +149,75 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 			dropContributions(&deltas[i].State, parted)
 		}
 	}
-	t := e.transfer
+	t := c.transfer
 	t.Cursor = slices.Clone(next)
 	t.Done, t.Complete = done, len(next) == 0
 	t.Bytes += int64(len(page))
-	return e.landPage(deltas, func(batch *pebble.Batch, list []arrival) (func(), error) {
+	return c.landPage(deltas, func(batch *pebble.Batch, list []arrival) (func(), error) {
 		err := t.write(batch)
 		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
 			err = batch.Set(metKey(nil, list[i].place, list[i].key), nil, nil)
 		}
-		return func() { e.transfer = t }, err
+		return func() { c.transfer = t }, err
 	})
 }
 
 // landPage is land with joinPage, and publishes what may be here alone.
-func (e *Engine) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival) (func(), error)) error {
-	if !e.transfer.Succeeds {
-		return e.land(deltas, e.joinPage, more)
+func (c *committer) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival) (func(), error)) error {
+	if !c.transfer.Succeeds {
+		return c.land(deltas, c.joinPage, more)
 	}
-	if err := e.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
+	if err := c.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
 		return err
 	}
-	b := e.nextBatch(e.clock.next(e.Now()))
-	without := append(e.history.parted(), e.self.id)
+	b := c.nextBatch(c.e.clock.next(c.e.Now()))
+	without := append(c.e.history.parted(), c.e.self.id)
 	join := func(a *joining) {
-		e.joinPage(a)
-		if e.mayBeAlone(a) {
+		c.joinPage(a)
+		if c.mayBeAlone(a) {
 			s := a.state.Clone()
 			dropContributions(&s, without)
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
 		}
 	}
-	return e.land(deltas, join, func(batch *pebble.Batch, list []arrival) (func(), error) {
+	return c.land(deltas, join, func(batch *pebble.Batch, list []arrival) (func(), error) {
 		landed, err := more(batch, list)
 		if err != nil {
 			return landed, err
 		}
-		published, err := e.publishAny(batch, &b)
+		published, err := c.publishAny(batch, &b)
 		return func() { landed(); published() }, err
 	})
 }
 
 // publishAny is publish of a batch that is not sealed yet, if it says anything.
-func (e *Engine) publishAny(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
+func (c *committer) publishAny(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
 	if len(b.Deltas) == 0 {
 		return func() {}, nil
 	}
 	if err := b.Validate(); err != nil {
 		return nil, err
 	}
-	b.Seal(func(content []byte) tlv.Hash { return e.chainHash(b, content) })
-	return e.publish(batch, b)
+	b.Seal(func(content []byte) tlv.Hash { return c.e.chainHash(b, content) })
+	return c.publish(batch, b)
 }
 
 // mayBeAlone says whether a state that joinPage has made has what neither the snapshot has nor the batches that are here have brought.
-func (e *Engine) mayBeAlone(a *joining) bool {
-	v, theirs := e.transfer.Vector, a.delta
-	return anyOf(a.state.Contributions, func(c *tlv.Contribution) bool {
-		return !e.isOld(c) && c.Rev > v.Entry(c.Replica).Stamp
+func (c *committer) mayBeAlone(a *joining) bool {
+	v, theirs := c.transfer.Vector, a.delta
+	return anyOf(a.state.Contributions, func(p *tlv.Contribution) bool {
+		return !c.isOld(p) && p.Rev > v.Entry(p.Replica).Stamp
 	}) || slices.ContainsFunc(a.state.Resets, func(r tlv.Reset) bool {
 		t := theirs.Reset(r.Replica)
 		return t == nil || t.Rev < r.Rev
 	})
 }
 
-func (e *Engine) transferring() error {
-	if err := e.mayCommit(); err != nil {
+func (c *committer) transferring() error {
+	if err := c.mayCommit(); err != nil {
 		return err
 	}
-	if !e.transfer.Running {
+	if !c.transfer.Running {
 		return ErrNoTransfer
 	}
 	return nil
@@ -230,29 +230,29 @@ func metKey(buf []byte, at place, key string) []byte {
 }
 
 // joinPage merges what a snapshot has of a key (model: fullsync); an empty delta: nothing.
-func (e *Engine) joinPage(a *joining) {
-	v := e.transfer.Vector
+func (c *committer) joinPage(a *joining) {
+	v := c.transfer.Vector
 	mine, theirs := &a.all, a.delta
 	add := tlv.State{Origins: theirs.Origins}
-	for _, c := range theirs.Contributions {
-		if !e.isOld(&c) {
-			add.Put(c)
+	for _, p := range theirs.Contributions {
+		if !c.isOld(&p) {
+			add.Put(p)
 		}
 	}
-	for _, c := range mine.Contributions {
-		upTo := v.Entry(c.Replica).Stamp
-		their := theirs.Contribution(c.Replica) // an older one is what is left of an earlier life, closed
-		if c.Replica != e.self.id && (!c.Closed || mine.Forgotten(&c)) && c.Rev <= upTo && (their == nil || their.Rev < c.Rev) {
-			add.Put(tlv.Contribution{Replica: c.Replica, Birth: upTo, Rev: upTo, Closed: true, Expiry: c.Expiry.Or(tlv.Expiry{})})
+	for _, p := range mine.Contributions {
+		upTo := v.Entry(p.Replica).Stamp
+		their := theirs.Contribution(p.Replica) // an older one is what is left of an earlier life, closed
+		if p.Replica != c.e.self.id && (!p.Closed || mine.Forgotten(&p)) && p.Rev <= upTo && (their == nil || their.Rev < p.Rev) {
+			add.Put(tlv.Contribution{Replica: p.Replica, Birth: upTo, Rev: upTo, Closed: true, Expiry: p.Expiry.Or(tlv.Expiry{})})
 		}
 	}
 	for _, r := range theirs.Resets { // one of something that is closed here already is stale
-		if mine.Contribution(r.Replica) != nil || add.Contribution(r.Replica) != nil || !e.covers(r.Replica, r.Rev) {
+		if mine.Contribution(r.Replica) != nil || add.Contribution(r.Replica) != nil || !c.covers(r.Replica, r.Rev) {
 			add.PutReset(r)
 		}
 	}
 	mine.Merge(&add)
-	a.keep(e.covers)
+	a.keep(c.covers)
 }
 
 // FinishTransfer ends the transfer after its last page: what the snapshot lacked is closed, then the vector grows, synced.
@@ -260,31 +260,31 @@ func (e *Engine) FinishTransfer() error {
 	if err := e.closeUnmet(); err != nil {
 		return err
 	}
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
-	if err := e.transferring(); err != nil {
+	c := e.committer.lock()
+	defer c.unlock()
+	if err := c.transferring(); err != nil {
 		return err
 	}
-	t := e.transfer
+	t := c.transfer
 	batch := e.db.NewBatch()
 	err := forgetMet(batch)
-	e.end(t.Vector)
+	c.end(t.Vector)
 	for _, v := range t.Vector {
-		if v.Replica != e.self.id && v.Stamp > e.vector.Entry(v.Replica).Stamp {
-			e.advance(v)
-			err = errors.Join(err, e.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
+		if v.Replica != e.self.id && v.Stamp > c.vector.Entry(v.Replica).Stamp {
+			c.advance(v)
+			err = errors.Join(err, c.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
 		}
 	}
 	if err = errors.Join(err, e.history.write(batch), batch.Delete([]byte{transferPrefix}, nil)); err != nil {
 		batch.Close()
 		return e.fail(err)
 	}
-	e.flags |= metaLitter
-	if err := e.commitMeta(batch); err != nil {
+	c.flags |= metaLitter
+	if err := c.commitMeta(batch); err != nil {
 		return err
 	}
-	e.transfer = transfer{}
-	e.proclaim()
+	c.transfer = transfer{}
+	c.proclaim()
 	select {
 	case e.sweeps.litter <- struct{}{}:
 	default:
@@ -295,9 +295,9 @@ func (e *Engine) FinishTransfer() error {
 // closeUnmet merges the empty state of every key that the snapshot did not have.
 func (e *Engine) closeUnmet() error {
 	t, ok := e.Transfer()
-	e.commitMu.Lock()
-	marks, succeeds := e.transfer.Marks, e.transfer.Succeeds
-	e.commitMu.Unlock()
+	c := e.committer.lock()
+	marks, succeeds := c.transfer.Marks, c.transfer.Succeeds
+	c.unlock()
 	if !ok {
 		return ErrNoTransfer
 	}
@@ -305,23 +305,23 @@ func (e *Engine) closeUnmet() error {
 		return nil
 	}
 	concerns := func(s *tlv.State) bool {
-		return succeeds || slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
-			return c.Rev <= t.Vector.Entry(c.Replica).Stamp
+		return succeeds || slices.ContainsFunc(s.Contributions, func(p tlv.Contribution) bool {
+			return p.Rev <= t.Vector.Entry(p.Replica).Stamp
 		})
 	}
 	return e.eachStored(concerns, true, func(deltas []tlv.Delta) error {
-		e.commitMu.Lock()
-		defer e.commitMu.Unlock()
-		if err := e.transferring(); err != nil {
+		c := e.committer.lock()
+		defer c.unlock()
+		if err := c.transferring(); err != nil {
 			return err
 		}
-		return e.landPage(deltas, noMore)
+		return c.landPage(deltas, noMore)
 	})
 }
 
-// rework merges deltas that no peer has to hear of. The caller holds commitMu.
-func (e *Engine) rework(deltas []tlv.Delta, join func(*joining)) error {
-	return e.land(deltas, join, noMore)
+// rework merges deltas that no peer has to hear of.
+func (c *committer) rework(deltas []tlv.Delta, join func(*joining)) error {
+	return c.land(deltas, join, noMore)
 }
 
 // noMore is for land where there is nothing to add to the batch.
@@ -402,17 +402,17 @@ func isMet(met *pebble.Iterator, stateKey []byte) bool {
 // version vector covered it, and the empty values of merges.
 func (e *Engine) Scrub() error {
 	concerns := func(s *tlv.State) bool {
-		return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool { return c.Closed }) ||
+		return slices.ContainsFunc(s.Contributions, func(p tlv.Contribution) bool { return p.Closed }) ||
 			slices.ContainsFunc(s.Resets, func(r tlv.Reset) bool { return s.Contribution(r.Replica) == nil })
 	}
 	return e.eachStored(concerns, false, func(deltas []tlv.Delta) error {
-		e.commitMu.Lock()
-		defer e.commitMu.Unlock()
-		if err := e.mayCommit(); err != nil {
+		c := e.committer.lock()
+		defer c.unlock()
+		if err := c.mayCommit(); err != nil {
 			return err
 		}
-		return e.rework(deltas, func(a *joining) {
-			a.keep(e.covers)
+		return c.rework(deltas, func(a *joining) {
+			a.keep(c.covers)
 		})
 	})
 }
@@ -443,11 +443,11 @@ func (e *Engine) scrubber() {
 }
 
 func (e *Engine) noLitter() error {
-	e.commitMu.Lock()
-	defer e.commitMu.Unlock()
+	c := e.committer.lock()
+	defer c.unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	e.flags &^= metaLitter
-	return e.commitMeta(e.db.NewBatch())
+	c.flags &^= metaLitter
+	return c.commitMeta(e.db.NewBatch())
 }

@@ -208,7 +208,7 @@ func TestAlarmWhileASectionWaitsToWipe(t *testing.T) {
 	e := open(t, Options{})
 	long, p := e.NewPipeline(), e.NewPipeline()
 	begin(t, long, false)
-	e.commitMu.Lock()
+	c := e.committer.lock()
 	errs := make(chan error)
 	go func() {
 		p.Hasty = true
@@ -218,7 +218,7 @@ func TestAlarmWhileASectionWaitsToWipe(t *testing.T) {
 	if err := <-errs; !errors.Is(err, ErrBusy) {
 		t.Errorf("Begin to wipe = %v; want ErrBusy", err)
 	}
-	e.commitMu.Unlock()
+	c.unlock()
 	end(t, long)
 	begin(t, p, true)
 	end(t, p)

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"atomiccounter/tlv"
 )
 
@@ -42,20 +40,6 @@ func (e *Engine) Vector() tlv.Vector {
 		return *v
 	}
 	return nil
-}
-
-// proclaim makes the vector known, after the commit that it speaks of.
-func (e *Engine) proclaim() {
-	v := slices.Clone(e.vector)
-	e.published.durable.Store(&v)
-	e.published.shown.Store(&v)
-	e.published.news.announce()
-}
-
-// reveal makes Seen speak of the vector as it will be: what it says is about to show.
-func (e *Engine) reveal() {
-	v := slices.Clone(e.vector)
-	e.published.shown.Store(&v)
 }
 
 // Seen is a vector that covers everything that shows here now: a replica whose Vector covers it has all of that. What is
@@ -120,19 +104,4 @@ func (e *Engine) Hurry() {
 	case e.pace.hurry <- struct{}{}:
 	default:
 	}
-}
-
-// commitMeta commits a batch with the metadata as it is now, synced, and closes it. The caller holds commitMu.
-func (e *Engine) commitMeta(batch *pebble.Batch) error {
-	defer batch.Close()
-	if err := batch.Set([]byte{metaPrefix}, e.meta(e.mark), nil); err != nil {
-		return e.fail(err)
-	}
-	if err := batch.Commit(pebble.Sync); err != nil {
-		return e.fail(err)
-	}
-	if err := e.Failed(); err != nil { // see fence
-		return err
-	}
-	return nil
 }

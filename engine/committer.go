@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/tlv"
+)
+
+// commitLock lets one goroutine at a time write to the database: a flush, Apply, FlushDB.
+type commitLock struct {
+	latch  latch
+	shared atomic.Bool // alone was false once
+	only   committer   // of the holder, who has it by lock, tryLock or enter
+}
+
+// committer is what the holder of the commit lock has: to be given one is to hold the lock.
+type committer struct {
+	e *Engine
+
+	vector   tlv.Vector // as the next commit says it
+	flags    uint64     // meta…
+	awaiting bool       // the peers' word, and so not flushing
+	transfer transfer
+	mark     mark             // up to which the database has what the journal says
+	leftover []uint64         // segments that the next flush makes superfluous
+	count    [Databases]int64 // keys in the database
+	countEx  [Databases]int64 // those with an expiry
+	ended    tlv.VectorEntry  // the tail that the first batch under the present ID brings
+	tails    []tail           // published along with it
+
+	batchSize int       // bytes of the last flush
+	unlooked  int       // bytes committed since Pebble was last seen to keep up
+	logBuffer []byte    // of the last flush
+	arrivals  []arrival // memory for those of the next batch
+}
+
+func newCommitLock(e *Engine) commitLock {
+	return commitLock{latch: newLatch(), only: committer{e: e}}
+}
+
+func (l *commitLock) lock() *committer {
+	l.latch.Lock()
+	return &l.only
+}
+
+// tryLock gives nil if another goroutine has the lock.
+func (l *commitLock) tryLock() *committer {
+	if !l.latch.TryLock() {
+		return nil
+	}
+	return &l.only
+}
+
+// enter is lock for a section; if hasty, it may be called away from a holder that waits for another one.
+func (l *commitLock) enter(t *turnstile, hasty bool) (*committer, error) {
+	if err := t.lock(l.latch, hasty); err != nil {
+		return nil, err
+	}
+	return &l.only, nil
+}
+
+func (c *committer) unlock() { c.e.committer.latch.Unlock() }
+
+// proclaim makes the vector known, after the commit that it speaks of.
+func (c *committer) proclaim() {
+	v := slices.Clone(c.vector)
+	c.e.published.durable.Store(&v)
+	c.e.published.shown.Store(&v)
+	c.e.published.news.announce()
+}
+
+// reveal makes Seen speak of the vector as it will be: what it says is about to show.
+func (c *committer) reveal() {
+	v := slices.Clone(c.vector)
+	c.e.published.shown.Store(&v)
+}
+
+// commitMeta commits a batch with the metadata as it is now, synced, and closes it.
+func (c *committer) commitMeta(batch *pebble.Batch) error {
+	defer batch.Close()
+	if err := batch.Set([]byte{metaPrefix}, c.meta(c.mark), nil); err != nil {
+		return c.e.fail(err)
+	}
+	if err := batch.Commit(pebble.Sync); err != nil {
+		return c.e.fail(err)
+	}
+	if err := c.e.Failed(); err != nil { // see fence
+		return err
+	}
+	return nil
+}
+
+func (c *committer) meta(at mark) []byte {
+	m := meta{id: c.e.self.id, seed: c.e.self.seed, clock: tlv.Stamp(c.e.clock.last.Load()), mark: at, flags: c.flags, count: c.count, countEx: c.countEx, vector: c.vector}
+	return m.encode()
+}
+
+func (c *committer) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {
+	return id == c.e.self.id || stamp <= c.vector.Entry(id).Stamp
+}
+
+// alone says that no other replica ever had a part in the store, nor may have any of it.
+func (c *committer) alone() bool {
+	others := slices.ContainsFunc(c.vector, func(v tlv.VectorEntry) bool { return v.Replica != c.e.self.id })
+	alone := !others && c.flags&(metaLogging|metaGiven) == 0
+	if !alone {
+		c.e.committer.shared.Store(true)
+	}
+	return alone
+}
+
+// askAlone is alone for a caller without the commit lock. Once it was false it stays so: the caller does not wait for a flush to learn that again.
+func (e *Engine) askAlone() bool {
+	if e.committer.shared.Load() {
+		return false
+	}
+	c := e.committer.lock()
+	defer c.unlock()
+	return c.alone()
+}
+
+// giveAway notes, durably, that somebody is about to have a state of this store: what is deleted from then on has to be said.
+func (c *committer) giveAway() error {
+	if c.flags&metaGiven != 0 {
+		return nil
+	}
+	c.flags |= metaGiven
+	if err := c.commitMeta(c.e.db.NewBatch()); err != nil {
+		return err
+	}
+	c.e.self.cluster.Store(&Cluster{Names: c.e.Cluster().Names})
+	return nil
+}
+
+// giveAwayOne is giveAway for the state of a key.
+func (e *Engine) giveAwayOne() error {
+	c := e.committer.lock()
+	defer c.unlock()
+	if e.health.closed.Load() {
+		return ErrClosed
+	}
+	return c.giveAway()
+}
