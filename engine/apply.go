@@ -483,7 +483,7 @@ func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 func (p *Pipeline) tend(key string) error {
 	en, err := p.lockKey([]byte(key))
 	if err == nil {
-		p.ready(en, true)
+		p.ready(en, everything)
 		p.e.tend(en)
 		p.inherit(en)
 	}

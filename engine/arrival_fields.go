@@ -184,12 +184,12 @@ func (c hashChanges) tell(e *Engine) {
 func (p *Pipeline) lockKey(key []byte) (*entry, error) {
 	p.DB = tlv.Database(key[0])
 	if tlv.Space(key[0]) != tlv.FieldSpace {
-		return p.lockIn(key[0], key[1:], true)
+		return p.lockIn(key[0], key[1:], exclusive)
 	}
 	name, field, ok := tlv.SplitFieldName(key[1:])
 	if !ok {
 		return nil, fmt.Errorf("%w: key of a field", tlv.ErrMalformed)
 	}
-	f, _, err := p.lockField(name, field, toRedo, true)
+	f, _, err := p.lockField(name, field, toRedo, exclusive)
 	return f, err
 }

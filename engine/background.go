@@ -133,7 +133,7 @@ func (e *Engine) duePage(from []byte, now int64) (page []due, err error) {
 // sweep carries out one expiry, or removes its record from the index if it is out of date.
 func (p *Pipeline) sweep(d due, now int64) error {
 	p.DB = d.key[0]
-	if err := p.writable(); err != nil {
+	if err := p.writable(0); err != nil {
 		return err
 	}
 	en, err := p.toSweep(d)
@@ -159,11 +159,11 @@ func (p *Pipeline) sweep(d due, now int64) error {
 // toSweep gives the entry of what may have expired, ready for that.
 func (p *Pipeline) toSweep(d due) (*entry, error) {
 	if !isToken(d.key) {
-		return p.toChange([]byte(d.key[1:]), true, takesDue)
+		return p.lockFor([]byte(d.key[1:]), toEdit)
 	}
 	en, err := p.lockKey([]byte(d.key))
 	if err == nil {
-		p.ready(en, true)
+		p.ready(en, everything)
 	}
 	return en, err
 }

@@ -5,14 +5,6 @@ import (
 	"math"
 )
 
-// prepare is what comes before every write (design, section 2): an expired key, or one of which only leftovers are
-// stored, is cancelled first.
-func (p *Pipeline) prepare(e *entry) {
-	if !e.shown() || e.due(p.now()) {
-		p.cancelAll(e)
-	}
-}
-
 // cancel takes away all that is observed of the key, fields apart. What tend has begun is journaled here: from now on the
 // key may come to life again, and a replay must not find what was left over.
 func (p *Pipeline) cancel(e *entry) {

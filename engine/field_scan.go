@@ -143,7 +143,7 @@ func (w *fieldWalk) look(f *entry) (Value, tlv.Stamp) {
 	f.mu.RUnlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w.p.ready(f, true)
+	w.p.ready(f, everything)
 	return w.seen(f)
 }
 
@@ -189,7 +189,11 @@ func (f *foundField) field(prefix int) []byte { return []byte(f.name[prefix:]) }
 func (p *Pipeline) EachField(key []byte, f func(field []byte, v Value)) error {
 	for cursor := uint64(0); ; {
 		p.publish() // fields that this pipeline holds itself
-		head, err := p.headOf(key, toRead, cursor == 0)
+		m := shared
+		if cursor == 0 {
+			m = exclusive
+		}
+		head, err := p.headOf(key, toRead, m)
 		if head == nil || err != nil {
 			return err
 		}
@@ -229,7 +233,7 @@ func fieldPrefix(key []byte) int { return 1 + tlv.ZipLen(uint64(len(key))) + len
 // while is met at least once over the pages.
 func (p *Pipeline) ScanFields(key []byte, cursor uint64, count int, f func(field []byte, v Value)) (next uint64, err error) {
 	p.publish()
-	head, err := p.headOf(key, toRead, false)
+	head, err := p.headOf(key, toRead, shared)
 	if head == nil || err != nil || cursor >= cursorEnd {
 		return 0, err
 	}
@@ -254,7 +258,7 @@ func (p *Pipeline) ScanFields(key []byte, cursor uint64, count int, f func(field
 // often than others.
 func (p *Pipeline) SampleFields(key []byte, count int, f func(field []byte, v Value)) error {
 	p.publish()
-	head, err := p.headOf(key, toRead, true)
+	head, err := p.headOf(key, toRead, exclusive)
 	if head == nil || err != nil {
 		return err
 	}

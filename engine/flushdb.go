@@ -24,7 +24,7 @@ func (p *Pipeline) FlushAll() error {
 }
 
 func (p *Pipeline) flushDBs(dbs ...byte) error {
-	if err := p.writable(); err != nil {
+	if err := p.writable(0); err != nil {
 		return err
 	}
 	p.quiet = true

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // ErrPartly goes with another error of a command on many fields or keys: those that had their turn before it are gone. To call it
@@ -18,50 +17,19 @@ var ErrPartly = errors.New("a part of it is done")
 // page at a time, because a flush has to come in between.
 const maxWhole = 10_000
 
-// takes says which hashes a command takes away.
-type takes uint8
-
-const (
-	takesNone takes = iota
-	takesDue        // those whose time has come
-	takesAll
-)
-
-// takesFields says whether it takes the fields of e away.
-func (p *Pipeline) takesFields(e *entry, t takes) bool {
-	return t != takesNone && e.size() > 0 && (t == takesAll || e.due(p.now()))
+// takesFields says whether a command with an intent takes the fields of e away.
+func (p *Pipeline) takesFields(e *entry, i intent) bool {
+	return i != toRead && e.size() > 0 && (i == toCancel || e.due(p.now()))
 }
 
 // errGone: a pinned entry is not in the cache any more. While a pipeline lets go of its guard the store may get another ID, and
 // begins with an empty cache then: whoever does that looks at what it has pinned again.
 var errGone = errors.New("the cache was emptied")
 
-// toChange is exclusive for a command that may take a hash away. It may let go of the guard.
-func (p *Pipeline) toChange(key []byte, fresh bool, t takes) (*entry, error) {
-	for {
-		p.letGo()
-		e, err := p.exclusive(key, fresh)
-		if err != nil || e.fields == nil || !p.takesFields(e, t) {
-			return e, err
-		}
-		e.pins.Add(1)
-		err = p.gatherAll([]*entry{e}, t)
-		e.pins.Add(-1)
-		switch {
-		case errors.Is(err, errGone):
-			continue
-		case err != nil:
-			return nil, err
-		}
-		p.ready(e, fresh)
-		return e, nil
-	}
-}
-
 // gatherAll lets go of all locks and of the guard, and locks the entries anew, which are pinned and in the order of their keys, with
 // their fields gathered where those are to be taken. errGone: one of them is gone.
-func (p *Pipeline) gatherAll(list []*entry, t takes) (err error) {
-	if t == takesAll { // otherwise what goes shows no more
+func (p *Pipeline) gatherAll(list []*entry, i intent) (err error) {
+	if i == toCancel { // otherwise what goes shows no more
 		defer func(before uint64) { err = p.partly(err, before) }(p.changes)
 	}
 	for round := 0; ; round++ {
@@ -70,14 +38,14 @@ func (p *Pipeline) gatherAll(list []*entry, t takes) (err error) {
 			if p.section.open { // which is one frame, whatever its size
 				break
 			}
-			if err := p.thin(e, t, maxWhole/int64(len(list))); err != nil {
+			if err := p.thin(e, i, maxWhole/int64(len(list))); err != nil {
 				return err
 			}
 		}
 		if err := p.enter(); err != nil {
 			return err
 		}
-		done, err := p.tryGather(list, t, round > 2 || p.section.open)
+		done, err := p.tryGather(list, i, round > 2 || p.section.open)
 		if err != nil || done {
 			return err
 		}
@@ -93,16 +61,16 @@ func (p *Pipeline) partly(err error, before uint64) error {
 }
 
 // tryGather gives up if there are too many fields, which came meanwhile.
-func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, err error) {
+func (p *Pipeline) tryGather(list []*entry, i intent, anyway bool) (done bool, err error) {
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
 	n := int64(0)
 	for _, e := range list {
-		p.wait(e, true)
+		p.wait(e, exclusive)
 		if e.gone {
 			return false, errGone
 		}
-		if p.takesFields(e, t) {
+		if p.takesFields(e, i) {
 			n += e.size()
 		}
 	}
@@ -110,7 +78,7 @@ func (p *Pipeline) tryGather(list []*entry, t takes, anyway bool) (done bool, er
 		return false, nil
 	}
 	for _, e := range list {
-		if !p.takesFields(e, t) {
+		if !p.takesFields(e, i) {
 			continue
 		}
 		for cursor := uint64(0); cursor < cursorEnd; {
@@ -192,12 +160,12 @@ func unpin(list []*entry) {
 
 // thin takes the fields of a large hash away a page at a time, until no more than leave are left. e is pinned, and no lock
 // is held.
-func (p *Pipeline) thin(e *entry, t takes, leave int64) error {
+func (p *Pipeline) thin(e *entry, i intent, leave int64) error {
 	for cursor := uint64(0); cursor < cursorEnd; {
-		if err := p.writable(); err != nil {
+		if err := p.writable(0); err != nil {
 			return err
 		}
-		next, err := p.thinPage(e, t, leave, cursor)
+		next, err := p.thinPage(e, i, leave, cursor)
 		p.pause() // a flush may come in between
 		if err != nil {
 			return err
@@ -208,11 +176,11 @@ func (p *Pipeline) thin(e *entry, t takes, leave int64) error {
 	return nil
 }
 
-func (p *Pipeline) thinPage(e *entry, t takes, leave int64, cursor uint64) (next uint64, err error) {
+func (p *Pipeline) thinPage(e *entry, i intent, leave int64, cursor uint64) (next uint64, err error) {
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
-	p.wait(e, true)
-	if e.gone || e.size() <= leave || !p.takesFields(e, t) {
+	p.wait(e, exclusive)
+	if e.gone || e.size() <= leave || !p.takesFields(e, i) {
 		return cursorEnd, nil
 	}
 	next, err = p.gather(e, cursor, maxWhole)
@@ -226,13 +194,13 @@ func (p *Pipeline) thinPage(e *entry, t takes, leave int64, cursor uint64) (next
 func (p *Pipeline) cancelGathered(head *entry) {
 	for _, f := range p.gathered.of[head.fields] {
 		f.mu.Lock()
-		p.ready(f, true)
+		p.ready(f, everything)
 		p.cancel(f)
 		f.mu.Unlock()
 	}
 }
 
-// cancelAll takes away all that is observed of the key, with the fields that toChange has gathered.
+// cancelAll takes away all that is observed of the key, with the fields that lockFor has gathered.
 func (p *Pipeline) cancelAll(e *entry) {
 	expired := !e.exists && e.size() > 0 && e.due(p.now())
 	if len(p.gathered.of) > 0 && e.isHead() {
@@ -243,38 +211,4 @@ func (p *Pipeline) cancelAll(e *entry) {
 		p.e.sweeps.expired.Add(1)
 		p.report(e, Expired)
 	}
-}
-
-// all locks the keys exclusively, all at the same time, with all that has arrived, for a command that may take hashes
-// away.
-func (p *Pipeline) all(keys [][]byte, t takes) (map[string]*entry, error) {
-	for {
-		list, err := p.pinAll(keys, true)
-		if err == nil {
-			err = p.lockToChange(list, t)
-		}
-		unpin(list)
-		switch {
-		case errors.Is(err, errGone):
-			continue
-		case err != nil:
-			return nil, err
-		}
-		return byName(list), nil
-	}
-}
-
-// lockToChange locks pinned entries for all.
-func (p *Pipeline) lockToChange(list []*entry, t takes) error {
-	p.letGo()
-	p.waitAll(list, true)
-	if slices.ContainsFunc(list, func(e *entry) bool { return p.takesFields(e, t) }) {
-		if err := p.gatherAll(list, t); err != nil {
-			return err
-		}
-	}
-	for _, e := range list {
-		p.ready(e, true)
-	}
-	return nil
 }

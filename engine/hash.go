@@ -12,27 +12,21 @@ import (
 // other, so to wait for it is safe while a head is held. A load waits for foreign data that is just arriving, and that for
 // entries: so nothing is held when a field is loaded.
 
-// access is what a command wants of a hash.
-type access uint8
-
-const (
-	toRead  access = iota // what there is
-	toWrite               // it comes into being if it has to
-	toRedo                // a field as the journal or a batch names it, whatever its hash shows
-)
-
 // headOf gives the head of a hash, locked at least as asked; nil: there is nothing to read.
-func (p *Pipeline) headOf(key []byte, want access, exclusive bool) (*entry, error) {
-	e, err := p.lock(key, exclusive || want == toRedo)
+func (p *Pipeline) headOf(key []byte, i intent, m mode) (*entry, error) {
+	if i == toRedo {
+		m = exclusive
+	}
+	e, err := p.lock(key, m)
 	switch {
 	case err != nil:
 		return nil, err
-	case want == toRedo:
+	case i == toRedo:
 		p.e.makeHead(e)
 		return e, nil
 	case e.exists && !e.due(p.now()):
 		return nil, ErrWrongType
-	case want == toWrite:
+	case i == toAdd || i == toEdit:
 		return p.headToWrite(e, key)
 	case e.size() == 0 || e.due(p.now()):
 		p.tellsFields(e)
@@ -46,7 +40,7 @@ func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
 	if e.size() > 0 && e.carries && !e.due(p.now()) {
 		return e, nil
 	}
-	e, err := p.toChange(key, true, takesDue)
+	e, err := p.lockFor(key, toEdit)
 	if err != nil {
 		return nil, err
 	}
@@ -61,13 +55,13 @@ func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
 
 // lockField gives the entry of a field, loaded, locked at least as asked, and its head locked; nil: there is nothing to
 // read. taken says that the lock was not held before.
-func (p *Pipeline) lockField(key, field []byte, want access, exclusive bool) (f *entry, taken bool, err error) {
+func (p *Pipeline) lockField(key, field []byte, i intent, m mode) (f *entry, taken bool, err error) {
 	if !fitsField(key, field) {
 		return nil, false, ErrKeyTooLong
 	}
 	var pinned *entry
 	for patient := false; ; {
-		head, err := p.headOf(key, want, false)
+		head, err := p.headOf(key, i, shared)
 		if head == nil || err != nil {
 			unpinOne(pinned)
 			return nil, false, err
@@ -79,17 +73,17 @@ func (p *Pipeline) lockField(key, field []byte, want access, exclusive bool) (f 
 			}
 			continue
 		}
-		if p.holds(f, exclusive) {
+		if p.holds(f, m) {
 			unpinOne(pinned)
 			return f, false, nil
 		}
-		if !p.tryEntry(f, exclusive) {
+		if !p.tryEntry(f, m) {
 			if !patient { // it may be this pipeline that holds it
 				p.publish()
 				patient = true
 				continue
 			}
-			p.wait(f, exclusive)
+			p.wait(f, m)
 		}
 		if !f.gone {
 			break
@@ -172,14 +166,14 @@ func (e *entry) pin() bool {
 
 // lockFields locks a hash exclusively and gives the entries of fields, loaded and pinned: no command changes them meanwhile.
 // nil: there is nothing to read. The caller unpins them.
-func (p *Pipeline) lockFields(key []byte, names [][]byte, want access) (head *entry, list []*entry, err error) {
+func (p *Pipeline) lockFields(key []byte, names [][]byte, i intent) (head *entry, list []*entry, err error) {
 	for _, name := range names {
 		if !fitsField(key, name) {
 			return nil, nil, ErrKeyTooLong
 		}
 	}
 	for {
-		head, err := p.headOf(key, want, true)
+		head, err := p.headOf(key, i, exclusive)
 		if head == nil || err != nil {
 			unpin(list)
 			return nil, nil, err

@@ -240,7 +240,7 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 			return tlv.State{}, false, err
 		}
 	}
-	en, err := p.exclusive(key, true)
+	en, err := p.exclusive(key, everything)
 	if err != nil {
 		return tlv.State{}, false, err
 	}

@@ -8,11 +8,11 @@ import (
 
 // Incr adds n, which may be zero, and gives the new value. ErrOverflow, ErrNegative and ErrNotInteger change nothing.
 func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
-	if err := p.writable(); err != nil {
+	if err := p.writable(0); err != nil {
 		return 0, err
 	}
 	before := len(p.held)
-	e, err := p.lock(key, false)
+	e, err := p.lock(key, shared)
 	if err != nil {
 		return 0, err
 	}
@@ -20,7 +20,7 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 		(e.expire.Load() == 0 || !e.due(p.now())) {
 		return p.addFast(e, n)
 	}
-	if len(p.held) > before && !p.held[before].exclusive && len(p.held) == before+1 {
+	if len(p.held) > before && p.held[before].mode == shared && len(p.held) == before+1 {
 		p.unlockLast() // so that the exclusive lock can be had without publishing first
 	}
 	return p.incrSlow(key, n)
@@ -28,16 +28,15 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 
 // incrSlow is the first increment of a generation, and every one that is not plain.
 func (p *Pipeline) incrSlow(key []byte, n int64) (int64, error) {
-	e, err := p.toChange(key, false, takesDue)
+	e, err := p.change(key, toAdd, 0)
 	if err != nil {
 		return 0, err
 	}
 	return p.incr(e, n)
 }
 
-// incr adds n to a key or a field that is locked exclusively.
+// incr adds n to a key or a field that is locked exclusively, and prepared.
 func (p *Pipeline) incr(e *entry, n int64) (int64, error) {
-	p.prepare(e)
 	if err := p.addable(e); err != nil {
 		return 0, err
 	}
@@ -95,14 +94,10 @@ type IncrExResult struct {
 
 // IncrEx adds By within bounds. With Saturate a value that was beyond a bound before comes back to it, too; a Natural stays.
 func (p *Pipeline) IncrEx(key []byte, o IncrExOptions) (r IncrExResult, err error) {
-	if err := p.writable(); err != nil {
-		return r, err
-	}
-	e, err := p.toChange(key, true, takesDue)
+	e, err := p.change(key, toEdit, 0)
 	if err != nil {
 		return r, err
 	}
-	p.prepare(e)
 	if err := p.addable(e); err != nil {
 		return r, err
 	}
@@ -158,10 +153,7 @@ func bounded(cur tlv.Int128, o IncrExOptions) (n int64, act bool, err error) {
 
 // New creates a counter of the given kind that shows 0. False: it exists with that kind already.
 func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
-	if err := p.writable(); err != nil {
-		return false, err
-	}
-	e, err := p.toChange(key, true, takesDue)
+	e, err := p.change(key, toEdit, 0)
 	if err != nil {
 		return false, err
 	}
@@ -171,7 +163,6 @@ func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
 		}
 		return false, nil
 	}
-	p.prepare(e)
 	p.add(e, 0, k)
 	return true, nil
 }

@@ -36,7 +36,7 @@ type ContributionInfo struct {
 
 // Inspect shows the parts of a key.
 func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
-	e, err := p.exclusive(key, true)
+	e, err := p.exclusive(key, everything)
 	if err != nil {
 		return Info{}, false, err
 	}

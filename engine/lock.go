@@ -6,27 +6,44 @@ import (
 	"time"
 )
 
+// mode is how an entry is locked.
+type mode uint8
+
+const (
+	shared    mode = iota // to read it, or to add to it on the short way
+	exclusive             // for all else
+)
+
+// hold is the lock of an entry that a pipeline has.
 type hold struct {
-	e         *entry
-	exclusive bool
-	adding    bool // counted in e.adding
+	e      *entry
+	mode   mode
+	adding bool // counted in e.adding
 }
 
 func (h hold) unlock() {
-	if h.exclusive {
+	if h.mode == exclusive {
 		h.e.mu.Unlock()
 	} else {
 		h.e.mu.RUnlock()
 	}
 }
 
+// arrivals is how much of what has arrived a command has to see.
+type arrivals uint8
+
+const (
+	inTime     arrivals = iota // what arrived before the last update period
+	everything                 // all of it
+)
+
 // lock gives the key's entry, loaded, locked at least as asked.
-func (p *Pipeline) lock(key []byte, exclusive bool) (*entry, error) {
-	return p.lockIn(p.DB, key, exclusive)
+func (p *Pipeline) lock(key []byte, m mode) (*entry, error) {
+	return p.lockIn(p.DB, key, m)
 }
 
 // lockIn is lock for a key that begins with the byte first, which says its space and database.
-func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error) {
+func (p *Pipeline) lockIn(first byte, key []byte, m mode) (*entry, error) {
 	if len(key) > MaxKey {
 		return nil, ErrKeyTooLong
 	}
@@ -49,11 +66,11 @@ func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error
 				continue
 			}
 		}
-		if n := len(p.held); n > 0 && p.held[n-1].e == e && (p.held[n-1].exclusive || !exclusive) && !e.gone {
+		if n := len(p.held); n > 0 && p.held[n-1].e == e && p.held[n-1].mode >= m && !e.gone {
 			p.hint, p.use.last = e, e
 			return e, nil
 		}
-		p.lockEntry(e, exclusive)
+		p.lockEntry(e, m)
 		if !e.gone {
 			e.use.note()
 			p.hint, p.use.last = e, e
@@ -63,26 +80,26 @@ func (p *Pipeline) lockIn(first byte, key []byte, exclusive bool) (*entry, error
 	}
 }
 
-func (p *Pipeline) lockEntry(e *entry, exclusive bool) {
+func (p *Pipeline) lockEntry(e *entry, m mode) {
 	if len(p.held) > 0 {
-		if p.tryEntry(e, exclusive) {
+		if p.tryEntry(e, m) {
 			return
 		}
 		p.publish()
 	}
-	p.wait(e, exclusive)
+	p.wait(e, m)
 }
 
-func (p *Pipeline) wait(e *entry, exclusive bool) {
+func (p *Pipeline) wait(e *entry, m mode) {
 	switch {
-	case exclusive:
+	case m == exclusive:
 		if !e.mu.TryLock() {
 			p.delayedBy(e.mu.Lock)
 		}
 	case !e.mu.TryRLock():
 		p.delayedBy(e.mu.RLock)
 	}
-	p.held = append(p.held, hold{e: e, exclusive: exclusive})
+	p.held = append(p.held, hold{e: e, mode: m})
 }
 
 func (p *Pipeline) unlockLast() {
@@ -111,7 +128,7 @@ func (p *Pipeline) load(hash uint64, first byte, key []byte) (*entry, error) {
 		e.mu.Unlock()
 		return nil, err
 	}
-	p.held = append(p.held, hold{e: e, exclusive: true})
+	p.held = append(p.held, hold{e: e, mode: exclusive})
 	p.e.table.evict(hash, p.e.cuts.flushed.Load(), p.e.forget)
 	return e, nil
 }
@@ -137,38 +154,24 @@ func (p *Pipeline) fill(e *entry) error {
 }
 
 // exclusive gives the key's entry locked exclusively, rolled into the present generation and settled, with all that has
-// arrived if fresh is asked or its period is over.
-func (p *Pipeline) exclusive(key []byte, fresh bool) (*entry, error) {
-	e, err := p.lock(key, true)
+// arrived if that is asked for or its period is over.
+func (p *Pipeline) exclusive(key []byte, a arrivals) (*entry, error) {
+	e, err := p.lock(key, exclusive)
 	if err != nil {
 		return nil, err
 	}
-	p.ready(e, fresh)
+	p.ready(e, a)
 	return e, nil
 }
 
-func (p *Pipeline) ready(e *entry, fresh bool) {
+func (p *Pipeline) ready(e *entry, a arrivals) {
 	if e.gen != 0 && e.gen != p.e.cuts.gen.Load() {
 		p.e.roll(e)
 	}
 	e.settle()
-	if e.incoming() != nil && (fresh || !e.exists || e.due(p.now()) || p.periodOver(e)) {
+	if e.incoming() != nil && (a == everything || !e.exists || e.due(p.now()) || p.periodOver(e)) {
 		p.e.takeIn(e)
 	}
-}
-
-// shared gives the key's entry for reading, with all that has arrived if fresh is asked or its period is over.
-func (p *Pipeline) shared(key []byte, fresh bool) (*entry, error) {
-	e, err := p.lock(key, false)
-	if err != nil {
-		return nil, err
-	}
-	if e.stale.Load() && (fresh || p.periodOver(e)) {
-		if e, err = p.exclusive(key, true); err != nil {
-			return nil, err
-		}
-	}
-	return e, nil
 }
 
 func (p *Pipeline) periodOver(e *entry) bool {
@@ -196,40 +199,27 @@ func (p *Pipeline) keepsOut() bool {
 	return false
 }
 
-// lockAll locks the keys, loaded, all at the same time; what the pipeline held before it lets go of. Here alone a
-// pipeline waits for a lock while it holds others: the keys are in order, so nobody waits in a circle. Meanwhile the
-// entries are pinned, or the load of one could evict another for ever.
-func (p *Pipeline) lockAll(keys [][]byte, exclusive bool) (map[string]*entry, error) {
-	list, err := p.pinAll(keys, exclusive)
-	defer unpin(list)
-	if err != nil {
-		return nil, err
-	}
-	p.waitAll(list, exclusive)
-	return byName(list), nil
-}
-
 // waitAll locks pinned entries, in order. Where all that has arrived is to show, nothing arrives meanwhile: of a batch of a peer all of
 // the entries know, or none.
-func (p *Pipeline) waitAll(list []*entry, exclusive bool) {
+func (p *Pipeline) waitAll(list []*entry, m mode) {
 	if p.showsAll() {
 		p.e.loads.RLock()
 		defer p.e.loads.RUnlock()
 	}
 	for _, e := range list {
-		p.wait(e, exclusive)
+		p.wait(e, m)
 	}
 }
 
 // pinAll gives the entries of the keys, loaded and pinned, each once and in order. It lets go of all locks. After an error
 // what it gives is pinned too.
-func (p *Pipeline) pinAll(keys [][]byte, exclusive bool) (list []*entry, err error) {
+func (p *Pipeline) pinAll(keys [][]byte, m mode) (list []*entry, err error) {
 	sorted := slices.Clone(keys)
 	slices.SortFunc(sorted, bytes.Compare)
 	sorted = slices.CompactFunc(sorted, bytes.Equal)
 	p.publish()
 	for _, key := range sorted { // load what is cold while nothing is held
-		e, err := p.lock(key, exclusive)
+		e, err := p.lock(key, m)
 		if err != nil {
 			return list, err
 		}
@@ -248,20 +238,10 @@ func byName(list []*entry) map[string]*entry {
 	return m
 }
 
-// anyLate says whether something has arrived for one of the entries that must show now.
-func (p *Pipeline) anyLate(list map[string]*entry) bool {
-	for _, e := range list {
-		if e.stale.Load() && p.periodOver(e) {
-			return true
-		}
-	}
-	return false
-}
-
 // holds says whether e is locked by one of the last two commands, at least as asked.
-func (p *Pipeline) holds(e *entry, exclusive bool) bool {
+func (p *Pipeline) holds(e *entry, m mode) bool {
 	for i := max(0, len(p.held)-4); i < len(p.held); i++ {
-		if h := p.held[i]; h.e == e && (h.exclusive || !exclusive) {
+		if h := p.held[i]; h.e == e && h.mode >= m {
 			return true
 		}
 	}
@@ -269,10 +249,10 @@ func (p *Pipeline) holds(e *entry, exclusive bool) bool {
 }
 
 // tryEntry locks e if nobody has to be waited for.
-func (p *Pipeline) tryEntry(e *entry, exclusive bool) bool {
-	if exclusive && !e.mu.TryLock() || !exclusive && !e.mu.TryRLock() {
+func (p *Pipeline) tryEntry(e *entry, m mode) bool {
+	if m == exclusive && !e.mu.TryLock() || m == shared && !e.mu.TryRLock() {
 		return false
 	}
-	p.held = append(p.held, hold{e: e, exclusive: exclusive})
+	p.held = append(p.held, hold{e: e, mode: m})
 	return true
 }

@@ -10,7 +10,7 @@ func (d *Disk) Look(key []byte) (s tlv.State, err error) {
 	if err != nil {
 		return s, err
 	}
-	p.ready(en, false)
+	p.ready(en, inTime)
 	shadow := entry{own: en.own, pend: en.pend}
 	shadow.take(d.engine.self.id, en.full())
 	s = shadow.whole(d.engine.self.id)

@@ -82,29 +82,6 @@ func (p *Pipeline) begin() {
 	}
 }
 
-// writable begins a write, or says why there can be none.
-func (p *Pipeline) writable() error { return p.writableSize(0) }
-
-// writableSize is writable for a write of about n bytes beside a key and numbers.
-func (p *Pipeline) writableSize(n int) error {
-	if p.section.open {
-		return p.admit(n)
-	}
-	if p.active {
-		if len(p.buf) > maxGathered {
-			p.publish()
-		}
-		return p.e.refusal()
-	}
-	if p.e.table.over() {
-		p.delayedBy(p.e.relieve)
-	}
-	if err := p.enter(); err != nil {
-		return err
-	}
-	return p.e.refusal()
-}
-
 // Commit journals what the commands since the last Commit did and lets go of all locks. pos is what their replies depend
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {

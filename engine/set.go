@@ -2,22 +2,21 @@ package engine
 
 import (
 	"atomiccounter/tlv"
-	"errors"
 )
 
 // Put makes v the value, in place of all that is observed. While the key is a Natural, that is an integer and not negative.
 func (p *Pipeline) Put(key []byte, v Value, o SetOptions) (SetResult, error) {
-	if err := p.writableValue(v); err != nil {
+	if len(v.Text) > MaxText {
 		if o.Get {
-			err = p.unlessType(key, TypeHash, err)
+			return SetResult{}, p.unlessType(key, TypeHash, ErrTextTooLong)
 		}
-		return SetResult{}, err
+		return SetResult{}, ErrTextTooLong
 	}
-	t := takesAll
+	i := toCancel
 	if o.NX || o.Get { // otherwise a hash stays
-		t = takesDue
+		i = toEdit
 	}
-	e, err := p.toChange(key, true, t)
+	e, err := p.change(key, i, len(v.Text))
 	if err != nil {
 		return SetResult{}, err
 	}
@@ -28,10 +27,7 @@ func (p *Pipeline) Put(key []byte, v Value, o SetOptions) (SetResult, error) {
 // It is a read and a SET at one moment of this replica: of concurrent ones on several replicas the last wins, and what
 // the others made is lost. Edit is called while the key is locked, and must not call the pipeline.
 func (p *Pipeline) Edit(key []byte, edit func(old Value) (next Value, change bool, err error)) error {
-	if err := p.writableText(MaxText); err != nil {
-		return err
-	}
-	e, err := p.toChange(key, true, takesDue)
+	e, err := p.change(key, toEdit, MaxText)
 	if err != nil {
 		return err
 	}
@@ -63,23 +59,12 @@ func (p *Pipeline) kindFor(e *entry, v Value) (tlv.Kind, error) {
 	return kind, nil
 }
 
-// unlessType is err, which says that a value is too long, but for a key of the wrong type: that comes first.
+// unlessType is err, but for a key of the wrong type: that comes first.
 func (p *Pipeline) unlessType(key []byte, wrong Type, err error) error {
-	if t, typeErr := p.Type(key); errors.Is(err, ErrTextTooLong) && typeErr == nil && t == wrong {
+	if t, typeErr := p.Type(key); typeErr == nil && t == wrong {
 		return ErrWrongType
 	}
 	return err
-}
-
-// writableValue begins a write of v, or says why there can be none.
-func (p *Pipeline) writableValue(v Value) error {
-	switch {
-	case !v.IsText:
-		return p.writable()
-	case len(v.Text) > MaxText:
-		return ErrTextTooLong
-	}
-	return p.writableText(len(v.Text))
 }
 
 // SetOptions are those of SET.
@@ -108,7 +93,6 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 		}
 		r.Old = p.valueOf(e)
 	}
-	p.prepare(e)
 	if o.NX && t != TypeNone || o.XX && t == TypeNone {
 		return r, nil
 	}
@@ -135,7 +119,7 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 }
 
 // MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
-func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
+func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (done bool, err error) {
 	size := p.sizeOf(keys)
 	for _, v := range values {
 		if len(v.Text) > MaxText {
@@ -143,24 +127,18 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 		}
 		size += 64 + len(v.Text)
 	}
-	own, err := p.beginGreat(size)
-	if err != nil {
-		return false, err
-	}
-	if own {
-		defer p.End()
-	}
-	if err := p.writableText(size); err != nil {
-		return false, err
-	}
-	t := takesAll
+	i := toCancel
 	if nx { // otherwise a hash stays
-		t = takesDue
+		i = toEdit
 	}
-	list, err := p.all(keys, t)
-	if err != nil {
-		return false, err
-	}
+	err = p.changeAll(keys, i, size, func(list map[string]*entry) (err error) {
+		done, err = p.mset(list, keys, values, nx)
+		return err
+	})
+	return done, err
+}
+
+func (p *Pipeline) mset(list map[string]*entry, keys [][]byte, values []Value, nx bool) (done bool, err error) {
 	for i, key := range keys {
 		e := list[string(key)]
 		if nx && p.exists(e) {
@@ -180,10 +158,7 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (bool, error) {
 
 // GetDel takes the key away and gives the value that was taken, exactly.
 func (p *Pipeline) GetDel(key []byte) (Value, error) {
-	if err := p.writable(); err != nil {
-		return Value{}, err
-	}
-	e, err := p.toChange(key, true, takesDue)
+	e, err := p.change(key, toEdit, 0)
 	if err != nil {
 		return Value{}, err
 	}
@@ -209,28 +184,15 @@ func (p *Pipeline) harvestable(e *entry) error {
 
 // Del takes the keys away and says how many there were.
 func (p *Pipeline) Del(keys [][]byte) (n int, err error) {
-	own, err := p.beginGreat(p.sizeOf(keys))
-	if err != nil {
-		return 0, err
-	}
-	if own {
-		defer p.End()
-	}
-	if err := p.writableSize(p.sizeOf(keys)); err != nil {
-		return 0, err
-	}
-	list, err := p.all(keys, takesAll)
-	if err != nil {
-		return 0, err
-	}
-	for _, key := range keys {
-		e := list[string(key)]
-		was := p.exists(e)
-		p.cancelAll(e)
-		if was {
-			n++
-			p.report(e, Deleted)
+	err = p.changeAll(keys, toCancel, p.sizeOf(keys), func(list map[string]*entry) error {
+		for _, key := range keys {
+			if e := list[string(key)]; p.exists(e) {
+				n++
+				p.cancelAll(e)
+				p.report(e, Deleted)
+			}
 		}
-	}
-	return n, nil
+		return nil
+	})
+	return n, err
 }

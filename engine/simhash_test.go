@@ -43,7 +43,7 @@ func (r *simReplica) lock(p *Pipeline, name string) *entry {
 	if err != nil {
 		r.w.t.Fatalf("%s: lock(%s) = %v", r.name, name, err)
 	}
-	p.ready(en, false)
+	p.ready(en, inTime)
 	return en
 }
 

@@ -4,15 +4,6 @@ package engine
 // below what a peer takes, and what the disk needs is looked at before the next that many.
 const maxTexts = 32 << 20
 
-// writableText begins a write that may be of n bytes of text: a flush comes first if there is much to flush.
-func (p *Pipeline) writableText(n int) error {
-	if p.e.pace.texts.Load() >= maxTexts && !p.section.open {
-		p.pause()
-		p.e.relieveTexts()
-	}
-	return p.writableSize(n)
-}
-
 // relieveTexts flushes if there are many texts to flush. False: it cannot.
 func (e *Engine) relieveTexts() bool {
 	if e.enterScan() == nil {

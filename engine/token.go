@@ -51,7 +51,7 @@ func (p *Pipeline) IncrOnce(key, token []byte, n, life int64) (v int64, counted 
 		return 0, false, ErrKeyTooLong
 	}
 	for {
-		if err := p.writable(); err != nil {
+		if err := p.writable(0); err != nil {
 			return 0, false, err
 		}
 		if v, counted, err = p.incrOnce(key, token, n, life); !errors.Is(err, errGone) {
@@ -79,7 +79,7 @@ func (p *Pipeline) incrOnce(key, token []byte, n, life int64) (v int64, counted 
 	case t.gone:
 		return 0, false, errGone
 	}
-	p.ready(t, true)
+	p.ready(t, everything)
 	if was := p.valueOf(t); was.OK { // somebody else was faster while it was let go of
 		v, err = replyOf(was, n)
 		return v, false, err
@@ -92,32 +92,32 @@ func (p *Pipeline) incrOnce(key, token []byte, n, life int64) (v int64, counted 
 func (p *Pipeline) lockToken(key, token []byte) (*entry, error) {
 	p.name = tlv.AppendFieldName(p.name[:0], key, token)
 	used := p.use.last
-	t, err := p.lockIn(tlv.TokenByte(p.DB), p.name, true)
+	t, err := p.lockIn(tlv.TokenByte(p.DB), p.name, exclusive)
 	if err != nil {
 		return nil, err
 	}
 	p.hint, p.use.last = nil, used // of the keys of users
-	p.ready(t, true)
+	p.ready(t, everything)
 	return t, nil
 }
 
 // lockWith gives the key's entry for an increment, and has t locked too, which is pinned; it may be gone all the same (errGone).
 func (p *Pipeline) lockWith(key []byte, t *entry) (*entry, error) {
 	for {
-		e, err := p.toChange(key, false, takesDue)
+		e, err := p.lockFor(key, toAdd)
 		if err != nil {
 			return nil, err
 		}
-		if p.holds(t, true) || p.tryEntry(t, true) {
+		if p.holds(t, exclusive) || p.tryEntry(t, exclusive) {
 			return e, nil
 		}
 		e.pins.Add(1)
 		p.publish()
-		p.wait(e, true)
-		p.wait(t, true)
+		p.wait(e, exclusive)
+		p.wait(t, exclusive)
 		e.pins.Add(-1)
-		if !p.takesFields(e, takesDue) { // a hash whose time has come meanwhile has to be gathered
-			p.ready(e, false)
+		if !p.takesFields(e, toAdd) { // a hash whose time has come meanwhile has to be gathered
+			p.ready(e, inTime)
 			return e, nil
 		}
 		p.publish()
@@ -126,6 +126,7 @@ func (p *Pipeline) lockWith(key []byte, t *entry) (*entry, error) {
 
 // incrWith adds n to e and has t remember it; both are held. Nothing is remembered of what fails.
 func (p *Pipeline) incrWith(e, t *entry, n, life int64) (int64, error) {
+	p.prepare(e)
 	v, err := p.incr(e, n)
 	if err != nil {
 		return 0, err
@@ -169,14 +170,14 @@ func (p *Pipeline) cancelTokens() error {
 
 func (p *Pipeline) cancelSome(tokens []string) error {
 	for _, key := range tokens {
-		if err := p.writable(); err != nil {
+		if err := p.writable(0); err != nil {
 			return err
 		}
-		t, err := p.lockIn(key[0], []byte(key[1:]), true)
+		t, err := p.lockIn(key[0], []byte(key[1:]), exclusive)
 		if err != nil {
 			return err
 		}
-		p.ready(t, true)
+		p.ready(t, everything)
 		p.cancel(t)
 	}
 	return nil

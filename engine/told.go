@@ -43,7 +43,7 @@ func (e *Engine) unsyncable() bool { return e.Sync() == Always && e.journal.fail
 func (p *Pipeline) announce(e *entry) {
 	for i := len(p.held) - 1; i >= 0; i-- {
 		if h := &p.held[i]; h.e == e {
-			if !h.exclusive && !h.adding {
+			if h.mode == shared && !h.adding {
 				h.adding = true
 				e.adding.Add(1)
 			}

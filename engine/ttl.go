@@ -11,10 +11,7 @@ func (p *Pipeline) GetEx(key []byte, o ExpireOptions) (Value, error) {
 	if o == (ExpireOptions{}) {
 		return p.Value(key)
 	}
-	if err := p.writable(); err != nil {
-		return Value{}, err
-	}
-	e, err := p.toExpire(key)
+	e, err := p.change(key, toEdit, 0)
 	if err != nil {
 		return Value{}, err
 	}
@@ -56,28 +53,12 @@ func (c ExpireCond) holds(cur, at int64) bool {
 	return true
 }
 
-// toExpire is exclusive for a command that changes the expiry of what there is. It prepares like every write: who is told that there is
-// no key must not find that only the part of another in it was due, and the rest is there without a TTL.
-func (p *Pipeline) toExpire(key []byte) (*entry, error) {
-	e, err := p.exclusive(key, true)
-	if err == nil && p.takesFields(e, takesDue) {
-		e, err = p.toChange(key, true, takesDue)
-	}
-	if err == nil {
-		p.prepare(e)
-	}
-	return e, err
-}
-
 // ExpireAt sets when the key expires, in ms since the Unix epoch; in the past the key goes at once. False: no such key, or
 // the condition does not hold.
 func (p *Pipeline) ExpireAt(key []byte, at int64, c ExpireCond) (bool, error) {
-	if err := p.writable(); err != nil {
-		return false, err
-	}
-	e, err := p.toExpire(key)
+	e, err := p.change(key, toEdit, 0)
 	if err == nil && at <= p.now() && p.exists(e) && c.holds(e.expire.Load(), at) {
-		e, err = p.toChange(key, true, takesAll)
+		e, err = p.change(key, toCancel, 0)
 	}
 	if err != nil {
 		return false, err
@@ -91,10 +72,7 @@ func (p *Pipeline) ExpireAt(key []byte, at int64, c ExpireCond) (bool, error) {
 
 // Persist takes the expiry away. False: no such key, or it had none.
 func (p *Pipeline) Persist(key []byte) (bool, error) {
-	if err := p.writable(); err != nil {
-		return false, err
-	}
-	e, err := p.toExpire(key)
+	e, err := p.change(key, toEdit, 0)
 	if err != nil {
 		return false, err
 	}
@@ -107,7 +85,7 @@ func (p *Pipeline) Persist(key []byte) (bool, error) {
 
 // ExpireTime is when the key expires, in ms since the Unix epoch; 0: never. ok is false if there is no such key.
 func (p *Pipeline) ExpireTime(key []byte) (at int64, ok bool, err error) {
-	e, err := p.shared(key, false)
+	e, err := p.read(key, inTime)
 	if err != nil {
 		return 0, false, err
 	}

@@ -12,7 +12,7 @@ const (
 
 // Type says what a key holds. The type of a string is Redis's word for a counter or a text.
 func (p *Pipeline) Type(key []byte) (Type, error) {
-	e, err := p.shared(key, true)
+	e, err := p.read(key, everything)
 	if err != nil {
 		return TypeNone, err
 	}

@@ -90,7 +90,7 @@ func (p *Pipeline) Glance(look func()) {
 // of each pipelined round is noted. A key that was not cached begins anew.
 func (p *Pipeline) Usage(key []byte) (u Usage, ok bool, err error) {
 	var e *entry
-	p.Glance(func() { e, err = p.shared(key, false) })
+	p.Glance(func() { e, err = p.read(key, inTime) })
 	if err != nil || !p.exists(e) {
 		return u, false, err
 	}

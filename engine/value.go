@@ -70,10 +70,8 @@ func (p *Pipeline) valueOf(e *entry) Value {
 }
 
 // Value gives what a key shows. With ErrWrongType OK says that there is something.
-func (p *Pipeline) Value(key []byte) (Value, error) { return p.read(key, false) }
-
-func (p *Pipeline) read(key []byte, fresh bool) (Value, error) {
-	e, err := p.shared(key, fresh)
+func (p *Pipeline) Value(key []byte) (Value, error) {
+	e, err := p.read(key, inTime)
 	if err != nil {
 		return Value{}, err
 	}
@@ -88,7 +86,7 @@ func (p *Pipeline) read(key []byte, fresh bool) (Value, error) {
 
 // Get gives the value of a counter; ok is false if there is none. ErrNotInteger: the key holds a text, see Value.
 func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) {
-	val, err := p.read(key, false)
+	val, err := p.Value(key)
 	if val.IsText {
 		return 0, false, ErrNotInteger
 	}
@@ -97,10 +95,7 @@ func (p *Pipeline) Get(key []byte) (v int64, ok bool, err error) {
 
 // MGet appends the values of the keys at one moment to out; a hash has none.
 func (p *Pipeline) MGet(keys [][]byte, out []Value) ([]Value, error) {
-	list, err := p.lockAll(keys, false)
-	if err == nil && p.anyLate(list) {
-		list, err = p.all(keys, takesNone)
-	}
+	list, err := p.readAll(keys)
 	if err != nil {
 		return out, err
 	}

@@ -47,7 +47,7 @@ func (p *Pipeline) Watch(keys [][]byte) error {
 		if p.watching.broken.Load() {
 			return nil
 		}
-		e, err := p.exclusive(key, true) // with all that has arrived, or the first to read it would change it
+		e, err := p.exclusive(key, everything) // with all that has arrived, or the first to read it would change it
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (p *Pipeline) Touch(key []byte) error {
 	if p.e.watches.keys.Load() == 0 {
 		return nil
 	}
-	e, err := p.exclusive(key, true)
+	e, err := p.exclusive(key, everything)
 	if err != nil {
 		return err
 	}
