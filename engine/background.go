@@ -30,26 +30,14 @@ func (e *Engine) every(interval time.Duration, f func()) {
 	}
 }
 
-// syncer syncs the journal: for those who wait, and every second.
+// syncer syncs the journal: for waiters, and every second.
 func (e *Engine) syncer() {
 	defer e.running.done.Done()
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-e.running.stop:
-			return
-		case <-e.journal.wake:
-			e.journal.serve()
-		case <-tick.C:
-			if e.Sync() == EverySec {
-				_ = e.journal.Sync() // remembered, and reported below
-			}
-		}
-		if err := e.journal.failed(); err != nil && e.Failed() == nil {
+	e.journal.Run(e.running.stop, func() bool { return e.Sync() == EverySec }, func(err error) {
+		if e.Failed() == nil {
 			_ = e.fail(err) // logged there
 		}
-	}
+	})
 }
 
 // sweeper carries out expiries whose time has come.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -23,7 +24,7 @@ func Check(dir string, o Options, w io.Writer) error { return examine(dir, o, w,
 // it and kept beside it, in files whose names begin with lost-. It writes to w what that is. What is wrong with the database stays.
 func Repair(dir string, o Options, w io.Writer) error { return examine(dir, o, w, (*checker).repair) }
 
-func examine(dir string, o Options, w io.Writer, journal func(*checker, mark)) error {
+func examine(dir string, o Options, w io.Writer, look func(*checker, journal.Mark)) error {
 	o.readOnly = true
 	o = o.withDefaults()
 	e := newEngine(o)
@@ -33,12 +34,12 @@ func examine(dir string, o Options, w io.Writer, journal func(*checker, mark)) e
 	}
 	e.folder = folder
 	c := e.committer.lock()
-	err = c.check(w, journal)
+	err = c.check(w, look)
 	c.unlock()
 	return errors.Join(err, e.abandon())
 }
 
-func (c *committer) check(w io.Writer, journal func(*checker, mark)) error {
+func (c *committer) check(w io.Writer, look func(*checker, journal.Mark)) error {
 	if c.e.folder.fresh {
 		return fmt.Errorf("%s: %w: it was never completed", c.e.folder.dir, ErrNotStore)
 	}
@@ -63,7 +64,7 @@ func (c *committer) check(w io.Writer, journal func(*checker, mark)) error {
 	k.say("replica      %016x", uint64(m.id))
 	k.database()
 	k.compare(m)
-	journal(&k, m.mark)
+	look(&k, m.mark)
 	if k.problems > 0 {
 		return errors.Join(fmt.Errorf("%s: %w: %d problems", c.e.folder.dir, ErrCorrupt, k.problems), k.damage)
 	}
@@ -255,7 +256,7 @@ func (c *checker) compare(m *meta) {
 }
 
 // journal reads all that the next start would replay.
-func (c *checker) journal(m mark) {
+func (c *checker) journal(m journal.Mark) {
 	if _, err := c.survey(m); err != nil {
 		c.problem("%v", err)
 		c.damage = err
@@ -263,11 +264,11 @@ func (c *checker) journal(m mark) {
 }
 
 // repair is journal, and mends what it finds.
-func (c *checker) repair(m mark) {
+func (c *checker) repair(m journal.Mark) {
 	s, err := c.survey(m)
 	if errors.Is(err, ErrDamaged) {
 		c.say("repair       %v", err)
-		if err = c.e.repairJournal(s); err == nil {
+		if err = s.Repair(c.e.segments, c.e.log); err == nil {
 			c.say("             what is dropped is kept in journal/lost-…")
 		}
 	}
@@ -277,16 +278,16 @@ func (c *checker) repair(m mark) {
 }
 
 // survey says what the journal has, and what of it is to be dropped.
-func (c *checker) survey(m mark) (s survey, err error) {
+func (c *checker) survey(m journal.Mark) (s journal.Survey, err error) {
 	if c.e.folder.isCopy() {
 		c.say("journal      none: this is a copy, which takes a new replica ID when it is opened")
 		return s, nil
 	}
 	s, err = c.e.surveyJournal(context.Background(), m)
-	c.say("journal      segments %d to %d, to replay: %d frames, %d records, %d bytes", m.segment, s.end.segment, s.frames, s.records, s.bytes)
-	for _, l := range slices.Backward(s.lost) {
-		if l.bytes() > 0 {
-			c.say("             does not follow: segment %d from offset %d on, %d bytes, %d records", l.segment, l.from, l.bytes(), l.records)
+	c.say("journal      segments %d to %d, to replay: %d frames, %d records, %d bytes", m.Segment, s.End.Segment, s.Frames, s.Records, s.Bytes)
+	for _, l := range slices.Backward(s.Lost) {
+		if l.Bytes() > 0 {
+			c.say("             does not follow: segment %d from offset %d on, %d bytes, %d records", l.Segment, l.From, l.Bytes(), l.Records)
 		}
 	}
 	return s, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -24,7 +25,7 @@ type committer struct {
 	flags    uint64     // meta…
 	awaiting bool       // the peers' word, and so not flushing
 	transfer transfer
-	mark     mark             // up to which the database has what the journal says
+	mark     journal.Mark     // up to which the database has what the journal says
 	leftover []uint64         // segments that the next flush makes superfluous
 	count    [Databases]int64 // keys in the database
 	countEx  [Databases]int64 // those with an expiry
@@ -93,7 +94,7 @@ func (c *committer) commitMeta(batch *pebble.Batch) error {
 	return nil
 }
 
-func (c *committer) meta(at mark) []byte {
+func (c *committer) meta(at journal.Mark) []byte {
 	m := meta{id: c.e.self.id, seed: c.e.self.seed, clock: tlv.Stamp(c.e.clock.last.Load()), mark: at, flags: c.flags, count: c.count, countEx: c.countEx, vector: c.vector}
 	return m.encode()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -236,7 +237,7 @@ func killedStore(t *testing.T) (dir, segment string, at int) {
 	if err := e.Abandon(); err != nil {
 		t.Fatalf("Abandon = %v", err)
 	}
-	return dir, newFileSegments(filepath.Join(dir, journalFolder)).path(m.segment), int(m.offset)
+	return dir, filepath.Join(dir, journalFolder, fmt.Sprintf("journal-%016x", m.Segment)), int(m.Offset)
 }
 
 // TestCutSegment: no crash takes the end of a segment's file, so somebody else has.

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -74,7 +75,7 @@ func (d *Disk) rng() *rand.Rand { return rand.New(rand.NewPCG(d.random(), 0)) }
 // rest waits until nothing changes the disk in the background: the journal prepares its next segment there.
 func (d *Disk) rest() {
 	if d.engine != nil {
-		d.engine.journal.prepared()
+		d.engine.journal.Prepared()
 	}
 }
 
@@ -129,7 +130,7 @@ type platter struct {
 
 func newPlatters() *platters { return &platters{files: map[uint64]*platter{}, room: -1} }
 
-func (s *platters) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
+func (s *platters) Create(number uint64, size int, head []byte, buffered bool) (journal.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.room == 0 {
@@ -143,13 +144,13 @@ func (s *platters) Create(number uint64, size int, head []byte, buffered bool) (
 	return f, nil
 }
 
-func (s *platters) Open(number uint64) (segmentFile, error) {
+func (s *platters) Open(number uint64) (journal.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f, ok := s.files[number]; ok {
 		return f, nil
 	}
-	return nil, errMissing
+	return nil, journal.ErrMissing
 }
 
 func (s *platters) List() (list []uint64, err error) {

@@ -53,7 +53,7 @@
 //
 //	FORMAT    "atomiccounter 4\n": the version of all that follows
 //	LOCK      held by the process that has the directory open
-//	journal/  segments (journal.go)
+//	journal/  segments (package journal)
 //	db/       Pebble (store.go)
 //	COPY      only in a copy made by Backup: the next Open takes a new replica ID
 package engine
@@ -72,6 +72,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/dchest/siphash"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -156,13 +157,13 @@ type Options struct {
 	// and Scrub.
 	Disk *Disk
 
-	fs       vfs.FS       // default: the disk
-	segments segmentStore // default: files in dir
-	segment  int          // size of a journal segment in bytes
-	memTable int          // size of a memory table of Pebble's in bytes; default 32 MiB, less on a small disk (fitDisk)
-	life     uint64       // go on in this one (Disk)
-	manual   bool         // no background work: tests flush, sync and sweep by themselves
-	readOnly bool         // Check looks at the database
+	fs       vfs.FS        // default: the disk
+	segments journal.Store // default: files in dir
+	segment  int           // size of a journal segment in bytes
+	memTable int           // size of a memory table of Pebble's in bytes; default 32 MiB, less on a small disk (fitDisk)
+	life     uint64        // go on in this one (Disk)
+	manual   bool          // no background work: tests flush, sync and sweep by themselves
+	readOnly bool          // Check looks at the database
 	free     func() (int64, error)
 	publish  func(batch []byte) // gets what each flush committed; valid during the call
 	random   func() uint64      // default: rand.Uint64
@@ -194,7 +195,7 @@ func (o Options) withDefaults() Options {
 		o.random = rand.Uint64
 	}
 	if o.segment == 0 {
-		o.segment = segmentSize
+		o.segment = journal.DefaultSize
 	}
 	if o.InMemory {
 		o.fs, o.segment, o.memTable = vfs.NewMem(), 1<<20, 1<<20
@@ -215,8 +216,8 @@ type Engine struct {
 	log      *slog.Logger
 	folder   *folder
 	db       *pebble.DB
-	journal  *journal
-	segments segmentStore
+	journal  *journal.Journal
+	segments journal.Store
 	table    *table
 	clock    hlc
 	self     identity
@@ -581,17 +582,20 @@ func (e *Engine) CacheSize() int64 { return e.table.limit.Load() }
 func (e *Engine) SetCacheSize(n int64) { e.table.limit.Store(n) }
 
 // Position is a place in the journal; 0 depends on nothing.
-type Position uint64
+type Position = journal.Position
 
 // Durable is the position up to which the journal is synced.
-func (e *Engine) Durable() Position { return Position(e.journal.durable.Load()) }
+func (e *Engine) Durable() Position { return e.journal.Durable() }
 
 // Appended is the position up to which there is anything at all.
-func (e *Engine) Appended() Position { return Position(e.journal.end.Load()) }
+func (e *Engine) Appended() Position { return e.journal.Appended() }
 
 // Waiter is told once that the journal is synced up to its position, or that it never will be. The syncer calls it, in the
 // order of Notify: it must not block.
-type Waiter interface{ Durable(err error) }
+type Waiter = journal.Waiter
+
+// ErrDamaged: the journal lacks what it had durably. Open changes nothing then; Repair drops what cannot be read.
+var ErrDamaged = journal.ErrDamaged
 
 // Notify has w told once Durable is at least pos.
 func (e *Engine) Notify(pos Position, w Waiter) { e.journal.Notify(pos, w) }
@@ -625,7 +629,7 @@ func (e *Engine) LastFlush() (time.Time, time.Duration) {
 func (e *Engine) Stats() Stats {
 	s := Stats{
 		CacheEntries: e.table.entries.Load(), CacheBytes: e.table.bytes.Load(), CacheMisses: e.table.misses.Load(),
-		Evicted: e.table.evicted.Load(), Expired: e.sweeps.expired.Load(), JournalSyncs: e.journal.syncs.Load(),
+		Evicted: e.table.evicted.Load(), Expired: e.sweeps.expired.Load(), JournalSyncs: e.journal.Syncs(),
 		Flushes: e.pace.flushes.Load(),
 		NoSpace: e.health.refuse.Load()&refuseSpace != 0, Failed: e.Failed(), Replayed: e.startup.replayed.Load(),
 	}
@@ -638,7 +642,7 @@ func (e *Engine) Stats() Stats {
 		s.Keys[i], s.Expires[i] = e.counts.keys[i].Load(), e.counts.expires[i].Load()
 	}
 	s.AvgTTL = e.table.avgTTL(e.Now())
-	s.JournalBytes, s.JournalBuffered = e.journal.bytes()
+	s.JournalBytes, s.JournalBuffered = e.journal.Bytes()
 	return s
 }
 

@@ -103,7 +103,7 @@ func failAt(t *testing.T, place int64, once bool) bool {
 	for _, percent := range []int{0, 100} {
 		again := o
 		again.fs = d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
-		again.segments = o.segments.(*memorySegments).clone()
+		again.segments = o.segments.(*platters).clone()
 		checkCounters(t, open(t, again), want)
 	}
 	return had

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/dchest/siphash"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -169,7 +170,7 @@ func (c *committer) noteCut(stamp tlv.Stamp, publish bool) error {
 }
 
 // commit writes what the keys did in generation gen. If publish is set, peers get it as a batch.
-func (c *committer) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at mark) error {
+func (c *committer) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at journal.Mark) error {
 	b := c.nextBatch(stamp)
 	w := deltaWriter{c: c, e: c.e, batch: batch, gen: gen, logs: publish && (c.flags&metaLogging != 0 || c.e.options.publish != nil)}
 	w.log = tlv.BeginBatch(c.logBuffer[:0], &b)

@@ -14,7 +14,7 @@ import (
 func crashed(e *Engine, o Options) Options {
 	prepared(e)
 	o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
-	o.segments = o.segments.(*memorySegments).clone()
+	o.segments = o.segments.(*platters).clone()
 	return o
 }
 

@@ -140,7 +140,7 @@ func (w *hashWorld) crash() {
 	old := w.e
 	prepared(old)
 	w.o.fs = w.o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: w.rng})
-	w.o.segments = w.o.segments.(*memorySegments).clone()
+	w.o.segments = w.o.segments.(*platters).clone()
 	if err := old.Close(); err != nil {
 		w.t.Fatalf("Close = %v", err)
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
@@ -18,14 +20,11 @@ func hookFS(fs vfs.FS, f func()) vfs.FS {
 	}))
 }
 
-func prepared(e *Engine) { e.journal.prepared() }
+func prepared(e *Engine) { e.journal.Prepared() }
 
 // roomAgain waits until the journal, on a disk that was full, has prepared its next segment.
 func roomAgain(e *Engine) {
-	j := e.journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for j.next == nil {
-		j.ready.Wait()
+	for e.journal.NoRoom() != nil {
+		time.Sleep(time.Millisecond)
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/journal"
 	"context"
 	"errors"
 	"fmt"
@@ -14,15 +15,15 @@ import (
 
 // shortDisk has room for segments up to a size.
 type shortDisk struct {
-	*memorySegments
+	*platters
 	most atomic.Int64
 }
 
-func (s *shortDisk) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
+func (s *shortDisk) Create(number uint64, size int, head []byte, buffered bool) (journal.File, error) {
 	if int64(size) > s.most.Load() {
 		return nil, syscall.ENOSPC
 	}
-	return s.memorySegments.Create(number, size, head, buffered)
+	return s.platters.Create(number, size, head, buffered)
 }
 
 // TestStartWithoutRoom: a store on a full disk is read from, though there is no room for a segment of the journal. It refuses
@@ -30,7 +31,7 @@ func (s *shortDisk) Create(number uint64, size int, head []byte, buffered bool) 
 func TestStartWithoutRoom(t *testing.T) {
 	for name, left := range map[string]int64{"nothing can be flushed": 2 * roomToOpen, "a flush has room": math.MaxInt64} {
 		t.Run(name, func(t *testing.T) {
-			s := &shortDisk{memorySegments: newMemorySegments()}
+			s := &shortDisk{platters: newPlatters()}
 			s.most.Store(math.MaxInt64)
 			free := int64(math.MaxInt64)
 			o := disk()
@@ -40,7 +41,7 @@ func TestStartWithoutRoom(t *testing.T) {
 			increment(t, e, "k", 5)
 			crash(t, e)
 
-			s.most.Store(scrapSize)
+			s.most.Store(journal.ScrapSize)
 			free = left
 			for range 3 {
 				e = open(t, o)
@@ -94,8 +95,8 @@ func wantFull(t *testing.T, e *Engine) {
 // TestNewStoreWithoutRoom: there is nothing to read yet.
 func TestNewStoreWithoutRoom(t *testing.T) {
 	o := disk()
-	s := &shortDisk{memorySegments: newMemorySegments()}
-	s.most.Store(scrapSize)
+	s := &shortDisk{platters: newPlatters()}
+	s.most.Store(journal.ScrapSize)
 	o.segments, o.Logger, o.manual = s, quiet, true
 	if _, err := Open("store", o); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Open = %v; want %v", err, syscall.ENOSPC)
@@ -156,7 +157,7 @@ func TestFrameWithoutRoom(t *testing.T) {
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &shortDisk{memorySegments: newMemorySegments()}
+			s := &shortDisk{platters: newPlatters()}
 			s.most.Store(math.MaxInt64)
 			o := disk()
 			o.segments = s

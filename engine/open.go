@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/journal"
 	"context"
 	"errors"
 	"fmt"
@@ -160,9 +161,9 @@ func (e *Engine) inspect(ctx context.Context) error {
 	e.db = db
 	m, err := e.readMeta(false)
 	if err == nil && !e.folder.isCopy() { // which has no journal
-		var s survey
+		var s journal.Survey
 		s, err = e.surveyJournal(ctx, m.mark)
-		e.startup.bytes = int64(s.bytes)
+		e.startup.bytes = int64(s.Bytes)
 	}
 	e.db = nil
 	return errors.Join(err, db.Close())
@@ -211,11 +212,11 @@ func (e *Engine) openSegments() error {
 		return nil
 	}
 	if e.options.InMemory {
-		e.segments = newMemorySegments()
+		e.segments = journal.NewMemory()
 		return nil
 	}
 	dir := e.folder.path(journalFolder)
-	e.segments = newFileSegments(dir)
+	e.segments = journal.NewFiles(dir)
 	if !e.folder.fresh {
 		return nil
 	}
@@ -315,9 +316,9 @@ func (c *committer) adopt(m *meta) {
 // catchUp replays the journal from m on, goes on in a fresh segment, and flushes. Until that is committed, which for a store
 // that awaits its peers, or room on its disk, takes a while, a crash leaves all as it was: what is replayed is sealed, and the fresh segment
 // follows it.
-func (c *committer) catchUp(ctx context.Context, m mark, fresh bool) (err error) {
+func (c *committer) catchUp(ctx context.Context, m journal.Mark, fresh bool) (err error) {
 	if !fresh {
-		first := m.segment
+		first := m.Segment
 		if m, err = c.replay(ctx, m); err != nil {
 			return fmt.Errorf("journal: %w", err)
 		}
@@ -325,10 +326,11 @@ func (c *committer) catchUp(ctx context.Context, m mark, fresh bool) (err error)
 			return fmt.Errorf("journal: %w", err)
 		}
 	}
-	err = c.e.openJournal(max(m.segment, 1), m.sum)
+	m.Segment = max(m.Segment, 1)
+	err = c.e.createJournal(m, false)
 	if errors.Is(err, syscall.ENOSPC) && !fresh {
 		c.e.log.Error("journal: no room for a segment; writes are refused until there is", "err", err)
-		c.e.journal, err = openScrap(c.e.segments, c.e.log, c.e.options.segment, c.e.Sync() == Always, max(m.segment, 1), m.sum)
+		err = c.e.createJournal(m, true)
 	}
 	if err != nil {
 		return err
@@ -362,40 +364,23 @@ func (c *committer) beginAwaiting(fresh bool) error {
 	return nil
 }
 
-// seal makes durable what was replayed, from segment first to a chain's end m, so that the next segment may say so, and ends the last of
-// them there. What lies beyond is dropped. It gives the place where the next segment begins.
-func (c *committer) seal(first uint64, m mark) (mark, error) {
-	list, err := c.e.segments.List()
+// seal makes durable what was replayed, from segment first to a chain's end m, and drops what lies beyond. It gives the place where the
+// next journal begins.
+func (c *committer) seal(first uint64, m journal.Mark) (next journal.Mark, err error) {
+	if c.leftover, next, err = journal.Seal(c.e.segments, first, m); err != nil {
+		return m, err
+	}
+	lost, err := journal.Losses(c.e.segments, m, countRecords)
 	if err != nil {
 		return m, err
 	}
-	for _, n := range list {
-		if first <= n && n <= m.segment {
-			if err := c.e.syncSegment(n); err != nil {
-				return m, fmt.Errorf("segment %d: %w", n, err)
-			}
-		}
-		if n <= m.segment {
-			c.leftover = append(c.leftover, n)
-		}
-	}
-	lost, err := losses(c.e.segments, m)
-	if err != nil {
-		return m, err
-	}
-	return mark{segment: m.segment + 1, sum: m.sum}, c.e.drop(lost)
+	return next, journal.Drop(c.e.segments, lost, c.e.log)
 }
 
-func (e *Engine) syncSegment(number uint64) error {
-	file, err := e.segments.Open(number)
+// createJournal begins a journal in a fresh segment; scrap: in a small one.
+func (e *Engine) createJournal(from journal.Mark, scrap bool) (err error) {
+	e.journal, err = journal.Create(e.segments, from, journal.Options{Size: e.options.segment, Buffered: e.Sync() == Always, Scrap: scrap, Log: e.log})
 	if err != nil {
-		return err
-	}
-	return errors.Join(file.Sync(0, len(file.Bytes())), file.Close())
-}
-
-func (e *Engine) openJournal(number uint64, sum uint32) (err error) {
-	if e.journal, err = openJournal(e.segments, e.log, e.options.segment, e.Sync() == Always, number, sum); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	return nil
@@ -419,7 +404,7 @@ func (c *committer) openCopy() error {
 		return err
 	}
 	c.leftover = list
-	if err := c.e.openJournal(slices.Max(append(list, c.mark.segment))+1, 0); err != nil {
+	if err := c.e.createJournal(journal.Mark{Segment: slices.Max(append(list, c.mark.Segment)) + 1}, false); err != nil {
 		return err
 	}
 	if err := c.underNewID(); err != nil {

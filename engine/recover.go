@@ -7,23 +7,24 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
 // replay does again what the journal has after m, until ctx ends. The records say all: no clock is read and nothing expires.
-func (c *committer) replay(ctx context.Context, m mark) (mark, error) {
+func (c *committer) replay(ctx context.Context, m journal.Mark) (journal.Mark, error) {
 	p := c.e.NewPipeline()
 	p.begin()
 	defer p.pause()
 	done, started := int64(0), false
-	return replay(c.e.segments, m, func(body []byte) error {
+	return journal.Replay(c.e.segments, m, func(body []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if c.e.options.Progress != nil {
 			c.e.options.Progress(done, c.e.startup.bytes)
 		}
-		done += int64(len(body) + frameHeader)
+		done += int64(len(body) + journal.FrameHeader)
 		for len(body) > 0 {
 			r, rest, err := parseRecord(body)
 			if err != nil {
@@ -48,73 +49,25 @@ func (c *committer) replay(ctx context.Context, m mark) (mark, error) {
 	})
 }
 
-// survey is what a start finds in the journal.
-type survey struct {
-	end                    mark
-	frames, records, bytes int
-	lost                   []loss // what the start will drop, or Repair if there is damage
+// countRecords is how many records a frame's body has, up to the first that is wrong.
+func countRecords(body []byte) (n int, err error) {
+	for len(body) > 0 {
+		_, rest, err := parseRecord(body)
+		if err != nil {
+			return n, err
+		}
+		n, body = n+1, rest
+	}
+	return n, nil
 }
 
 // surveyJournal reads all that a start replays after m, until ctx ends, and says what would stop it. It changes nothing.
-func (e *Engine) surveyJournal(ctx context.Context, m mark) (s survey, err error) {
-	s.end, err = replay(e.segments, m, func(body []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		s.frames++
-		s.bytes += len(body) + frameHeader
-		for len(body) > 0 {
-			_, rest, err := parseRecord(body)
-			if err != nil {
-				return err
-			}
-			s.records, body = s.records+1, rest
-		}
-		return nil
-	})
-	if err == nil || errors.Is(err, ErrDamaged) {
-		var proof error
-		if s.lost, proof = losses(e.segments, s.end); err == nil || !errors.Is(proof, ErrDamaged) {
-			err = errors.Join(err, proof)
-		}
-	}
+func (e *Engine) surveyJournal(ctx context.Context, m journal.Mark) (journal.Survey, error) {
+	s, err := journal.Look(ctx, e.segments, m, countRecords)
 	if err != nil {
-		return s, fmt.Errorf("journal: %w", err)
+		err = fmt.Errorf("journal: %w", err)
 	}
-	return s, nil
-}
-
-// drop takes away what does not follow from the rest, and keeps it under other names.
-func (e *Engine) drop(list []loss) error {
-	for _, l := range list {
-		name, err := e.segments.Lose(l.segment, l.from, l.to)
-		if err != nil {
-			return fmt.Errorf("segment %d: keep what is dropped: %w", l.segment, err)
-		}
-		if name != "" {
-			e.log.Error("journal: what does not verify is dropped, and kept aside", "segment", l.segment, "offset", l.from,
-				"bytes", l.bytes(), "records", l.records, "file", name)
-		}
-	}
-	return nil
-}
-
-// repairJournal drops what a damaged journal has lost, and gives it an empty segment where it ends in none.
-func (e *Engine) repairJournal(s survey) error {
-	if err := e.drop(s.lost); err != nil {
-		return err
-	}
-	file, err := e.segments.Open(s.end.segment)
-	if errors.Is(err, errMissing) {
-		var empty *segment
-		if empty, err = newSegment(e.segments, s.end.segment, max(segmentHeader, int(s.end.offset)), false, ""); err == nil {
-			file = empty.file
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("segment %d: %w", s.end.segment, err)
-	}
-	return file.Close()
+	return s, err
 }
 
 func (c *committer) redo(p *Pipeline, r *record) error {

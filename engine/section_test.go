@@ -81,9 +81,9 @@ func TestSectionHoldsWholeOrNotAtAll(t *testing.T) {
 	to := e.journal.Mark()
 	look(t, e, afterMove...)
 	look(t, open(t, crashed(e, o)), afterMove...)
-	for at := from.offset; at < to.offset; at += 1 + (to.offset-from.offset)/40 {
+	for at := from.Offset; at < to.Offset; at += 1 + (to.Offset-from.Offset)/40 {
 		torn := crashed(e, o)
-		clear(torn.segments.(*memorySegments).files[to.segment][at:to.offset])
+		clear(torn.segments.(*platters).files[to.Segment].mem[at:to.Offset])
 		look(t, open(t, torn), beforeMove...)
 	}
 }
@@ -388,7 +388,7 @@ func TestSectionGreaterThanASegment(t *testing.T) {
 // TestSectionWithoutRoom: the journal finds no room for the frame.
 func TestSectionWithoutRoom(t *testing.T) {
 	o := disk()
-	s := &unreliable{memorySegments: o.segments.(*memorySegments)}
+	s := &unreliable{platters: o.segments.(*platters)}
 	o.segments = s
 	e := open(t, o)
 	prepared(e)

@@ -485,7 +485,7 @@ func (r *simReplica) crash() {
 	old := r.e
 	prepared(old)
 	r.options.fs = r.options.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
-	r.options.segments = r.options.segments.(*memorySegments).clone()
+	r.options.segments = r.options.segments.(*platters).clone()
 	id := old.self.id
 	old.options.publish = nil
 	r.e = nil
@@ -502,16 +502,6 @@ func (r *simReplica) crash() {
 	if err := old.Close(); err != nil {
 		r.w.t.Fatalf("%s: Close = %v", r.name, err)
 	}
-}
-
-func (m *memorySegments) clone() *memorySegments {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	c := newMemorySegments()
-	for n, f := range m.files {
-		c.files[n] = slices.Clone(f)
-	}
-	return c
 }
 
 // check compares what every key shows with the ghost, and the count of keys.

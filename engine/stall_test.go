@@ -148,7 +148,7 @@ func (s *stalledStore) reopens() {
 	s.t.Helper()
 	o := s.o
 	o.fs = s.mem.CrashClone(vfs.CrashCloneCfg{RNG: rand.New(rand.NewPCG(1, 2))})
-	o.segments = s.o.segments.(*memorySegments).clone()
+	o.segments = s.o.segments.(*platters).clone()
 	e := open(s.t, o)
 	checkCounters(s.t, e, map[string]int64{"old": 1})
 	p := e.NewPipeline()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -115,7 +116,7 @@ type meta struct {
 	id      tlv.ReplicaID
 	seed    [2]uint64
 	clock   tlv.Stamp
-	mark    mark
+	mark    journal.Mark
 	flags   uint64
 	count   [Databases]int64
 	countEx [Databases]int64
@@ -135,7 +136,7 @@ const (
 func (m *meta) encode() []byte {
 	le := binary.LittleEndian
 	b := le.AppendUint64(nil, uint64(m.id))
-	for _, v := range []uint64{m.seed[0], m.seed[1], uint64(m.clock), m.mark.segment, m.mark.offset, uint64(m.mark.sum), m.flags} {
+	for _, v := range []uint64{m.seed[0], m.seed[1], uint64(m.clock), m.mark.Segment, m.mark.Offset, uint64(m.mark.Sum), m.flags} {
 		b = le.AppendUint64(b, v)
 	}
 	for i := range m.count {
@@ -158,7 +159,7 @@ func (m *meta) decode(b []byte) (err error) {
 	m.id = tlv.ReplicaID(next())
 	m.seed = [2]uint64{next(), next()}
 	m.clock = tlv.Stamp(next())
-	m.mark = mark{segment: next(), offset: next(), sum: uint32(next())}
+	m.mark = journal.Mark{Segment: next(), Offset: next(), Sum: uint32(next())}
 	m.flags = next()
 	for i := range m.count {
 		m.count[i], m.countEx[i] = int64(next()), int64(next())

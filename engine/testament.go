@@ -7,6 +7,7 @@ import (
 
 	"github.com/dchest/siphash"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -54,7 +55,7 @@ func (c *committer) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 	w.p.begin()
 	defer w.p.pause()
 	w.begin(tail{Life: c.e.history.stored, After: own.Stamp, Flushed: true})
-	if _, err := replay(c.e.segments, c.mark, w.frame); err != nil {
+	if _, err := journal.Replay(c.e.segments, c.mark, w.frame); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	w.finish()

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
 
@@ -433,7 +434,7 @@ func TestTokenIsOneFrame(t *testing.T) {
 	work.Wait()
 	prepared(e)
 	records := map[byte]int{}
-	_, err := replay(e.segments, e.committer.only.mark, func(body []byte) error {
+	_, err := journal.Replay(e.segments, e.committer.only.mark, func(body []byte) error {
 		for len(body) > 0 {
 			r, rest, err := parseRecord(body)
 			if err != nil {
@@ -543,7 +544,7 @@ func (w *tokenWorld) step() {
 		old := w.e
 		prepared(old)
 		w.o.fs = w.o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: w.rng})
-		w.o.segments = w.o.segments.(*memorySegments).clone()
+		w.o.segments = w.o.segments.(*platters).clone()
 		must(w.t, nil, old.Close())
 		w.open()
 	case 4:

@@ -36,7 +36,7 @@ func (p *Pipeline) tellsFields(e *entry) {
 }
 
 // unsyncable says that nothing will be told any more that is not in the database: replies wait for the journal, which cannot be synced.
-func (e *Engine) unsyncable() bool { return e.Sync() == Always && e.journal.failed() != nil }
+func (e *Engine) unsyncable() bool { return e.Sync() == Always && e.journal.Failed() != nil }
 
 // announce counts the pipeline among those that have increments at e that are not yet journaled. release takes that back.
 // Who holds e exclusively need not: nobody can read it.
@@ -55,18 +55,21 @@ func (p *Pipeline) announce(e *entry) {
 // addAside is addFast for a pipeline whose frames give way: it takes the journal first, so that it has added nothing while it
 // stands aside, and nobody need wait for it.
 func (p *Pipeline) addAside(e *entry, n int64) (v int64, err error) {
-	j := p.e.journal
-	j.lockAside()
-	defer j.mu.Unlock()
-	e.adding.Add(1)
-	defer e.adding.Add(-1)
-	v, ok := e.addFast(n)
+	ok := false
+	pos, err := p.e.journal.AppendAside(func() []byte {
+		e.adding.Add(1)
+		if v, ok = e.addFast(n); !ok {
+			return nil
+		}
+		p.changes++
+		p.buf = appendAdd(p.buf, e.key, n, 0, tlv.ZCounter, false)
+		return p.buf
+	})
+	e.adding.Add(-1)
 	if !ok {
 		return 0, ErrOverflow
 	}
-	p.changes++
-	p.buf = appendAdd(p.buf, e.key, n, 0, tlv.ZCounter, false)
-	if err := p.appended(j.append(p.buf)); err != nil {
+	if err := p.appended(pos, err); err != nil {
 		p.err = err
 	}
 	return v, nil

@@ -189,7 +189,7 @@ func unlessWrong(err error) error {
 // TestReadsGoOnAfterAFailedSync: what is in the database is told for ever, and waits for no sync; what will never be synced is not told.
 func TestReadsGoOnAfterAFailedSync(t *testing.T) {
 	o := disk()
-	s := &unreliable{memorySegments: newMemorySegments()}
+	s := &unreliable{platters: newPlatters()}
 	o.segments, o.Sync, o.Logger, o.manual = s, Always, quiet, true
 	e, err := Open("store", o)
 	must(t, nil, err)
@@ -247,7 +247,7 @@ func TestReadsGoOnAfterAFailedSync(t *testing.T) {
 	if err := e.journal.Sync(); !errors.Is(err, syscall.EIO) {
 		t.Fatalf("Sync = %v; want %v", err, syscall.EIO)
 	}
-	e.fail(e.journal.failed())
+	e.fail(e.journal.Failed())
 	for _, key := range []string{"k1", "none", "h1"} {
 		for _, l := range looks([]byte(key), field) {
 			if pos := ask(key, l); pos > e.Durable() {
@@ -286,36 +286,3 @@ func TestReadsGoOnAfterAFailedSync(t *testing.T) {
 		t.Errorf("Close = %v; want %v", err, syscall.EIO)
 	}
 }
-
-// TestWaitersAfterAFailedSync: who waits for what was synced before is told so.
-func TestWaitersAfterAFailedSync(t *testing.T) {
-	s := &unreliable{memorySegments: newMemorySegments()}
-	j := openTestJournal(t, s, 1<<16)
-	appendBodies(t, j, bodies(10))
-	must(t, nil, j.Sync())
-	synced := Position(j.durable.Load())
-	appendBodies(t, j, bodies(10))
-	s.set(nil, syscall.EIO)
-	var told []error
-	for _, pos := range []Position{synced, synced + 1, 0, synced + 1, synced} {
-		j.Notify(pos, waitFunc(func(err error) { told = append(told, err) }))
-	}
-	j.serve()
-	if err := j.Close(); !errors.Is(err, syscall.EIO) {
-		t.Errorf("Close = %v; want %v", err, syscall.EIO)
-	}
-	j.Notify(synced, waitFunc(func(err error) { told = append(told, err) }))
-	j.Notify(synced+1, waitFunc(func(err error) { told = append(told, err) }))
-	for i, err := range told {
-		if failed := i == 1 || i == 3 || i == 6; errors.Is(err, syscall.EIO) != failed {
-			t.Errorf("waiter %d was told %v; want an error: %t", i, err, failed)
-		}
-	}
-	if len(told) != 7 {
-		t.Errorf("%d waiters were told; want 7", len(told))
-	}
-}
-
-type waitFunc func(error)
-
-func (f waitFunc) Durable(err error) { f(err) }

@@ -20,7 +20,8 @@ const module = "atomiccounter"
 var below = map[string][]string{
 	"tlv":               {},
 	"replica/handshake": {"tlv"},
-	"engine":            {"tlv"},
+	"engine/journal":    {},
+	"engine":            {"engine/journal", "tlv"},
 	"commands/resp":     {},
 	"commands/lua":      {"commands/resp"},
 	"commands":          {"commands/lua", "commands/resp", "engine", "replica/handshake", "tlv"},
@@ -42,6 +43,7 @@ func place(name string) string {
 var banned = map[string][]string{
 	"tlv":               {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"replica/handshake": {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"engine/journal":    {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"commands/resp":     {"net", "flag"},
 	"commands":          {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
@@ -123,7 +125,8 @@ func TestMayImport(t *testing.T) {
 		top, imported string
 		ok            bool
 	}{
-		{"engine", "atomiccounter/tlv", true}, {"tlv", "atomiccounter/engine", false}, {"engine", "atomiccounter/commands", false},
+		{"engine", "atomiccounter/tlv", true}, {"engine", "atomiccounter/engine/journal", true}, {"engine/journal", "atomiccounter/engine", false}, {"commands", "atomiccounter/engine/journal", false},
+		{"tlv", "atomiccounter/engine", false}, {"engine", "atomiccounter/commands", false},
 		{"server", "atomiccounter/commands", true}, {"commands", "atomiccounter/server", false}, {"engine", "os", true}, {module, "atomiccounter/server", true}, {"common", "atomiccounter/tlv", false},
 		{"server", "atomiccounter/tests/process", false}, {"tests", "atomiccounter/tests/process", true},
 		{"commands", "atomiccounter/replica/handshake", true}, {"commands", "atomiccounter/replica", false}, {"replica/handshake", "atomiccounter/replica", false},

@@ -1,4 +1,4 @@
-package engine
+package journal
 
 import (
 	"errors"
@@ -11,18 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileSegments keeps the segments as files of a directory.
-type fileSegments struct {
+// Files keeps the segments as files of a directory.
+type Files struct {
 	dir     string
 	buffers *sync.Pool // of *[]byte, of closed buffered segments
 }
 
-func newFileSegments(dir string) fileSegments {
-	return fileSegments{dir: dir, buffers: new(sync.Pool)}
+func NewFiles(dir string) Files {
+	return Files{dir: dir, buffers: new(sync.Pool)}
 }
 
 // buffer gives memory that may hold anything: a buffered segment writes only what was appended.
-func (s fileSegments) buffer(size int) []byte {
+func (s Files) buffer(size int) []byte {
 	if b, ok := s.buffers.Get().(*[]byte); ok && len(*b) == size {
 		return *b
 	}
@@ -34,11 +34,11 @@ type mappedFile struct {
 	mem []byte
 }
 
-func (s fileSegments) path(number uint64) string {
+func (s Files) path(number uint64) string {
 	return filepath.Join(s.dir, fmt.Sprintf("journal-%016x", number))
 }
 
-func (s fileSegments) Create(number uint64, size int, head []byte, buffered bool) (segmentFile, error) {
+func (s Files) Create(number uint64, size int, head []byte, buffered bool) (File, error) {
 	f, err := os.OpenFile(s.path(number), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s fileSegments) Create(number uint64, size int, head []byte, buffered bool
 	return m, nil
 }
 
-func (s fileSegments) fill(f *os.File, size int, buffered bool) (segmentFile, error) {
+func (s Files) fill(f *os.File, size int, buffered bool) (File, error) {
 	allocate := preallocate
 	if buffered {
 		allocate = writeZeros // so that a sync finds blocks that are written already, and has no metadata to change
@@ -84,10 +84,10 @@ func writeZeros(f *os.File, size int64) error {
 	return nil
 }
 
-func (s fileSegments) Open(number uint64) (segmentFile, error) {
+func (s Files) Open(number uint64) (File, error) {
 	f, err := os.OpenFile(s.path(number), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, errMissing
+		return nil, ErrMissing
 	} else if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s fileSegments) Open(number uint64) (segmentFile, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if info.Size() == 0 { // died between creating and preallocating it
-		return nil, errors.Join(errMissing, f.Close())
+		return nil, errors.Join(ErrMissing, f.Close())
 	}
 	m, err := mapFile(f, int(info.Size()))
 	if err != nil {
@@ -105,7 +105,7 @@ func (s fileSegments) Open(number uint64) (segmentFile, error) {
 	return m, nil
 }
 
-func mapFile(f *os.File, size int) (segmentFile, error) {
+func mapFile(f *os.File, size int) (File, error) {
 	mem, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map %s: %w", f.Name(), err)
@@ -113,7 +113,7 @@ func mapFile(f *os.File, size int) (segmentFile, error) {
 	return &mappedFile{f: f, mem: mem}, nil
 }
 
-func (s fileSegments) List() ([]uint64, error) {
+func (s Files) List() ([]uint64, error) {
 	names, err := filepath.Glob(filepath.Join(s.dir, "journal-*"))
 	if err != nil {
 		return nil, err
@@ -129,9 +129,9 @@ func (s fileSegments) List() ([]uint64, error) {
 	return list, nil
 }
 
-func (s fileSegments) Remove(number uint64) error { return os.Remove(s.path(number)) }
+func (s Files) Remove(number uint64) error { return os.Remove(s.path(number)) }
 
-func (s fileSegments) Lose(number uint64, from, to int) (name string, err error) {
+func (s Files) Lose(number uint64, from, to int) (name string, err error) {
 	path := s.path(number)
 	if from < to {
 		if name, err = s.lostName(number, from); err != nil {
@@ -158,7 +158,7 @@ func (s fileSegments) Lose(number uint64, from, to int) (name string, err error)
 }
 
 // lostName gives a name that nothing has yet: the numbers of segments that are lost are used again.
-func (s fileSegments) lostName(number uint64, from int) (string, error) {
+func (s Files) lostName(number uint64, from int) (string, error) {
 	base := fmt.Sprintf("lost-%016x-%d", number, from)
 	name := base
 	for i := 2; ; i++ {

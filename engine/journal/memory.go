@@ -1,4 +1,4 @@
-package engine
+package journal
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// memorySegments keeps a journal in memory, for Options.InMemory.
-type memorySegments struct {
+// Memory keeps a journal in memory, for Options.InMemory.
+type Memory struct {
 	mu    sync.Mutex
 	files map[uint64]memoryFile
 	lost  [][]byte // what was kept by Lose
@@ -15,11 +15,11 @@ type memorySegments struct {
 
 type memoryFile []byte
 
-func newMemorySegments() *memorySegments {
-	return &memorySegments{files: make(map[uint64]memoryFile)}
+func NewMemory() *Memory {
+	return &Memory{files: make(map[uint64]memoryFile)}
 }
 
-func (m *memorySegments) Create(number uint64, size int, head []byte, _ bool) (segmentFile, error) {
+func (m *Memory) Create(number uint64, size int, head []byte, _ bool) (File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := make(memoryFile, size)
@@ -28,16 +28,16 @@ func (m *memorySegments) Create(number uint64, size int, head []byte, _ bool) (s
 	return f, nil
 }
 
-func (m *memorySegments) Open(number uint64) (segmentFile, error) {
+func (m *Memory) Open(number uint64) (File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if f, ok := m.files[number]; ok {
 		return f, nil
 	}
-	return nil, errMissing
+	return nil, ErrMissing
 }
 
-func (m *memorySegments) List() (list []uint64, err error) {
+func (m *Memory) List() (list []uint64, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for n := range m.files {
@@ -47,14 +47,14 @@ func (m *memorySegments) List() (list []uint64, err error) {
 	return list, nil
 }
 
-func (m *memorySegments) Remove(number uint64) error {
+func (m *Memory) Remove(number uint64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.files, number)
 	return nil
 }
 
-func (m *memorySegments) Lose(number uint64, from, to int) (name string, err error) {
+func (m *Memory) Lose(number uint64, from, to int) (name string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := m.files[number]
