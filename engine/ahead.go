@@ -17,24 +17,24 @@ func (p *Pipeline) Expect(keys [][]byte) {
 		return
 	}
 	keys = keys[:min(len(keys), MaxAhead)]
-	var tags [MaxAhead]uint64
+	var names [MaxAhead]name
 	var lists [MaxAhead]*slots
 	for i, key := range keys {
-		hash := p.e.hash(key)
-		tags[i], lists[i] = tagOf(hash, p.DB), p.e.table.shard(hash).slots.Load()
+		names[i] = p.e.name(p.DB, key)
+		lists[i] = p.e.table.shard(names[i].hash).slots.Load()
 	}
 	a := &p.ahead
 	a.from, a.to = 0, len(keys)
 	for i := range keys {
-		a.entries[i] = lists[i].first(tags[i])
+		a.entries[i] = lists[i].first(names[i].tag())
 	}
 	for i, key := range keys {
 		if e := a.entries[i]; e != nil && len(e.key) == 1+len(key) { // the cache line that find needs
 			_ = e.value.Load() // the one that an increment needs
 		}
 	}
-	for i, key := range keys {
-		a.entries[i] = lists[i].find(tags[i], p.DB, key)
+	for i := range keys {
+		a.entries[i] = lists[i].find(names[i])
 	}
 }
 

@@ -60,15 +60,15 @@ type entry struct {
 
 const shortKey = 36 // fills the allocator's size class of 320 bytes
 
-// newEntry gives the entry of a key, empty and not yet in the table; first is the key's first byte.
-func newEntry(hash uint64, first byte, key []byte) *entry {
-	e := &entry{hash: hash}
-	if n := 1 + len(key); n <= shortKey {
-		e.short[0] = first
-		copy(e.short[1:], key)
-		e.key = unsafe.String(&e.short[0], n) // an entry is never copied, and short never changes
+// newEntry gives the entry of a key, empty and not yet in the table.
+func newEntry(n name) *entry {
+	e := &entry{hash: n.hash}
+	if size := 1 + len(n.rest); size <= shortKey {
+		e.short[0] = n.first
+		copy(e.short[1:], n.rest)
+		e.key = unsafe.String(&e.short[0], size) // an entry is never copied, and short never changes
 	} else {
-		e.key = string(append([]byte{first}, key...))
+		e.key = string(append([]byte{n.first}, n.rest...))
 	}
 	return e
 }

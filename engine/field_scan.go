@@ -62,7 +62,7 @@ func (w *fieldWalk) update(pending []*entry, cursor, next uint64) {
 		found := &w.list[i]
 		f := noted[found.name]
 		if f == nil {
-			f = w.p.e.table.find(found.hash, first, []byte(found.name))
+			f = w.p.e.table.find(name{first, []byte(found.name), found.hash})
 		} else {
 			delete(noted, found.name)
 		}
@@ -70,8 +70,8 @@ func (w *fieldWalk) update(pending []*entry, cursor, next uint64) {
 			found.value, found.birth = w.look(f)
 		}
 	}
-	for name, f := range noted {
-		found := foundField{hash: f.hash, name: name}
+	for field, f := range noted {
+		found := foundField{hash: f.hash, name: field}
 		found.value, found.birth = w.look(f)
 		w.list = append(w.list, found)
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/tlv"
 	"errors"
 	"fmt"
 )
@@ -125,7 +126,7 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 		p.gathered.of = make(map[*fields][]*entry)
 	}
 	for i := range page {
-		f, err := p.bringIn(head, page[i].hash, []byte(page[i].name))
+		f, err := p.bringIn(head, name{tlv.FieldByte(database(head.key)), []byte(page[i].name), page[i].hash})
 		if err != nil {
 			return 0, err
 		}

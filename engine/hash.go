@@ -66,9 +66,10 @@ func (p *Pipeline) lockField(key, field []byte, i intent, m mode) (f *entry, tak
 			unpinOne(pinned)
 			return nil, false, err
 		}
-		if f = p.findField(key, field); f == nil {
+		n := p.fieldName(key, field)
+		if f = p.e.table.find(n); f == nil {
 			unpinOne(pinned)
-			if pinned, err = p.loadField(head); err != nil {
+			if pinned, err = p.loadField(head, n); err != nil {
 				return nil, false, err
 			}
 			continue
@@ -105,35 +106,35 @@ func unpinOne(e *entry) {
 	}
 }
 
-// findField gives the cached entry of a field, or nil. Its name is in p.name afterwards.
-func (p *Pipeline) findField(key, field []byte) *entry {
+// fieldName is the name of a field, until the next one is asked for.
+func (p *Pipeline) fieldName(key, field []byte) name {
 	p.name = tlv.AppendFieldName(p.name[:0], key, field)
-	return p.e.table.find(p.e.hash(p.name), tlv.FieldByte(p.DB), p.name)
+	return p.e.name(tlv.FieldByte(p.DB), p.name)
 }
 
-// loadField brings the field that p.name names into the cache, pinned. It lets go of all locks.
-func (p *Pipeline) loadField(head *entry) (*entry, error) {
+// loadField brings a field into the cache, pinned. It lets go of all locks.
+func (p *Pipeline) loadField(head *entry, n name) (*entry, error) {
 	defer p.delayed(time.Now())
 	head.pins.Add(1)
 	defer head.pins.Add(-1)
 	p.publish()
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
-	return p.bringIn(head, p.e.hash(p.name), p.name)
+	return p.bringIn(head, n)
 }
 
 // bringIn gives the entry of a field, loaded and pinned. Its head is pinned or locked, and the caller holds loads: foreign
 // data that arrives meanwhile marks the placeholder stale.
-func (p *Pipeline) bringIn(head *entry, hash uint64, name []byte) (*entry, error) {
-	e, first := p.e, tlv.FieldByte(database(head.key))
+func (p *Pipeline) bringIn(head *entry, n name) (*entry, error) {
+	e := p.e
 	for {
-		if f := e.table.find(hash, first, name); f != nil {
+		if f := e.table.find(n); f != nil {
 			if f.pin() {
 				return f, nil
 			}
 			continue
 		}
-		f := newEntry(hash, first, name)
+		f := newEntry(n)
 		f.fields = head.fields
 		f.use.begin(inSeconds(p.now()))
 		f.mu.Lock()
@@ -148,7 +149,7 @@ func (p *Pipeline) bringIn(head *entry, hash uint64, name []byte) (*entry, error
 		}
 		f.pins.Add(1)
 		f.mu.Unlock()
-		e.table.evict(hash, e.cuts.flushed.Load(), e.forget)
+		e.table.evict(n.hash, e.cuts.flushed.Load(), e.forget)
 		return f, err
 	}
 }
@@ -197,7 +198,7 @@ func (p *Pipeline) lockFields(key []byte, names [][]byte, i intent) (head *entry
 func (p *Pipeline) cachedFields(key []byte, names [][]byte) []*entry {
 	list := make([]*entry, 0, len(names))
 	for _, name := range names {
-		f := p.findField(key, name)
+		f := p.e.table.find(p.fieldName(key, name))
 		if f == nil || !f.pin() {
 			unpin(list)
 			return nil
@@ -215,8 +216,7 @@ func (p *Pipeline) loadFields(head *entry, key []byte, names [][]byte) (list []*
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
 	for _, name := range names {
-		p.name = tlv.AppendFieldName(p.name[:0], key, name)
-		f, err := p.bringIn(head, p.e.hash(p.name), p.name)
+		f, err := p.bringIn(head, p.fieldName(key, name))
 		if err != nil {
 			unpin(list)
 			return nil, err

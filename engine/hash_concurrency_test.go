@@ -251,7 +251,7 @@ func TestFieldsDirtyWhileFlushEnds(t *testing.T) {
 	tab := newTable(1 << 20)
 	var list []*entry
 	for i := range 64 { // of one shard
-		head := newEntry(uint64(i), 0, fmt.Appendf(nil, "h%d", i))
+		head := newEntry(name{0, fmt.Appendf(nil, "h%d", i), uint64(i)})
 		head.fields = &fields{head: head}
 		list = append(list, &entry{fields: head.fields})
 	}

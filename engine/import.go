@@ -202,7 +202,7 @@ func (e *Engine) takeInAll(list []tlv.Delta) {
 	defer guard.RUnlock()
 	for i := range list {
 		key := list[i].Key
-		if en := e.table.find(e.hash(key[1:]), key[0], key[1:]); en != nil {
+		if en := e.table.find(e.name(key[0], key[1:])); en != nil {
 			en.mu.Lock()
 			e.takeIn(en)
 			en.mu.Unlock()

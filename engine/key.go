@@ -24,6 +24,20 @@ func hashOf(field string) (key string, ok bool) {
 	return string(append([]byte{database(field)}, name...)), ok
 }
 
+// name is what an entry is looked for by.
+type name struct {
+	first byte   // of its key
+	rest  []byte // of its key; the caller's
+	hash  uint64 // of rest
+}
+
+func (e *Engine) name(first byte, rest []byte) name { return name{first, rest, e.hash(rest)} }
+
+// tag tells the first bytes of keys apart, which hash does not.
+func (n name) tag() uint64 { return tagOf(n.hash, n.first) }
+
+func tagOf(hash uint64, first byte) uint64 { return hash + uint64(first)*0x9e3779b97f4a7c15 }
+
 // place is where a key stands in the store: the keys of a database are in the order of their hash; fields are together with
 // the others of their hash, in the order of their own.
 type place struct {

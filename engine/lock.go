@@ -57,9 +57,9 @@ func (p *Pipeline) lockIn(first byte, key []byte, m mode) (*entry, error) {
 		e := p.expected(first, key)
 		p.hint = nil
 		if e == nil {
-			hash := p.e.hash(key)
-			if e = p.e.table.find(hash, first, key); e == nil {
-				e, err := p.load(hash, first, key)
+			n := p.e.name(first, key)
+			if e = p.e.table.find(n); e == nil {
+				e, err := p.load(n)
 				if e != nil || err != nil {
 					return e, err
 				}
@@ -110,10 +110,10 @@ func (p *Pipeline) unlockLast() {
 
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
-func (p *Pipeline) load(hash uint64, first byte, key []byte) (*entry, error) {
+func (p *Pipeline) load(n name) (*entry, error) {
 	defer p.delayed(time.Now())
 	p.publish() // a read of the disk holds up nobody else's keys
-	e := newEntry(hash, first, key)
+	e := newEntry(n)
 	e.use.begin(inSeconds(p.now()))
 	e.mu.Lock()
 	p.e.loads.RLock()
@@ -129,7 +129,7 @@ func (p *Pipeline) load(hash uint64, first byte, key []byte) (*entry, error) {
 		return nil, err
 	}
 	p.held = append(p.held, hold{e: e, mode: exclusive})
-	p.e.table.evict(hash, p.e.cuts.flushed.Load(), p.e.forget)
+	p.e.table.evict(n.hash, p.e.cuts.flushed.Load(), p.e.forget)
 	return e, nil
 }
 

@@ -197,7 +197,7 @@ func (w *walk) stored(prefix byte, cursor, limit uint64) (next uint64, err error
 
 // take adds a stored key if it shows: by its cached entry if there is one, which knows what is not flushed.
 func (w *walk) take(hash uint64, key []byte, it *pebble.Iterator) error {
-	if en := w.e.table.find(hash, w.db, key); en != nil && !w.stale {
+	if en := w.e.table.find(name{w.db, key, hash}); en != nil && !w.stale {
 		w.add(hash, string(key), w.typeOf(en))
 		return nil
 	}

@@ -125,7 +125,7 @@ func (s *stalledStore) begin() <-chan error {
 // reads looks at a key that is in the database, but not in the cache.
 func (s *stalledStore) reads() {
 	s.t.Helper()
-	if en := s.table.find(s.hash([]byte("old")), 0, []byte("old")); en != nil {
+	if en := s.table.find(s.name(0, []byte("old"))); en != nil {
 		en.mu.Lock()
 		s.table.remove(en)
 		en.mu.Unlock()

@@ -76,14 +76,15 @@ func (s *slots) first(tag uint64) *entry {
 	return s.list[tag&uint64(len(s.list)-1)].entry.Load()
 }
 
-func (s *slots) find(tag uint64, first byte, key []byte) *entry {
+func (s *slots) find(n name) *entry {
+	tag := n.tag()
 	mask := uint64(len(s.list) - 1)
 	for i := tag & mask; ; i = (i + 1) & mask {
 		e := s.list[i].entry.Load()
 		if e == nil {
 			return nil
 		}
-		if s.list[i].tag.Load() == tag && e.key[0] == first && e.key[1:] == string(key) {
+		if s.list[i].tag.Load() == tag && e.is(n.first, n.rest) {
 			return e
 		}
 	}
@@ -109,25 +110,22 @@ func newTable(limit int64) *table {
 
 func (t *table) shard(hash uint64) *shard { return &t.shards[hash>>(64-shardBits)] }
 
-// tagOf tells the first bytes of keys apart, which hash does not.
-func tagOf(hash uint64, first byte) uint64 { return hash + uint64(first)*0x9e3779b97f4a7c15 }
-
 func (e *entry) tag() uint64 { return tagOf(e.hash, e.key[0]) }
 
 // find gives the entry of a key, or nil. The caller locks it and then asks whether it is gone.
-func (t *table) find(hash uint64, first byte, key []byte) *entry {
-	return t.shard(hash).slots.Load().find(tagOf(hash, first), first, key)
-}
+func (t *table) find(n name) *entry { return t.shard(n.hash).slots.Load().find(n) }
 
 // get is find by the whole key.
-func (t *table) get(hash uint64, key string) *entry { return t.find(hash, key[0], []byte(key[1:])) }
+func (t *table) get(hash uint64, key string) *entry {
+	return t.find(name{key[0], []byte(key[1:]), hash})
+}
 
 // insert puts e in, or gives the entry that was faster.
 func (t *table) insert(e *entry) *entry {
 	s := t.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.slots.Load().find(e.tag(), e.key[0], []byte(e.key[1:])); o != nil {
+	if o := s.slots.Load().find(name{e.key[0], []byte(e.key[1:]), e.hash}); o != nil {
 		return o
 	}
 	s.room(t.deleted).put(e, t.deleted)

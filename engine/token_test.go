@@ -390,7 +390,7 @@ func TestTokenWhileTheKeyIsHeld(t *testing.T) {
 	}
 	name := tlv.AppendFieldName(nil, []byte("k"), []byte("t"))
 	for {
-		token := e.table.find(e.hash(name), tlv.TokenByte(0), name)
+		token := e.table.find(e.name(tlv.TokenByte(0), name))
 		if token != nil && token.pins.Load() == 2 {
 			break
 		}
