@@ -17,7 +17,7 @@ func TestExpect(t *testing.T) {
 		"other order":   func(p *Pipeline) { p.Expect([][]byte{keys[2], keys[1], keys[0]}) },
 		"other numbers": func(p *Pipeline) { p.DB = 1 },
 		"gone":          func(p *Pipeline) { evictAll(p.e) },
-		"committed":     func(p *Pipeline) { commit(t, p) },
+		"committed":     func(p *Pipeline) { mustCommit(t, p) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := disk()
@@ -34,7 +34,7 @@ func TestExpect(t *testing.T) {
 						t.Fatalf("Incr(%q) = %d, %v; want %d", key, v, err, want)
 					}
 				}
-				commit(t, p)
+				mustCommit(t, p)
 				if err := e.Flush(); err != nil { // so that entries can go
 					t.Fatal(err)
 				}

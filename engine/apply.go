@@ -73,24 +73,24 @@ const MaxApply = 64
 func (e *Engine) ApplyAll(list []tlv.Batch) (n int, err error) {
 	c := e.committer.lock()
 	defer c.unlock()
-	var unsynced []*pebble.Batch
+	var shown []*commit
 	for n < min(len(list), MaxApply) && err == nil {
-		var batch *pebble.Batch
-		if batch, err = c.apply(&list[n]); err == nil {
+		var t *commit
+		if t, err = c.apply(&list[n]); err == nil {
 			n++
 		}
-		if batch != nil {
-			unsynced = append(unsynced, batch)
+		if t != nil {
+			shown = append(shown, t)
 		}
 	}
-	if failed := c.settle(unsynced...); failed != nil {
+	if failed := c.settle(shown...); failed != nil {
 		return 0, failed
 	}
 	return n, err
 }
 
-// apply is Apply without the sync. The batch, if there is one, is to be settled, whatever the error.
-func (c *committer) apply(b *tlv.Batch) (*pebble.Batch, error) {
+// apply is Apply without the sync. The commit, if there is one, is to be settled, whatever the error.
+func (c *committer) apply(b *tlv.Batch) (*commit, error) {
 	if err := c.e.refusal(); err != nil {
 		return nil, err
 	}
@@ -107,22 +107,12 @@ func (c *committer) apply(b *tlv.Batch) (*pebble.Batch, error) {
 		return nil, err
 	}
 	c.e.clock.hear(b.Stamp, c.e.Now())
-	return c.commitArrivals(b.Deltas, func(a *joining) { c.join(a, b) }, func(batch *pebble.Batch, _ []arrival) (func(), error) {
-		return c.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
-	})
-}
-
-// record makes the vector and the log speak of b, of so many keys, whose deltas are in batch. What it returns is done after
-// the commit.
-func (c *committer) record(batch *pebble.Batch, b *tlv.Batch, keys uint32, encode func() []byte) (landed func(), err error) {
-	c.advance(b.Entry())
-	if b.Ends != 0 {
-		c.end(tlv.Vector{{Replica: b.Tail, End: b.End, Of: b.Ends}})
-	}
-	if err := c.e.history.write(batch); err != nil {
+	t, err := c.merge(b.Deltas, func(a *joining) { c.join(a, b) })
+	if err != nil {
 		return nil, err
 	}
-	return c.note(batch, logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, hash: b.Hash, keys: keys}, encode)
+	t.record(b, len(b.Deltas), b.Encoded)
+	return t, t.show()
 }
 
 // follows says whether b may be applied: it is the next of its replica, not of the end of time, and not held back.
@@ -141,22 +131,33 @@ func (c *committer) follows(b *tlv.Batch) error {
 	return nil
 }
 
-// arrive adds to batch what deltas make of the stored states of their keys: join is called for each with the state as it is
-// in all. The list is in the order of the store, which reads and takes them faster so.
-func (c *committer) arrive(batch *pebble.Batch, deltas []tlv.Delta, join func(*joining)) (list []arrival, err error) {
-	list = c.room(len(deltas))
-	order := c.e.inOrder(deltas)
-	w := arrivalWriter{c: c, e: c.e, batch: batch, join: join}
+// merge begins a commit of what deltas make of their keys: join is called for each with the state as it is in all. After an error, of
+// join or of a read, nothing has changed.
+func (c *committer) merge(deltas []tlv.Delta, join func(*joining)) (*commit, error) {
+	t := c.begin(min(1<<10+len(deltas)*roomPerKey, maxBatchSize))
+	t.arrivals = c.room(len(deltas))
+	if err := t.arrive(deltas, join); err != nil {
+		t.forgetArrivals()
+		return nil, errors.Join(err, t.close())
+	}
+	t.bookArrivals()
+	return t, nil
+}
+
+// arrive adds what deltas make of their keys. The arrivals are in the order of the store, which reads and takes them faster so.
+func (t *commit) arrive(deltas []tlv.Delta, join func(*joining)) (err error) {
+	order := t.c.e.inOrder(deltas)
+	w := arrivalWriter{t: t, e: t.c.e, join: join}
 	for i := 0; i < len(order) && err == nil; i++ {
 		if i%lookAhead == 0 {
 			w.ahead += touch(deltas, order[i:min(i+lookAhead, len(order))])
 		}
 		d := &deltas[order[i].index]
-		list[i] = arrival{place: order[i].place, key: unsafe.String(&d.Key[0], len(d.Key))}
-		w.arrival, w.delta = &list[i], &d.State
+		t.arrivals[i] = arrival{place: order[i].place, key: unsafe.String(&d.Key[0], len(d.Key))}
+		w.arrival, w.delta = &t.arrivals[i], &d.State
 		err = w.write()
 	}
-	return list, errors.Join(err, w.close())
+	return errors.Join(err, w.close())
 }
 
 // lookAhead is how many deltas are brought into the processor's caches together. They came in another order: one at a time,
@@ -240,10 +241,9 @@ func deal(list []placed, n int) []placed {
 // arrivalWriter reads what is stored of the keys of a batch, in their order, and writes what becomes of it. The database does
 // not change meanwhile.
 type arrivalWriter struct {
-	c *committer
 	joining
+	t     *commit
 	e     *Engine
-	batch *pebble.Batch
 	join  func(*joining)
 	it    *pebble.Iterator
 	at    []byte // its key in the database
@@ -267,10 +267,10 @@ func (w *arrivalWriter) write() error {
 	w.owes = w.e.owes(&w.state, &after)
 	w.texts = w.all.Texts() > 0
 	if w.state.Empty() {
-		err = w.batch.Delete(w.at, nil)
+		err = w.t.batch.Delete(w.at, nil)
 	} else {
 		w.value = tlv.AppendState(w.value[:0], &w.state)
-		err = w.batch.Set(w.at, w.value, nil)
+		err = w.t.batch.Set(w.at, w.value, nil)
 	}
 	if cached {
 		all := w.all
@@ -363,89 +363,6 @@ func (a *joining) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
 // roomPerKey is what a key takes in a Pebble batch, about, in bytes.
 const roomPerKey = 128
 
-// land commits what deltas make of their keys, synced (commitArrivals).
-func (c *committer) land(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) error {
-	batch, err := c.commitArrivals(deltas, join, more)
-	if batch == nil {
-		return err
-	}
-	return errors.Join(err, c.settle(batch))
-}
-
-// commitArrivals commits what deltas make of their keys (arrive), and what more adds to the same batch; what that returns is
-// called after the commit. A cached key learns of it under its lock; a load sees either the old or the new state and is then
-// told of what it missed, because none runs between the commit and the telling. An error of a read changes nothing. The batch
-// that is returned, if any, is still to be settled: only then the vector may speak of it to others.
-func (c *committer) commitArrivals(deltas []tlv.Delta, join func(*joining), more func(*pebble.Batch, []arrival) (func(), error)) (*pebble.Batch, error) {
-	batch := c.e.db.NewBatchWithSize(min(1<<10+len(deltas)*roomPerKey, maxBatchSize))
-	list, err := c.arrive(batch, deltas, join)
-	defer clear(list) // nothing of them is kept alive by their memory
-	if err != nil {
-		return nil, errors.Join(err, batch.Close())
-	}
-	changes, landed, err := c.fillBatch(batch, list, more)
-	if err == nil {
-		err = c.showArrivals(batch, list, changes)
-	}
-	if err != nil {
-		return nil, errors.Join(c.e.fail(fmt.Errorf("merge: %w", err)), batch.SyncWait(), batch.Close())
-	}
-	landed()
-	return batch, c.e.tendAll(list, changes)
-}
-
-// fillBatch adds to a batch what goes along with the arrivals that it has.
-func (c *committer) fillBatch(batch *pebble.Batch, list []arrival, more func(*pebble.Batch, []arrival) (func(), error)) (hashChanges, func(), error) {
-	changes, err := c.bookArrivals(batch, list)
-	if err != nil {
-		return nil, nil, err
-	}
-	landed, err := more(batch, list)
-	return changes, landed, errors.Join(err, batch.Set([]byte{metaPrefix}, c.meta(c.mark), nil))
-}
-
-// settle waits until batches that are committed are synced, lets go of them, and makes the vector known.
-func (c *committer) settle(batches ...*pebble.Batch) error {
-	if len(batches) == 0 {
-		return nil
-	}
-	var err error
-	for _, b := range batches {
-		err = errors.Join(err, b.SyncWait(), b.Close())
-	}
-	if err = errors.Join(err, c.e.Failed()); err != nil {
-		return c.e.fail(fmt.Errorf("merge: %w", err))
-	}
-	c.proclaim()
-	return nil
-}
-
-// showArrivals commits a batch, which is not yet synced then, and tells the cached keys. It holds a guard, for taking in may make an entry
-// dirty, and no longer than that: with two at once one could wait for a section that waits for the other.
-func (c *committer) showArrivals(batch *pebble.Batch, list []arrival, changes hashChanges) error {
-	guard := c.e.nextGuard()
-	guard.RLock()
-	defer guard.RUnlock()
-	c.reveal()
-	c.e.loads.Lock()
-	defer c.e.loads.Unlock()
-	c.unlooked += batch.Len()
-	if err := c.e.db.ApplyNoSyncWait(batch, pebble.Sync); err != nil {
-		return err
-	}
-	changes.hold(c.e)
-	// Tokens, which are last, are told first: whoever sees an increment here finds its token too.
-	tokens := slices.IndexFunc(list, func(a arrival) bool { return isToken(a.key) })
-	if tokens < 0 {
-		tokens = len(list)
-	}
-	if err := errors.Join(c.tellAll(list[tokens:], changes), c.tellAll(list[:tokens], changes)); err != nil {
-		return err
-	}
-	changes.tell(c.e)
-	return nil
-}
-
 func (c *committer) tellAll(list []arrival, changes hashChanges) error {
 	for i := range list {
 		if err := c.tell(&list[i], changes); err != nil {
@@ -534,10 +451,7 @@ func (c *committer) tell(a *arrival, changes hashChanges) error {
 		c.e.stale.mu.Lock()
 		c.e.stale.keys = append(c.e.stale.keys, en)
 		c.e.stale.mu.Unlock()
-		select {
-		case c.e.stale.wake <- struct{}{}:
-		default:
-		}
+		c.e.stale.wake.give()
 	}
 	return nil
 }
@@ -616,22 +530,19 @@ func (c *committer) recount(db byte, was books, fieldsWere int64, is books, fiel
 
 // book keeps the counts of the store and the expiry index in step with the stored state of a key that has so many fields
 // stored.
-func (c *committer) book(batch *pebble.Batch, key string, was, is books, fields int64) error {
+func (t *commit) book(key string, was, is books, fields int64) {
 	if isUsers(key) {
-		c.recount(database(key), was, fields, is, fields)
+		t.c.recount(database(key), was, fields, is, fields)
 	}
 	if was.index == is.index {
-		return nil
+		return
 	}
 	if was.index != 0 {
-		if err := batch.Delete(indexKey(nil, was.index, key), nil); err != nil {
-			return err
-		}
+		t.delete(indexKey(nil, was.index, key))
 	}
-	if is.index == 0 {
-		return nil
+	if is.index != 0 {
+		t.put(indexKey(nil, is.index, key), nil)
 	}
-	return batch.Set(indexKey(nil, is.index, key), nil, nil)
 }
 
 func change(was, is bool) int64 {

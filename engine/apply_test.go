@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"atomiccounter/tlv"
@@ -69,7 +68,7 @@ func TestClockFarAhead(t *testing.T) {
 		if v, err := p.Incr([]byte("n"), 1); v != 11 || err != nil {
 			t.Errorf("Incr = %d, %v; want 11", v, err)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 		if got := e.clock.next(e.Now()); got.Millis() > e.Now()+maxAhead {
 			t.Errorf("%d ms ahead: the own clock is %d ms ahead; want at most an hour", ahead, got.Millis()-e.Now())
 		}
@@ -79,7 +78,7 @@ func TestClockFarAhead(t *testing.T) {
 		if _, err := p.Set([]byte("set"), 5, SetOptions{}); err != nil {
 			t.Errorf("Set = %v", err)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 		if err := e.Flush(); err != nil {
 			t.Fatalf("Flush = %v", err)
 		}
@@ -165,13 +164,13 @@ func TestLoadDuringAnArrival(t *testing.T) {
 	stamp := tlv.Stamp(e.Now()) << tlv.StampShift
 	b := foreignAdd(stamp, "k")
 	c := e.committer.lock()
-	err := c.land(b.Deltas, func(a *joining) { c.join(a, b) }, func(*pebble.Batch, []arrival) (func(), error) {
-		v, err := p.Increment(t.Context(), 1)
-		if v != 1 {
-			t.Errorf("Increment before the commit = %d; want 1", v)
-		}
-		return func() { c.vector.Put(b.Entry()) }, err
-	})
+	k, err := c.merge(b.Deltas, func(a *joining) { c.join(a, b) })
+	must(t, nil, err)
+	if v, err := p.Increment(t.Context(), 1); v != 1 || err != nil {
+		t.Errorf("Increment before the commit = %d, %v; want 1", v, err)
+	}
+	k.onCommit(func() { c.vector.Put(b.Entry()) })
+	err = k.land()
 	c.unlock()
 	if err != nil {
 		t.Fatalf("land = %v", err)
@@ -327,7 +326,7 @@ func TestArrivalAtOnce(t *testing.T) {
 			must(t, nil, errors.Join(err, err2))
 		}
 		p.End()
-		commit(t, p)
+		mustCommit(t, p)
 	}
 	read := map[string]func(p *Pipeline) ([]Value, error){
 		"MGet":   func(p *Pipeline) ([]Value, error) { return p.MGet(keys, nil) },

@@ -1,10 +1,7 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/tlv"
 )
@@ -24,64 +21,60 @@ type hashChange struct {
 type hashChanges map[string]*hashChange
 
 // bookArrivals books what has arrived: first the states of keys, then the numbers of fields.
-func (c *committer) bookArrivals(batch *pebble.Batch, list []arrival) (hashChanges, error) {
-	changes := make(hashChanges)
-	for i := range list {
-		a := &list[i]
+func (t *commit) bookArrivals() {
+	t.changes = make(hashChanges)
+	for i := range t.arrivals {
+		a := &t.arrivals[i]
 		if isField(a.key) {
-			changes.note(a)
+			t.changes.note(a)
 			continue
 		}
 		if a.before == a.after {
 			continue
 		}
-		var err error
 		if isUsers(a.key) {
-			a.fields, err = c.fieldsBefore(a.place.hash, a.key)
+			var err error
+			a.fields, err = t.c.fieldsBefore(a.place.hash, a.key)
+			t.note(err)
 		}
-		if err = errors.Join(err, c.book(batch, a.key, a.before, a.after, a.fields)); err != nil {
-			return nil, err
-		}
+		t.book(a.key, a.before, a.after, a.fields)
 	}
-	if len(changes) == 0 {
-		return changes, nil
+	if len(t.changes) > 0 {
+		t.note(t.bookChanges())
 	}
-	return changes, c.bookChanges(batch, list, changes)
 }
 
 // note adds up what fields do to their hash.
-func (c hashChanges) note(a *arrival) {
+func (l hashChanges) note(a *arrival) {
 	by := change(a.before.exists, a.after.exists)
 	if by == 0 {
 		return
 	}
 	key, _ := hashOf(a.key)
-	if c[key] == nil {
-		c[key] = &hashChange{hash: a.place.group}
+	if l[key] == nil {
+		l[key] = &hashChange{hash: a.place.group}
 	}
-	c[key].by += by
+	l[key].by += by
 }
 
-func (c *committer) bookChanges(batch *pebble.Batch, list []arrival, changes hashChanges) error {
-	for i := range list {
-		if h := changes[list[i].key]; h != nil {
-			h.self, h.came = list[i].after, true
+func (t *commit) bookChanges() error {
+	for i := range t.arrivals {
+		if h := t.changes[t.arrivals[i].key]; h != nil {
+			h.self, h.came = t.arrivals[i].after, true
 		}
 	}
-	for key, h := range changes {
+	for key, h := range t.changes {
 		var err error
-		if h.was, err = c.fieldsBefore(h.hash, key); err != nil {
+		if h.was, err = t.c.fieldsBefore(h.hash, key); err != nil {
 			return err
 		}
 		if !h.came {
-			if h.self, err = c.booksBefore(h.hash, key); err != nil {
+			if h.self, err = t.c.booksBefore(h.hash, key); err != nil {
 				return err
 			}
 		}
-		c.recount(database(key), h.self, h.was, h.self, h.was+h.by)
-		if err := c.e.setFields(batch, h.hash, key, h.was+h.by); err != nil {
-			return err
-		}
+		t.c.recount(database(key), h.self, h.was, h.self, h.was+h.by)
+		t.setFields(h.hash, key, h.was+h.by)
 	}
 	return nil
 }
@@ -127,8 +120,8 @@ func (c *committer) booksBefore(hash uint64, key string) (books, error) {
 
 // hold keeps cached heads in the cache until tell, and makes those that are none yet. No load runs meanwhile, so what is
 // not cached now is not when it is told.
-func (c hashChanges) hold(e *Engine) {
-	for key, h := range c {
+func (l hashChanges) hold(e *Engine) {
+	for key, h := range l {
 		en := e.table.get(h.hash, key)
 		if en == nil {
 			continue
@@ -168,8 +161,9 @@ func (e *Engine) recountShown(db byte, was books, fieldsWere int64, is books, fi
 }
 
 // tell makes the heads know how many fields are stored now, and what of that no field has told.
-func (c hashChanges) tell(e *Engine) {
-	for key, h := range c {
+func (l hashChanges) tell(c *committer) {
+	e := c.e
+	for key, h := range l {
 		if h.head == nil {
 			e.recountShown(database(key), h.self, h.was, h.self, h.was+h.by)
 			continue

@@ -15,6 +15,18 @@ const (
 	spaceEvery = 200 * time.Millisecond
 )
 
+// signal wakes a goroutine that receives from it. Those that are given before it does are one.
+type signal chan struct{}
+
+func newSignal() signal { return make(signal, 1) }
+
+func (s signal) give() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}
+
 // every calls f at each interval until the engine stops.
 func (e *Engine) every(interval time.Duration, f func()) {
 	defer e.running.done.Done()
@@ -212,7 +224,7 @@ func (e *Engine) periodPasses() bool {
 func (e *Engine) Refresh() {
 	e.stale.refreshing.Lock() // another one may be in the middle of what this one would find taken
 	defer e.stale.refreshing.Unlock()
-	guard := e.nextGuard()
+	guard := e.cuts.guard()
 	e.stale.mu.Lock()
 	list := e.stale.keys
 	e.stale.keys, e.stale.unlisted = nil, 0

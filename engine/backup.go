@@ -31,7 +31,7 @@ func (e *Engine) Backup(dir string) error {
 	if e.tight() {
 		return fmt.Errorf("backup: %w", ErrNoSpace)
 	}
-	if err := c.flush(flushStep{}); err != nil {
+	if err := c.flush(); err != nil {
 		return err
 	}
 	if err := c.giveAway(); err != nil {

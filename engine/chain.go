@@ -50,16 +50,11 @@ func (c *committer) convert() error {
 		return nil
 	}
 	c.flags |= metaHashes
-	batch := c.e.db.NewBatch()
-	for _, prefix := range []byte{logPrefix, lineagePrefix} {
-		if err := batch.DeleteRange([]byte{prefix}, []byte{prefix + 1}, nil); err != nil {
-			return err
-		}
-	}
-	if err := batch.Delete([]byte{transferPrefix, 'l'}, nil); err != nil {
-		return err
-	}
-	return c.commitMeta(batch)
+	t := c.begin(0)
+	t.deleteAll(logPrefix)
+	t.deleteAll(lineagePrefix)
+	t.delete([]byte{transferPrefix, 'l'})
+	return t.sync()
 }
 
 // lineagePrefix began records that only stores of format 3 have.

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
@@ -79,26 +77,6 @@ func (c *committer) reveal() {
 	c.e.published.shown.Store(&v)
 }
 
-// commitMeta commits a batch with the metadata as it is now, synced, and closes it.
-func (c *committer) commitMeta(batch *pebble.Batch) error {
-	defer batch.Close()
-	if err := batch.Set([]byte{metaPrefix}, c.meta(c.mark), nil); err != nil {
-		return c.e.fail(err)
-	}
-	if err := batch.Commit(pebble.Sync); err != nil {
-		return c.e.fail(err)
-	}
-	if err := c.e.Failed(); err != nil { // see fence
-		return err
-	}
-	return nil
-}
-
-func (c *committer) meta(at journal.Mark) []byte {
-	m := meta{id: c.e.self.id, seed: c.e.self.seed, clock: tlv.Stamp(c.e.clock.last.Load()), mark: at, flags: c.flags, count: c.count, countEx: c.countEx, vector: c.vector}
-	return m.encode()
-}
-
 func (c *committer) covers(id tlv.ReplicaID, stamp tlv.Stamp) bool {
 	return id == c.e.self.id || stamp <= c.vector.Entry(id).Stamp
 }
@@ -129,7 +107,7 @@ func (c *committer) giveAway() error {
 		return nil
 	}
 	c.flags |= metaGiven
-	if err := c.commitMeta(c.e.db.NewBatch()); err != nil {
+	if err := c.begin(0).sync(); err != nil {
 		return err
 	}
 	c.e.self.cluster.Store(&Cluster{Names: c.e.Cluster().Names})

@@ -285,28 +285,6 @@ type pools struct {
 	pendings sync.Pool // of *pending, zero
 }
 
-// pace says when to flush.
-type pace struct {
-	dirty               chan struct{} // there is something to flush
-	hurry               chan struct{} // somebody waits for a flush
-	dirtied             atomic.Bool   // dirty was signalled in this generation
-	texts               atomic.Int64  // bytes of texts assigned in the present generation
-	rest                atomic.Int64  // until the next flush, in ns
-	lastFlush, lastTook atomic.Int64  // ms since the epoch; ns
-	flushes             atomic.Int64
-}
-
-// cuts are the moments between two generations, when no pipeline is active.
-type cuts struct {
-	guards    [64]guard
-	next      atomic.Uint32 // of guards
-	turnstile turnstile
-	gen       atomic.Uint64 // present generation; changes at a cut only
-	stamp     atomic.Uint64 // of the batch of the generation before
-	flushed   atomic.Uint64 // last generation that is in the database
-	last      atomic.Uint64 // stamp of the last batch that was not empty
-}
-
 // counts are those of what shows.
 type counts struct {
 	keys    [Databases]atomic.Int64
@@ -317,10 +295,10 @@ type counts struct {
 
 // staleKeys are the entries with something to take in.
 type staleKeys struct {
-	period     atomic.Int64  // ms: the update period
-	repaced    chan struct{} // period has changed
-	wake       chan struct{} // there are such
-	refreshing sync.Mutex    // one Refresh at a time
+	period     atomic.Int64 // ms: the update period
+	repaced    signal       // period has changed
+	wake       signal       // there are such
+	refreshing sync.Mutex   // one Refresh at a time
 
 	mu       sync.Mutex // guards what follows, and entry.listed of those in keys
 	keys     []*entry
@@ -332,7 +310,7 @@ type sweeps struct {
 	heldTo  atomic.Int64 // ms since the Unix epoch, of HoldExpiries
 	longest atomic.Int64 // ns, of LongestSweep
 	expired atomic.Int64
-	litter  chan struct{} // there is something to scrub
+	litter  signal // there is something to scrub
 }
 
 // published is what peers may have.
@@ -348,28 +326,6 @@ const (
 	refuseFailed
 	refuseSpace
 )
-
-// guard is held shared by every active pipeline and exclusively, all of them, by a cut.
-type guard struct {
-	sync.RWMutex
-	_ [104]byte // a cache line of its own, and its neighbour's
-}
-
-func (e *Engine) nextGuard() *guard {
-	return &e.cuts.guards[e.cuts.next.Add(1)%uint32(len(e.cuts.guards))]
-}
-
-func (e *Engine) halt() {
-	for i := range e.cuts.guards {
-		e.cuts.guards[i].Lock()
-	}
-}
-
-func (e *Engine) resume() {
-	for i := range e.cuts.guards {
-		e.cuts.guards[i].Unlock()
-	}
-}
 
 // hlc is a hybrid logical clock (Kulkarni et al., 2014), in one word.
 type hlc struct{ last atomic.Uint64 }
@@ -491,16 +447,7 @@ func (e *Engine) markDirty(en *entry) {
 		if en.fields != nil && isField(en.key) {
 			e.table.soilField(en)
 		}
-		e.noteDirty()
-	}
-}
-
-func (e *Engine) noteDirty() {
-	if !e.pace.dirtied.Load() && e.pace.dirtied.CompareAndSwap(false, true) {
-		select {
-		case e.pace.dirty <- struct{}{}:
-		default:
-		}
+		e.pace.note()
 	}
 }
 
@@ -565,10 +512,7 @@ func (e *Engine) UpdatePeriod() time.Duration {
 // SetUpdatePeriod changes it, rounded up to ms; AlwaysFresh and 0 both mean 0.
 func (e *Engine) SetUpdatePeriod(d time.Duration) {
 	e.stale.period.Store(millis(d))
-	select {
-	case e.stale.repaced <- struct{}{}:
-	default:
-	}
+	e.stale.repaced.give()
 }
 
 func millis(d time.Duration) int64 {

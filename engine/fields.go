@@ -189,13 +189,14 @@ func fieldsValue(it *pebble.Iterator) (int64, error) {
 }
 
 // setFields stores the number of fields of a hash.
-func (e *Engine) setFields(batch *pebble.Batch, hash uint64, key string, n int64) error {
+func (t *commit) setFields(hash uint64, key string, n int64) {
 	k := fieldsKey(nil, hash, key)
 	if n == 0 {
-		return batch.Delete(k, nil)
+		t.delete(k)
+		return
 	}
-	e.counts.hashes.Store(true)
-	return batch.Set(k, binary.LittleEndian.AppendUint64(nil, uint64(n)), nil)
+	t.c.e.counts.hashes.Store(true)
+	t.put(k, binary.LittleEndian.AppendUint64(nil, uint64(n)))
 }
 
 // anyFields says whether the database has any.

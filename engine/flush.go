@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -21,6 +22,38 @@ const (
 	flushShare   = 9                       // wait that many times as long as the last flush took: at most a tenth of one core
 	flushTurn    = 3                       // the same after a small one, where peers wait: each syncs it too, and has those of others to sync
 )
+
+// pace says when to flush.
+type pace struct {
+	dirty               signal       // there is something to flush
+	hurry               signal       // somebody waits for a flush
+	dirtied             atomic.Bool  // dirty was signalled in this generation
+	texts               atomic.Int64 // bytes of texts assigned in the present generation
+	rest                atomic.Int64 // until the next flush, in ns
+	lastFlush, lastTook atomic.Int64 // ms since the epoch; ns
+	flushes             atomic.Int64
+}
+
+// restart is for the generation that begins.
+func (p *pace) restart() {
+	p.dirtied.Store(false)
+	p.texts.Store(0)
+}
+
+// done notes a flush that ended now, ms, and after how long the next may begin.
+func (p *pace) done(now int64, took, rest time.Duration) {
+	p.flushes.Add(1)
+	p.lastFlush.Store(now)
+	p.lastTook.Store(int64(took))
+	p.rest.Store(int64(rest))
+}
+
+// note has the flusher wake up if this is the first that is dirty in this generation.
+func (p *pace) note() {
+	if !p.dirtied.Load() && p.dirtied.CompareAndSwap(false, true) {
+		p.dirty.give()
+	}
+}
 
 // flusher flushes as long as there is something to flush, paced.
 func (e *Engine) flusher() {
@@ -69,7 +102,7 @@ func (e *Engine) Flush() error {
 	if err := c.awaitTables(); err != nil {
 		return err
 	}
-	return c.flush(flushStep{})
+	return c.flush()
 }
 
 // relieve flushes if the cache holds far more than it may, all of it dirty.
@@ -77,7 +110,7 @@ func (e *Engine) relieve() {
 	c := e.committer.lock()
 	defer c.unlock()
 	if e.table.over() && c.mayCommit() == nil && !e.tight() {
-		if err := c.flush(flushStep{}); err != nil {
+		if err := c.flush(); err != nil {
 			e.log.Error("flush", "err", err)
 		}
 		for i := range e.table.shards {
@@ -86,63 +119,81 @@ func (e *Engine) relieve() {
 	}
 }
 
-// flushStep is what a flush does beside its usual work.
-type flushStep struct {
-	always bool         // commit even if nothing is dirty
-	before func() error // called before the cut, with all guards held
+// flush brings all that is pending into the database.
+func (c *committer) flush() error { return (&flush{c: c}).run() }
+
+// flushMark is flush, which commits even if nothing is pending: the journal before it is not needed any more.
+func (c *committer) flushMark() error { return (&flush{c: c, always: true}).run() }
+
+// flushAs is flushMark, with become called before the cut, while all guards are held.
+func (c *committer) flushAs(become func() error) error {
+	return (&flush{c: c, always: true, before: become}).run()
 }
 
-// flush is one flush.
-func (c *committer) flush(step flushStep) error {
-	if c.e.Failed() != nil {
-		return c.e.failure()
+// flush is one flush: the cut that ends a generation, the commit of what keys did in it, and what follows from that.
+type flush struct {
+	c      *committer
+	always bool         // commit even if nothing is dirty
+	before func() error // called before the cut, with all guards held; nil: nothing is
+
+	gen     uint64 // that ended
+	stamp   tlv.Stamp
+	keys    int    // dirty ones, by cut
+	emptied uint32 // databases, a bit each
+	at      journal.Mark
+}
+
+func (f *flush) run() error {
+	c, e := f.c, f.c.e
+	if e.Failed() != nil {
+		return e.failure()
 	}
 	if c.awaiting {
 		return nil
 	}
 	begin := time.Now()
-	batch := c.e.db.NewBatchWithSize(c.batchSize)
-	defer batch.Close()
-	c.e.halt()
-	if step.before != nil {
-		if err := step.before(); err != nil {
-			c.e.resume()
-			return c.e.fail(err)
+	t := c.begin(c.batchSize)
+	defer t.close()
+	if err := f.cut(); err != nil {
+		return e.fail(err)
+	}
+	if f.keys > 0 || f.always {
+		if err := f.commit(t); err != nil {
+			return e.fail(fmt.Errorf("flush: %w", err))
 		}
 	}
-	stamp := c.e.clock.next(c.e.Now())
-	c.e.pace.dirtied.Store(false)
-	c.e.pace.texts.Store(0)
-	n := c.e.table.cut()
-	emptied := c.e.table.emptied.Swap(0)
-	gen := c.e.cuts.gen.Load()
-	c.e.cuts.stamp.Store(uint64(stamp))
-	c.e.cuts.gen.Store(gen + 1)
-	if n > 0 {
-		c.e.cuts.last.Store(uint64(stamp))
+	e.cuts.flushed.Store(f.gen)
+	e.table.landed(f.gen)
+	c.dropEmptied(f.emptied)
+	if err := e.journal.Release(c.mark); err != nil {
+		return e.fail(err)
 	}
-	if err := c.noteCut(stamp, n > 0); err != nil {
-		c.e.resume()
-		return c.e.fail(err)
-	}
-	at := c.e.journal.Mark()
-	c.e.resume()
-	if n > 0 || step.always {
-		if err := c.commit(batch, gen, n > 0, stamp, at); err != nil {
-			return c.e.fail(fmt.Errorf("flush: %w", err))
-		}
-	}
-	c.e.cuts.flushed.Store(gen)
-	c.e.table.landed(gen)
-	c.dropEmptied(emptied)
-	if err := c.e.journal.Release(c.mark); err != nil {
-		return c.e.fail(err)
-	}
-	c.e.pace.flushes.Add(1)
-	c.e.pace.lastFlush.Store(c.e.Now())
 	took := time.Since(begin)
-	c.e.pace.lastTook.Store(int64(took))
-	c.e.pace.rest.Store(int64(c.restAfter(n, took)))
+	e.pace.done(e.Now(), took, c.restAfter(f.keys, took))
+	return nil
+}
+
+// cut ends the generation at a moment when no pipeline is active.
+func (f *flush) cut() error {
+	c, e := f.c, f.c.e
+	e.cuts.halt()
+	defer e.cuts.resume()
+	if f.before != nil {
+		if err := f.before(); err != nil {
+			return err
+		}
+	}
+	f.stamp = e.clock.next(e.Now())
+	e.pace.restart()
+	f.keys = e.table.cut()
+	f.emptied = e.table.emptied.Swap(0)
+	f.gen = e.cuts.advance(f.stamp, f.keys > 0)
+	if f.keys > 0 && c.flags&metaLogging != 0 { // peers will get what lies before it
+		if _, err := e.journal.Append(appendCut(nil, f.stamp)); err != nil {
+			return err
+		}
+	}
+	f.at = e.journal.Mark()
 	return nil
 }
 
@@ -160,62 +211,47 @@ func (c *committer) restAfter(keys int, took time.Duration) time.Duration {
 	return min(flushShare*took, flushLate)
 }
 
-// noteCut notes the cut in the journal if peers will get what lies before it.
-func (c *committer) noteCut(stamp tlv.Stamp, publish bool) error {
-	if !publish || c.flags&metaLogging == 0 {
-		return nil
-	}
-	_, err := c.e.journal.Append(appendCut(nil, stamp))
-	return err
-}
-
-// commit writes what the keys did in generation gen. If publish is set, peers get it as a batch.
-func (c *committer) commit(batch *pebble.Batch, gen uint64, publish bool, stamp tlv.Stamp, at journal.Mark) error {
-	b := c.nextBatch(stamp)
-	w := deltaWriter{c: c, e: c.e, batch: batch, gen: gen, logs: publish && (c.flags&metaLogging != 0 || c.e.options.publish != nil)}
+// commit writes what the keys did in the generation. If any did something, peers get it as a batch.
+func (f *flush) commit(t *commit) error {
+	c, e := f.c, f.c.e
+	publish := f.keys > 0
+	b := c.nextBatch(f.stamp)
+	w := deltaWriter{t: t, e: e, gen: f.gen, logs: publish && (c.flags&metaLogging != 0 || e.options.publish != nil)}
 	w.log = tlv.BeginBatch(c.logBuffer[:0], &b)
-	for i := range c.e.table.shards {
-		for _, en := range c.e.table.shards[i].sortFlight() {
+	for i := range e.table.shards {
+		for _, en := range e.table.shards[i].sortFlight() {
 			if err := w.write(en); err != nil {
 				return err
 			}
 		}
 	}
-	if err := c.bookFields(batch); err != nil {
-		return err
-	}
+	t.bookFields()
 	if !w.logs {
 		w.log = binary.LittleEndian.AppendUint64(w.log, w.sum)
 	}
-	b.Hash = tlv.SealBatch(w.log, 0, func(content []byte) tlv.Hash { return c.e.chainHash(&b, content) })
+	b.Hash = tlv.SealBatch(w.log, 0, func(content []byte) tlv.Hash { return e.chainHash(&b, content) })
 	w.log = tlv.EndBatch(w.log, 0)
 	if c.logBuffer = w.log; cap(c.logBuffer) > maxBatchSize {
 		c.logBuffer = nil
 	}
-	landed := func() {}
 	if publish {
-		var err error
-		if landed, err = c.record(batch, &b, w.keys, func() []byte { return w.log }); err != nil {
-			return err
-		}
+		t.record(&b, w.keys, func() []byte { return w.log })
 	}
-	if err := errors.Join(c.e.history.write(batch), batch.Set([]byte{metaPrefix}, c.meta(at), nil)); err != nil {
-		return err
-	}
+	t.saveHistory()
+	t.saveMeta(f.at)
 	durably := pebble.Sync
 	if mutation == publishBeforeSync {
 		durably = pebble.NoSync
 	}
-	size := batch.Len()                                                      // a large one is Pebble's afterwards
-	if err := errors.Join(batch.Commit(durably), c.e.Failed()); err != nil { // Failed: see fence
+	size := t.batch.Len() // a large one is Pebble's afterwards
+	if err := t.write(durably); err != nil {
 		return err
 	}
-	c.mark, c.batchSize = at, min(size, maxBatchSize)
+	c.mark, c.batchSize = f.at, min(size, maxBatchSize)
 	c.unlooked += size
-	landed()
 	c.proclaim()
-	if c.e.options.publish != nil && publish {
-		c.e.options.publish(w.log)
+	if e.options.publish != nil && publish {
+		e.options.publish(w.log)
 	}
 	return c.removeReplayed()
 }
@@ -225,16 +261,15 @@ const maxBatchSize = 32 << 20
 
 // deltaWriter writes what each dirty key did in a generation; its buffers are used again for the next key.
 type deltaWriter struct {
-	c          *committer
+	t          *commit
 	e          *Engine
-	batch      *pebble.Batch
 	gen        uint64
 	key, value []byte
 	delta      tlv.State
 	logs       bool   // peers are to get it
 	log        []byte // for them
 	sum        uint64 // a hash of what was written, where nobody is to get it
-	keys       uint32 // in log
+	keys       int    // in log
 }
 
 func (w *deltaWriter) write(en *entry) error {
@@ -293,65 +328,59 @@ func (w *deltaWriter) operand(en *entry) {
 // same as to merge it, and spares whoever reads or compacts the merge.
 func (w *deltaWriter) alone(en *entry) error {
 	v := viewOwn(&en.own, true)
-	if err := w.book(en, &v); err != nil {
-		return err
-	}
+	w.book(en, &v)
 	if en.own.Closed {
 		en.own = tlv.Contribution{}
-		return w.batch.Delete(w.key, nil)
+		return w.t.batch.Delete(w.key, nil)
 	}
-	return w.batch.Set(w.key, w.value, nil)
+	return w.t.batch.Set(w.key, w.value, nil)
 }
 
 // joined writes a key that others have a part in.
 func (w *deltaWriter) joined(en *entry) error {
 	full := en.full()
 	v := full.View()
-	if err := w.book(en, &v); err != nil {
-		return err
-	}
-	if full.Collect(w.c.covers); full.Empty() {
+	w.book(en, &v)
+	if full.Collect(w.t.c.covers); full.Empty() {
 		en.own, en.foreign = tlv.Contribution{}, nil
 		en.stale.Store(false)
-		return w.batch.Delete(w.key, nil)
+		return w.t.batch.Delete(w.key, nil)
 	}
-	return w.batch.Merge(w.key, w.value, nil)
+	return w.t.batch.Merge(w.key, w.value, nil)
 }
 
-func (w *deltaWriter) book(en *entry, v *tlv.View) error {
+func (w *deltaWriter) book(en *entry, v *tlv.View) {
 	was, is := en.books(), w.e.booksOf(v)
 	en.setBooks(is)
 	switch {
 	case en.fields == nil:
-		return w.c.book(w.batch, en.key, was, is, 0)
+		w.t.book(en.key, was, is, 0)
 	case isField(en.key):
 		en.fields.change += change(was.exists, is.exists)
-		return nil
+	default:
+		w.t.book(en.key, was, is, en.fields.stored)
 	}
-	return w.c.book(w.batch, en.key, was, is, en.fields.stored)
 }
 
 // bookFields books what the flush in progress does to the numbers of fields.
-func (c *committer) bookFields(batch *pebble.Batch) error {
-	for i := range c.e.table.shards {
-		for _, head := range c.e.table.shards[i].sunk() {
+func (t *commit) bookFields() {
+	e := t.c.e
+	for i := range e.table.shards {
+		for _, head := range e.table.shards[i].sunk() {
 			f := head.fields
 			is := f.stored + f.change
 			head.mu.Lock()
 			if is == 0 {
-				c.e.tend(head)
+				e.tend(head)
 			}
 			b := head.books()
 			head.mu.Unlock()
 			if f.change == 0 {
 				continue
 			}
-			c.recount(database(head.key), b, f.stored, b, is)
+			t.c.recount(database(head.key), b, f.stored, b, is)
 			f.stored, f.change = is, 0
-			if err := c.e.setFields(batch, head.hash, head.key, is); err != nil {
-				return err
-			}
+			t.setFields(head.hash, head.key, is)
 		}
 	}
-	return nil
 }

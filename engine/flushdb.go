@@ -6,8 +6,6 @@ import (
 	"runtime/debug"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"atomiccounter/tlv"
 )
 
@@ -103,9 +101,10 @@ func (c *committer) dropEmptied(dbs uint32) {
 // muchMemory is what is given back to the system at once, in bytes.
 const muchMemory = 16 << 20
 
-// wipe forgets a database: what is stored, by batch, and what is cached. No pipeline is active. Records that the expiry
+// wipe forgets a database: what is stored, and what is cached. No pipeline is active. Records that the expiry
 // index keeps of it are found out of date by the sweeper.
-func (c *committer) wipe(batch *pebble.Batch, db byte) error {
+func (t *commit) wipe(db byte) {
+	c := t.c
 	for _, en := range c.e.table.all() {
 		if database(en.key) != db {
 			continue
@@ -132,11 +131,8 @@ func (c *committer) wipe(batch *pebble.Batch, db byte) error {
 	c.e.counts.keys[db].Store(0)
 	c.e.counts.expires[db].Store(0)
 	for _, k := range [][2]byte{{statePrefix, db}, {statePrefix, tlv.FieldByte(db)}, {statePrefix, tlv.TokenByte(db)}, {fieldsPrefix, db}} {
-		if err := batch.DeleteRange(k[:], []byte{k[0], k[1] + 1}, nil); err != nil {
-			return err
-		}
+		t.deleteAll(k[:]...)
 	}
-	return nil
 }
 
 // cancelKeys cancels what is observed of every key of the selected database, due or not, a page at a time.

@@ -224,7 +224,7 @@ func TestLongFields(t *testing.T) {
 		if _, err := p.SetFields([]byte("h"), name, []Value{ParseValue([]byte(text))}, false); err != nil {
 			t.Fatal(err)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 	}
 	if err := e.Flush(); err != nil {
 		t.Fatal(err)
@@ -235,14 +235,14 @@ func TestLongFields(t *testing.T) {
 	if seen != n*len(text) || err != nil {
 		t.Errorf("EachField met %d bytes, %v; want %d", seen, err, n*len(text))
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	if n, err := p.Del(fieldNames("h")); n != 1 || err != nil {
 		t.Errorf("Del = %d, %v; want 1", n, err)
 	}
 	if n, err := p.Len([]byte("h")); n != 0 || err != nil {
 		t.Errorf("Len = %d, %v; want 0", n, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }
 
 // TestFieldsDirtyWhileFlushEnds has fields become dirty, each the first of its hash in a generation, at the very time at which a

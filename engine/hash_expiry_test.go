@@ -35,13 +35,13 @@ func TestExpiryOfEmptiedHash(t *testing.T) {
 				if _, err := p.IncrField([]byte("h"), []byte(field), 1); err != nil {
 					t.Fatal(err)
 				}
-				commit(t, p)
+				mustCommit(t, p)
 			}
 			add("f")
 			if ok, err := p.ExpireAt([]byte("h"), at, 0); !ok || err != nil {
 				t.Fatalf("ExpireAt = %v, %v", ok, err)
 			}
-			commit(t, p)
+			mustCommit(t, p)
 			if err := e.Flush(); err != nil {
 				t.Fatal(err)
 			}

@@ -48,7 +48,7 @@ func TestWatchHash(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			commit(t, p)
+			mustCommit(t, p)
 			if err := e.Flush(); err != nil {
 				t.Fatal(err)
 			}
@@ -56,16 +56,16 @@ func TestWatchHash(t *testing.T) {
 			if err := watcher.Watch(fieldNames("h", "none")); err != nil {
 				t.Fatal(err)
 			}
-			commit(t, watcher)
+			mustCommit(t, watcher)
 			if err := c.do(e, p); err != nil {
 				t.Fatal(err)
 			}
-			commit(t, p)
+			mustCommit(t, p)
 			if broken := watcher.Broken(); broken == c.quiet {
 				t.Errorf("Broken = %v; want %v", broken, !c.quiet)
 			}
 			watcher.Unwatch()
-			commit(t, watcher)
+			mustCommit(t, watcher)
 		})
 	}
 }
@@ -96,7 +96,7 @@ func TestHashSection(t *testing.T) {
 	if created, err := p.SetFields([]byte("big"), names, values, false); created != n || err != nil {
 		t.Fatalf("SetFields = %d, %v; want %d", created, err, n)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	if err := e.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestHashSection(t *testing.T) {
 		t.Errorf("Len = %d, %v; want 0", n, err)
 	}
 	p.End()
-	commit(t, p)
+	mustCommit(t, p)
 	if got := e.Stats().Keys[0]; got != 1 {
 		t.Errorf("%d keys; want 1", got)
 	}
@@ -146,7 +146,7 @@ func TestWipeHashInSection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	if err := e.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestWipeHashInSection(t *testing.T) {
 		t.Errorf("EachField met %d fields, %v; want 1", all, err)
 	}
 	p.End()
-	commit(t, p)
+	mustCommit(t, p)
 	for range 2 {
 		checkFields(t, e, "h", map[string]int64{"a": 1, "b": 0})
 		if err := e.Flush(); err != nil {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"atomiccounter/tlv"
 )
 
@@ -38,7 +36,7 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := c.mayCommit(); err != nil {
 		return err
 	}
-	if err := c.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
+	if err := c.flush(); err != nil { // what is pending has earlier stamps than this batch
 		return err
 	}
 	b := c.nextBatch(e.clock.next(e.Now()))
@@ -62,11 +60,16 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 		}
 		a.keep(c.covers)
 	}
-	err := c.land(list, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return c.publishAny(batch, &b) })
-	if err == nil {
-		e.takeInAll(b.Deltas) // it is a write of this replica: it shows at once
+	t, err := c.merge(list, join)
+	if err != nil {
+		return err
 	}
-	return err
+	t.publish(&b)
+	if err := t.land(); err != nil {
+		return err
+	}
+	e.takeInAll(b.Deltas) // it is a write of this replica: it shows at once
+	return nil
 }
 
 // foreignOnly is what a.delta has that is not of this cluster, and news: of a plain counter the one who cancelled a part of it dumps what is
@@ -189,15 +192,9 @@ func (c *committer) member(id tlv.ReplicaID) bool {
 	return id == c.e.self.id || has(c.vector.Entry(id)) || has(c.transfer.Vector.Entry(id))
 }
 
-// publish makes b, whose deltas are in batch, the next batch of this replica. What it returns is done after the commit.
-func (c *committer) publish(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
-	c.e.cuts.last.Store(uint64(b.Stamp))
-	return c.record(batch, b, uint32(len(b.Deltas)), b.Encoded)
-}
-
 // takeInAll makes what has arrived of the keys show, update period or not.
 func (e *Engine) takeInAll(list []tlv.Delta) {
-	guard := e.nextGuard()
+	guard := e.cuts.guard()
 	guard.RLock()
 	defer guard.RUnlock()
 	for i := range list {
@@ -275,7 +272,7 @@ func (e *Engine) flushFor(key string) (tlv.State, error) {
 	if e.health.closed.Load() {
 		return tlv.State{}, ErrClosed
 	}
-	if err := c.flush(flushStep{}); err != nil {
+	if err := c.flush(); err != nil {
 		return tlv.State{}, err
 	}
 	at := e.place([]byte(key))

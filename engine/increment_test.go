@@ -103,10 +103,10 @@ func TestNaturalPattern(t *testing.T) {
 	if _, err := p.Set([]byte("views:2"), -1, SetOptions{}); !errors.Is(err, ErrNegative) {
 		t.Errorf("Set of a Natural to -1 = %v; want %v", err, ErrNegative)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }
 
-func commit(t *testing.T, p *Pipeline) {
+func mustCommit(t *testing.T, p *Pipeline) {
 	t.Helper()
 	if _, err := p.Commit(); err != nil {
 		t.Fatalf("Commit = %v", err)
@@ -158,7 +158,7 @@ func TestSet(t *testing.T) {
 			if r.Done != c.done || err != nil || c.o.Get && r.Old != before {
 				t.Errorf("Set = %+v, %v; want done %t, old %v", r, err, c.done, before)
 			}
-			commit(t, p)
+			mustCommit(t, p)
 			checkKey(t, e, c.value, c.at)
 			checkKey(t, open(t, crashed(e, o)), c.value, c.at)
 		})
@@ -173,7 +173,7 @@ func checkKey(t *testing.T, e *Engine, want Value, at int64) {
 	if err = errors.Join(err, err2); (Value{Int: v, OK: ok}) != want && ok == want.OK || ok != want.OK || err != nil || got != at {
 		t.Errorf("Get = %d, %t, expires at %d, %v; want %v, %d", v, ok, got, err, want, at)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }
 
 func TestIncrEx(t *testing.T) {
@@ -210,7 +210,7 @@ func TestIncrEx(t *testing.T) {
 		if r.Value != c.value || r.Applied != c.applied || err != nil {
 			t.Errorf("%s: IncrEx = %d, %d, %v; want %d, %d", c.name, r.Value, r.Applied, err, c.value, c.applied)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 	}
 }
 
@@ -218,7 +218,7 @@ func TestIncrEx(t *testing.T) {
 func TestIncrExTooFar(t *testing.T) {
 	e := open(t, Options{})
 	p := e.NewPipeline()
-	defer commit(t, p)
+	defer mustCommit(t, p)
 	if _, err := p.Set([]byte("k"), maxInt, SetOptions{}); err != nil {
 		t.Fatalf("Set = %v", err)
 	}
@@ -305,27 +305,27 @@ func TestExpiryGoesAlong(t *testing.T) {
 	must(p.Set(k, 5, SetOptions{ExpireAt: 1_000_100}))
 	must(p.Del([][]byte{k}))
 	must(p.Incr(k, 1))
-	commit(t, p)
+	mustCommit(t, p)
 	checkKey(t, e, IntValue(1), 0)
 	if v, err := p.GetEx(k, ExpireOptions{At: 1_000_100}); v != (IntValue(1)) || err != nil {
 		t.Errorf("GetEx = %v, %v; want 1", v, err)
 	}
 	clk.ms += 100
-	commit(t, p)
+	mustCommit(t, p)
 	checkKey(t, e, Value{}, 0)
 	must(p.Incr(k, 2)) // a write cancels what has expired
-	commit(t, p)
+	mustCommit(t, p)
 	checkKey(t, e, IntValue(2), 0)
 	if ok, err := p.ExpireAt(k, clk.ms, 0); !ok || err != nil {
 		t.Errorf("ExpireAt now = %v, %v; want true", ok, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	checkKey(t, e, Value{}, 0)
 	must(p.Set(k, 7, SetOptions{}))
 	if v, err := p.GetDel(k); v != (IntValue(7)) || err != nil {
 		t.Errorf("GetDel = %v, %v; want 7", v, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	checkKey(t, open(t, crashed(e, o)), Value{}, 0)
 }
 
@@ -343,7 +343,7 @@ func TestSweep(t *testing.T) {
 			t.Fatalf("Set = %v", err)
 		}
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	increment(t, e, "stays", 1)
 	for _, err := range []error{e.Flush(), e.Sweep()} {
 		if err != nil {
@@ -384,7 +384,7 @@ func TestClockBackwards(t *testing.T) {
 		if _, err := p.Set([]byte("k"), 1, SetOptions{}); err != nil {
 			t.Fatalf("Set = %v", err)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 		if s := tlv.Stamp(e.clock.last.Load()); s <= last {
 			t.Errorf("stamp %d after %d; want a later one", s, last)
 		}

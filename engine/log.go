@@ -106,29 +106,26 @@ func (r *replicationLog) drop(id tlv.ReplicaID) {
 	delete(r.of, id)
 }
 
-// note adds a batch to the log in the database, if one is kept, and what is too much goes. What it returns is done to the
-// table of contents after the commit.
-func (c *committer) note(batch *pebble.Batch, l logged, encode func() []byte) (landed func(), err error) {
-	if c.flags&metaLogging == 0 {
-		return func() {}, nil
-	}
-	data := encode()
+// log adds a batch to the log, and what is too much goes.
+func (t *commit) log(l logged, data []byte) {
 	l.size = int64(len(data)) + loggedSize
-	if err := batch.Set(logKey(&l), data, nil); err != nil {
-		return nil, err
-	}
-	gone := c.e.published.log.excess(c.e.options.Backlog-l.size, nil)
+	t.put(logKey(&l), data)
+	kept := &t.c.e.published.log
+	gone := kept.excess(t.c.e.options.Backlog-l.size, nil)
+	t.unlog(gone)
+	t.onCommit(func() {
+		kept.mu.Lock()
+		defer kept.mu.Unlock()
+		kept.add(l)
+	})
+}
+
+// unlog takes batches out of the log that are the oldest of their replicas.
+func (t *commit) unlog(gone []logged) {
 	for i := range gone {
-		if err := batch.Delete(logKey(&gone[i]), nil); err != nil {
-			return nil, err
-		}
+		t.delete(logKey(&gone[i]))
 	}
-	return func() {
-		c.e.published.log.mu.Lock()
-		defer c.e.published.log.mu.Unlock()
-		c.e.published.log.remove(gone)
-		c.e.published.log.add(l)
-	}, nil
+	t.onCommit(func() { t.c.e.published.log.remove(gone) })
 }
 
 // excess lists the oldest batches that have to go so that the others take at most limit bytes, and those that acked covers.
@@ -174,6 +171,8 @@ func (r *replicationLog) replicas() []tlv.ReplicaID {
 
 // remove takes out batches that are the oldest of their replicas.
 func (r *replicationLog) remove(gone []logged) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i := range gone {
 		list := r.of[gone[i].replica]
 		if len(list) > 0 && list[0].stamp == gone[i].stamp {
@@ -194,7 +193,7 @@ func (e *Engine) KeepLog() error {
 		return err
 	}
 	c.flags |= metaLogging
-	return c.commitMeta(e.db.NewBatch())
+	return c.begin(0).sync()
 }
 
 // TrimLog drops what every known peer has: acked is the pointwise minimum of their version vectors.
@@ -208,29 +207,23 @@ func (e *Engine) TrimLog(acked tlv.Vector) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	batch := e.db.NewBatch()
-	defer batch.Close()
-	for i := range gone {
-		if err := batch.Delete(logKey(&gone[i]), nil); err != nil {
-			return err
-		}
-	}
-	if err := errors.Join(batch.Commit(pebble.NoSync), e.Failed()); err != nil {
+	t := c.begin(0)
+	t.unlog(gone)
+	if err := t.write(pebble.NoSync); err != nil {
 		return e.fail(err)
 	}
-	e.published.log.mu.Lock()
-	defer e.published.log.mu.Unlock()
-	e.published.log.remove(gone)
 	return nil
 }
 
 // dropLog forgets all batches of a replica.
-func (c *committer) dropLog(batch *pebble.Batch, id tlv.ReplicaID) error {
-	c.e.published.log.mu.Lock()
-	defer c.e.published.log.mu.Unlock()
-	c.e.published.log.drop(id)
-	from := logKey(&logged{replica: id})
-	return batch.DeleteRange(from[:9], append(slices.Clone(from[:9]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), nil)
+func (t *commit) dropLog(id tlv.ReplicaID) {
+	t.deleteAll(logKey(&logged{replica: id})[:9]...)
+	t.onCommit(func() {
+		kept := &t.c.e.published.log
+		kept.mu.Lock()
+		defer kept.mu.Unlock()
+		kept.drop(id)
+	})
 }
 
 // Backlog is what the log has for a peer.

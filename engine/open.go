@@ -68,12 +68,11 @@ func openOnce(ctx context.Context, dir string, o Options) (*Engine, error) {
 }
 
 func newEngine(o Options) *Engine {
-	signal := func() chan struct{} { return make(chan struct{}, 1) }
 	e := &Engine{options: o, log: o.Logger, table: newTable(o.CacheSize),
 		running: running{stop: make(chan struct{}), gaveUp: make(chan struct{}), leaving: make(chan struct{}), confirmed: make(chan struct{})},
-		pace:    pace{dirty: signal(), hurry: signal()},
-		stale:   staleKeys{wake: signal(), repaced: signal()},
-		sweeps:  sweeps{litter: signal()},
+		pace:    pace{dirty: newSignal(), hurry: newSignal()},
+		stale:   staleKeys{wake: newSignal(), repaced: newSignal()},
+		sweeps:  sweeps{litter: newSignal()},
 	}
 	e.cuts.turnstile, e.committer = newTurnstile(), newCommitLock(e)
 	e.pools.pendings.New = func() any { return new(pending) }
@@ -305,7 +304,7 @@ func (c *committer) adopt(m *meta) {
 	c.e.clock.pass(m.clock)
 	c.e.cuts.last.Store(uint64(m.vector.Entry(m.id).Stamp))
 	if m.flags&metaLitter != 0 {
-		c.e.sweeps.litter <- struct{}{}
+		c.e.sweeps.litter.give()
 	}
 	for i := range m.count {
 		c.e.counts.keys[i].Store(m.count[i])
@@ -347,14 +346,14 @@ func (c *committer) catchUp(ctx context.Context, m journal.Mark, fresh bool) (er
 	if tight {
 		return nil // the flusher waits for room, and what is replayed is in the journal as it was
 	}
-	return c.flush(flushStep{always: true})
+	return c.flushMark()
 }
 
 // beginAwaiting notes what a store has to know if it is stopped before its first flush.
 func (c *committer) beginAwaiting(fresh bool) error {
 	if fresh { // or the first flush would write who it is
 		c.mark = c.e.journal.Mark()
-		if err := c.commitMeta(c.e.db.NewBatch()); err != nil {
+		if err := c.begin(0).sync(); err != nil {
 			return err
 		}
 	}
@@ -420,7 +419,7 @@ func (c *committer) underNewID() error {
 		close(c.e.running.confirmed)
 	}
 	id := randomID(c.e.options.random)
-	return c.flush(flushStep{always: true, before: func() error { c.rename(id); return nil }})
+	return c.flushAs(func() error { c.rename(id); return nil })
 }
 
 // start begins the background work; Close ends it.
@@ -448,10 +447,10 @@ func (e *Engine) Close() error {
 	case e.tight():
 		e.log.Warn("the disk has no room for a flush: what is in the journal is for the next start")
 	default:
-		err = c.flush(flushStep{})
+		err = c.flush()
 	}
-	e.halt() // whoever was in the middle of something is done; all who come see closed
-	defer e.resume()
+	e.cuts.halt() // whoever was in the middle of something is done; all who come see closed
+	defer e.cuts.resume()
 	e.scans.Lock()
 	defer e.scans.Unlock()
 	e.published.news.announce()

@@ -68,7 +68,7 @@ func (e *Engine) NewPipeline() *Pipeline {
 // Join makes e the engine of a Pipeline that has none: new(Pipeline) is one for the time before the engine is open. It says of
 // itself what holds, and keeps DB and what it depends on. Expect, Commit, Pause, Unwatch, Begin and End do nothing then, and what Watch
 // watches counts as changed; no other method may be called.
-func (p *Pipeline) Join(e *Engine) { p.e, p.guard, p.update = e, e.nextGuard(), -1 }
+func (p *Pipeline) Join(e *Engine) { p.e, p.guard, p.update = e, e.cuts.guard(), -1 }
 
 // Joined says whether it has an engine.
 func (p *Pipeline) Joined() bool { return p.e != nil }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -114,18 +113,14 @@ func (e *Engine) untend(head *entry) {
 
 // redoFlushDB empties a database for the second time. The mark stays: a crash now replays the same again.
 func (c *committer) redoFlushDB(db byte) error {
-	batch := c.e.db.NewBatch()
-	defer batch.Close()
-	if err := c.wipe(batch, db); err != nil {
-		return err
-	}
+	t := c.begin(0)
+	defer t.close()
+	t.wipe(db)
 	m, err := c.e.readMeta(false)
 	if err != nil {
 		return err
 	}
 	m.count[db], m.countEx[db] = 0, 0
-	if err := batch.Set([]byte{metaPrefix}, m.encode(), nil); err != nil {
-		return err
-	}
-	return errors.Join(batch.Commit(pebble.Sync), c.e.Failed())
+	t.put([]byte{metaPrefix}, m.encode())
+	return t.write(pebble.Sync)
 }

@@ -3,9 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/tlv"
 )
@@ -34,7 +31,7 @@ func (e *Engine) Joined() error {
 		return err
 	}
 	c.flags &^= metaJoining
-	return c.commitMeta(e.db.NewBatch())
+	return c.begin(0).sync()
 }
 
 // Confirm ends the wait: the entries of all who know this store are true. If a start before this one ended before it could publish anything,
@@ -53,7 +50,7 @@ func (e *Engine) Confirm() error {
 	}
 	c.awaiting = false
 	close(e.running.confirmed)
-	return c.flush(flushStep{always: true})
+	return c.flushMark()
 }
 
 // Rename gives the store a new replica ID, because it has forked under the present one: a peer has entry, which is not of
@@ -94,14 +91,14 @@ func (c *committer) giveUp(entry tlv.VectorEntry) error {
 		defer close(c.e.running.confirmed) // who waits sees the new ID
 	}
 	id := randomID(c.e.options.random)
-	return c.flush(flushStep{always: true, before: func() error {
+	return c.flushAs(func() error {
 		if awaited {
 			return c.testament(entry, id)
 		}
 		c.e.history.giveUp(entry, c.branch(entry), nil)
 		c.rename(id)
 		return nil
-	}})
+	})
 }
 
 // branch is what ends here if others have entry of this replica.
@@ -142,31 +139,6 @@ func (e *Engine) DropTails() error {
 	return nil
 }
 
-// advance makes the vector speak of a later batch of a replica. Tails of it that ended before that are in its batches.
-func (c *committer) advance(entry tlv.VectorEntry) {
-	was := c.vector.Entry(entry.Replica).Stamp
-	for _, t := range c.vector {
-		if t.Of == entry.Replica && was < t.End && t.End <= entry.Stamp {
-			c.e.history.void(t.Replica)
-		}
-	}
-	c.vector.Put(entry)
-}
-
-// end notes tails, those in a vector that somebody has. Of an ID of which others have another history, theirs has the tail, or not.
-func (c *committer) end(v tlv.Vector) {
-	parted := c.e.history.parted()
-	for _, t := range slices.Clone(v) {
-		if t.End == 0 {
-			continue
-		}
-		if t.End <= c.vector.Entry(t.Of).Stamp && !slices.Contains(parted, t.Of) {
-			c.e.history.void(t.Replica)
-		}
-		c.vector.Put(t)
-	}
-}
-
 // cancelAll cancels all that is stored of a replica, and publishes that.
 func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 	concerns := func(s *tlv.State) bool {
@@ -179,7 +151,7 @@ func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 		if err := c.mayCommit(); err != nil {
 			return err
 		}
-		if err := c.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
+		if err := c.flush(); err != nil { // what is pending has earlier stamps than this batch
 			return err
 		}
 		b := c.nextBatch(e.clock.next(e.Now()))
@@ -191,7 +163,12 @@ func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 			}
 			a.keep(c.covers)
 		}
-		return c.land(deltas, join, func(batch *pebble.Batch, _ []arrival) (func(), error) { return c.publishAny(batch, &b) })
+		t, err := c.merge(deltas, join)
+		if err != nil {
+			return err
+		}
+		t.publish(&b)
+		return t.land()
 	})
 }
 

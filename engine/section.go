@@ -30,13 +30,13 @@ const MaxSection = 64 << 20
 // section is a pipeline's own; the zero value: none.
 type section struct {
 	open    bool
-	commits *committer    // of a section that has the commit lock, else nil
-	single  bool          // of one command that began it itself
-	refused error         // why there are no writes; the same for all of the section
-	room    int           // bytes that the journal has for the frame
-	wiped   uint16        // databases of which nothing that is stored shows
-	batch   *pebble.Batch // takes that away
-	emptied bool          // FlushDB or FlushAll was called
+	commits *committer // of a section that has the commit lock, else nil
+	single  bool       // of one command that began it itself
+	refused error      // why there are no writes; the same for all of the section
+	room    int        // bytes that the journal has for the frame
+	wiped   uint16     // databases of which nothing that is stored shows
+	wipes   *commit    // takes that away; nil: nothing
+	emptied bool       // FlushDB or FlushAll was called
 }
 
 // Begin begins a section: it journals what the commands so far did, waits until nobody else is in the middle of anything, and
@@ -58,7 +58,7 @@ func (p *Pipeline) Begin(wipes bool) error {
 	if err != nil {
 		return err
 	}
-	e.halt()
+	e.cuts.halt()
 	e.cuts.turnstile.open()
 	p.section = section{open: true, commits: c, refused: e.refusal()}
 	p.active = true
@@ -118,14 +118,14 @@ func (p *Pipeline) End() {
 	p.publish() // the locks of keys
 	s.open = false
 	err := p.append()
-	if s.batch != nil {
+	if s.wipes != nil {
 		err = errors.Join(err, p.landWipe())
 	}
-	wiped := s.batch != nil
+	wiped := s.wipes != nil
 	p.resume()
 	if wiped && err == nil {
 		// What arrives from now on must not be taken away by a replay: the mark has to be behind the wipe first.
-		err = s.commits.flush(flushStep{always: true})
+		err = s.commits.flushMark()
 	}
 	emptied := p.section.emptied
 	p.leaveCommit()
@@ -145,7 +145,7 @@ func (p *Pipeline) leave() {
 func (p *Pipeline) resume() {
 	p.clock, p.active = 0, false
 	p.e.cuts.turnstile.close()
-	p.e.resume()
+	p.e.cuts.resume()
 }
 
 func (p *Pipeline) leaveCommit() {
@@ -195,28 +195,26 @@ func (p *Pipeline) wipe(dbs []byte) error {
 	if s.commits == nil || !s.commits.alone() || s.commits.behind() {
 		return p.cancelWhole(dbs)
 	}
-	if s.batch == nil {
-		s.batch = p.e.db.NewBatch()
+	if s.wipes == nil {
+		s.wipes = s.commits.begin(0)
 	}
 	p.e.noteEmptied(dbs)
 	for _, db := range dbs {
 		p.buf = appendFlush(p.buf, db)
 		s.wiped |= 1 << db
-		if err := s.commits.wipe(s.batch, db); err != nil {
-			return p.e.fail(err)
-		}
+		s.wipes.wipe(db)
 	}
 	return nil
 }
 
 // landWipe makes the database forget what is wiped, once the journal says so for good: a crash between the two does it again.
 func (p *Pipeline) landWipe() error {
-	batch := p.section.batch
-	defer batch.Close()
+	t := p.section.wipes
+	defer t.close()
 	if err := p.e.journal.Sync(); err != nil {
 		return p.e.fail(err)
 	}
-	if err := errors.Join(batch.Commit(pebble.NoSync), p.e.Failed()); err != nil {
+	if err := t.write(pebble.NoSync); err != nil {
 		return p.e.fail(fmt.Errorf("flush of a database: %w", err))
 	}
 	return nil

@@ -29,7 +29,7 @@ func begin(t *testing.T, p *Pipeline, wipes bool) {
 func end(t *testing.T, p *Pipeline) {
 	t.Helper()
 	p.End()
-	commit(t, p)
+	mustCommit(t, p)
 }
 
 // must is for steps of a test that have to succeed.
@@ -147,7 +147,7 @@ func TestSectionsAreIsolated(t *testing.T) {
 	if got := sumOf(t, p, keys); got != sum {
 		t.Errorf("after a restart the sum is %d; want %d", got, sum)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	checkSize(t, again)
 }
 
@@ -463,7 +463,7 @@ func TestGreatSectionsOneAfterAnother(t *testing.T) {
 		runtime.Gosched()
 	}
 	write(first, sections)
-	commit(t, first)
+	mustCommit(t, first)
 	waiting.Wait()
 	if err := e.Flush(); err != nil {
 		t.Fatalf("Flush = %v", err)
@@ -474,7 +474,7 @@ func TestGreatSectionsOneAfterAnother(t *testing.T) {
 	if n := sizeOf(t, first); n != sections*texts {
 		t.Errorf("Size = %d; want %d", n, sections*texts)
 	}
-	commit(t, first)
+	mustCommit(t, first)
 }
 
 // TestReadErrorInSection: what cannot be read fails the command that wants it, and no other.

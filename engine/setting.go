@@ -19,18 +19,14 @@ func (e *Engine) Remember(name string, value []byte) error {
 
 // remember is Remember for a store that takes writes.
 func (c *committer) remember(name string, value []byte) error {
-	batch := c.e.db.NewBatch()
+	t := c.begin(0)
 	key := append([]byte{settingPrefix}, name...)
-	var err error
 	if value == nil {
-		err = batch.Delete(key, nil)
+		t.delete(key)
 	} else {
-		err = batch.Set(key, value, nil)
+		t.put(key, value)
 	}
-	if err != nil {
-		return errors.Join(err, batch.Close())
-	}
-	return c.commitMeta(batch)
+	return t.sync()
 }
 
 // Recall gives all that is kept under names that begin with prefix, by the rest of the name. It is the caller's.

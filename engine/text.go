@@ -18,7 +18,7 @@ func (e *Engine) relieveTexts() bool {
 	case c.awaiting || c.mayCommit() != nil || e.tight():
 		return false
 	}
-	err := c.flush(flushStep{})
+	err := c.flush()
 	if err != nil {
 		e.log.Error("flush", "err", err)
 	}

@@ -28,7 +28,7 @@ func once(t *testing.T, e *Engine, key, token string, n int64) int64 {
 	if err != nil {
 		t.Fatalf("IncrOnce(%q, %q, %d) = %v", key, token, n, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	return v
 }
 
@@ -73,17 +73,17 @@ func TestIncrOnce(t *testing.T) {
 	if v, _, err := p.IncrOnce([]byte("k"), []byte("t"), 5, 1); v != 5 || err != nil {
 		t.Errorf("in another database IncrOnce = %d, %v; want 5", v, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 
 	if _, err := p.Del([][]byte{[]byte("k")}); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	p.DB = 0
 	if _, err := p.Del([][]byte{[]byte("k")}); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	wantOnce(t, e, "k", "t", 5, 5) // counted before the DEL
 	look(t, e, "k", "(none)")
 }
@@ -99,7 +99,7 @@ func TestIncrOnceRefused(t *testing.T) {
 	if _, err := p.SetFields([]byte("hash"), [][]byte{[]byte("f")}, []Value{IntValue(1)}, false); err != nil {
 		t.Fatal(err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	long := strings.Repeat("k", MaxKey-3)
 	for _, c := range []struct {
 		key, token string
@@ -121,7 +121,7 @@ func TestIncrOnceRefused(t *testing.T) {
 		if _, _, err := p.IncrOnce([]byte(c.key), []byte(c.token), c.n, c.life); !errors.Is(err, c.want) {
 			t.Errorf("IncrOnce(%.20q, %.20q, %d, %d) = %v; want %v", c.key, c.token, c.n, c.life, err, c.want)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 	}
 	look(t, e, "text", "words", "top", fmt.Sprint(math.MaxInt64), "n", "3", "used", "5", "k", "(none)")
 	put(t, e, "text", "1")
@@ -227,7 +227,7 @@ func TestTokensAreNotSeen(t *testing.T) {
 	if key, ok, err := p.RandomKey(); string(key) != "k" || !ok || err != nil {
 		t.Errorf("RandomKey = %q, %t, %v", key, ok, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	if s := e.Stats(); s.Keys[0] != 1 || s.Expires[0] != 0 {
 		t.Errorf("%d keys, %d with an expiry; want 1 and 0", s.Keys[0], s.Expires[0])
 	}
@@ -255,7 +255,7 @@ func TestTokensEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	must(t, nil, e.Flush())
 	if n := rows(t, e, statePrefix, tlv.TokenByte(0)); n != tokens {
 		t.Errorf("the database has %d tokens; want %d", n, tokens)
@@ -288,7 +288,7 @@ func TestTokensLeaveTheCache(t *testing.T) {
 			_, _, err := p.IncrOnce([]byte("k"), fmt.Append(nil, round*each+i), 1, TokenLife)
 			must(t, nil, err)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 		must(t, nil, e.Flush())
 	}
 	if n, most := e.Stats().CacheBytes, int64(limit+each*2*entrySize); n > most {
@@ -397,7 +397,7 @@ func TestTokenWhileTheKeyIsHeld(t *testing.T) {
 		runtime.Gosched()
 	}
 	holder.Unwatch()
-	commit(t, holder)
+	mustCommit(t, holder)
 	work.Wait()
 	if replies != [2]int64{6, 6} {
 		t.Errorf("replies %d; want 6 for both", replies)
@@ -522,7 +522,7 @@ func (w *tokenWorld) commit() {
 		w.section = false
 		w.p.End()
 	}
-	commit(w.t, w.p)
+	mustCommit(w.t, w.p)
 }
 
 func (w *tokenWorld) step() {
@@ -657,7 +657,7 @@ func TestTokenOnExpiredHash(t *testing.T) {
 	}
 	_, err := p.ExpireAt([]byte("h"), now+10, 0)
 	must(t, nil, err)
-	commit(t, p)
+	mustCommit(t, p)
 	must(t, nil, e.Flush())
 	dropCache(e)
 	now += 10
@@ -682,7 +682,7 @@ func TestTokenElsewhere(t *testing.T) {
 			if _, _, err := p.IncrOnce([]byte("k"), []byte("t"), 5, TokenLife); !errors.Is(err, ErrNotInteger) {
 				t.Fatalf("IncrOnce = %v; want %v", err, ErrNotInteger)
 			}
-			commit(t, p)
+			mustCommit(t, p)
 			b.del("k")
 		}
 		increment(t, a.Engine, "k", 2)

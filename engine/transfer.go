@@ -91,31 +91,23 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 	t.Cursor, t.Done, t.Bytes, t.Complete = nil, 0, 0, false
 	others := slices.ContainsFunc(c.vector, func(v tlv.VectorEntry) bool { return v.Replica != e.self.id })
 	next := transfer{Transfer: t, Running: true, Succeeds: was.Running, Marks: others || was.Running}
-	batch := e.db.NewBatch()
-	c.end(t.Vector) // pages bring tails, and the source may be lost before the last one
+	k := c.begin(0)
+	k.end(t.Vector) // pages bring tails, and the source may be lost before the last one
 	if was.Running {
-		c.end(c.vector) // of which it may have brought tails
+		k.end(c.vector) // of which it may have brought tails
 	}
-	if err := errors.Join(next.write(batch), forgetMet(batch), e.history.write(batch)); err != nil {
-		return errors.Join(err, batch.Close())
-	}
-	if err := c.commitMeta(batch); err != nil {
-		return err
-	}
-	c.transfer = next
-	return nil
+	k.setTransfer(next)
+	k.deleteAll(metPrefix)
+	k.saveHistory()
+	return k.sync()
 }
 
-func forgetMet(batch *pebble.Batch) error {
-	return batch.DeleteRange([]byte{metPrefix}, []byte{metPrefix + 1}, nil)
-}
-
-func (t *transfer) write(batch *pebble.Batch) error {
-	v, err := json.Marshal(t)
-	if err != nil {
-		return err
-	}
-	return batch.Set([]byte{transferPrefix}, v, nil)
+// setTransfer makes next the transfer that is under way.
+func (t *commit) setTransfer(next transfer) {
+	v, err := json.Marshal(next)
+	t.note(err)
+	t.put([]byte{transferPrefix}, v)
+	t.onCommit(func() { t.c.transfer = next })
 }
 
 // readTransfer finds what an earlier life has left unfinished.
@@ -153,53 +145,40 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	t.Cursor = slices.Clone(next)
 	t.Done, t.Complete = done, len(next) == 0
 	t.Bytes += int64(len(page))
-	return c.landPage(deltas, func(batch *pebble.Batch, list []arrival) (func(), error) {
-		err := t.write(batch)
-		for i := 0; t.Marks && i < len(list) && err == nil; i++ {
-			err = batch.Set(metKey(nil, list[i].place, list[i].key), nil, nil)
-		}
-		return func() { c.transfer = t }, err
-	})
+	k, err := c.mergePage(deltas)
+	if err != nil {
+		return err
+	}
+	k.setTransfer(t)
+	for i := 0; t.Marks && i < len(k.arrivals); i++ {
+		k.put(metKey(nil, k.arrivals[i].place, k.arrivals[i].key), nil)
+	}
+	return k.land()
 }
 
-// landPage is land with joinPage, and publishes what may be here alone.
-func (c *committer) landPage(deltas []tlv.Delta, more func(*pebble.Batch, []arrival) (func(), error)) error {
+// mergePage is merge with joinPage, and publishes what may be here alone.
+func (c *committer) mergePage(deltas []tlv.Delta) (*commit, error) {
 	if !c.transfer.Succeeds {
-		return c.land(deltas, c.joinPage, more)
+		return c.merge(deltas, c.joinPage)
 	}
-	if err := c.flush(flushStep{}); err != nil { // what is pending has earlier stamps than this batch
-		return err
+	if err := c.flush(); err != nil { // what is pending has earlier stamps than this batch
+		return nil, err
 	}
 	b := c.nextBatch(c.e.clock.next(c.e.Now()))
 	without := append(c.e.history.parted(), c.e.self.id)
-	join := func(a *joining) {
+	t, err := c.merge(deltas, func(a *joining) {
 		c.joinPage(a)
 		if c.mayBeAlone(a) {
 			s := a.state.Clone()
 			dropContributions(&s, without)
 			b.Deltas = append(b.Deltas, tlv.Delta{Key: []byte(a.key), State: s})
 		}
-	}
-	return c.land(deltas, join, func(batch *pebble.Batch, list []arrival) (func(), error) {
-		landed, err := more(batch, list)
-		if err != nil {
-			return landed, err
-		}
-		published, err := c.publishAny(batch, &b)
-		return func() { landed(); published() }, err
 	})
-}
-
-// publishAny is publish of a batch that is not sealed yet, if it says anything.
-func (c *committer) publishAny(batch *pebble.Batch, b *tlv.Batch) (landed func(), err error) {
-	if len(b.Deltas) == 0 {
-		return func() {}, nil
-	}
-	if err := b.Validate(); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	b.Seal(func(content []byte) tlv.Hash { return c.e.chainHash(b, content) })
-	return c.publish(batch, b)
+	t.publish(&b)
+	return t, nil
 }
 
 // mayBeAlone says whether a state that joinPage has made has what neither the snapshot has nor the batches that are here have brought.
@@ -266,29 +245,24 @@ func (e *Engine) FinishTransfer() error {
 		return err
 	}
 	t := c.transfer
-	batch := e.db.NewBatch()
-	err := forgetMet(batch)
-	c.end(t.Vector)
+	k := c.begin(0)
+	k.deleteAll(metPrefix)
+	k.end(t.Vector)
 	for _, v := range t.Vector {
 		if v.Replica != e.self.id && v.Stamp > c.vector.Entry(v.Replica).Stamp {
-			c.advance(v)
-			err = errors.Join(err, c.dropLog(batch, v.Replica)) // there is nothing to relay from before this point
+			k.advance(v)
+			k.dropLog(v.Replica) // there is nothing to relay from before this point
 		}
 	}
-	if err = errors.Join(err, e.history.write(batch), batch.Delete([]byte{transferPrefix}, nil)); err != nil {
-		batch.Close()
-		return e.fail(err)
-	}
+	k.saveHistory()
+	k.delete([]byte{transferPrefix})
 	c.flags |= metaLitter
-	if err := c.commitMeta(batch); err != nil {
+	if err := k.sync(); err != nil {
 		return err
 	}
 	c.transfer = transfer{}
 	c.proclaim()
-	select {
-	case e.sweeps.litter <- struct{}{}:
-	default:
-	}
+	e.sweeps.litter.give()
 	return nil
 }
 
@@ -315,17 +289,22 @@ func (e *Engine) closeUnmet() error {
 		if err := c.transferring(); err != nil {
 			return err
 		}
-		return c.landPage(deltas, noMore)
+		t, err := c.mergePage(deltas)
+		if err != nil {
+			return err
+		}
+		return t.land()
 	})
 }
 
 // rework merges deltas that no peer has to hear of.
 func (c *committer) rework(deltas []tlv.Delta, join func(*joining)) error {
-	return c.land(deltas, join, noMore)
+	t, err := c.merge(deltas, join)
+	if err != nil {
+		return err
+	}
+	return t.land()
 }
-
-// noMore is for land where there is nothing to add to the batch.
-func noMore(*pebble.Batch, []arrival) (func(), error) { return func() {}, nil }
 
 const (
 	reworkPage = 1 << 10 // keys that are changed at once
@@ -449,5 +428,5 @@ func (e *Engine) noLitter() error {
 		return err
 	}
 	c.flags &^= metaLitter
-	return c.commitMeta(e.db.NewBatch())
+	return c.begin(0).sync()
 }

@@ -118,7 +118,7 @@ func hastyAtHash(t *testing.T, n int) *Pipeline {
 	}
 	_, err := p.SetFields([]byte("h"), names, slices.Repeat([]Value{IntValue(1)}, n), false)
 	must(t, nil, err)
-	commit(t, p)
+	mustCommit(t, p)
 	_, err = p.Incr([]byte("k"), 1)
 	must(t, nil, err)
 	return p
@@ -155,7 +155,7 @@ func TestAlarmWhileAHashIsGathered(t *testing.T) {
 		if err := take(p); err != nil {
 			t.Errorf("%s again = %v", name, err)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 	}
 }
 
@@ -180,7 +180,7 @@ func TestAlarmWhileAStampIsAskedFor(t *testing.T) {
 		if err := ask(p); err != nil {
 			t.Errorf("%s after it = %v", name, err)
 		}
-		commit(t, p)
+		mustCommit(t, p)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestAlarmWhileALargeHashGoes(t *testing.T) {
 	if n, err := p.Del([][]byte{[]byte("h")}); n != 1 || err != nil {
 		t.Errorf("Del again = %d, %v; want 1", n, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }
 
 // FlushDB and FlushAll in a section need what foreign data that arrives holds, and that may wait for another section.

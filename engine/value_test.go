@@ -41,7 +41,7 @@ func put(t *testing.T, e *Engine, key, s string) {
 	if r, err := p.Put([]byte(key), ParseValue([]byte(s)), SetOptions{}); err != nil || !r.Done {
 		t.Errorf("Put(%q) = %+v, %v", key, r, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }
 
 // look checks what keys show: key, value, key, value; "(none)" for none.
@@ -58,7 +58,7 @@ func look(t *testing.T, e *Engine, pairs ...string) {
 			t.Errorf("Value(%q) = %.60q, %v; want %.60q", pairs[i], got, err, pairs[i+1])
 		}
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }
 
 // dropCache evicts what is clean.
@@ -86,7 +86,7 @@ func TestTextSurvives(t *testing.T) {
 			t.Errorf("Edit = %v", err)
 		}
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	want := []string{"t", "hello", "long", long, "empty", "", "n", "71x", "none", "(none)"}
 	look(t, e, want...)
 	e = open(t, crashed(e, o))
@@ -119,7 +119,7 @@ func TestTextRefusesIncrements(t *testing.T) {
 	if _, _, err := p.Get(k); !errors.Is(err, ErrNotInteger) {
 		t.Errorf("Get = %v; want %v", err, ErrNotInteger)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, ErrNotInteger) {
 		t.Errorf("Increment = %v; want %v", err, ErrNotInteger)
 	}
@@ -130,7 +130,7 @@ func TestTextRefusesIncrements(t *testing.T) {
 	if n, err := p.Incr(k, 1); n != 1 || err != nil {
 		t.Errorf("Incr after GetDel = %d, %v; want 1", n, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }
 
 // TestTextAgainstIncrements: two replicas, of which one sets a text and the other adds.
@@ -251,7 +251,7 @@ func TestTextsAreFlushedInTime(t *testing.T) {
 			t.Fatalf("Put = %v", err)
 		}
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	if err := e.Flush(); err != nil {
 		t.Fatalf("Flush = %v", err)
 	}
@@ -275,7 +275,7 @@ func TestTextTooLong(t *testing.T) {
 	if err := p.Edit(k, func(Value) (Value, bool, error) { return long, true, nil }); !errors.Is(err, ErrTextTooLong) {
 		t.Errorf("Edit = %v; want %v", err, ErrTextTooLong)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 	look(t, e, "k", "short", "j", "(none)")
 }
 
@@ -316,5 +316,5 @@ func TestWideSumAtTheEnds(t *testing.T) {
 	if n, err := p.Incr(k, -100); n != 9223372036854775799 || err != nil {
 		t.Errorf("Incr(-100) = %d, %v; want 9223372036854775799", n, err)
 	}
-	commit(t, p)
+	mustCommit(t, p)
 }

@@ -100,8 +100,5 @@ func (p *Pipeline) Written() (tlv.Stamp, error) {
 
 // Hurry has the next flush begin soon: somebody waits for it.
 func (e *Engine) Hurry() {
-	select {
-	case e.pace.hurry <- struct{}{}:
-	default:
-	}
+	e.pace.hurry.give()
 }

@@ -87,10 +87,10 @@ func TestWatch(t *testing.T) {
 				step(w)
 			}
 			must(t, nil, w.p.Watch([][]byte{[]byte("unrelated"), []byte("k"), []byte("k")}))
-			commit(t, w.p)
+			mustCommit(t, w.p)
 			for _, step := range c.after {
 				step(w)
-				commit(t, w.p)
+				mustCommit(t, w.p)
 			}
 			w.check(c.want)
 		})
@@ -117,7 +117,7 @@ func (w *watchWorld) do(f func(*Pipeline) error) {
 	w.t.Helper()
 	p := w.e.NewPipeline()
 	must(w.t, nil, f(p))
-	commit(w.t, p)
+	mustCommit(w.t, p)
 }
 
 // check asks in a section; afterwards nothing is watched, and increments go the short way again.
@@ -150,7 +150,7 @@ func TestWatchersOfOneKey(t *testing.T) {
 	for range 3 {
 		p := e.NewPipeline()
 		must(t, nil, p.Watch([][]byte{[]byte("k")}))
-		commit(t, p)
+		mustCommit(t, p)
 		list = append(list, p)
 	}
 	list[1].Unwatch()
@@ -163,8 +163,8 @@ func TestWatchersOfOneKey(t *testing.T) {
 	list[0].Unwatch()
 	must(t, nil, list[0].Watch([][]byte{[]byte("k")}))
 	must(t, nil, list[2].Watch([][]byte{[]byte("j")})) // too late
-	commit(t, list[0])
-	commit(t, list[2])
+	mustCommit(t, list[0])
+	mustCommit(t, list[2])
 	if list[0].Touched() || !list[2].Touched() || e.watches.has("\x00j") {
 		t.Errorf("after a new watch: Touched = %t, %t; want false, true, and j is not watched", list[0].Touched(), list[2].Touched())
 	}
