@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"atomiccounter/replica/csync"
 	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
@@ -33,18 +34,16 @@ func (c *Context) notAllowed(cmd *Command) string {
 	return fmt.Sprintf("NOPERM %s is for peers and administrators: this connection has not proven that it knows the --peer-secret of this server (CAUTH)", name)
 }
 
-// speaksFor notes which replica a connection speaks for, unless it speaks for another one.
-func (p *peerParser) speaksFor(id tlv.ReplicaID) {
-	if !p.ok || id == 0 { // which the node refuses
-		return
-	}
-	speaks := &p.c.Client.credential.speaks
+// speaksFor notes which replica a connection speaks for. An error is the reply: it speaks for another one.
+func (c *Context) speaksFor(command string, id tlv.ReplicaID) error {
+	speaks := &c.Client.credential.speaks
 	if *speaks == 0 {
 		*speaks = id
 	}
-	if *speaks != id {
-		p.fail("this connection speaks for replica %s; for another one it takes a connection of its own", hexID(uint64(*speaks)))
+	if *speaks == id || id == 0 { // which the node refuses
+		return nil
 	}
+	return csync.Error(fmt.Sprintf("ERR %s: this connection speaks for replica %s; for another one it takes a connection of its own", command, csync.Hex(*speaks)))
 }
 
 func errNoSecret(c *Context) bool {
@@ -57,18 +56,22 @@ func errNoSecret(c *Context) bool {
 
 // cAuthHello proves this server to a replica that has called.
 func cAuthHello(c *Context, args [][]byte) {
-	p := &peerParser{c: c, command: "CAUTH HELLO", ok: true}
-	if v := p.count("handshake version", args[2]); p.ok && v != handshake.Version {
-		p.fail("handshake version %d is not spoken here; this server speaks %d", v, handshake.Version)
+	a := csync.Arguments{Command: "CAUTH HELLO"}
+	if v := a.Count("handshake version", args[2]); v != handshake.Version {
+		a.Fail("handshake version %d is not spoken here; this server speaks %d", v, handshake.Version)
 	}
-	t := &handshake.Transcript{Caller: handshake.Party{Replica: p.replica(args[3]), Life: p.hex("life", args[4])}}
+	t := &handshake.Transcript{Caller: handshake.Party{Replica: a.Replica(args[3]), Life: a.Hex("life", args[4])}}
 	switch {
 	case len(args[5]) != handshake.Size:
-		p.fail("a nonce has %d bytes", handshake.Size)
+		a.Fail("a nonce has %d bytes", handshake.Size)
 	case t.Caller.Replica == 0:
-		p.fail("a replica ID is not zero")
+		a.Fail("a replica ID is not zero")
 	}
-	if !p.ok || errNoSecret(c) {
+	if a.Err != nil {
+		c.Out.Error(a.Err.Error())
+		return
+	}
+	if errNoSecret(c) {
 		return
 	}
 	copy(t.Caller.Nonce[:], args[5])
@@ -83,8 +86,8 @@ func cAuthHello(c *Context, args [][]byte) {
 	}
 	c.Client.credential.greeting = t
 	c.Out.Array(4)
-	c.Out.BulkString(hexID(uint64(t.Called.Replica)))
-	c.Out.BulkString(hexID(t.Called.Life))
+	c.Out.BulkString(csync.Hex(t.Called.Replica))
+	c.Out.BulkString(csync.Hex(t.Called.Life))
 	c.Out.Bulk(t.Called.Nonce[:])
 	c.Out.Bulk(t.ProveCalled(c.Server.Config.settings.PeerSecret))
 }
@@ -97,9 +100,9 @@ func cAuthProof(c *Context, args [][]byte) {
 	case t == nil:
 		c.Out.Error("ERR CAUTH PROOF without CAUTH HELLO")
 	case t.Caller.Same(&t.Called):
-		c.Out.Error("SELF this is the replica that asks")
+		c.Out.Error(string(csync.ErrSelf))
 	case !handshake.Equal(args[2], t.ProveCaller(c.Server.Config.settings.PeerSecret)):
-		c.intruder("a peer has not proven that it knows the peer secret", slog.String("replica", hexID(uint64(t.Caller.Replica))))
+		c.intruder("a peer has not proven that it knows the peer secret", slog.String("replica", csync.Hex(t.Caller.Replica)))
 		c.Out.Error(wrongSecret)
 	default:
 		c.trust(t.Caller.Replica)

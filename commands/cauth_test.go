@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
@@ -32,13 +33,12 @@ func stranger(t *testing.T, s *Server) *Context {
 func greet(t *testing.T, c *Context, id tlv.ReplicaID, nonce byte) (tr handshake.Transcript, proof []byte) {
 	t.Helper()
 	tr.Caller = handshake.Party{Replica: id, Life: 7, Nonce: [handshake.Size]byte{nonce}}
-	parts, ok := reparse(t, do(t, c, "CAUTH", "HELLO", "1", hexID(uint64(id)), hexID(7), string(tr.Caller.Nonce[:]))).([]any)
+	parts, ok := reparse(t, do(t, c, "CAUTH", "HELLO", "1", csync.Hex(id), csync.Hex[uint64](7), string(tr.Caller.Nonce[:]))).([]any)
 	if !ok || len(parts) != 4 {
 		t.Fatalf("CAUTH HELLO = %q", parts)
 	}
-	n, _ := parseHexID([]byte(parts[0].(string)))
-	tr.Called.Replica = tlv.ReplicaID(n)
-	tr.Called.Life, _ = parseHexID([]byte(parts[1].(string)))
+	tr.Called.Replica, _ = csync.ParseHex[tlv.ReplicaID](parts[0].(string))
+	tr.Called.Life, _ = csync.ParseHex[uint64](parts[1].(string))
 	copy(tr.Called.Nonce[:], parts[2].(string))
 	return tr, []byte(parts[3].(string))
 }
@@ -177,7 +177,7 @@ func TestHandshakesThatFail(t *testing.T) {
 
 	id, life := s.Engine.ReplicaID(), s.Engine.Life()
 	nonce := strings.Repeat("n", handshake.Size)
-	if got := do(t, c, "CAUTH", "HELLO", "1", hexID(uint64(id)), hexID(life), nonce); !strings.HasPrefix(got, "*4") {
+	if got := do(t, c, "CAUTH", "HELLO", "1", csync.Hex(id), csync.Hex(life), nonce); !strings.HasPrefix(got, "*4") {
 		t.Errorf("CAUTH HELLO of itself = %q", got) // so that it knows itself again
 	}
 	if got := prove(t, c, good); !strings.HasPrefix(got, "-SELF") {
@@ -241,7 +241,7 @@ func FuzzCAuth(f *testing.F) {
 	s.Config.settings.PeerSecret = peerSecret
 	c := connect(f, s)
 	c.Client.Local = false
-	f.Add("HELLO", "1", hexID(5), hexID(7), strings.Repeat("n", handshake.Size))
+	f.Add("HELLO", "1", csync.Hex[uint64](5), csync.Hex[uint64](7), strings.Repeat("n", handshake.Size))
 	f.Add("PROOF", strings.Repeat("p", handshake.Size), "", "", "")
 	f.Add("SECRET", "x", "", "", "")
 	f.Fuzz(func(t *testing.T, sub, a, b, d, e string) {

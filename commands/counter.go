@@ -6,6 +6,7 @@ import (
 
 	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 )
 
 func incr(c *Context, args [][]byte) { c.add(args[1], 1) }
@@ -231,7 +232,7 @@ func (s *Server) heard(p *engine.ContributionInfo) int64 {
 func writeContribution(r *resp.Reply, p *engine.ContributionInfo, heard int64) {
 	r.Map(10)
 	r.BulkString("replica")
-	r.BulkString(hexID(uint64(p.Replica)))
+	r.BulkString(csync.Hex(p.Replica))
 	r.BulkString("own")
 	r.Bool(p.Own)
 	r.BulkString("foreign")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 )
 
 // infoSection is one part of INFO.
@@ -210,7 +211,7 @@ func infoReplication(w *infoWriter, s *Server) {
 func hexIDs[T ~uint64](list []T) string {
 	var ids []string
 	for _, id := range list {
-		ids = append(ids, hexID(uint64(id)))
+		ids = append(ids, csync.Hex(id))
 	}
 	return strings.Join(ids, ",")
 }
@@ -223,7 +224,7 @@ func oneIf(b bool) int64 {
 }
 
 // peerLine is a peer's fields as Redis writes those of a replica. A text of an error has no comma in it.
-func peerLine(p *engine.PeerStatus, now time.Time) string {
+func peerLine(p *csync.PeerStatus, now time.Time) string {
 	var parts []string
 	for _, f := range peerFields(p, now) {
 		if s, ok := f.value.(string); ok {
@@ -256,7 +257,7 @@ func infoEngine(w *infoWriter, s *Server) {
 		failed = strings.Map(oneLine, e.Failed.Error())
 	}
 	w.fields(
-		"replica_id", fmt.Sprintf("%016x", uint64(s.Engine.ReplicaID())),
+		"replica_id", csync.Hex(s.Engine.ReplicaID()),
 		"cluster_id", hexIDs(s.Engine.Cluster().Names),
 		"former_ids", hexIDs(s.Engine.Former()),
 		"ready", oneIf(s.Replication == nil || s.Replication.Ready()),

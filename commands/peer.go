@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"atomiccounter/commands/resp"
-	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -67,7 +67,7 @@ func cPeerList(c *Context, _ [][]byte) {
 }
 
 // peer writes one peer as a map. What is a number is one.
-func writePeer(r *resp.Reply, p *engine.PeerStatus, now time.Time) {
+func writePeer(r *resp.Reply, p *csync.PeerStatus, now time.Time) {
 	fields := peerFields(p, now)
 	r.Map(len(fields))
 	for _, f := range fields {
@@ -88,10 +88,10 @@ type field struct {
 }
 
 // peerFields describes a peer to CPEER LIST and INFO. The error comes last: it is free text.
-func peerFields(p *engine.PeerStatus, now time.Time) []field {
+func peerFields(p *csync.PeerStatus, now time.Time) []field {
 	id := ""
 	if p.ID != 0 {
-		id = hexID(uint64(p.ID))
+		id = csync.Hex(p.ID)
 	}
 	list := []field{
 		{"addr", p.Addr}, {"id", id}, {"state", p.State}, {"state_ms", millisSince(p.Since, now)}, {"inbound", oneIf(p.Inbound)},
@@ -117,9 +117,8 @@ func millisSince(t, now time.Time) int64 {
 
 // cForget drops what is cancelled of a replica that will not come back, and waits for its acknowledgements no more.
 func cForget(c *Context, args [][]byte) {
-	n, ok := parseHexID(args[1])
-	id := tlv.ReplicaID(n)
-	if !ok || id == 0 {
+	id, err := csync.ParseHex[tlv.ReplicaID](string(args[1]))
+	if err != nil || id == 0 {
 		c.Out.Error(fmt.Sprintf("ERR CFORGET: '%s' is not a replica ID of 16 hexadecimal digits", beginning(args[1], shown)))
 		return
 	}
@@ -166,7 +165,7 @@ func (s *Server) offset() int64 {
 	return int64(s.Engine.Vector().Entry(s.Engine.ReplicaID()).Stamp)
 }
 
-func (s *Server) peers() []engine.PeerStatus {
+func (s *Server) peers() []csync.PeerStatus {
 	if s.Loading() || s.Replication == nil {
 		return nil
 	}
@@ -174,7 +173,7 @@ func (s *Server) peers() []engine.PeerStatus {
 }
 
 // pullers are the peers that take this replica's data at present.
-func pullers(peers []engine.PeerStatus) (list []engine.PeerStatus) {
+func pullers(peers []csync.PeerStatus) (list []csync.PeerStatus) {
 	for _, p := range peers {
 		if p.Pulls {
 			list = append(list, p)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -44,8 +45,8 @@ func TestPeerCommands(t *testing.T) {
 }
 
 // threePeers are one that is well, one that is not, and one that only pulls from here.
-func threePeers() []engine.PeerStatus {
-	return []engine.PeerStatus{
+func threePeers() []csync.PeerStatus {
+	return []csync.PeerStatus{
 		{Addr: "10.0.0.2:6379", ID: 0xb, State: "syncing", Since: time.Now(), LastContact: time.Now(), LagKeys: 5, BytesIn: 100, AckedOwn: 7 << tlv.StampShift,
 			Pulls: true, LastPull: time.Now().Add(-time.Hour)},
 		{Addr: "10.0.0.3:6379", State: "down", Error: "dial tcp, refused\r\n", TransferKeys: 100, TransferDone: 40, TransferRate: 9},
@@ -107,7 +108,7 @@ func TestRole(t *testing.T) {
 
 // The link from a peer may be well where the one to it is not, and the other way round.
 func TestReplicasAreThoseThatPull(t *testing.T) {
-	list := pullers([]engine.PeerStatus{
+	list := pullers([]csync.PeerStatus{
 		{Addr: "a:1", State: "down", AckedOwn: 5, Pulls: true},
 		{Addr: "b:1", State: "syncing", AckedOwn: 5},
 	})

@@ -11,15 +11,16 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
 // fakeNode is a node whose answers the test decides, and which notes what it is asked.
 type fakeNode struct {
 	mu     sync.Mutex
-	answer func(engine.SyncRequest) (engine.SyncAnswer, error)
-	page   func(engine.SnapRequest) (engine.SnapAnswer, error)
-	peers  []engine.PeerStatus
+	answer func(csync.SyncRequest) (csync.SyncAnswer, error)
+	page   func(csync.SnapRequest) (csync.SnapAnswer, error)
+	peers  []csync.PeerStatus
 	addrs  []string
 	forgot []tlv.ReplicaID
 	acked  int
@@ -29,14 +30,14 @@ type fakeNode struct {
 	joining atomic.Bool
 }
 
-func (n *fakeNode) Sync(_ string, r engine.SyncRequest) (engine.SyncAnswer, error) {
+func (n *fakeNode) Sync(_ string, r csync.SyncRequest) (csync.SyncAnswer, error) {
 	return n.answer(r)
 }
-func (n *fakeNode) Digest(string, engine.DigestRequest) (engine.DigestAnswer, error) {
-	return engine.DigestAnswer{ID: 0xbb, Sums: []uint64{1, 0}}, nil
+func (n *fakeNode) Digest(string, csync.DigestRequest) (csync.DigestAnswer, error) {
+	return csync.DigestAnswer{ID: 0xbb, Sums: []uint64{1, 0}}, nil
 }
-func (n *fakeNode) Snap(_ string, r engine.SnapRequest) (engine.SnapAnswer, error) { return n.page(r) }
-func (n *fakeNode) Peers() []engine.PeerStatus                                     { return n.peers }
+func (n *fakeNode) Snap(_ string, r csync.SnapRequest) (csync.SnapAnswer, error) { return n.page(r) }
+func (n *fakeNode) Peers() []csync.PeerStatus                                    { return n.peers }
 
 func (n *fakeNode) Forget(id tlv.ReplicaID, force bool) (int64, error) {
 	if id == 0xbb && !force {
@@ -108,11 +109,11 @@ func replicated(t *testing.T) (*Context, *fakeNode) {
 func TestJoining(t *testing.T) {
 	s, n := newServer(t), new(fakeNode)
 	n.joining.Store(true)
-	n.answer = func(engine.SyncRequest) (engine.SyncAnswer, error) {
-		return engine.SyncAnswer{}, engine.PeerError("HEARD")
+	n.answer = func(csync.SyncRequest) (csync.SyncAnswer, error) {
+		return csync.SyncAnswer{}, csync.Error("HEARD")
 	}
-	n.page = func(engine.SnapRequest) (engine.SnapAnswer, error) {
-		return engine.SnapAnswer{}, engine.PeerError("HEARD")
+	n.page = func(csync.SnapRequest) (csync.SnapAnswer, error) {
+		return csync.SnapAnswer{}, csync.Error("HEARD")
 	}
 	s.Replication = n
 	c, other := connect(t, s), connect(t, s)
@@ -158,29 +159,6 @@ const (
 	life     = "0123456789abcdef"
 )
 
-func TestSyncRequests(t *testing.T) {
-	c, n := replicated(t)
-	v := vectorOf(tlv.VectorEntry{Replica: 7, Stamp: 9, Life: 3})
-	vector := string(tlv.AppendVector(nil, v))
-	for _, test := range []struct {
-		args []string
-		want engine.SyncRequest
-	}{
-		{[]string{"4", callerID, life, vector}, engine.SyncRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v}},
-		{[]string{"4", callerID, life, vector, "except", "0000000000000001", "BYTES", "5", "port", "6380", "EXCEPT", "0000000000000002", "BLOCK", "0", "former", "0000000000000003"},
-			engine.SyncRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Vector: v, Bytes: 5, Port: 6380, Except: []tlv.ReplicaID{1, 2}, Former: []tlv.ReplicaID{3}}},
-		{[]string{"7"}, engine.SyncRequest{Version: 7}},
-		{[]string{"2", "other", "things"}, engine.SyncRequest{Version: 2}},
-	} {
-		var got engine.SyncRequest
-		n.answer = func(r engine.SyncRequest) (engine.SyncAnswer, error) { got = r; return engine.SyncAnswer{}, nil }
-		do(t, c, append([]string{"CSYNC"}, test.args...)...)
-		if fmt.Sprint(got) != fmt.Sprint(test.want) {
-			t.Errorf("CSYNC %q asks %+v; want %+v", test.args, got, test.want)
-		}
-	}
-}
-
 func TestBadPeerRequests(t *testing.T) {
 	c, _ := replicated(t) // which is asked nothing
 	v := string(tlv.AppendVector(nil, nil))
@@ -200,6 +178,7 @@ func TestBadPeerRequests(t *testing.T) {
 		{[]string{"CSNAP", "4", callerID}, "ERR wrong number of arguments for 'csnap' command"},
 		{[]string{"CSNAP", "4", callerID, life, "RESUME", "x"}, "ERR syntax error"},
 		{[]string{"CSNAP", "4", callerID, life, "BYTES", "x"}, "ERR CSNAP: BYTES 'x' is not a number"},
+		{[]string{"CDIGEST", "4", callerID, life}, "ERR wrong number of arguments for 'cdigest' command"},
 	} {
 		if got := do(t, c, test.args...); !strings.HasPrefix(got, "-"+test.want) {
 			t.Errorf("%q = %q; want %q", test.args, got, test.want)
@@ -207,26 +186,46 @@ func TestBadPeerRequests(t *testing.T) {
 	}
 }
 
-func TestSyncAnswer(t *testing.T) {
+// TestCommandsOfPeers: the node is asked what a peer asks, and its answer is the reply, in RESP3 too.
+func TestCommandsOfPeers(t *testing.T) {
 	c, n := replicated(t)
 	v := vectorOf(tlv.VectorEntry{Replica: 7, Stamp: 9, Life: 3})
-	a := engine.SyncAnswer{ID: 0xbb, Life: 1, Clock: 1234, Vector: v, Former: []tlv.ReplicaID{1}, Cluster: engine.Cluster{Names: []tlv.ClusterID{0xc}, Provisional: true}, Left: 5, LeftKeys: 6, Batches: [][]byte{[]byte("one"), []byte("\r\n")}}
-	n.answer = func(engine.SyncRequest) (engine.SyncAnswer, error) { return a, nil }
-	vector := string(tlv.AppendVector(nil, v))
-	format := "*12\r\n:4\r\n$16\r\n00000000000000bb\r\n$16\r\n0000000000000001\r\n:1234\r\n$%d\r\n%s\r\n*1\r\n$16\r\n0000000000000001\r\n*1\r\n$16\r\n000000000000000c\r\n:1\r\n%s:5\r\n:6\r\n%s"
+	r := csync.Request{Version: csync.Version, ID: 0xaa, Life: 1}
+	sync := csync.SyncRequest{Request: r, Vector: v, Port: 6380, Block: 1000 * time.Second}
+	snap := csync.SnapRequest{Request: r, Snapshot: "s0", Cursor: []byte("a\x00b"), Bytes: 77}
+	synced := csync.SyncAnswer{ID: 0xbb, Vector: v, Batches: [][]byte{[]byte("one"), []byte("\r\n")}}
+	snapped := csync.SnapAnswer{ID: 0xbb, Snapshot: "s1", Keys: 10, Page: []byte("page\r\n")}
+	var asked []any
+	n.answer = func(r csync.SyncRequest) (csync.SyncAnswer, error) { asked = append(asked, r); return synced, nil }
+	n.page = func(r csync.SnapRequest) (csync.SnapAnswer, error) { asked = append(asked, r); return snapped, nil }
 	for _, proto := range []string{"2", "3"} {
 		do(t, c, "HELLO", proto)
-		a.NeedState = false
-		want := fmt.Sprintf(format, len(vector), vector, "$2\r\nok\r\n", "*2\r\n$3\r\none\r\n$2\r\n\r\n\r\n")
-		if got := do(t, c, "CSYNC", "4", callerID, life, vector, "BLOCK", "100000"); got != want {
-			t.Errorf("CSYNC = %q; want %q", got, want)
+		for _, test := range []struct {
+			args [][]byte
+			want interface{ Append([]byte) []byte }
+		}{
+			{sync.Args(), &synced}, {snap.Args(), &snapped},
+			{(&csync.DigestRequest{Request: r, Keys: []string{"\x00a", "\x00b"}}).Args(), &csync.DigestAnswer{ID: 0xbb, Sums: []uint64{1, 0}}},
+		} {
+			if got, want := do(t, c, texts(test.args)...), string(test.want.Append(nil)); got != want {
+				t.Errorf("%q = %q; want %q", test.args, got, want)
+			}
 		}
 	}
-	a.NeedState, a.Batches = true, nil
-	want := fmt.Sprintf(format, len(vector), vector, "$5\r\nstate\r\n", "*0\r\n")
-	if got := do(t, c, "CSYNC", "4", callerID, life, vector, "BLOCK", "100000"); got != want {
-		t.Errorf("CSYNC that needs the state = %q; want %q", got, want)
+	if want := fmt.Sprint([]any{sync, snap, sync, snap}); fmt.Sprint(asked) != want {
+		t.Errorf("the node is asked %v; want %s", asked, want)
 	}
+	synced.NeedState, synced.Batches = true, nil
+	if got := do(t, c, texts(sync.Args())...); got != string(synced.Append(nil)) {
+		t.Errorf("CSYNC that needs the state = %q", got)
+	}
+}
+
+func texts(args [][]byte) (list []string) {
+	for _, arg := range args {
+		list = append(list, string(arg))
+	}
+	return list
 }
 
 // CSYNC waits for the vector to grow, looks again, and gives up with an empty answer.
@@ -234,7 +233,7 @@ func TestSyncWaits(t *testing.T) {
 	c, n := replicated(t)
 	other := connect(t, c.Server)
 	asked := 0
-	n.answer = func(engine.SyncRequest) (a engine.SyncAnswer, err error) {
+	n.answer = func(csync.SyncRequest) (a csync.SyncAnswer, err error) {
 		if asked++; asked == 3 {
 			a.Batches = [][]byte{[]byte("batch")}
 		}
@@ -265,45 +264,15 @@ func TestPeerErrorsAreReplies(t *testing.T) {
 		err  error
 		want string
 	}{
-		{engine.PeerError("DUPLICATE replica 00000000000000aa is my own ID"), "-DUPLICATE replica 00000000000000aa is my own ID\r\n"},
-		{fmt.Errorf("sync: %w", engine.PeerError("SELF")), "-SELF\r\n"},
+		{csync.Error("DUPLICATE replica 00000000000000aa is my own ID"), "-DUPLICATE replica 00000000000000aa is my own ID\r\n"},
+		{fmt.Errorf("sync: %w", csync.Error("SELF")), "-SELF\r\n"},
 		{errors.New("out of luck"), "-ERR CSYNC: out of luck\r\n"},
 		{engine.ErrClosed, "-ERR CSYNC: server is shutting down\r\n"},
 	} {
-		n.answer = func(engine.SyncRequest) (engine.SyncAnswer, error) { return engine.SyncAnswer{}, test.err }
+		n.answer = func(csync.SyncRequest) (csync.SyncAnswer, error) { return csync.SyncAnswer{}, test.err }
 		if got := do(t, c, "CSYNC", "4", callerID, life, v, "BLOCK", "1000000"); got != test.want {
 			t.Errorf("CSYNC that fails with %v = %q; want %q", test.err, got, test.want)
 		}
-	}
-}
-
-func TestSnap(t *testing.T) {
-	c, n := replicated(t)
-	var got engine.SnapRequest
-	n.page = func(r engine.SnapRequest) (engine.SnapAnswer, error) {
-		got = r
-		return engine.SnapAnswer{ID: 0xbb, Snapshot: "s1", Keys: 10, Done: 4, Next: []byte("cur\x00"), Page: []byte("page\r\n")}, nil
-	}
-	v := string(tlv.AppendVector(nil, nil))
-	want := fmt.Sprintf("*8\r\n:4\r\n$16\r\n00000000000000bb\r\n$2\r\ns1\r\n$%d\r\n%s\r\n:10\r\n:4\r\n$4\r\ncur\x00\r\n$6\r\npage\r\n\r\n", len(v), v)
-	if reply := do(t, c, "CSNAP", "4", callerID, life, "BYTES", "77", "RESUME", "s0", "a\x00b"); reply != want {
-		t.Errorf("CSNAP = %q; want %q", reply, want)
-	}
-	asked := engine.SnapRequest{Version: 4, ID: 0xaa, Life: 0x0123456789abcdef, Snapshot: "s0", Cursor: []byte("a\x00b"), Bytes: 77}
-	if fmt.Sprint(got) != fmt.Sprint(asked) {
-		t.Errorf("CSNAP asks %+v; want %+v", got, asked)
-	}
-}
-
-func TestDigest(t *testing.T) {
-	c, _ := replicated(t)
-	v := string(tlv.AppendVector(nil, nil))
-	want := fmt.Sprintf("*4\r\n:4\r\n$16\r\n00000000000000bb\r\n$%d\r\n%s\r\n$16\r\n\x01%s\r\n", len(v), v, strings.Repeat("\x00", 15))
-	if got := do(t, c, "CDIGEST", "4", callerID, life, "\x00a", "\x00b"); got != want {
-		t.Errorf("CDIGEST = %q; want %q", got, want)
-	}
-	if got := do(t, c, "CDIGEST", "4", callerID, life); !strings.HasPrefix(got, "-ERR wrong number of arguments") {
-		t.Errorf("CDIGEST of no key = %q; want an error", got)
 	}
 }
 

@@ -110,7 +110,7 @@ func (c *committer) giveAway() error {
 	if err := c.begin(0).sync(); err != nil {
 		return err
 	}
-	c.e.self.cluster.Store(&Cluster{Names: c.e.Cluster().Names})
+	c.e.self.cluster.Store(&tlv.Cluster{Names: c.e.Cluster().Names})
 	return nil
 }
 

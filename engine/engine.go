@@ -246,7 +246,7 @@ type identity struct {
 	id      tlv.ReplicaID
 	former  []tlv.ReplicaID
 	seed    [2]uint64 // of the key hash; as long as the store lives
-	cluster atomic.Pointer[Cluster]
+	cluster atomic.Pointer[tlv.Cluster]
 }
 
 // startup is what this start has found.

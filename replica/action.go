@@ -1,9 +1,11 @@
 package replica
 
 import (
+	"fmt"
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -15,7 +17,7 @@ type (
 	Woken struct{}
 	// Synced: the peer has answered AskSync.
 	Synced struct {
-		Answer  engine.SyncAnswer // but for its batches
+		Answer  csync.SyncAnswer // but for its batches
 		Batches []tlv.Batch
 		Err     error     // why what follows them cannot be read
 		Sent    time.Time // when it was asked
@@ -26,11 +28,11 @@ type (
 		Err     error
 	}
 	// Digested: the peer has answered AskDigest.
-	Digested struct{ Answer engine.DigestAnswer }
+	Digested struct{ Answer csync.DigestAnswer }
 	// Snapped: the peer has answered AskSnap.
-	Snapped struct{ Answer engine.SnapAnswer }
+	Snapped struct{ Answer csync.SnapAnswer }
 	// Declined: the peer has answered with an error.
-	Declined struct{ Err engine.PeerError }
+	Declined struct{ Err csync.Error }
 	// Lost: there is no answer, or none that can be read.
 	Lost struct{ Err error }
 	// Taken: the store has applied so many of the batches. Unless those are all, it has refused the next.
@@ -55,28 +57,43 @@ func (Taken) event()    {}
 func (Done) event()     {}
 func (Turn) event()     {}
 
+// synced is the event of an answer to a request of that time. A batch that cannot be read spoils only what follows it.
+func synced(a csync.SyncAnswer, sent time.Time) Synced {
+	ev := Synced{Answer: a, Sent: sent}
+	ev.Answer.Batches = nil
+	for _, data := range a.Batches {
+		b, rest, err := tlv.ParseBatch(data)
+		if err == nil && len(rest) > 0 {
+			err = fmt.Errorf("batch: %d bytes too many", len(rest))
+		}
+		if err != nil {
+			ev.Err = err
+			break
+		}
+		ev.Batches = append(ev.Batches, b)
+	}
+	return ev
+}
+
 // Action is the one thing that a puller wants done next. What comes of it is the next event.
 type Action interface{ action() }
 
 type (
 	// AskSync sends CSYNC: Synced, Declined or Lost.
-	AskSync struct {
-		engine.SyncRequest
-		Block time.Duration
-	}
+	AskSync struct{ csync.SyncRequest }
 	// AskSnap sends CSNAP: Snapped, Declined or Lost.
-	AskSnap struct{ engine.SnapRequest }
+	AskSnap struct{ csync.SnapRequest }
 	// Look has the store look at keys, or at a page of them: Looked.
 	Look struct {
 		Keys []string
 		From []byte // where there are no Keys
 	}
 	// AskDigest sends CDIGEST: Digested, Declined or Lost.
-	AskDigest struct{ engine.DigestRequest }
+	AskDigest struct{ csync.DigestRequest }
 	// Take has the store apply batches in this order, durably, up to the first that it refuses: Taken.
 	Take struct{ Batches []tlv.Batch }
 	// JoinCluster has the store know what the peer knows of the cluster: Done.
-	JoinCluster struct{ Cluster engine.Cluster }
+	JoinCluster struct{ Cluster tlv.Cluster }
 	// Rename has the store take a new ID, unless it holds the entry for true by now: Done.
 	Rename struct{ Entry tlv.VectorEntry }
 	// Claim asks for the node's one turn to fetch a state: Turn. The turn is over with the next AskSync or Pause.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -127,7 +128,7 @@ func (n *Node) confirm() error {
 	if id := n.engine.ReplicaID(); id != before {
 		n.acks.announce()
 		n.o.Log.Warn("this store was stopped while it waited for those who know it, and had been written to: it is another replica from now on",
-			"replica", name(id), "before", name(before))
+			"replica", csync.Hex(id), "before", csync.Hex(before))
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -194,10 +195,10 @@ func (n *Node) noteMembers() error {
 	n.mu.Unlock()
 	var errs []error
 	for _, id := range forget {
-		errs = append(errs, n.engine.Remember(engine.PullerSetting+name(id), nil))
+		errs = append(errs, n.engine.Remember(engine.PullerSetting+csync.Hex(id), nil))
 	}
 	for _, id := range remember {
-		errs = append(errs, n.engine.Remember(engine.PullerSetting+name(id), []byte{}))
+		errs = append(errs, n.engine.Remember(engine.PullerSetting+csync.Hex(id), []byte{}))
 	}
 	return errors.Join(errs...)
 }
@@ -226,11 +227,11 @@ func recallPullers(e *engine.Engine) (list []tlv.ReplicaID, err error) {
 		return nil, fmt.Errorf("pullers: %w", err)
 	}
 	for s := range stored {
-		id, err := parseHex(s)
+		id, err := csync.ParseHex[tlv.ReplicaID](s)
 		if err != nil {
 			return nil, fmt.Errorf("pullers: %q: %w", s, err)
 		}
-		list = append(list, tlv.ReplicaID(id))
+		list = append(list, id)
 	}
 	return list, nil
 }

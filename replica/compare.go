@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -17,6 +18,9 @@ const compareEvery = 5 * time.Second
 // maxLooks is how often a key is looked at in which the two differ, until they agree or it is certain that they will not. One that changes
 // all the time is left for the next round.
 const maxLooks = 30
+
+// maxDivergent is how many divergent keys of a peer are kept.
+const maxDivergent = 1000
 
 // comparison is where a puller is in comparing what its store shows with what the peer's does, key after key, round after round. Both change
 // meanwhile, so a key in which they differ is looked at twice more, each time when either has all that the other had at the look before.
@@ -69,15 +73,15 @@ func (p *Puller) looked(d *engine.Digests, err error) Action {
 		c.from = d.Next
 		return p.ask()
 	}
-	return AskDigest{engine.DigestRequest{Version: Version, ID: p.self.ID, Life: p.self.Life, Keys: d.Keys}}
+	return AskDigest{csync.DigestRequest{Request: p.request(), Keys: d.Keys}}
 }
 
 // digested compares.
-func (p *Puller) digested(a *engine.DigestAnswer) Action {
+func (p *Puller) digested(a *csync.DigestAnswer) Action {
 	c := &p.compared
 	p.status.LastContact = p.now
 	if a.ID != p.status.ID || len(a.Sums) != len(c.mine.Keys) {
-		return p.lost(fmt.Errorf("%d digests of replica %s, not %d of %s", len(a.Sums), name(a.ID), len(c.mine.Keys), name(p.status.ID)))
+		return p.lost(fmt.Errorf("%d digests of replica %s, not %d of %s", len(a.Sums), csync.Hex(a.ID), len(c.mine.Keys), csync.Hex(p.status.ID)))
 	}
 	again := len(c.doubts) > 0
 	var differ []string
@@ -108,7 +112,7 @@ func (p *Puller) digested(a *engine.DigestAnswer) Action {
 	c.mine = engine.Digests{}
 	p.status.Divergent = int64(len(c.named))
 	if len(differ) > 0 {
-		p.say(slog.LevelError, "this store and the peer show different things, though each has all that the other has", "replica", name(p.status.ID),
+		p.say(slog.LevelError, "this store and the peer show different things, though each has all that the other has", "replica", csync.Hex(p.status.ID),
 			"keys", len(differ), "first", fmt.Sprintf("%.100q", differ[0][1:]))
 		p.status.Errors++
 	}
@@ -124,7 +128,7 @@ func (c *comparison) doubt(key string, d doubt) {
 
 // name notes that the two differ in a key for good. false: that is known, or there is no room for more.
 func (c *comparison) name(key string) bool {
-	if c.named[key] || len(c.named) == engine.MaxDivergent {
+	if c.named[key] || len(c.named) == maxDivergent {
 		return false
 	}
 	if c.named == nil {

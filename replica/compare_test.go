@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -46,7 +47,7 @@ func TestPullerCompares(t *testing.T) {
 			if ask, ok := a.(AskDigest); !ok || len(ask.Keys) != 1 {
 				t.Fatalf("%s: after look %d: %+v; want to ask the peer", name, i, a)
 			}
-			if a := k.step(Digested{engine.DigestAnswer{ID: theirs, Vector: l.peers, Sums: []uint64{l.theirs}}}); a.(AskSync).Vector == nil {
+			if a := k.step(Digested{csync.DigestAnswer{ID: theirs, Vector: l.peers, Sums: []uint64{l.theirs}}}); a.(AskSync).Vector == nil {
 				t.Errorf("%s: then %+v; want CSYNC", name, a)
 			}
 		}
@@ -67,13 +68,13 @@ func TestPullerComparesWithAnother(t *testing.T) {
 	for _, peer := range []tlv.ReplicaID{theirs, theirs, theirs + 1, theirs + 1} {
 		k.p.met(peer)
 		k.step(Looked{Digests: engine.Digests{Keys: []string{"k"}, Sums: []uint64{1}, Vector: v}})
-		k.step(Digested{engine.DigestAnswer{ID: peer, Vector: v, Sums: []uint64{2}}})
+		k.step(Digested{csync.DigestAnswer{ID: peer, Vector: v, Sums: []uint64{2}}})
 	}
 	if n := k.p.Status().Divergent; n != 0 {
 		t.Errorf("after two looks at each of two peers they differ in %d keys", n)
 	}
 	k.step(Looked{Digests: engine.Digests{Keys: []string{"k"}, Sums: []uint64{1}, Vector: v}})
-	k.step(Digested{engine.DigestAnswer{ID: theirs + 1, Vector: v, Sums: []uint64{2}}})
+	k.step(Digested{csync.DigestAnswer{ID: theirs + 1, Vector: v, Sums: []uint64{2}}})
 	if n := k.p.Status().Divergent; n != 1 {
 		t.Fatalf("after three looks they differ in %d keys; want 1", n)
 	}
@@ -91,11 +92,11 @@ func TestPullerCannotCompare(t *testing.T) {
 		t.Errorf("when this store cannot: %+v; want CSYNC", a)
 	}
 	k.step(mine)
-	if a, ok := k.step(Declined{codeBusy + " not now"}).(AskSync); !ok || k.p.Status().Errors > 0 {
+	if a, ok := k.step(Declined{csync.CodeBusy + " not now"}).(AskSync); !ok || k.p.Status().Errors > 0 {
 		t.Errorf("when the peer cannot: %+v; want CSYNC", a)
 	}
 	k.step(mine)
-	if a, ok := k.step(Digested{engine.DigestAnswer{ID: theirs}}).(Pause); !ok || k.p.State() != Down {
+	if a, ok := k.step(Digested{csync.DigestAnswer{ID: theirs}}).(Pause); !ok || k.p.State() != Down {
 		t.Errorf("when the answer has nothing: %+v, %s; want a pause", a, k.p.State())
 	}
 }

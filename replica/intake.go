@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
 // intake is where a puller is in taking in the batches of an answer.
 type intake struct {
-	answer   *engine.SyncAnswer
+	answer   *csync.SyncAnswer
 	batches  []tlv.Batch // of it
 	err      error       // why there are no more of them
 	sent     time.Time   // when it was asked for
@@ -83,7 +84,7 @@ func (p *Puller) compareHistories(theirs tlv.Vector) {
 	for _, e := range theirs {
 		if !p.self.True(e) {
 			p.refuse(e.Replica, refusal{state: Forked, until: p.now.Add(maxBackoff),
-				why: fmt.Sprintf("replica %s has forked: the peer has another history of it, up to %d", name(e.Replica), e.Stamp)})
+				why: fmt.Sprintf("replica %s has forked: the peer has another history of it, up to %d", csync.Hex(e.Replica), e.Stamp)})
 		}
 	}
 }
@@ -94,9 +95,9 @@ func (p *Puller) met(id tlv.ReplicaID) {
 	case id:
 		return
 	case 0:
-		p.say(slog.LevelInfo, "peer found", "replica", name(id))
+		p.say(slog.LevelInfo, "peer found", "replica", csync.Hex(id))
 	default:
-		p.say(slog.LevelWarn, "the peer is another replica now", "replica", name(id), "before", name(p.status.ID))
+		p.say(slog.LevelWarn, "the peer is another replica now", "replica", csync.Hex(id), "before", csync.Hex(p.status.ID))
 	}
 	p.status.ID = id
 	clear(p.refused)
@@ -114,9 +115,9 @@ func (p *Puller) compareClocks(theirs int64, sent time.Time) {
 	off := max(offset, -offset) > maxOffset.Milliseconds()
 	switch {
 	case off && !p.offBy:
-		p.say(slog.LevelWarn, "the clocks of this replica and of the peer are more than a minute apart", "replica", name(p.status.ID), "ahead_ms", offset)
+		p.say(slog.LevelWarn, "the clocks of this replica and of the peer are more than a minute apart", "replica", csync.Hex(p.status.ID), "ahead_ms", offset)
 	case !off && p.offBy:
-		p.say(slog.LevelInfo, "the clocks of this replica and of the peer agree again", "replica", name(p.status.ID))
+		p.say(slog.LevelInfo, "the clocks of this replica and of the peer agree again", "replica", csync.Hex(p.status.ID))
 	}
 	p.offBy = off
 }
@@ -128,14 +129,14 @@ func (p *Puller) mirrored(same bool) Action {
 		p.enter(Itself, "")
 		return Pause{selfPause}
 	}
-	return p.trouble(Duplicate, slog.LevelError, fmt.Errorf("the peer has this replica's own ID %s: the same store runs twice", name(p.self.ID)))
+	return p.trouble(Duplicate, slog.LevelError, fmt.Errorf("the peer has this replica's own ID %s: the same store runs twice", csync.Hex(p.self.ID)))
 }
 
 // duplicated is answered by another process with this replica's own ID. If that has published what is not of this store's
 // history, and this store has published nothing since its start, it is this one that takes a new ID: nothing is lost on
 // either side then, as later it would be.
-func (p *Puller) duplicated(err engine.PeerError) Action {
-	e, ok := parseDuplicate(err)
+func (p *Puller) duplicated(err csync.Error) Action {
+	e, ok := csync.ParseDuplicate(err)
 	if ok && !p.self.Confirmed && !p.self.True(e) {
 		p.status.LastContact, p.status.ID = p.now, p.self.ID
 		return p.forked(e)
@@ -149,7 +150,7 @@ func (p *Puller) forked(e tlv.VectorEntry) Action {
 	if !p.self.Proven(e) {
 		return p.trouble(Refused, slog.LevelError, fmt.Errorf("the peer has batches of this replica up to %d, which it has never published", e.Stamp))
 	}
-	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, hex(e.Life)))
+	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, csync.Hex(e.Life)))
 	p.lines = append(p.lines, lostLine(&p.self, e))
 	return Rename{e}
 }
@@ -232,7 +233,7 @@ func (p *Puller) passOver(id tlv.ReplicaID, err error) bool {
 // refuse takes no more batches of a replica from this peer. Those of others flow on.
 func (p *Puller) refuse(id tlv.ReplicaID, r refusal) {
 	if _, known := p.refused[id]; !known {
-		p.say(slog.LevelError, "batches of a replica are refused from this peer", "replica", name(id), "err", r.why)
+		p.say(slog.LevelError, "batches of a replica are refused from this peer", "replica", csync.Hex(id), "err", r.why)
 		p.status.Errors++
 	}
 	p.refused[id] = r

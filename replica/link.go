@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -119,10 +119,10 @@ func (o *Options) client(l *link, id tlv.ReplicaID, life uint64) *redis.Client {
 // notLetIn says why a peer does not let this replica in. A CSYNC of full length has more arguments than are read of a client that has not
 // authenticated.
 func notLetIn(ctx context.Context, conn *redis.Conn) error {
-	err := conn.Do(ctx, "CSYNC", Version).Err()
+	err := conn.Do(ctx, "CSYNC", csync.Version).Err()
 	var reply redis.Error
 	if errors.As(err, &reply) {
-		return engine.PeerError(reply.Error())
+		return csync.Error(reply.Error())
 	}
 	return err
 }
@@ -158,21 +158,20 @@ func (l *link) reach(ctx context.Context, v *voice, a Action) Event {
 	case AskSync:
 		l.patience.Store(int64(patience))
 		sent := time.Now()
-		return answered(v.as(ctx, a.ID, a.Life), ctx, syncArgs(&a.SyncRequest, a.Block), func(reply any) (Event, error) {
-			ev, err := parseSync(reply)
-			ev.Sent = sent
-			return ev, err
+		return answered(v.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
+			answer, err := csync.ParseSyncAnswer(reply)
+			return synced(answer, sent), err
 		})
 	case AskSnap:
 		l.patience.Store(int64(snapPatience))
-		return answered(v.as(ctx, a.ID, a.Life), ctx, snapArgs(&a.SnapRequest), func(reply any) (Event, error) {
-			answer, err := parseSnap(reply)
+		return answered(v.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
+			answer, err := csync.ParseSnapAnswer(reply)
 			return Snapped{answer}, err
 		})
 	case AskDigest:
 		l.patience.Store(int64(snapPatience))
-		return answered(v.as(ctx, a.ID, a.Life), ctx, digestArgs(&a.DigestRequest), func(reply any) (Event, error) {
-			answer, err := parseDigest(reply)
+		return answered(v.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
+			answer, err := csync.ParseDigestAnswer(reply)
 			return Digested{answer}, err
 		})
 	case Pause:
@@ -185,8 +184,12 @@ func (l *link) reach(ctx context.Context, v *voice, a Action) Event {
 	return Lost{fmt.Errorf("bug: nobody does %T", a)}
 }
 
-func answered(client *redis.Client, ctx context.Context, args []any, parse func(any) (Event, error)) Event {
-	reply, err := client.Do(ctx, args...).Result()
+func answered(client *redis.Client, ctx context.Context, args [][]byte, parse func([]byte) (Event, error)) Event {
+	list := make([]any, len(args))
+	for i := range args {
+		list[i] = args[i]
+	}
+	reply, err := client.DoRaw(ctx, list...).Result()
 	if err == nil {
 		var ev Event
 		if ev, err = parse(reply); err == nil {
@@ -198,15 +201,13 @@ func answered(client *redis.Client, ctx context.Context, args []any, parse func(
 
 // failed tells an answer that is an error from none.
 func failed(err error) Event {
-	var declined engine.PeerError
+	var declined csync.Error
 	var reply redis.Error
 	switch {
 	case errors.As(err, &declined):
 		return Declined{declined}
-	case errors.Is(err, redis.Nil):
-		return Lost{fmt.Errorf("%w: null", errReply)}
 	case errors.As(err, &reply):
-		return Declined{engine.PeerError(reply.Error())}
+		return Declined{csync.Error(reply.Error())}
 	case errors.Is(err, io.EOF):
 		return Lost{errors.New("the peer has closed the connection")}
 	}

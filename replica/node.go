@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -303,7 +304,7 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	n.store.confirmed = true
 	n.mu.Unlock()
 	n.acks.announce()
-	n.o.Log.Warn("this store is another replica from now on", "replica", name(n.engine.ReplicaID()), "before", name(e.Replica))
+	n.o.Log.Warn("this store is another replica from now on", "replica", csync.Hex(n.engine.ReplicaID()), "before", csync.Hex(e.Replica))
 	return nil
 }
 
@@ -352,7 +353,7 @@ func (n *Node) renew(pullers int) error {
 	n.acks.announce()
 	slices.Sort(missing)
 	n.o.Log.Warn("not all who know this store could be asked whether it lost anything: it is another replica from now on",
-		"replica", name(n.engine.ReplicaID()), "before", name(before), "unheard_peers", missing, "unheard_pullers", pullers)
+		"replica", csync.Hex(n.engine.ReplicaID()), "before", csync.Hex(before), "unheard_peers", missing, "unheard_pullers", pullers)
 	return nil
 }
 

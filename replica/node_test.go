@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -71,9 +72,9 @@ func TestBadPeersBlockNothing(t *testing.T) {
 	good := begin(t)
 	silent := listen(t, nil)
 	silent.deafen()
-	garbage := listen(t, func([]string) []byte { return []byte("$99999999999999\r\nhello") })
-	nonsense := listen(t, func(args []string) []byte {
-		if args[0] == "CSYNC" {
+	garbage := listen(t, func([][]byte) []byte { return []byte("$99999999999999\r\nhello") })
+	nonsense := listen(t, func(args [][]byte) []byte {
+		if string(args[0]) == "CSYNC" {
 			return redcon.AppendBulkString(nil, "hello")
 		}
 		return nil
@@ -173,7 +174,7 @@ func TestForgetSparesWhoIsThere(t *testing.T) {
 // TestForgetTakesFormerIDs: what a replica was called before is forgotten with it, by one that it pulls from.
 func TestForgetTakesFormerIDs(t *testing.T) {
 	a := begin(t)
-	r := engine.SyncRequest{Version: Version, ID: 7, Life: 1, Former: []tlv.ReplicaID{8}}
+	r := csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 7, Life: 1}, Former: []tlv.ReplicaID{8}}
 	if err := a.engine.Apply(&tlv.Batch{Replica: 8, Stamp: 5, Deltas: []tlv.Delta{{Key: []byte("\x00k"), State: tlv.State{
 		Contributions: []tlv.Contribution{{Replica: 8, Birth: 5, Rev: 5, Last: 5, Total: tlv.FromInt64(3)}}}}}}); err != nil {
 		t.Fatalf("Apply = %v", err)
@@ -286,7 +287,7 @@ func TestStrangersAreForgotten(t *testing.T) {
 	}
 	r.node.mu.Unlock()
 	for range 2 {
-		if _, err := r.node.Sync("peer:1", engine.SyncRequest{Version: Version, ID: 9, Life: 1, Former: make([]tlv.ReplicaID, 5000)}); err != nil {
+		if _, err := r.node.Sync("peer:1", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 9, Life: 1}, Former: make([]tlv.ReplicaID, 5000)}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
@@ -21,7 +21,7 @@ import (
 const maxErrorLine = 1 << 10
 
 // prove has the peer at the other end of a new connection prove that it knows the secret, and then proves that to it for replica id in
-// its present life. A peer that is this very process has proven it already. Errors of type engine.PeerError say how it was refused.
+// its present life. A peer that is this very process has proven it already. Errors of type csync.Error say how it was refused.
 func prove(conn net.Conn, secret string, id tlv.ReplicaID, life uint64) error {
 	if err := conn.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
 		return err
@@ -36,7 +36,7 @@ func prove(conn net.Conn, secret string, id tlv.ReplicaID, life uint64) error {
 		}
 	}
 	r := bufio.NewReaderSize(conn, maxErrorLine)
-	if err := send(conn, "CAUTH", "HELLO", strconv.Itoa(handshake.Version), name(id), hex(life), string(t.Caller.Nonce[:])); err != nil {
+	if err := send(conn, "CAUTH", "HELLO", strconv.Itoa(handshake.Version), csync.Hex(id), csync.Hex(life), string(t.Caller.Nonce[:])); err != nil {
 		return err
 	}
 	proof, err := readHello(r, &t.Called)
@@ -44,9 +44,9 @@ func prove(conn net.Conn, secret string, id tlv.ReplicaID, life uint64) error {
 	case err != nil:
 		return err
 	case !handshake.Equal(proof, t.ProveCalled(secret)):
-		return engine.PeerError("the peer does not know the peer secret, or has another one (or TLS ends somewhere between the two servers)")
+		return csync.Error("the peer does not know the peer secret, or has another one (or TLS ends somewhere between the two servers)")
 	case t.Called.Same(&t.Caller):
-		return engine.PeerError(codeSelf + " this is the replica that asks")
+		return csync.ErrSelf
 	}
 	if err := send(conn, "CAUTH", "PROOF", string(t.ProveCaller(secret))); err != nil {
 		return err
@@ -86,14 +86,13 @@ func readHello(r *bufio.Reader, p *handshake.Party) (proof []byte, err error) {
 			return nil, err
 		}
 	}
-	id, err := parseHex(string(parts[0]))
+	p.Replica, err = csync.ParseHex[tlv.ReplicaID](string(parts[0]))
 	if err == nil {
-		p.Life, err = parseHex(string(parts[1]))
+		p.Life, err = csync.ParseHex[uint64](string(parts[1]))
 	}
 	if err != nil {
 		return nil, malformed("replica %.16q in life %.16q", parts[0], parts[1])
 	}
-	p.Replica = tlv.ReplicaID(id)
 	copy(p.Nonce[:], parts[2])
 	return parts[3], nil
 }
@@ -131,7 +130,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 	}
 	line = bytes.Clone(line[:len(line)-2])
 	if len(line) > 0 && line[0] == '-' {
-		return nil, engine.PeerError(fmt.Sprintf("in the handshake the peer says: %q", line[1:]))
+		return nil, csync.Error(fmt.Sprintf("in the handshake the peer says: %q", line[1:]))
 	}
 	return line, nil
 }

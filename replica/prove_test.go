@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"atomiccounter/engine"
+	"github.com/tidwall/redcon"
+
+	"atomiccounter/replica/csync"
 	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
 )
@@ -18,24 +20,23 @@ const testSecret = "correct horse battery staple"
 
 // called answers one handshake at conn for replica theirs in life 2, with the change that a test makes of its proof.
 func called(conn net.Conn, change func(t *handshake.Transcript, proof []byte) []byte) error {
-	r := bufio.NewReader(conn)
-	args, err := readCommand(r)
+	r := redcon.NewReader(conn)
+	cmd, err := r.ReadCommand()
 	if err != nil {
 		return err
 	}
 	t := handshake.Transcript{Called: handshake.Party{Replica: theirs, Life: 2, Nonce: [handshake.Size]byte{9}}}
-	t.Caller.Life, _ = parseHex(args[4])
-	id, _ := parseHex(args[3])
-	t.Caller.Replica = tlv.ReplicaID(id)
-	copy(t.Caller.Nonce[:], args[5])
+	t.Caller.Life, _ = csync.ParseHex[uint64](string(cmd.Args[4]))
+	t.Caller.Replica, _ = csync.ParseHex[tlv.ReplicaID](string(cmd.Args[3]))
+	copy(t.Caller.Nonce[:], cmd.Args[5])
 	proof := change(&t, t.ProveCalled(testSecret))
-	if err := send(conn, name(t.Called.Replica), hex(t.Called.Life), string(t.Called.Nonce[:]), string(proof)); err != nil { // an array of strings, as a command is
+	if err := send(conn, csync.Hex(t.Called.Replica), csync.Hex(t.Called.Life), string(t.Called.Nonce[:]), string(proof)); err != nil { // an array of strings, as a command is
 		return err
 	}
-	if args, err = readCommand(r); err != nil {
+	if cmd, err = r.ReadCommand(); err != nil {
 		return err
 	}
-	if !handshake.Equal([]byte(args[2]), t.ProveCaller(testSecret)) {
+	if !handshake.Equal(cmd.Args[2], t.ProveCaller(testSecret)) {
 		return errors.New("a wrong proof")
 	}
 	_, err = io.WriteString(conn, "+OK\r\n")
@@ -82,7 +83,7 @@ func TestProve(t *testing.T) {
 		err := prove(near, testSecret, mine, 1)
 		near.Close()
 		served := <-done
-		var peer engine.PeerError
+		var peer csync.Error
 		switch {
 		case c.err == "" && (err != nil || served != nil):
 			t.Errorf("%s: prove = %v, %v", c.name, err, served)
@@ -99,14 +100,14 @@ func TestProveBelievesNoError(t *testing.T) {
 	for _, text := range []string{"SELF this is the replica that asks", "DUPLICATE x", "FORKED x", "BUSY x", "NOSNAPSHOT x"} {
 		near, far := net.Pipe()
 		go func() {
-			_, _ = readCommand(bufio.NewReader(far))
+			_, _ = redcon.NewReader(far).ReadCommand()
 			_, _ = io.WriteString(far, "-"+text+"\r\n")
 		}()
 		err := prove(near, testSecret, mine, 1)
 		near.Close()
 		far.Close()
-		var peer engine.PeerError
-		if !errors.As(err, &peer) || code(peer) != "in" || !strings.Contains(err.Error(), text) {
+		var peer csync.Error
+		if !errors.As(err, &peer) || peer.Code() != "in" || !strings.Contains(err.Error(), text) {
 			t.Errorf("prove = %v; want what the peer says, without its code", err)
 		}
 	}
@@ -116,7 +117,7 @@ func TestProveBelievesNoError(t *testing.T) {
 func FuzzReadHello(f *testing.F) {
 	var good bytes.Buffer
 	n := strings.Repeat("n", handshake.Size)
-	if err := send(&good, name(theirs), hex(2), n, n); err != nil {
+	if err := send(&good, csync.Hex(theirs), csync.Hex[uint64](2), n, n); err != nil {
 		f.Fatal(err)
 	}
 	for _, s := range []string{good.String(), good.String() + "x", "-ERR no\r\n", "*4\r\n$16\r\n", "*4\r\n$-1\r\n", "*4\n", "$", strings.Repeat("x", 2*maxErrorLine)} {
@@ -130,7 +131,7 @@ func FuzzReadHello(f *testing.F) {
 			return
 		}
 		var again bytes.Buffer
-		if err := send(&again, name(p.Replica), hex(p.Life), string(p.Nonce[:]), string(proof)); err != nil {
+		if err := send(&again, csync.Hex(p.Replica), csync.Hex(p.Life), string(p.Nonce[:]), string(proof)); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.HasPrefix(bytes.ToLower(data), bytes.ToLower(again.Bytes())) {

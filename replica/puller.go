@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -32,7 +33,7 @@ const (
 // with the vector that results, which acknowledges it. It is a pure state machine: a step takes what came of the last
 // action, and gives the one that comes next.
 type Puller struct {
-	status engine.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound; and LagMillis
+	status csync.PeerStatus // but for what others know: AckedOwn, BytesOut, Inbound; and LagMillis
 	last   Action
 
 	greeted bool            // the peer has answered since it was last lost
@@ -59,7 +60,7 @@ type Puller struct {
 
 // NewPuller is the puller of the link to addr.
 func NewPuller(addr string, now time.Time) *Puller {
-	return &Puller{status: engine.PeerStatus{Addr: addr, State: string(Connecting), Since: now}, refused: map[tlv.ReplicaID]refusal{}, compared: comparison{due: now.Add(compareEvery)}}
+	return &Puller{status: csync.PeerStatus{Addr: addr, State: string(Connecting), Since: now}, refused: map[tlv.ReplicaID]refusal{}, compared: comparison{due: now.Add(compareEvery)}}
 }
 
 // Step takes what came of the last action and gives the next, and lines for the log. jitter is random, in [0, 1).
@@ -121,7 +122,7 @@ func (p *Puller) done(err error) Action {
 }
 
 // Status is what there is to say of the peer.
-func (p *Puller) Status() engine.PeerStatus { return p.status }
+func (p *Puller) Status() csync.PeerStatus { return p.status }
 
 // LagMillis is for how long this store has been lacking something that the peer has. It grows until that is here, whether
 // answers come or not.
@@ -159,8 +160,12 @@ func (p *Puller) ask() Action {
 
 func (p *Puller) askNow() AskSync {
 	p.intake.answer, p.intake.batches = nil, nil
-	return AskSync{SyncRequest: engine.SyncRequest{Version: Version, ID: p.self.ID, Life: p.self.Life,
-		Vector: p.self.Vector, Except: p.except(), Former: p.self.Former, Bytes: syncBytes, Port: int64(p.self.Port)}}
+	return AskSync{csync.SyncRequest{Request: p.request(), Vector: p.self.Vector, Except: p.except(), Former: p.self.Former, Bytes: syncBytes, Port: int64(p.self.Port)}}
+}
+
+// request is what every request of this replica begins with.
+func (p *Puller) request() csync.Request {
+	return csync.Request{Version: csync.Version, ID: p.self.ID, Life: p.self.Life}
 }
 
 // except lists the replicas whose batches the peer need not send now, because they would not be taken in.
@@ -178,28 +183,28 @@ func (p *Puller) except() (list []tlv.ReplicaID) {
 }
 
 // declined hears an error that the peer has answered.
-func (p *Puller) declined(err engine.PeerError) Action {
+func (p *Puller) declined(err csync.Error) Action {
 	p.status.LastContact = p.now
-	switch word := code(err); {
-	case word == codeNoSnapshot:
+	switch word := err.Code(); {
+	case word == csync.CodeNoSnapshot:
 		if a, ok := p.last.(AskSnap); ok && a.Snapshot != "" {
 			p.say(slog.LevelInfo, "the snapshot is gone: fetching the state begins again", "err", err)
 			p.transfer.opened = false
 			return p.askSnap("", nil)
 		}
 		return p.trouble(Refused, slog.LevelWarn, err)
-	case word == codeSelf:
+	case word == csync.CodeSelf:
 		return p.mirrored(true)
-	case word == codeDuplicate:
+	case word == csync.CodeDuplicate:
 		return p.duplicated(err)
-	case word == codeForked:
+	case word == csync.CodeForked:
 		return p.trouble(Forked, slog.LevelError, err)
-	case word == codeBusy && p.comparing():
+	case word == csync.CodeBusy && p.comparing():
 		return p.ask()
-	case word == codeBusy:
+	case word == csync.CodeBusy:
 		p.trouble(Held, slog.LevelInfo, err)
 		return Pause{heldPause}
-	case isVersionError(err):
+	case err.IsVersion():
 		return p.trouble(Refused, slog.LevelError, err)
 	}
 	return p.trouble(Refused, slog.LevelWarn, err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -46,17 +47,17 @@ func batch(id tlv.ReplicaID, prev, stamp tlv.Stamp) tlv.Batch {
 
 // news is an answer to CSYNC that came after as long as it may have taken.
 func news(left int64, batches ...tlv.Batch) Synced {
-	return Synced{Answer: engine.SyncAnswer{ID: theirs, Life: 22, Vector: peerHas(), Left: left}, Batches: batches}
+	return Synced{Answer: csync.SyncAnswer{ID: theirs, Life: 22, Vector: peerHas(), Left: left}, Batches: batches}
 }
 
 // changed is an answer that differs from news.
-func changed(change func(*engine.SyncAnswer)) Synced {
+func changed(change func(*csync.SyncAnswer)) Synced {
 	s := news(0)
 	change(&s.Answer)
 	return s
 }
 
-var needState = changed(func(a *engine.SyncAnswer) { a.NeedState = true })
+var needState = changed(func(a *csync.SyncAnswer) { a.NeedState = true })
 
 // moment is an event some time after the last, at a store that has changed meanwhile.
 type moment struct {
@@ -69,11 +70,11 @@ func takes(list ...tlv.Batch) Take { return Take{list} }
 
 // ask is a CSYNC; the rest of it follows from the store.
 func ask(block time.Duration, except ...tlv.ReplicaID) AskSync {
-	return AskSync{SyncRequest: engine.SyncRequest{Except: except}, Block: block}
+	return AskSync{csync.SyncRequest{Except: except, Block: block}}
 }
 
 func askSnap(snapshot, cursor string) AskSnap {
-	return AskSnap{engine.SnapRequest{Version: Version, ID: mine, Life: 11, Snapshot: snapshot, Cursor: []byte(cursor), Bytes: snapBytes}}
+	return AskSnap{csync.SnapRequest{Request: csync.Request{Version: csync.Version, ID: mine, Life: 11}, Snapshot: snapshot, Cursor: []byte(cursor), Bytes: snapBytes}}
 }
 
 // talk drives a puller by hand.
@@ -124,7 +125,7 @@ func (k *talk) run(name string, steps []exchange) {
 	for i, s := range steps {
 		got, want := k.step(s.ev), s.want
 		if a, ok := want.(AskSync); ok {
-			a.Version, a.ID, a.Life, a.Vector = Version, k.self.ID, k.self.Life, k.self.Vector
+			a.Version, a.ID, a.Life, a.Vector = csync.Version, k.self.ID, k.self.Life, k.self.Vector
 			a.Bytes = cmp.Or(a.Bytes, syncBytes)
 			want = a
 		}
@@ -274,7 +275,7 @@ func TestPullerExcepts(t *testing.T) {
 // Every error that a peer may reply with, and what the link shows, says and does.
 func TestPullerDeclined(t *testing.T) {
 	for _, c := range []struct {
-		reply engine.PeerError
+		reply csync.Error
 		state State
 		level string
 		pause time.Duration
@@ -284,7 +285,7 @@ func TestPullerDeclined(t *testing.T) {
 		{"FORKED replica 0000000000000002 has two histories", Forked, "E", firstPause},
 		{"NOSNAPSHOT \"s\" is not kept here", Refused, "W", firstPause}, // nobody has asked for one
 		{"BUSY ask again", Held, "I", heldPause},
-		{versionError("CSYNC", Version), Refused, "E", firstPause},
+		{csync.VersionError("CSYNC", csync.Version), Refused, "E", firstPause},
 		{"ERR unknown command 'CSYNC'", Refused, "W", firstPause},
 		{"NOAUTH Authentication required.", Refused, "W", firstPause},
 		{"", Refused, "W", firstPause},
@@ -347,13 +348,13 @@ func TestPullerHearsNonsense(t *testing.T) {
 		return s
 	}
 	fork := at(mine, 51)
-	forked := changed(func(a *engine.SyncAnswer) { a.Vector = tlv.Vector{fork} })
+	forked := changed(func(a *csync.SyncAnswer) { a.Vector = tlv.Vector{fork} })
 	converse(t, []conversation{
-		{"it is this process", nil, []exchange{{changed(func(a *engine.SyncAnswer) { a.ID, a.Life = mine, 11 }), Pause{selfPause}}}, Itself, ""},
-		{"it has this ID", nil, []exchange{{changed(func(a *engine.SyncAnswer) { a.ID = mine }), Pause{firstPause}}}, Duplicate, "E"},
+		{"it is this process", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.ID, a.Life = mine, 11 }), Pause{selfPause}}}, Itself, ""},
+		{"it has this ID", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.ID = mine }), Pause{firstPause}}}, Duplicate, "E"},
 		{"it has of this replica what never was", nil, []exchange{{forked, Rename{fork}}, {Done{}, ask(0)}}, Forked, "IE"},
 		{"and the store cannot take another ID", nil, []exchange{{forked, Rename{fork}}, {Done{engine.ErrFailed}, Pause{firstPause}}}, Down, "IEE"},
-		{"it says so without a proof", nil, []exchange{{changed(func(a *engine.SyncAnswer) { a.Vector = tlv.Vector{{Replica: mine, Stamp: 51, Hash: 1}} }), Pause{firstPause}}}, Refused, "IE"},
+		{"it says so without a proof", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.Vector = tlv.Vector{{Replica: mine, Stamp: 51, Hash: 1}} }), Pause{firstPause}}}, Refused, "IE"},
 		{"not even before the store is sure of itself", func(s *Self) { s.Confirmed = false }, []exchange{{forked, Rename{fork}}}, Forked, "IE"},
 		{"a batch of this replica", nil, []exchange{{news(0, batch(mine, 50, 60)), Pause{firstPause}}}, Down, "IW"},
 		{"no batch", nil, []exchange{{unreadable(), Pause{firstPause}}}, Down, "IW"},
@@ -363,13 +364,13 @@ func TestPullerHearsNonsense(t *testing.T) {
 		{"nothing, at once", nil, []exchange{{atOnce(news(0)), ask(blockTime)}, {atOnce(news(0)), Pause{firstPause}}}, Refused, "IW"},
 		{"it is another replica now: what was refused is asked for", nil, []exchange{
 			{news(0, one), takes(one)}, {Taken{0, engine.ErrFork}, ask(blockTime, theirs)},
-			{changed(func(a *engine.SyncAnswer) { a.ID = third }), ask(blockTime)}}, Syncing, "IEW"},
+			{changed(func(a *csync.SyncAnswer) { a.ID = third }), ask(blockTime)}}, Syncing, "IEW"},
 		{"it has another history of a third: what it has of that is not asked for, once and for all", func(s *Self) {
 			s.True = func(e tlv.VectorEntry) bool { return e.Replica != third }
 		}, []exchange{{news(0), ask(blockTime, third)}, {news(0), ask(blockTime, third)}}, Forked, "IE"},
 		{"its clock is off, and is set", nil, []exchange{
-			{changed(func(a *engine.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
-			{changed(func(a *engine.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
+			{changed(func(a *csync.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
+			{changed(func(a *csync.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
 			{news(0), ask(blockTime)}}, Syncing, "IWI"},
 	})
 }
@@ -381,7 +382,7 @@ func TestPullerComparesClocks(t *testing.T) {
 		k := newTalk(t)
 		k.now = time.UnixMilli(heard)
 		k.step(Woken{})
-		k.step(changed(func(a *engine.SyncAnswer) { a.Clock = theirs }))
+		k.step(changed(func(a *csync.SyncAnswer) { a.Clock = theirs }))
 		if got := k.p.Status().ClockOffsetMillis; got != want {
 			t.Errorf("clock %d between %d and %d: offset %d; want %d", theirs, sent, heard, got, want)
 		}
@@ -392,11 +393,11 @@ func TestPullerComparesClocks(t *testing.T) {
 }
 
 // page is one of the snapshot "s" of ten keys.
-func page(done int64, next string) engine.SnapAnswer {
-	return engine.SnapAnswer{ID: theirs, Snapshot: "s", Vector: peerHas(), Keys: 10, Done: done, Next: []byte(next), Page: []byte{byte(done)}}
+func page(done int64, next string) csync.SnapAnswer {
+	return csync.SnapAnswer{ID: theirs, Snapshot: "s", Vector: peerHas(), Keys: 10, Done: done, Next: []byte(next), Page: []byte{byte(done)}}
 }
 
-func merge(a engine.SnapAnswer) MergePage { return MergePage{Page: a.Page, Next: a.Next, Done: a.Done} }
+func merge(a csync.SnapAnswer) MergePage { return MergePage{Page: a.Page, Next: a.Next, Done: a.Done} }
 
 // TestPullerTransfers: what comes of a state transfer, whatever comes in between.
 func TestPullerTransfers(t *testing.T) {
@@ -416,7 +417,7 @@ func TestPullerTransfers(t *testing.T) {
 	resumed := func(then ...exchange) []exchange {
 		return append([]exchange{{news(0), claim}, {Turn{true}, askSnap("s", "c")}}, then...)
 	}
-	snapped := func(change func(*engine.SnapAnswer)) Snapped {
+	snapped := func(change func(*csync.SnapAnswer)) Snapped {
 		a := last
 		change(&a)
 		return Snapped{a}
@@ -443,14 +444,14 @@ func TestPullerTransfers(t *testing.T) {
 		{"the peer is busy", nil, claimed(exchange{Declined{"BUSY ask again"}, Pause{heldPause}}, exchange{Woken{}, ask(0)}), Held, "III"},
 		{"the link is cut", half, resumed(exchange{Lost{errors.New("x")}, Pause{firstPause}}, exchange{Woken{}, ask(0, theirs, third)},
 			exchange{news(0), claim}, exchange{Turn{true}, askSnap("s", "c")}), Transferring, "IIWI"},
-		{"a page of another replica", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.ID = third }), Pause{firstPause}}), Down, "IIW"},
-		{"a page of another snapshot", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Snapshot = "z" }), Pause{firstPause}}), Down, "IIW"},
-		{"a page from before", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done = 4 }), Pause{firstPause}}), Down, "IIW"},
-		{"a page that gets nowhere", half, resumed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done, a.Next = 5, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
-		{"a first page that gets nowhere", nil, claimed(exchange{snapped(func(a *engine.SnapAnswer) { a.Done, a.Next = 0, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
+		{"a page of another replica", nil, claimed(exchange{snapped(func(a *csync.SnapAnswer) { a.ID = third }), Pause{firstPause}}), Down, "IIW"},
+		{"a page of another snapshot", half, resumed(exchange{snapped(func(a *csync.SnapAnswer) { a.Snapshot = "z" }), Pause{firstPause}}), Down, "IIW"},
+		{"a page from before", half, resumed(exchange{snapped(func(a *csync.SnapAnswer) { a.Done = 4 }), Pause{firstPause}}), Down, "IIW"},
+		{"a page that gets nowhere", half, resumed(exchange{snapped(func(a *csync.SnapAnswer) { a.Done, a.Next = 5, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
+		{"a first page that gets nowhere", nil, claimed(exchange{snapped(func(a *csync.SnapAnswer) { a.Done, a.Next = 0, []byte("c") }), Pause{firstPause}}), Down, "IIW"},
 		{"an end without a page", half, resumed(exchange{Snapped{page(5, "")}, merge(page(5, ""))}, exchange{Done{}, FinishTransfer{}}), Transferring, "II"},
 		{"a snapshot with what this replica never did", nil, claimed(
-			exchange{snapped(func(a *engine.SnapAnswer) { a.Vector = tlv.Vector{at(mine, 51)} }), Rename{at(mine, 51)}},
+			exchange{snapped(func(a *csync.SnapAnswer) { a.Vector = tlv.Vector{at(mine, 51)} }), Rename{at(mine, 51)}},
 			exchange{Done{}, ask(0)}), Forked, "IIE"},
 		{"the store will not begin it: another's may do", nil, claimed(exchange{Snapped{first}, begin},
 			exchange{Done{engine.ErrHeld}, Pause{firstPause}}), Held, "IIW"},
@@ -528,10 +529,10 @@ func (o *oneByOne) snap(a *AskSnap) Event {
 	if a.Snapshot == "" {
 		o.snapshot += "s" // a new name
 	} else if a.Snapshot != o.snapshot {
-		return Declined{codeNoSnapshot + " begin again"}
+		return Declined{csync.CodeNoSnapshot + " begin again"}
 	}
 	i := int64(len(a.Cursor))
-	p := engine.SnapAnswer{ID: theirs, Snapshot: o.snapshot, Vector: tlv.Vector{at(theirs, 30)}, Keys: 3, Done: i + 1, Page: []byte("abc"[i : i+1])}
+	p := csync.SnapAnswer{ID: theirs, Snapshot: o.snapshot, Vector: tlv.Vector{at(theirs, 30)}, Keys: 3, Done: i + 1, Page: []byte("abc"[i : i+1])}
 	if i < 2 {
 		p.Next = append(a.Cursor, 'x')
 	}
@@ -645,7 +646,7 @@ func (d *pulled) asks(ev Event) AskSync {
 
 // answer is what the peer says that has nothing new.
 func (d *pulled) answer() Synced {
-	return Synced{Sent: d.now, Answer: engine.SyncAnswer{ID: 2, Life: 22, Clock: d.now.UnixMilli()}}
+	return Synced{Sent: d.now, Answer: csync.SyncAnswer{ID: 2, Life: 22, Clock: d.now.UnixMilli()}}
 }
 
 // What is not taken in while the store awaits its peers is asked for again, and a transfer that an earlier life left waits
@@ -670,11 +671,11 @@ func TestConfirmedLinkAsksAtOnce(t *testing.T) {
 func TestCopyLearnsFromItsOriginal(t *testing.T) {
 	original := Self{ID: 1, Life: 99, Vector: tlv.Vector{{Replica: 1, Stamp: 500, Life: 98}, {Replica: 2, Stamp: 900, Life: 3}}}
 	original.Vector[0].Hash = 97
-	err := judge(original, "CSYNC", "copy:1", Version, 1, 11).Err
+	err := judge(&original, "CSYNC", "copy:1", &csync.Request{Version: csync.Version, ID: 1, Life: 11}).Err
 	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98, Hash: 97}
 	for _, c := range []struct {
 		name      string
-		err       engine.PeerError
+		err       csync.Error
 		confirmed bool
 		known     tlv.Stamp // of life 98
 		rename    bool
@@ -734,7 +735,7 @@ func TestHollowPeerIsLeftAlone(t *testing.T) {
 			d.asks(Woken{})
 			d.step(state(d))
 			d.step(Turn{true})
-			a, _ := d.step(Snapped{engine.SnapAnswer{ID: 2, Snapshot: "s", Vector: state(d).Answer.Vector}})
+			a, _ := d.step(Snapped{csync.SnapAnswer{ID: 2, Snapshot: "s", Vector: state(d).Answer.Vector}})
 			return a
 		}},
 	} {
@@ -765,7 +766,7 @@ func TestSnapshotThatBringsSomething(t *testing.T) {
 		d.asks(Woken{})
 		d.step(answer)
 		d.step(Turn{true})
-		a, _ := d.step(Snapped{engine.SnapAnswer{ID: 2, Snapshot: "s", Vector: tlv.Vector{{Replica: 2, Stamp: 900, Life: 22}}}})
+		a, _ := d.step(Snapped{csync.SnapAnswer{ID: 2, Snapshot: "s", Vector: tlv.Vector{{Replica: 2, Stamp: 900, Life: 22}}}})
 		if _, begins := a.(BeginTransfer); !begins {
 			t.Errorf("%s: it does %#v; want a transfer", c.name, a)
 		}
@@ -787,10 +788,10 @@ func TestLagDuringATransfer(t *testing.T) {
 	d.step(answer)
 	want("at the answer", 0)
 	d.step(Turn{true})
-	d.step(Snapped{engine.SnapAnswer{ID: 2, Snapshot: "s", Vector: answer.Answer.Vector, Keys: 10, Done: 5, Next: []byte("x")}})
+	d.step(Snapped{csync.SnapAnswer{ID: 2, Snapshot: "s", Vector: answer.Answer.Vector, Keys: 10, Done: 5, Next: []byte("x")}})
 	d.now = d.now.Add(3 * time.Second)
 	want("3 s later", 3000)
-	d.step(Lost{errReply})
+	d.step(Lost{csync.ErrReply})
 	d.now = d.now.Add(time.Second)
 	want("a second after a cut", 4000)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -29,29 +29,29 @@ func TestJudge(t *testing.T) {
 		want    string
 		logged  bool
 	}{
-		{"who has nothing", Version, theirs, 22, tlv.VectorEntry{}, "", false},
-		{"who has all", Version, theirs, 22, whole, "", false},
-		{"who has what never was", Version, theirs, 22, never, forked, true},
-		{"who has something of a life that never was", Version, theirs, 22, elsewhere, forked, true},
-		{"who says so without a proof", Version, theirs, 22, tlv.VectorEntry{Replica: mine, Stamp: 51, Life: 11, Hash: 1}, unproven, true},
-		{"this process", Version, mine, 11, whole, self, false},
-		{"this process, and what never was", Version, mine, 11, never, self, false},
-		{"another with this ID", Version, mine, 12, whole, duplicate, true},
-		{"another with this ID, and what never was", Version, mine, 12, never, duplicate, true},
-		{"nobody", Version, 0, 22, whole, "ERR CSYNC: a replica ID is not zero", false},
-		{"an older version", Version - 1, theirs, 22, whole, fmt.Sprintf(version, Version-1), true},
-		{"a newer version, of which no more was read", Version + 1, 0, 0, tlv.VectorEntry{}, fmt.Sprintf(version, Version+1), true},
+		{"who has nothing", csync.Version, theirs, 22, tlv.VectorEntry{}, "", false},
+		{"who has all", csync.Version, theirs, 22, whole, "", false},
+		{"who has what never was", csync.Version, theirs, 22, never, forked, true},
+		{"who has something of a life that never was", csync.Version, theirs, 22, elsewhere, forked, true},
+		{"who says so without a proof", csync.Version, theirs, 22, tlv.VectorEntry{Replica: mine, Stamp: 51, Life: 11, Hash: 1}, unproven, true},
+		{"this process", csync.Version, mine, 11, whole, self, false},
+		{"this process, and what never was", csync.Version, mine, 11, never, self, false},
+		{"another with this ID", csync.Version, mine, 12, whole, duplicate, true},
+		{"another with this ID, and what never was", csync.Version, mine, 12, never, duplicate, true},
+		{"nobody", csync.Version, 0, 22, whole, "ERR CSYNC: a replica ID is not zero", false},
+		{"an older version", csync.Version - 1, theirs, 22, whole, fmt.Sprintf(version, csync.Version-1), true},
+		{"a newer version, of which no more was read", csync.Version + 1, 0, 0, tlv.VectorEntry{}, fmt.Sprintf(version, csync.Version+1), true},
 		{"an older version, whatever else it says", 0, mine, 11, never, fmt.Sprintf(version, 0), true},
 	} {
-		v := tlv.Vector{c.has}
-		sync := JudgeSync(ownSelf(), "peer:1", &engine.SyncRequest{Version: c.version, ID: c.id, Life: c.life, Vector: v})
+		own, v := ownSelf(), tlv.Vector{c.has}
+		sync := JudgeSync(&own, "peer:1", &csync.SyncRequest{Request: csync.Request{Version: c.version, ID: c.id, Life: c.life}, Vector: v})
 		if string(sync.Err) != c.want || (sync.Line != nil) != c.logged || (sync.Lost == c.has) != (c.want == forked || c.has.Stamp == 0) {
 			t.Errorf("%s: CSYNC = %+v; want %q, logged %t", c.name, sync, c.want, c.logged)
 		}
 		if c.want == forked || c.want == unproven {
 			c.want, c.logged = "", false // CSNAP has no vector to learn that from
 		}
-		snap := JudgeSnap(ownSelf(), "peer:1", &engine.SnapRequest{Version: c.version, ID: c.id, Life: c.life})
+		snap := judge(&own, "CSNAP", "peer:1", &csync.Request{Version: c.version, ID: c.id, Life: c.life})
 		if want := strings.Replace(c.want, "CSYNC", "CSNAP", 1); string(snap.Err) != want || (snap.Line != nil) != c.logged || snap.Lost.Stamp != 0 {
 			t.Errorf("%s: CSNAP = %+v; want %q, logged %t", c.name, snap, want, c.logged)
 		}
@@ -62,7 +62,7 @@ func TestJudge(t *testing.T) {
 func TestWanted(t *testing.T) {
 	v := tlv.Vector{at(mine, 50), at(third, 10)}
 	before := slices.Clone(v)
-	got := wanted(&engine.SyncRequest{Vector: v, Except: []tlv.ReplicaID{third, theirs}})
+	got := wanted(&csync.SyncRequest{Vector: v, Except: []tlv.ReplicaID{third, theirs}})
 	for id, want := range map[tlv.ReplicaID]tlv.Stamp{mine: 50, theirs: maxStamp, third: maxStamp, 4: 0} {
 		if e := got.Entry(id); e.Stamp != want {
 			t.Errorf("wanted of replica %d beyond %d; want %d", id, e.Stamp, want)
@@ -71,7 +71,7 @@ func TestWanted(t *testing.T) {
 	if !slices.Equal(v, before) {
 		t.Errorf("the request's vector is %v now", v)
 	}
-	if got := wanted(&engine.SyncRequest{Vector: v}); !slices.Equal(got, v) {
+	if got := wanted(&csync.SyncRequest{Vector: v}); !slices.Equal(got, v) {
 		t.Errorf("wanted without EXCEPT = %v; want %v", got, v)
 	}
 }
@@ -88,8 +88,8 @@ func TestSize(t *testing.T) {
 func TestForkFoundByARequestIsSaid(t *testing.T) {
 	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98}
 	self := Self{ID: 1, Life: 11, True: func(e tlv.VectorEntry) bool { return e != entry }, Proven: func(tlv.VectorEntry) bool { return true }}
-	v := JudgeSync(self, "peer:1", &engine.SyncRequest{Version: Version, ID: 2, Life: 22, Vector: tlv.Vector{entry}})
-	if v.Lost != entry || code(v.Err) != codeForked {
+	v := JudgeSync(&self, "peer:1", &csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 2, Life: 22}, Vector: tlv.Vector{entry}})
+	if v.Lost != entry || v.Err.Code() != csync.CodeForked {
 		t.Fatalf("JudgeSync = %+v; want the entry that is lost, and an error", v)
 	}
 	if v.Line == nil || v.Line.Level != slog.LevelError || !slices.Contains(v.Line.Args, any("peer:1")) {

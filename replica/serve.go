@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"sync"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -39,17 +41,17 @@ func closeAll(list []*engine.Snapshot) error {
 }
 
 // Sync answers CSYNC, at once: with nothing if there is nothing. Who waits for more asks again at the store's News. Errors
-// of type engine.PeerError are replies.
-func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, error) {
+// of type csync.Error are replies.
+func (n *Node) Sync(remote string, r csync.SyncRequest) (csync.SyncAnswer, error) {
 	n.mu.Lock()
 	self := n.self()
-	err := n.judged(JudgeSync(self, remote, &r))
+	err := n.judged(JudgeSync(&self, remote, &r))
 	if err == nil {
 		err = n.admit(r.ID, remote)
 	}
 	if err != nil {
 		n.mu.Unlock()
-		return engine.SyncAnswer{}, err
+		return csync.SyncAnswer{}, err
 	}
 	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), home(remote, r.Port), n.o.now(), self.ID) // of more there is nothing to be kept here
 	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
@@ -66,14 +68,14 @@ func (n *Node) Sync(remote string, r engine.SyncRequest) (engine.SyncAnswer, err
 		n.acks.announce()
 	}
 	if err := closeAll(gone); err != nil {
-		return engine.SyncAnswer{}, err
+		return csync.SyncAnswer{}, err
 	}
 	b, err := n.engine.Batches(wanted(&r), r.ID, size(r.Bytes, syncBytes))
 	if err != nil {
-		return engine.SyncAnswer{}, err
+		return csync.SyncAnswer{}, err
 	}
 	n.sent(r.ID, b.Batches...)
-	return engine.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: n.engine.Shared(), Former: self.Former, Cluster: n.engine.Cluster(), NeedState: b.Behind != 0,
+	return csync.SyncAnswer{ID: self.ID, Life: self.Life, Clock: n.engine.Now(), Vector: n.engine.Shared(), Former: self.Former, Cluster: n.engine.Cluster(), NeedState: b.Behind != 0,
 		Left: b.Left, LeftKeys: b.LeftKeys, Batches: b.Batches}, nil
 }
 
@@ -82,8 +84,8 @@ func (n *Node) admit(id tlv.ReplicaID, remote string) error {
 	if n.members.Admit(id, n.linked(), n.o.now()) {
 		return nil
 	}
-	return n.judged(refuse(engine.PeerError(fmt.Sprintf("ERR %d replicas pull from this one already that are no peers of it: "+
-		"CFORGET those that are gone, or CPEER ADD replica %s", maxPullers, name(id))), remote))
+	return n.judged(refuse(csync.Error(fmt.Sprintf("ERR %d replicas pull from this one already that are no peers of it: "+
+		"CFORGET those that are gone, or CPEER ADD replica %s", maxPullers, csync.Hex(id))), remote))
 }
 
 // linked are the replicas that this one pulls from, as far as they have answered. The caller holds mu.
@@ -112,22 +114,22 @@ func home(remote string, port int64) string {
 
 // compareHistories says of which replica a caller has another history than this store, as far as entries show that. The caller
 // holds mu.
-func (n *Node) compareHistories(self *Self, remote string, r *engine.SyncRequest) {
+func (n *Node) compareHistories(self *Self, remote string, r *csync.SyncRequest) {
 	i := slices.IndexFunc(r.Vector, func(e tlv.VectorEntry) bool { return !self.True(e) })
 	id := tlv.ReplicaID(0)
 	if i >= 0 {
 		id = r.Vector[i].Replica
 	}
 	if n.members.Forked(r.ID, id) {
-		n.o.Log.Error("a replica has forked: a peer has another history of it than this store", "replica", name(id), "peer", remote)
+		n.o.Log.Error("a replica has forked: a peer has another history of it than this store", "replica", csync.Hex(id), "peer", remote)
 	}
 }
 
 // Snap answers CSNAP.
-func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, err error) {
+func (n *Node) Snap(remote string, r csync.SnapRequest) (a csync.SnapAnswer, err error) {
 	n.mu.Lock()
 	self := n.self()
-	err = n.judged(JudgeSnap(self, remote, &r))
+	err = n.judged(judge(&self, "CSNAP", remote, &r.Request))
 	if err == nil {
 		err = n.admit(r.ID, remote)
 	}
@@ -155,34 +157,34 @@ func (n *Node) Snap(remote string, r engine.SnapRequest) (a engine.SnapAnswer, e
 	}
 	n.sent(r.ID, page)
 	done += keys
-	a = engine.SnapAnswer{ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
+	a = csync.SnapAnswer{ID: self.ID, Snapshot: title, Vector: snap.Vector, Keys: snap.Keys, Done: done,
 		Next: wrapCursor(done, next), Page: page}
 	return a, nil
 }
 
 // Digest answers CDIGEST.
-func (n *Node) Digest(remote string, r engine.DigestRequest) (engine.DigestAnswer, error) {
+func (n *Node) Digest(remote string, r csync.DigestRequest) (csync.DigestAnswer, error) {
 	n.mu.Lock()
 	self := n.self()
-	err := n.judged(JudgeDigest(self, remote, &r))
+	err := n.judged(judge(&self, "CDIGEST", remote, &r.Request))
 	n.mu.Unlock()
 	if err != nil {
-		return engine.DigestAnswer{}, err
+		return csync.DigestAnswer{}, err
 	}
 	for _, key := range r.Keys {
 		if err := tlv.ValidateKey([]byte(key)); err != nil {
-			return engine.DigestAnswer{}, err
+			return csync.DigestAnswer{}, err
 		}
 	}
 	d, err := n.engine.Digest(r.Keys)
 	if errors.Is(err, engine.ErrHeld) {
-		return engine.DigestAnswer{}, engine.PeerError(codeBusy + " what is here is not what the vector says")
+		return csync.DigestAnswer{}, csync.Error(csync.CodeBusy + " what is here is not what the vector says")
 	}
-	return engine.DigestAnswer{ID: self.ID, Vector: d.Vector, Sums: d.Sums}, err
+	return csync.DigestAnswer{ID: self.ID, Vector: d.Vector, Sums: d.Sums}, err
 }
 
 // borrow finds the snapshot that is asked for, or takes one.
-func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
+func (n *Node) borrow(r *csync.SnapRequest) (string, *engine.Snapshot, error) {
 	if r.Snapshot != "" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -204,13 +206,13 @@ func (n *Node) borrow(r *engine.SnapRequest) (string, *engine.Snapshot, error) {
 	}
 	snap, err := n.engine.Snapshot()
 	if errors.Is(err, engine.ErrHeld) {
-		return "", nil, engine.PeerError(codeBusy + " this replica is itself in the middle of a state transfer; ask again")
+		return "", nil, csync.Error(csync.CodeBusy + " this replica is itself in the middle of a state transfer; ask again")
 	} else if err != nil {
 		return "", nil, fmt.Errorf("snapshot: %w", err)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	title := hex(n.o.random())
+	title := csync.Hex(n.o.random())
 	n.library.shelf.Put(title, r.ID, snap.Vector, n.o.now())
 	n.library.open[title] = snap
 	return title, snap, nil
@@ -224,15 +226,15 @@ func (n *Node) mayServe() error {
 	self := n.self()
 	switch {
 	case !self.Confirmed:
-		return engine.PeerError(codeBusy + " this replica has just begun; ask again")
+		return csync.Error(csync.CodeBusy + " this replica has just begun; ask again")
 	case self.Transfer != nil && !n.turns.Idle(n.o.now()):
-		return engine.PeerError(codeBusy + " this replica is fetching a state itself; ask again")
+		return csync.Error(csync.CodeBusy + " this replica is fetching a state itself; ask again")
 	}
 	return nil
 }
 
 func noSnapshot(name string) error {
-	return engine.PeerError(fmt.Sprintf("%s %q is not kept here; begin again", codeNoSnapshot, name))
+	return csync.Error(fmt.Sprintf("%s %q is not kept here; begin again", csync.CodeNoSnapshot, name))
 }
 
 // judged does what a verdict asks for, and gives the error that is the answer. The caller holds mu.
@@ -267,4 +269,24 @@ func (n *Node) sent(id tlv.ReplicaID, parts ...[]byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.members.Sent(id, bytes)
+}
+
+// wrapCursor puts the number of keys that are done before an engine's cursor, for the one who resumes there.
+func wrapCursor(done int64, next []byte) []byte {
+	if len(next) == 0 {
+		return nil
+	}
+	return append(binary.AppendUvarint(nil, uint64(done)), next...)
+}
+
+// unwrapCursor takes it apart. An empty cursor is the beginning.
+func unwrapCursor(cursor []byte) (done int64, next []byte, err error) {
+	if len(cursor) == 0 {
+		return 0, nil, nil
+	}
+	n, size := binary.Uvarint(cursor)
+	if size <= 0 || n > 1<<62 || len(cursor) == size {
+		return 0, nil, csync.Error("ERR CSNAP: the cursor is malformed")
+	}
+	return int64(n), cursor[size:], nil
 }

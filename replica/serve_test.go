@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -48,13 +50,13 @@ func newResponder(t *testing.T) *responder {
 }
 
 // page asks for one, of a key.
-func (r *responder) page(caller tlv.ReplicaID, snapshot string, cursor []byte) (engine.SnapAnswer, error) {
-	return r.node.Snap("peer:1", engine.SnapRequest{Version: Version, ID: caller, Life: 1, Snapshot: snapshot, Cursor: cursor, Bytes: 1})
+func (r *responder) page(caller tlv.ReplicaID, snapshot string, cursor []byte) (csync.SnapAnswer, error) {
+	return r.node.Snap("peer:1", csync.SnapRequest{Request: csync.Request{Version: csync.Version, ID: caller, Life: 1}, Snapshot: snapshot, Cursor: cursor, Bytes: 1})
 }
 
 // Every error that CSNAP replies with beside those of JudgeSnap, and what ends it.
 func TestSnapReplies(t *testing.T) {
-	first := hex(1)
+	first := csync.Hex[uint64](1)
 	const tooMany = "ERR 64 replicas pull from this one already that are no peers of it: CFORGET those that are gone, or CPEER ADD replica 0000000000000009"
 	const fetching = "BUSY this replica is fetching a state itself; ask again"
 	for _, c := range []struct {
@@ -76,7 +78,7 @@ func TestSnapReplies(t *testing.T) {
 		{"one that is closed just now", 1, func(r *responder) error { return r.node.library.open[first].Close() }, 100, first, "",
 			`NOSNAPSHOT "0000000000000001" is not kept here; begin again`},
 		{"one that its caller has taken in", 1, func(r *responder) error {
-			_, err := r.node.Sync("peer:1", engine.SyncRequest{Version: Version, ID: 100, Life: 1, Vector: r.engine.Vector()})
+			_, err := r.node.Sync("peer:1", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 100, Life: 1}, Vector: r.engine.Vector()})
 			return err
 		}, 100, first, "", `NOSNAPSHOT "0000000000000001" is not kept here; begin again`},
 		{"a caller beside others", 10, nil, 9, "", "", ""},
@@ -105,7 +107,7 @@ func TestSnapReplies(t *testing.T) {
 			}
 		}
 		a, err := r.page(c.caller, c.snapshot, []byte(c.cursor))
-		var reply engine.PeerError
+		var reply csync.Error
 		if errors.As(err, &reply); string(reply) != c.want || (err == nil) != (c.want == "") || err == nil && len(a.Page) == 0 {
 			t.Errorf("%s: CSNAP = %+v, %v; want %q", c.name, a, err, c.want)
 		}
@@ -118,7 +120,7 @@ func TestSnapPages(t *testing.T) {
 	var cursor []byte
 	snapshot := ""
 	for done := int64(1); done <= 3; done++ {
-		var a engine.SnapAnswer
+		var a csync.SnapAnswer
 		for range 2 { // the answer may be lost
 			var err error
 			if a, err = r.page(100, snapshot, cursor); err != nil || a.Done != done || a.Keys != 3 || (len(a.Next) == 0) != (done == 3) {
@@ -158,19 +160,19 @@ func TestSyncReplies(t *testing.T) {
 	elsewhere := r.ofACopy(t)
 	for _, c := range []struct {
 		name  string
-		r     engine.SyncRequest
+		r     csync.SyncRequest
 		want  string // how the error begins
 		acked int
 	}{
-		{"another version", engine.SyncRequest{Version: 1, ID: 9, Vector: tlv.Vector{own}}, "ERR CSYNC: protocol version 1", 0},
-		{"this ID", engine.SyncRequest{Version: Version, ID: own.Replica, Vector: tlv.Vector{own}}, "DUPLICATE", 0},
-		{"who has all, and has never asked before", engine.SyncRequest{Version: Version, ID: 9, Vector: tlv.Vector{own}}, "", 0},
-		{"who has all", engine.SyncRequest{Version: Version, ID: 9, Vector: tlv.Vector{own}}, "", 1},
-		{"what never was, as anybody could say", engine.SyncRequest{Version: Version, ID: 8, Vector: tlv.Vector{never}}, "ERR CSYNC: replica", 1},
-		{"what never was here", engine.SyncRequest{Version: Version, ID: 8, Vector: tlv.Vector{elsewhere}}, "FORKED", 1},
+		{"another version", csync.SyncRequest{Request: csync.Request{Version: 1, ID: 9}, Vector: tlv.Vector{own}}, "ERR CSYNC: protocol version 1", 0},
+		{"this ID", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: own.Replica}, Vector: tlv.Vector{own}}, "DUPLICATE", 0},
+		{"who has all, and has never asked before", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 9}, Vector: tlv.Vector{own}}, "", 0},
+		{"who has all", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 9}, Vector: tlv.Vector{own}}, "", 1},
+		{"what never was, as anybody could say", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 8}, Vector: tlv.Vector{never}}, "ERR CSYNC: replica", 1},
+		{"what never was here", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 8}, Vector: tlv.Vector{elsewhere}}, "FORKED", 1},
 	} {
 		_, err := r.node.Sync("peer:1", c.r)
-		var reply engine.PeerError
+		var reply csync.Error
 		if errors.As(err, &reply); !strings.HasPrefix(string(reply), c.want) || (err == nil) != (c.want == "") {
 			t.Errorf("%s: CSYNC = %v; want %q", c.name, err, c.want)
 		}
@@ -179,7 +181,7 @@ func TestSyncReplies(t *testing.T) {
 		}
 	}
 	if err := r.node.doChores(); err != nil || r.engine.ReplicaID() == own.Replica {
-		t.Errorf("after a fork: %v, the ID is %s still", err, name(own.Replica))
+		t.Errorf("after a fork: %v, the ID is %s still", err, csync.Hex(own.Replica))
 	}
 }
 
@@ -226,8 +228,8 @@ func snapAtOnce(t *testing.T, node *Node, n int) (taken, refused int64) {
 	for i := range n {
 		callers.Go(func() {
 			<-begin
-			_, err := node.Snap("caller:1", engine.SnapRequest{Version: Version, ID: tlv.ReplicaID(100 + i), Life: 1})
-			switch reply, _ := err.(engine.PeerError); {
+			_, err := node.Snap("caller:1", csync.SnapRequest{Request: csync.Request{Version: csync.Version, ID: tlv.ReplicaID(100 + i), Life: 1}})
+			switch reply, _ := err.(csync.Error); {
 			case err == nil:
 				yes.Add(1)
 			case strings.Contains(string(reply), "CFORGET"):
@@ -254,7 +256,7 @@ func TestVectorsOfCallersAreNotHoarded(t *testing.T) {
 		v.Put(tlv.VectorEntry{Replica: tlv.ReplicaID(i + 1), Stamp: 1})
 	}
 	for range 2 {
-		if _, err := r.node.Sync("caller:1", engine.SyncRequest{Version: Version, ID: 1, Life: 1, Vector: v}); err != nil {
+		if _, err := r.node.Sync("caller:1", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 1, Life: 1}, Vector: v}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -267,7 +269,7 @@ func TestVectorsOfCallersAreNotHoarded(t *testing.T) {
 }
 
 func TestWhatACallerDoesNotWant(t *testing.T) {
-	r := engine.SyncRequest{Vector: tlv.Vector{{Replica: 2, Stamp: 5, Life: 1}, {Replica: 4, Stamp: 6, Life: 1}}, Except: []tlv.ReplicaID{9, 4, 1, 4}}
+	r := csync.SyncRequest{Vector: tlv.Vector{{Replica: 2, Stamp: 5, Life: 1}, {Replica: 4, Stamp: 6, Life: 1}}, Except: []tlv.ReplicaID{9, 4, 1, 4}}
 	got := wanted(&r)
 	for id, stamp := range map[tlv.ReplicaID]tlv.Stamp{1: maxStamp, 2: 5, 3: 0, 4: maxStamp, 9: maxStamp} {
 		if e := got.Entry(id); e.Stamp != stamp {
@@ -290,5 +292,26 @@ func TestNewIDIsAnnounced(t *testing.T) {
 	case <-news:
 	default:
 		t.Error("a new ID is no news for who waits for acknowledgements")
+	}
+}
+
+func TestCursors(t *testing.T) {
+	for _, done := range []int64{0, 1, 127, 128, 1 << 62} {
+		cursor := wrapCursor(done, []byte("next"))
+		if n, next, err := unwrapCursor(cursor); n != done || string(next) != "next" || err != nil {
+			t.Errorf("%d keys and \"next\" come back as %d, %q, %v", done, n, next, err)
+		}
+	}
+	if got := wrapCursor(5, nil); got != nil {
+		t.Errorf("wrapCursor(5, nil) = %q; want none: that was the last page", got)
+	}
+	if n, next, err := unwrapCursor(nil); n != 0 || next != nil || err != nil {
+		t.Errorf("unwrapCursor(nil) = %d, %q, %v; want the beginning", n, next, err)
+	}
+	for _, bad := range [][]byte{{0x80}, {5}, wrapCursor(1<<62+1, []byte("x")), bytes.Repeat([]byte{0xff}, 20)} {
+		var reply csync.Error
+		if _, _, err := unwrapCursor(bad); !errors.As(err, &reply) {
+			t.Errorf("unwrapCursor(% x) = %v; want an error that is a reply", bad, err)
+		}
 	}
 }

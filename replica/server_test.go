@@ -1,13 +1,10 @@
 package replica
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +13,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"atomiccounter/engine"
-	"atomiccounter/tlv"
+	"atomiccounter/replica/csync"
 )
 
 // server answers CSYNC and CSNAP for a node, as the commands do.
@@ -24,7 +21,7 @@ type server struct {
 	t       *testing.T
 	node    *Node // nil: only answer does
 	engine  *engine.Engine
-	answer  func(args []string) []byte // of its own, before anything else; nil: none
+	answer  func(args [][]byte) []byte // of its own, before anything else; nil: none
 	l       net.Listener
 	stop    chan struct{}
 	done    sync.WaitGroup
@@ -35,7 +32,7 @@ type server struct {
 }
 
 // listen begins a server without a node.
-func listen(t *testing.T, answer func([]string) []byte) *server {
+func listen(t *testing.T, answer func([][]byte) []byte) *server {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -103,56 +100,28 @@ func (s *server) serve(c net.Conn) {
 		<-s.stop
 		return
 	}
-	r := bufio.NewReader(c)
+	r := redcon.NewReader(c)
 	for {
-		args, err := readCommand(r)
+		cmd, err := r.ReadCommand()
 		if err != nil {
 			return
 		}
-		if _, err := c.Write(s.reply(c.RemoteAddr().String(), args)); err != nil {
+		if _, err := c.Write(s.reply(c.RemoteAddr().String(), cmd.Args)); err != nil {
 			return
 		}
 	}
 }
 
-// readCommand reads an array of bulk strings.
-func readCommand(r *bufio.Reader) (args []string, err error) {
-	n, err := readLength(r, '*')
-	for range n {
-		size, err := readLength(r, '$')
-		if err != nil {
-			return nil, err
-		}
-		b := make([]byte, size+2)
-		if _, err := io.ReadFull(r, b); err != nil {
-			return nil, err
-		}
-		args = append(args, string(b[:size]))
-	}
-	return args, err
-}
-
-func readLength(r *bufio.Reader, mark byte) (int, error) {
-	line, err := r.ReadString('\n')
-	if err != nil {
-		return 0, err
-	}
-	if line[0] != mark {
-		return 0, errors.New("malformed command")
-	}
-	return strconv.Atoi(strings.TrimSpace(line[1:]))
-}
-
-func (s *server) reply(remote string, args []string) []byte {
+func (s *server) reply(remote string, args [][]byte) []byte {
 	if s.answer != nil {
 		if b := s.answer(args); b != nil {
 			return b
 		}
 	}
-	if args[0] == "hello" {
+	if string(args[0]) == "hello" {
 		return redcon.AppendBulkString(redcon.AppendBulkString(redcon.AppendArray(nil, 2), "proto"), "2")
 	}
-	if args[0] == "client" {
+	if string(args[0]) == "client" {
 		return redcon.AppendOK(nil)
 	}
 	s.mu.Lock()
@@ -161,143 +130,58 @@ func (s *server) reply(remote string, args []string) []byte {
 	if node == nil {
 		return redcon.AppendError(nil, "LOADING the store is not open yet")
 	}
-	switch args[0] {
+	switch string(args[0]) {
 	case "CSYNC":
-		return s.sync(node, e, remote, args)
+		r, err := csync.ParseSyncRequest(args)
+		if err != nil {
+			return reply(nil, err)
+		}
+		return s.sync(node, e, remote, r)
 	case "CDIGEST":
-		r := engine.DigestRequest{Version: Version, Keys: args[4:]}
-		id, _ := parseHex(args[2])
-		r.ID = tlv.ReplicaID(id)
-		r.Life, _ = parseHex(args[3])
+		r, err := csync.ParseDigestRequest(args)
+		if err != nil {
+			return reply(nil, err)
+		}
 		a, err := node.Digest(remote, r)
-		if err != nil {
-			return errorReply(err)
-		}
-		return digestReply(&a)
+		return reply(&a, err)
 	case "CSNAP":
-		a, err := node.Snap(remote, parseSnapArgs(args))
+		r, err := csync.ParseSnapRequest(args)
 		if err != nil {
-			return errorReply(err)
+			return reply(nil, err)
 		}
-		return snapReply(&a)
+		a, err := node.Snap(remote, r)
+		return reply(&a, err)
 	}
 	return redcon.AppendOK(nil)
 }
 
-func (s *server) sync(node *Node, e *engine.Engine, remote string, args []string) []byte {
-	r, block := parseSyncArgs(args)
-	deadline := time.After(block)
+func (s *server) sync(node *Node, e *engine.Engine, remote string, r csync.SyncRequest) []byte {
+	deadline := time.After(r.Block)
 	for {
 		news := e.News()
 		a, err := node.Sync(remote, r)
-		if err != nil {
-			return errorReply(err)
-		}
-		if block == 0 || a.NeedState || len(a.Batches) > 0 {
-			return syncReply(&a)
+		if err != nil || r.Block == 0 || a.NeedState || len(a.Batches) > 0 {
+			return reply(&a, err)
 		}
 		select {
 		case <-news:
 		case <-deadline:
-			return syncReply(&a)
+			return a.Append(nil)
 		case <-s.stop:
-			return syncReply(&a)
+			return a.Append(nil)
 		}
 	}
 }
 
-func errorReply(err error) []byte {
-	var peer engine.PeerError
-	if !errors.As(err, &peer) {
-		return redcon.AppendError(nil, "ERR "+err.Error())
+func reply(answer interface{ Append([]byte) []byte }, err error) []byte {
+	var peer csync.Error
+	switch {
+	case err == nil:
+		return answer.Append(nil)
+	case errors.As(err, &peer):
+		return redcon.AppendError(nil, string(peer))
 	}
-	return redcon.AppendError(nil, string(peer))
-}
-
-func parseSyncArgs(args []string) (r engine.SyncRequest, block time.Duration) {
-	r.Version, _ = strconv.ParseInt(args[1], 10, 64)
-	id, _ := parseHex(args[2])
-	r.ID = tlv.ReplicaID(id)
-	r.Life, _ = parseHex(args[3])
-	r.Vector, _ = tlv.ParseVector([]byte(args[4]))
-	for i := 5; i+1 < len(args); i += 2 {
-		n, _ := strconv.ParseInt(args[i+1], 10, 64)
-		switch args[i] {
-		case "BLOCK":
-			block = time.Duration(n) * time.Millisecond
-		case "BYTES":
-			r.Bytes = n
-		case "PORT":
-			r.Port = n
-		case "EXCEPT":
-			id, _ := parseHex(args[i+1])
-			r.Except = append(r.Except, tlv.ReplicaID(id))
-		case "FORMER":
-			id, _ := parseHex(args[i+1])
-			r.Former = append(r.Former, tlv.ReplicaID(id))
-		}
-	}
-	return r, block
-}
-
-func parseSnapArgs(args []string) (r engine.SnapRequest) {
-	r.Version, _ = strconv.ParseInt(args[1], 10, 64)
-	id, _ := parseHex(args[2])
-	r.ID = tlv.ReplicaID(id)
-	r.Life, _ = parseHex(args[3])
-	for i := 4; i+1 < len(args); i += 2 {
-		switch args[i] {
-		case "BYTES":
-			r.Bytes, _ = strconv.ParseInt(args[i+1], 10, 64)
-		case "RESUME":
-			r.Snapshot, r.Cursor = args[i+1], []byte(args[i+2])
-			i++
-		}
-	}
-	return r
-}
-
-func syncReply(a *engine.SyncAnswer) []byte {
-	b := redcon.AppendInt(redcon.AppendArray(nil, 12), Version)
-	b = redcon.AppendBulkString(redcon.AppendBulkString(b, name(a.ID)), hex(a.Life))
-	b = redcon.AppendBulk(redcon.AppendInt(b, a.Clock), tlv.AppendVector(nil, a.Vector))
-	b = redcon.AppendArray(b, len(a.Former))
-	for _, id := range a.Former {
-		b = redcon.AppendBulkString(b, name(id))
-	}
-	b = redcon.AppendArray(b, len(a.Cluster.Names))
-	for _, n := range a.Cluster.Names {
-		b = redcon.AppendBulkString(b, hex(uint64(n)))
-	}
-	provisional := int64(0)
-	if a.Cluster.Provisional {
-		provisional = 1
-	}
-	b = redcon.AppendInt(b, provisional)
-	if a.NeedState {
-		b = redcon.AppendBulkString(b, "state")
-	} else {
-		b = redcon.AppendBulkString(b, "ok")
-	}
-	b = redcon.AppendArray(redcon.AppendInt(redcon.AppendInt(b, a.Left), a.LeftKeys), len(a.Batches))
-	for _, batch := range a.Batches {
-		b = redcon.AppendBulk(b, batch)
-	}
-	return b
-}
-
-func digestReply(a *engine.DigestAnswer) []byte {
-	b := redcon.AppendInt(redcon.AppendArray(nil, 4), Version)
-	b = redcon.AppendBulk(redcon.AppendBulkString(b, name(a.ID)), tlv.AppendVector(nil, a.Vector))
-	return redcon.AppendBulkString(b, digestValues(a)[3].(string))
-}
-
-func snapReply(a *engine.SnapAnswer) []byte {
-	b := redcon.AppendInt(redcon.AppendArray(nil, 8), Version)
-	b = redcon.AppendBulkString(redcon.AppendBulkString(b, name(a.ID)), a.Snapshot)
-	b = redcon.AppendBulk(b, tlv.AppendVector(nil, a.Vector))
-	b = redcon.AppendInt(redcon.AppendInt(b, a.Keys), a.Done)
-	return redcon.AppendBulk(redcon.AppendBulk(b, a.Next), a.Page)
+	return redcon.AppendError(nil, "ERR "+err.Error())
 }
 
 // testReplica is a replica of a test: a store, its node, and the server of both.
@@ -380,13 +264,13 @@ func (r *testReplica) get(t *testing.T, key string) int64 {
 }
 
 // peer is what the node says of a peer.
-func (r *testReplica) peer(addr string) engine.PeerStatus {
+func (r *testReplica) peer(addr string) csync.PeerStatus {
 	for _, p := range r.node.Peers() {
 		if p.Addr == addr {
 			return p
 		}
 	}
-	return engine.PeerStatus{}
+	return csync.PeerStatus{}
 }
 
 // eventually waits for a condition.

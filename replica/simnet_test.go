@@ -1,13 +1,11 @@
 package replica
 
 import (
-	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
 
-	"atomiccounter/engine"
-	"atomiccounter/tlv"
+	"atomiccounter/replica/csync"
 )
 
 // simLink drives one real Puller over the virtual network: it does what link.run does, one step at a time.
@@ -181,15 +179,14 @@ func (r *simReplica) announce() {
 	}
 }
 
-// serve answers a request as the commands do, through the encoding of vectors and replies. waits: not yet.
+// serve answers a request as the commands do, through the encoding of both. waits: not yet.
 func (r *simReplica) serve(q *request) (ev Event, waits bool) {
 	switch a := q.action.(type) {
 	case AskSync:
-		a.Vector = recode(r.w, a.Vector)
 		if r.w.gaps && !r.w.calm || q.l.lossy(.5) {
 			a.Except = nil // what it sends all the same has to be refused
 		}
-		answer, err := r.node.Sync(q.l.r.name, a.SyncRequest)
+		answer, err := r.node.Sync(q.l.r.name, decoded(r, csync.ParseSyncRequest, a.Args()))
 		if err != nil {
 			return r.declines(err), false
 		}
@@ -200,87 +197,40 @@ func (r *simReplica) serve(q *request) (ev Event, waits bool) {
 			i := r.w.rng.IntN(n)
 			answer.Batches = slices.Delete(answer.Batches, i, i+1)
 		}
-		got, err := parseSync(syncValues(&answer))
-		if err != nil {
-			r.w.fail("%s: its answer: %v", r.name, err)
-		}
-		got.Sent = q.sent
-		return got, false
+		return synced(decoded(r, csync.ParseSyncAnswer, answer.Append(nil)), q.sent), false
 	case AskSnap:
-		answer, err := r.node.Snap(q.l.r.name, a.SnapRequest)
+		answer, err := r.node.Snap(q.l.r.name, decoded(r, csync.ParseSnapRequest, a.Args()))
 		if err != nil {
 			return r.declines(err), false
 		}
 		if a.Snapshot == "" {
 			r.w.snapshots[answer.Snapshot] = r.stored.clone()
 		}
-		got, err := parseSnap(snapValues(&answer))
-		if err != nil {
-			r.w.fail("%s: its answer: %v", r.name, err)
-		}
-		return Snapped{got}, false
-	}
-	if a, ok := q.action.(AskDigest); ok {
-		answer, err := r.node.Digest(q.l.r.name, a.DigestRequest)
+		return Snapped{decoded(r, csync.ParseSnapAnswer, answer.Append(nil))}, false
+	case AskDigest:
+		answer, err := r.node.Digest(q.l.r.name, decoded(r, csync.ParseDigestRequest, a.Args()))
 		if err != nil {
 			return r.declines(err), false
 		}
-		got, err := parseDigest(digestValues(&answer))
-		if err != nil {
-			r.w.fail("%s: its answer: %v", r.name, err)
-		}
-		return Digested{got}, false
+		return Digested{decoded(r, csync.ParseDigestAnswer, answer.Append(nil))}, false
 	}
 	r.w.fail("%s: who asks %T?", r.name, q.action)
 	return nil, false
 }
 
+// decoded is a request or an answer as the other side reads it.
+func decoded[T, Wire any](r *simReplica, parse func(Wire) (T, error), wire Wire) T {
+	v, err := parse(wire)
+	if err != nil {
+		r.w.fail("%s: %T: %v", r.name, v, err)
+	}
+	return v
+}
+
 func (r *simReplica) declines(err error) Event {
-	var reply engine.PeerError
+	var reply csync.Error
 	if !errors.As(err, &reply) {
 		r.w.fail("%s: it answers %v", r.name, err)
 	}
 	return Declined{reply}
-}
-
-func recode(w *simWorld, v tlv.Vector) tlv.Vector {
-	got, err := tlv.ParseVector(tlv.AppendVector(nil, v))
-	if err != nil {
-		w.fail("ParseVector = %v", err)
-	}
-	return got
-}
-
-// syncValues is an answer as go-redis gives it.
-func syncValues(a *engine.SyncAnswer) []any {
-	status := "ok"
-	if a.NeedState {
-		status = "state"
-	}
-	batches, former, names, provisional := []any{}, []any{}, []any{}, int64(0)
-	for _, n := range a.Cluster.Names {
-		names = append(names, hex(uint64(n)))
-	}
-	if a.Cluster.Provisional {
-		provisional = 1
-	}
-	for _, id := range a.Former {
-		former = append(former, name(id))
-	}
-	for _, b := range a.Batches {
-		batches = append(batches, string(b))
-	}
-	return []any{int64(Version), name(a.ID), hex(a.Life), a.Clock, string(tlv.AppendVector(nil, a.Vector)), former, names, provisional, status, a.Left, a.LeftKeys, batches}
-}
-
-func digestValues(a *engine.DigestAnswer) []any {
-	var sums []byte
-	for _, sum := range a.Sums {
-		sums = binary.LittleEndian.AppendUint64(sums, sum)
-	}
-	return []any{int64(Version), name(a.ID), string(tlv.AppendVector(nil, a.Vector)), string(sums)}
-}
-
-func snapValues(a *engine.SnapAnswer) []any {
-	return []any{int64(Version), name(a.ID), a.Snapshot, string(tlv.AppendVector(nil, a.Vector)), a.Keys, a.Done, string(a.Next), string(a.Page)}
 }

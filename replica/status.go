@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -14,11 +14,11 @@ const away = 3 * blockTime
 
 // Peers describes all peers: those that this replica pulls from, in the order of their addresses, then those of which it is
 // only known that they pull from here.
-func (n *Node) Peers() []engine.PeerStatus {
+func (n *Node) Peers() []csync.PeerStatus {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	own, now := n.engine.ReplicaID(), n.o.now()
-	var list []engine.PeerStatus
+	var list []csync.PeerStatus
 	linked := map[tlv.ReplicaID]bool{}
 	for _, l := range n.links {
 		s := l.puller.Status()
@@ -34,7 +34,7 @@ func (n *Node) Peers() []engine.PeerStatus {
 		linked[s.ID] = true
 		list = append(list, s)
 	}
-	slices.SortFunc(list, func(a, b engine.PeerStatus) int { return cmp.Compare(a.Addr, b.Addr) })
+	slices.SortFunc(list, func(a, b csync.PeerStatus) int { return cmp.Compare(a.Addr, b.Addr) })
 	for _, id := range n.members.ids() {
 		if !linked[id] {
 			list = append(list, n.members.of[id].status(id, own, now))
@@ -46,8 +46,8 @@ func (n *Node) Peers() []engine.PeerStatus {
 // pulls says whether a member seems to be there.
 func (p *member) pulls(now time.Time) bool { return !p.heard.IsZero() && now.Sub(p.heard) < away }
 
-func (p *member) status(id, own tlv.ReplicaID, now time.Time) engine.PeerStatus {
-	s := engine.PeerStatus{Addr: p.addr, ID: id, Inbound: true, State: "away", Since: p.heard, LastContact: p.heard,
+func (p *member) status(id, own tlv.ReplicaID, now time.Time) csync.PeerStatus {
+	s := csync.PeerStatus{Addr: p.addr, ID: id, Inbound: true, State: "away", Since: p.heard, LastContact: p.heard,
 		LastPull: p.heard, Pulls: p.pulls(now), BytesOut: p.sent, AckedOwn: p.vector.Entry(own).Stamp}
 	if s.Pulls {
 		s.State = "pulling"

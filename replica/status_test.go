@@ -4,19 +4,19 @@ import (
 	"testing"
 	"time"
 
-	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 )
 
 // TestOneLineAPeer: a peer that is pulled from, and pulls, is one, also before it has answered: it says where it is to be had.
 func TestOneLineAPeer(t *testing.T) {
 	const addr = "127.0.0.1:1" // nobody answers there
 	a := begin(t, addr)
-	call := engine.SyncRequest{Version: Version, ID: 77, Life: 1, Port: 1}
+	call := csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 77, Life: 1}, Port: 1}
 	if _, err := a.node.Sync("127.0.0.1:50000", call); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a page is sent", func() bool { // which says no port
-		_, err := a.node.Snap("127.0.0.1:50001", engine.SnapRequest{Version: Version, ID: 77, Life: 1})
+		_, err := a.node.Snap("127.0.0.1:50001", csync.SnapRequest{Request: csync.Request{Version: csync.Version, ID: 77, Life: 1}})
 		return err == nil
 	})
 	if list := a.node.Peers(); len(list) != 1 || list[0].Addr != addr || list[0].ID != 77 || list[0].Inbound || !list[0].Pulls {

@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 )
 
 // transfer is where a puller is in fetching its peer's state.
 type transfer struct {
-	page   engine.SnapAnswer // on its way into the store
-	opened bool              // the store knows of the snapshot
-	begun  time.Time         // when this link began it, or resumed it
-	from   int64             // keys that were done then
-	said   time.Time         // when progress was last said
+	page   csync.SnapAnswer // on its way into the store
+	opened bool             // the store knows of the snapshot
+	begun  time.Time        // when this link began it, or resumed it
+	from   int64            // keys that were done then
+	said   time.Time        // when progress was last said
 }
 
 // turn hears whether this link may fetch its peer's state.
@@ -31,12 +32,12 @@ func (p *Puller) turn(mine bool) Action {
 	p.transfer = transfer{begun: p.now, said: p.now}
 	t := p.self.Transfer
 	if t == nil || t.Source != p.status.ID {
-		p.say(slog.LevelInfo, "fetching the state of the peer", "replica", name(p.status.ID))
+		p.say(slog.LevelInfo, "fetching the state of the peer", "replica", csync.Hex(p.status.ID))
 		return p.askSnap("", nil)
 	}
 	p.transfer.opened, p.transfer.from = true, t.Done
 	p.status.TransferKeys, p.status.TransferDone, p.status.TransferBytes = t.Keys, t.Done, t.Bytes
-	p.say(slog.LevelInfo, "fetching the state goes on where it was", "replica", name(t.Source), "keys", t.Done, "of", t.Keys)
+	p.say(slog.LevelInfo, "fetching the state goes on where it was", "replica", csync.Hex(t.Source), "keys", t.Done, "of", t.Keys)
 	if t.Complete {
 		return FinishTransfer{}
 	}
@@ -44,14 +45,14 @@ func (p *Puller) turn(mine bool) Action {
 }
 
 func (p *Puller) askSnap(snapshot string, cursor []byte) Action {
-	return AskSnap{engine.SnapRequest{Version: Version, ID: p.self.ID, Life: p.self.Life, Snapshot: snapshot, Cursor: cursor, Bytes: snapBytes}}
+	return AskSnap{csync.SnapRequest{Request: p.request(), Snapshot: snapshot, Cursor: cursor, Bytes: snapBytes}}
 }
 
 // snapped has a page. The first one of a snapshot comes with its vector: the store has to know that before it takes in the page.
-func (p *Puller) snapped(a *engine.SnapAnswer) Action {
+func (p *Puller) snapped(a *csync.SnapAnswer) Action {
 	p.status.LastContact = p.now
 	if a.ID != p.status.ID {
-		return p.lost(fmt.Errorf("a page of the state of replica %s, not of %s", name(a.ID), name(p.status.ID)))
+		return p.lost(fmt.Errorf("a page of the state of replica %s, not of %s", csync.Hex(a.ID), csync.Hex(p.status.ID)))
 	}
 	if e := a.Vector.Entry(p.self.ID); !p.self.True(e) {
 		return p.forked(e)
@@ -81,7 +82,7 @@ func (p *Puller) snapped(a *engine.SnapAnswer) Action {
 }
 
 // pointless says whether a snapshot can bring nothing: what the peer said before would not change, nor would what comes next.
-func (p *Puller) pointless(a *engine.SnapAnswer) bool {
+func (p *Puller) pointless(a *csync.SnapAnswer) bool {
 	return p.self.Transfer == nil && len(p.self.held()) == 0 && covers(p.self.Vector, a.Vector, p.self.ID)
 }
 
@@ -140,7 +141,7 @@ func percent(n, of int64) int64 {
 
 // transferred goes on from the vector of the snapshot.
 func (p *Puller) transferred() Action {
-	p.say(slog.LevelInfo, "the state of the peer is here", "replica", name(p.status.ID), "keys", p.status.TransferDone,
+	p.say(slog.LevelInfo, "the state of the peer is here", "replica", csync.Hex(p.status.ID), "keys", p.status.TransferDone,
 		"bytes", p.status.TransferBytes, "took", p.now.Sub(p.transfer.begun).Round(time.Millisecond))
 	p.status.Transfers++
 	p.status.TransferKeys, p.status.TransferDone, p.status.TransferBytes, p.status.TransferRate = 0, 0, 0, 0

@@ -15,6 +15,7 @@ import (
 
 	"atomiccounter/commands"
 	"atomiccounter/engine"
+	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -54,7 +55,7 @@ func (n *fakeNode) ack(peers int) {
 	}
 }
 
-func (n *fakeNode) Sync(string, engine.SyncRequest) (a engine.SyncAnswer, err error) {
+func (n *fakeNode) Sync(string, csync.SyncRequest) (a csync.SyncAnswer, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for range n.count {
@@ -70,8 +71,8 @@ func (n *fakeNode) answer(count, size int) {
 	n.count, n.batch = count, bytes.Repeat([]byte("b"), size)
 }
 
-func (n *fakeNode) Peers() []engine.PeerStatus { return nil }
-func (n *fakeNode) Joining() bool              { return false }
+func (n *fakeNode) Peers() []csync.PeerStatus { return nil }
+func (n *fakeNode) Joining() bool             { return false }
 
 func serveNode(t *testing.T, o Options) (*running, *fakeNode) {
 	return serveNodeOn(t, openEngine(t, engine.EverySec), o)
@@ -241,7 +242,7 @@ func TestLongSyncAnswers(t *testing.T) {
 	p := r.dial(t)
 	before := heap()
 	for range 2 {
-		p.send(csync)
+		p.send(syncLine)
 		p.want("*12\r\n")
 		for range 16 { // lines up to the number of batches
 			p.line()
@@ -263,8 +264,8 @@ func TestLongSyncAnswers(t *testing.T) {
 	}
 }
 
-// csync is a request of a replica that has nothing.
-var csync = fmt.Sprintf("*5\r\n$5\r\nCSYNC\r\n$1\r\n1\r\n$16\r\n00000000000000aa\r\n$16\r\n00000000000000ab\r\n$2\r\n%s\r\n", tlv.AppendVector(nil, nil))
+// syncLine is a request of a replica that has nothing.
+var syncLine = fmt.Sprintf("*5\r\n$5\r\nCSYNC\r\n$1\r\n1\r\n$16\r\n00000000000000aa\r\n$16\r\n00000000000000ab\r\n$2\r\n%s\r\n", tlv.AppendVector(nil, nil))
 
 func heap() int64 {
 	runtime.GC()

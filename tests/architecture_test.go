@@ -22,11 +22,12 @@ var below = map[string][]string{
 	"replica/handshake": {"tlv"},
 	"engine/journal":    {},
 	"engine":            {"engine/journal", "tlv"},
+	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/lua":      {"commands/resp"},
-	"commands":          {"commands/lua", "commands/resp", "engine", "replica/handshake", "tlv"},
-	"replica":           {"engine", "replica/handshake", "tlv"},
-	"server":            {"commands", "commands/resp", "engine", "replica/handshake", "tlv"},
+	"commands":          {"commands/lua", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
+	"replica":           {"engine", "replica/csync", "replica/handshake", "tlv"},
+	"server":            {"commands", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
 	"migrate":           {},
 }
 
@@ -44,6 +45,7 @@ var banned = map[string][]string{
 	"tlv":               {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"replica/handshake": {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine/journal":    {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"replica/csync":     {"net", "flag", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"}, // its replies are RESP
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"commands/resp":     {"net", "flag"},
 	"commands":          {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
@@ -130,6 +132,7 @@ func TestMayImport(t *testing.T) {
 		{"server", "atomiccounter/commands", true}, {"commands", "atomiccounter/server", false}, {"engine", "os", true}, {module, "atomiccounter/server", true}, {"common", "atomiccounter/tlv", false},
 		{"server", "atomiccounter/tests/process", false}, {"tests", "atomiccounter/tests/process", true},
 		{"commands", "atomiccounter/replica/handshake", true}, {"commands", "atomiccounter/replica", false}, {"replica/handshake", "atomiccounter/replica", false},
+		{"commands", "atomiccounter/replica/csync", true}, {"replica/csync", "atomiccounter/engine", false},
 	} {
 		if err := mayImport(c.top, c.imported); (err == nil) != c.ok {
 			t.Errorf("mayImport(%q, %q) = %v; want allowed: %v", c.top, c.imported, err, c.ok)
