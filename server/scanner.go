@@ -67,9 +67,6 @@ func (s *scanner) next(in []byte, lim limits) (int, error) {
 		if in[0] != '*' {
 			return s.inline(in)
 		}
-		if n := s.short(in); n > 0 {
-			return n, nil
-		}
 		if n, err := s.begin(in, lim); s.left == 0 {
 			return n, err
 		}
@@ -82,45 +79,8 @@ func (s *scanner) next(in []byte, lim limits) (int, error) {
 	return s.finish(in), nil
 }
 
-// short reads a command that is all there and has few and short arguments, within every limit, as nearly all have. It
-// returns 0 for any other, and has changed nothing then.
-func (s *scanner) short(in []byte) int {
-	count, p := shortNumber(in, 0, '*')
-	if count > maxUnauthArgs || count == 0 || s.at > 0 {
-		return 0
-	}
-	args := s.args[:0]
-	for range count {
-		size, from := shortNumber(in, p, '$')
-		p = from + size + 2
-		if from == 0 || p > len(in) {
-			return 0
-		}
-		args = append(args, in[from:from+size:from+size])
-	}
-	s.args, s.seen = args, 0
-	return p
-}
-
-// shortKey gives the first argument after the name of a command as short reads it, nil if there is none, and the
-// command's length, 0 for one that short would not read.
-func shortKey(in []byte) (key []byte, n int) {
-	count, p := shortNumber(in, 0, '*')
-	if count > maxUnauthArgs || count == 0 {
-		return nil, 0
-	}
-	for i := range count {
-		size, from := shortNumber(in, p, '$')
-		p = from + size + 2
-		if from == 0 || p > len(in) {
-			return nil, 0
-		}
-		if i == 1 {
-			key = in[from : from+size]
-		}
-	}
-	return key, p
-}
+// atStart says that no command has been begun.
+func (s *scanner) atStart() bool { return s.left == 0 && s.at == 0 && s.seen == 0 }
 
 // begin reads the line with the number of arguments. The length it returns is that of an array that holds none.
 func (s *scanner) begin(in []byte, lim limits) (int, error) {

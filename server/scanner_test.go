@@ -256,21 +256,3 @@ func BenchmarkRedcon(b *testing.B) {
 		}
 	}
 }
-
-// TestShortKey: it reads what short reads.
-func TestShortKey(t *testing.T) {
-	for _, in := range []string{
-		"*2\r\n$4\r\nINCR\r\n$1\r\na\r\n", "*1\r\n$4\r\nPING\r\n", "*3\r\n$3\r\nSET\r\n$0\r\n\r\n$1\r\n5\r\n*1\r\n", "*10\r\n",
-		"*2\r\n$4\r\nINCR\r\n$1\r\na\r", "*2\r\n$4\r\nINCR\r\n$100\r\n", "*0\r\n", "*11\r\n$1\r\na\r\n", "PING\r\n", "", "*", "*2\r\n$-1\r\n", "*2\r\n$4\r\nINCR",
-	} {
-		var s scanner
-		n := s.short([]byte(in))
-		var want []byte
-		if n > 0 && len(s.args) > 1 {
-			want = s.args[1]
-		}
-		if key, size := shortKey([]byte(in)); size != n || string(key) != string(want) || (key == nil) != (want == nil) {
-			t.Errorf("shortKey(%q) = %q, %d; want %q, %d", in, key, size, want, n)
-		}
-	}
-}

@@ -48,11 +48,12 @@
 //
 // # Why a scanner of our own
 //
-// Requests are read by scanner and not by redcon.ReadNextCommand, which panics on a negative length, starts from the
-// beginning whenever more of a long command arrives (quadratic in the number of reads), and reports errors in words that
-// are not Redis's. Checking beforehand what it is given means to do all of its work: the scanner is that check, and it
-// costs no more than half of what redcon's function does (BenchmarkScanner, BenchmarkRedcon). A test holds the two
-// against each other.
+// Short commands are read by ahead, at most 16 before the first of them runs, and all others by scanner. Neither uses
+// redcon.ReadNextCommand. With it, and a check of what it has read, a pipeline of 64 INCR of one counter takes 130 ns a command without
+// the socket in place of 112 ns (BenchmarkFeed), which is 4 % of what the server does for it with the socket. The check is needed because
+// the function panics on a negative length and takes numbers with leading zeroes, and is what ahead does anyway. The scanner is needed
+// for incomplete input: the function starts from the beginning whenever more of a long command arrives (quadratic in the number of
+// reads), and knows no limits and none of Redis's words for errors. A test holds scanner and redcon against each other.
 //
 // # Faults
 //

@@ -29,8 +29,7 @@ type Session struct {
 	ctx     *commands.Context
 	scan    scanner
 	running [][]byte // command in progress, for the log of a crash
-	ahead   [][]byte // keys of the commands to come
-	oneKey  bool     // of which all were the same when last looked at
+	ahead   ahead
 }
 
 // Round is what one call of Feed did.
@@ -63,7 +62,7 @@ func (s *Session) Close() { s.ctx.Close() }
 func (s *Session) Replies() *[]byte { return &s.ctx.Out.Buf }
 
 // Held is how many bytes it has taken for what it knows of the input.
-func (s *Session) Held() int64 { return s.scan.held() }
+func (s *Session) Held() int64 { return s.scan.held() + s.ahead.held() }
 
 // Deliver appends to the replies what others have sent to the client: it is called between two rounds, also while a command
 // waits. It may not be sent before pos is durable, in the mode Always. False: there was nothing.
@@ -85,7 +84,7 @@ func (s *Session) Feed(in []byte) Round {
 	r := s.run(in, mark)
 	s.count(r)
 	s.scan.forget()
-	clear(s.ahead[:cap(s.ahead)])
+	s.ahead.drop()
 	pos, err := s.ctx.Pipe.Commit()
 	if err != nil {
 		// None of these commands may be acknowledged, not even those that only read: what they saw may be lost.
@@ -104,28 +103,24 @@ func (s *Session) run(in []byte, mark int) (r Round) {
 			return r
 		}
 	}
-	for ahead := 0; ; ahead-- {
-		if ahead == 0 {
-			ahead = s.lookAhead(in[r.Consumed:])
-		}
-		lim := s.limits()
-		n, err := s.scan.next(in[r.Consumed:], lim)
+	for {
+		args, n, err := s.next(in[r.Consumed:])
 		switch {
 		case err != nil:
 			return s.refuse(r, err)
 		case n == 0:
-			return s.pause(r, len(in)-r.Consumed, lim)
+			return s.pause(r, len(in)-r.Consumed)
 		}
 		r.Consumed += n
-		if len(s.scan.args) == 0 {
+		if len(args) == 0 {
 			continue
 		}
-		if crossProtocol(s.scan.args[0]) {
+		if crossProtocol(args[0]) {
 			r.Close, r.Err = true, errCrossProtocol
 			return r
 		}
-		s.running = s.scan.args
-		s.ctx.Run(s.scan.args)
+		s.running = args
+		s.ctx.Run(args)
 		s.running = nil
 		r.commands++
 		if s.ctx.Mail() {
@@ -154,42 +149,22 @@ func (s *Session) resume(r *Round) {
 	r.Close, r.Wait = s.ctx.Client.Close, s.ctx.Wait
 }
 
-// lookAhead tells the engine the keys of the commands that in begins with, as far as they are short, and returns for how
-// many commands that is enough, at least one. What it takes for a key need not be one.
-func (s *Session) lookAhead(in []byte) int {
-	far := engine.MaxAhead
-	if s.oneKey {
-		far = 2
-	}
-	n := s.keysAhead(in, far)
-	if s.oneKey && len(s.ahead) > 1 {
-		n = s.keysAhead(in, engine.MaxAhead)
-	}
-	s.oneKey = n > 1 && len(s.ahead) == 1
-	switch {
-	case s.oneKey:
-		return maxRoundCommands // those after them probably speak of it, too
-	case len(s.ahead) > 1:
-		s.ctx.Pipe.Expect(s.ahead)
-	}
-	return max(n, 1)
-}
-
-// keysAhead collects the keys of at most n short commands in s.ahead, one for all in a row that have the same, and returns
-// how many commands there were.
-func (s *Session) keysAhead(in []byte, n int) int {
-	s.ahead = s.ahead[:0]
-	for i := range n {
-		key, size := shortKey(in)
-		if size == 0 {
-			return i
+// next gives the arguments of the command that in begins with, and its length in bytes; 0: it is incomplete. There are no arguments
+// if it is no command.
+func (s *Session) next(in []byte) (args [][]byte, n int, err error) {
+	c := s.ahead.take()
+	if c == nil && s.scan.atStart() {
+		s.ahead.read(in)
+		if len(s.ahead.keys) > 1 {
+			s.ctx.Pipe.Expect(s.ahead.keys)
 		}
-		in = in[size:]
-		if key != nil && (len(s.ahead) == 0 || !bytes.Equal(key, s.ahead[len(s.ahead)-1])) {
-			s.ahead = append(s.ahead, key)
-		}
+		c = s.ahead.take()
 	}
-	return n
+	if c != nil {
+		return c.args, c.bytes, nil
+	}
+	n, err = s.scan.next(in, s.limits())
+	return s.scan.args, n, err
 }
 
 func (s *Session) limits() limits {
@@ -208,7 +183,8 @@ func (s *Session) refuse(r Round, err error) Round {
 }
 
 // pause ends a round before an incomplete command, of which rest bytes are there.
-func (s *Session) pause(r Round, rest int, lim limits) Round {
+func (s *Session) pause(r Round, rest int) Round {
+	lim := s.limits()
 	most := s.ctx.Server.Config.QueryBuffer()
 	if lim.unauth {
 		most = min(most, maxUnauthBuffer)
