@@ -22,7 +22,7 @@ var (
 // The simulation runs real engines on memory file systems, from a seed: they increment, set, delete, expire, sweep,
 // flush, apply one another's batches, lose their cache, and crash with the loss of nothing that is journaled. After
 // every step each key of each replica must show what a ghost says, which tracks single increments and which of them some
-// cancel had observed (it is the ghost of the design's executable model).
+// cancel had observed (it is the ghost of the executable model, tests/model).
 
 // token is one increment or SET of the ghost.
 type token struct {

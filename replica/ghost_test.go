@@ -7,7 +7,7 @@ import (
 	"atomiccounter/tlv"
 )
 
-// The ghost of the simulation is that of the design's executable model: it knows of each single increment and SET, and
+// The ghost of the simulation is that of the executable model (tests/model): it knows of each single increment and SET, and
 // which of them some cancel had observed. What counts is what is known and not gone.
 
 // token is one increment or SET.

@@ -70,8 +70,7 @@ func (s *State) PutReset(r Reset) {
 }
 
 // Merge makes s the least upper bound of s and o: per replica the contribution and the reset with the greater Rev;
-// a reset of an earlier life than the contribution's is dropped (design, section 2), and what is cancelled of foreign contributions is
-// closed. Idempotent and commutative;
+// a reset of before the contribution's birth is dropped, and what is cancelled of foreign contributions is closed. Idempotent and commutative;
 // associative where a replica's births never go back as its revs grow. o is only read; s keeps no reference to it.
 func (s *State) Merge(o *State) {
 	s.Contributions = union(s.Contributions, o.Contributions)

@@ -7,12 +7,12 @@ import (
 	"slices"
 )
 
-// VectorEntry says of one replica that all its batches up to Stamp are stored. Hash identifies these batches (design, section 4:
-// forks): entries of two histories of one replica differ in it. Life tells in which of its lives the replica published the last
+// VectorEntry says of one replica that all its batches up to Stamp are stored. Hash identifies these batches:
+// entries of two histories of one replica differ in it. Life tells in which of its lives the replica published the last
 // of them. The zero Stamp says that there is none yet.
 //
 // An entry with an End is of no replica that publishes: its contributions are the tail of the ID Of, what a store had in its journal
-// after the last batch before End when it gave that ID up (design, section 4: forks). Batches of Of from End on have it too.
+// after the last batch before End when it gave that ID up. Batches of Of from End on have it too.
 type VectorEntry struct {
 	Replica ReplicaID
 	Stamp   Stamp

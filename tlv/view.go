@@ -71,7 +71,7 @@ func (s *State) Digest() uint64 {
 	return max(1, binary.LittleEndian.Uint64(sum[:]))
 }
 
-// View computes what the state shows (design, section 2). It allocates nothing.
+// View computes what the state shows (README.md: what a key shows). It allocates nothing.
 func (s *State) View() View {
 	v := View{Kind: Natural}
 	var set *Contribution // the latest live one whose assigned value stands
