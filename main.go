@@ -7,14 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"math"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,9 +18,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
-	"golang.org/x/sys/unix"
 
 	"atomiccounter/commands"
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 	"atomiccounter/replica"
 	"atomiccounter/server"
@@ -33,18 +29,18 @@ import (
 const version = "0.1.0"
 
 func main() {
-	out := newLogQueue(os.Stderr)
+	out := server.NewLogQueue(os.Stderr)
 	err := newApp(out).Run(os.Args)
 	if err != nil {
 		fmt.Fprintln(out, "atomiccounter:", strings.Join(strings.Split(err.Error(), "\n"), "; "))
 	}
-	out.flush()
+	out.Flush()
 	if err != nil {
 		os.Exit(1)
 	}
 }
 
-func newApp(out *logQueue) *cli.App {
+func newApp(out *server.LogQueue) *cli.App {
 	return &cli.App{
 		Name:            "atomiccounter",
 		Usage:           "durable counters that speak the Redis protocol",
@@ -104,127 +100,132 @@ func orRepair(dir string, err error) error {
 	return err
 }
 
-// flagCategory groups the flags of serve in its help.
-const (
-	networkFlags = "network:"
-	tlsFlags     = "TLS:"
-	peerFlags    = "replication:"
-	storeFlags   = "store:"
-	counterFlags = "counters:"
-	watchFlags   = "watching:"
-	limitFlags   = "limits:"
-)
-
-func serveFlags() []cli.Flag {
-	env := func(name string) []string {
-		return []string{"ATOMICCOUNTER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))}
+// serveFlags are the settings that the command line has.
+func serveFlags() (flags []cli.Flag) {
+	for _, s := range config.Flags() {
+		env := []string{s.Env()}
+		switch s.Flag {
+		case config.Text:
+			flags = append(flags, &cli.StringFlag{Category: s.Category, Name: s.Name, Value: s.Default, Usage: s.Usage, EnvVars: env})
+		case config.Number:
+			flags = append(flags, &cli.IntFlag{Category: s.Category, Name: s.Name, Value: must(strconv.Atoi(s.Default)), Usage: s.Usage, EnvVars: env})
+		case config.Duration:
+			flags = append(flags, &cli.DurationFlag{Category: s.Category, Name: s.Name, Value: must(time.ParseDuration(s.Default)), Usage: s.Usage, EnvVars: env})
+		case config.List:
+			flags = append(flags, &cli.StringSliceFlag{Category: s.Category, Name: s.Name, Usage: s.Usage, EnvVars: env})
+		case config.Switch:
+			flags = append(flags, &cli.BoolFlag{Category: s.Category, Name: s.Name, Usage: s.Usage, EnvVars: env})
+		}
 	}
-	text := func(category, name, value, usage string) cli.Flag {
-		return &cli.StringFlag{Category: category, Name: name, Value: value, Usage: usage, EnvVars: env(name)}
-	}
-	number := func(category, name string, value int, usage string) cli.Flag {
-		return &cli.IntFlag{Category: category, Name: name, Value: value, Usage: usage, EnvVars: env(name)}
-	}
-	list := func(category, name, usage string) cli.Flag {
-		return &cli.StringSliceFlag{Category: category, Name: name, Usage: usage, EnvVars: env(name)}
-	}
-	return []cli.Flag{
-		text("", "config", "", "`FILE` with a flag and its value on each line, as in redis.conf; flags and environment go before it"),
-		text("", "loglevel", "notice", "debug, verbose, notice or warning"),
-		number(networkFlags, "port", 6379, "TCP port; 0: none"),
-		text(networkFlags, "bind", "", "addresses to listen on, separated by spaces; default all, but without a password only the loopback is let in"),
-		text(networkFlags, "unixsocket", "", "`PATH` of a Unix socket to listen on too"),
-		text(networkFlags, "unixsocketperm", "", "its permissions, octal"),
-		text(networkFlags, "requirepass", "", "password that clients must give"),
-		text(networkFlags, "protected-mode", "yes", "no: let everybody in even without a password"),
-		text(networkFlags, "enable-debug-command", "no", "who may use DEBUG: yes, local or no"),
-		number(networkFlags, "maxclients", 10000, "most clients at the same time"),
-		number(networkFlags, "busy-reply-threshold", 5000, "milliseconds for which others wait for a script before they get BUSY; 0: for ever"),
-		number(networkFlags, "timeout", 0, "seconds after which an idle client is disconnected; 0: never"),
-		number(networkFlags, "tcp-keepalive", 300, "seconds of silence after which a peer is probed; 0: never"),
-		number(tlsFlags, "tls-port", 0, "TCP port for clients that speak TLS; 0: none"),
-		text(tlsFlags, "tls-cert-file", "", "`FILE` with the server's certificate, PEM"),
-		text(tlsFlags, "tls-key-file", "", "`FILE` with its private key, PEM"),
-		text(tlsFlags, "tls-ca-cert-file", "", "`FILE` with the certificates that clients' certificates are signed by, PEM"),
-		text(tlsFlags, "tls-auth-clients", "yes", "whether clients must have a certificate: yes, no or optional"),
-		list(peerFlags, "peer", "`HOST:PORT` of a replica to pull from; repeatable, see CPEER too"),
-		text(peerFlags, "peer-secret", "", "secret that all servers prove to one another to know, at least 16 bytes; without it only this machine is let in"),
-		text(peerFlags, "peer-secret-file", "", "`FILE` with it"),
-		text(peerFlags, "peer-user", "", "user name for the peers"),
-		text(peerFlags, "peer-password", "", "password for the peers"),
-		&cli.BoolFlag{Category: peerFlags, Name: "peer-tls", Usage: "speak TLS with the peers", EnvVars: env("peer-tls")},
-		text(peerFlags, "peer-tls-ca", "", "`FILE` with the certificates that theirs are signed by, PEM; default the system's"),
-		text(peerFlags, "peer-tls-cert", "", "`FILE` with the certificate that they are shown, PEM"),
-		text(peerFlags, "peer-tls-key", "", "`FILE` with its private key, PEM"),
-		text(peerFlags, "repl-backlog", "256mb", "disk space for changes that a peer has still to fetch; one that lacks more fetches the whole state"),
-		text(peerFlags, "join-serve", "no", "yes: a new store serves clients although the state of its peers is not here yet, instead of answering LOADING"),
-		text(storeFlags, "dir", "data", "`DIR` of the store; made if missing"),
-		text(storeFlags, "backup-dir", "", "`DIR` that CBACKUP writes below; default backups in that of the store"),
-		text(storeFlags, "appendfsync", "everysec", "when the journal is synced: always, everysec or no"),
-		text(storeFlags, "disk-reserve", "256mb", "free disk space below which writes are refused; 0: none"),
-		text(counterFlags, "cache-size", "256mb", "memory for cached counters"),
-		&cli.DurationFlag{Category: counterFlags, Name: "update-period", Value: time.Second, EnvVars: env("update-period"),
-			Usage: "how late data of other replicas may show; 0: not at all"},
-		text(watchFlags, "slowlog-log-slower-than", "10000", "microseconds from which on SLOWLOG has a command; -1: none"),
-		text(watchFlags, "slowlog-max-len", "128", "how many it has"),
-		text(watchFlags, "latency-monitor-threshold", "0", "milliseconds from which on LATENCY has an event; 0: never"),
-		text(watchFlags, "notify-keyspace-events", "", "keyspace events that are published, by Redis's letters"),
-		text(watchFlags, "client-output-buffer-limit", "normal 0 0 0 slave 256mb 64mb 60 pubsub 32mb 8mb 60", "what may wait for who listens"),
-		text(watchFlags, "tracking-table-max-keys", "1000000", "how many keys that clients cache are remembered; 0: any number"),
-		text(watchFlags, "latency-tracking", "yes", "whether INFO latencystats and LATENCY HISTOGRAM count: yes or no"),
-		text(watchFlags, "latency-tracking-info-percentiles", "50 99 99.9", "what INFO latencystats shows"),
-		text(limitFlags, "proto-max-bulk-len", "512mb", "longest argument"),
-		text(limitFlags, "client-query-buffer-limit", "64mb", "longest command"),
-		text(limitFlags, "maxmemory-clients", "25%", "memory that all clients together may take, in bytes or percent of the machine's; 0: any"),
-		text(limitFlags, "hz", "10", "taken as Redis takes it; nothing here depends on it"),
-		list(counterFlags, "natural", "`PATTERN` of keys that become Naturals, which only grow; repeatable"),
-	}
+	return flags
 }
 
-func serve(c *cli.Context, out *logQueue) error {
+// must is for defaults in the table of settings.
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
+// given has the values of a flag, as the configuration file would have them.
+func given(c *cli.Context, s *config.Setting) []string {
+	switch s.Flag {
+	case config.Number:
+		return []string{strconv.Itoa(c.Int(s.Name))}
+	case config.Duration:
+		return []string{c.Duration(s.Name).String()}
+	case config.List:
+		return c.StringSlice(s.Name)
+	case config.Switch:
+		return []string{config.YesOrNo(c.Bool(s.Name))}
+	}
+	return []string{c.String(s.Name)}
+}
+
+// readFile takes the flags that are not set from the configuration file.
+func readFile(c *cli.Context, name string) error {
+	set := make(map[string]bool)
+	for _, s := range config.Flags() {
+		set[s.Name] = c.IsSet(s.Name)
+	}
+	return config.Read(name, func(s *config.Setting, value string) error {
+		if set[s.Name] {
+			return nil
+		}
+		if s.Flag == config.Switch {
+			value = map[string]string{"yes": "true", "no": "false"}[value]
+		}
+		return c.Set(s.Name, value)
+	})
+}
+
+func serve(c *cli.Context, out *server.LogQueue) error {
 	if c.NArg() > 0 {
 		return seeHelp(c, fmt.Errorf("serve takes flags only; what is %q?", c.Args().First()))
 	}
-	if err := readConfig(c); err != nil {
+	if name := c.String("config"); name != "" {
+		if err := readFile(c, name); err != nil {
+			return err
+		}
+	}
+	settings, err := config.Start(func(s *config.Setting) []string { return given(c, s) })
+	if err != nil {
 		return err
 	}
 	level := new(slog.LevelVar)
+	level.Set(settings.LogLevel)
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
-	if l, err := commands.ParseLevel(c.String("loglevel")); err != nil {
-		return fmt.Errorf("loglevel: %w", err)
-	} else {
-		level.Set(l)
+	listen := server.Options{Settings: settings, Log: log, Level: level, Version: version, Sized: server.LimitMemory,
+		LogDropped: out.Dropped, LogFlush: out.Flush}
+	if listen.TLS, err = server.ClientTLS(settings); err != nil {
+		return err
 	}
-	store, err := storeOptions(c, log)
+	peers, err := peerOptions(settings, log)
 	if err != nil {
 		return err
 	}
-	listen, err := serverOptions(c, log, level)
-	if err != nil {
+	store := storeOptions(settings, log)
+	if err := server.ShareFiles(&store, settings, log); err != nil {
 		return err
 	}
-	peers, err := peerOptions(c, log)
-	if err != nil {
-		return err
-	}
-	listen.Settings.PeerSecret = peers.Secret
-	peers.Port = cmp.Or(listen.Port, listen.TLSPort)
-	if peers.TLS != nil {
-		peers.Port = cmp.Or(listen.TLSPort, listen.Port)
-	}
-	store.AwaitPeers = len(peers.Peers) > 0
-	if err := shareFiles(&store, &listen.Settings, log); err != nil {
-		return err
-	}
-	listen.Settings.Store = store
-	limitMemory(store.CacheSize, 0)
-	listen.Sized = limitMemory
-	if name := listen.Settings.ConfigFile; name != "" {
-		listen.Rewrite = func(settings map[string]string) error { return rewriteConfig(name, settings) }
-	}
-	makeUpForSyncs(store.Sync)
-	listen.LogDropped, listen.LogFlush = out.dropped.Load, out.flush
+	server.LimitMemory(store.CacheSize, 0)
+	server.MakeUpForSyncs(store.Sync)
 	return run(c.String("dir"), store, listen, peers, out)
+}
+
+func storeOptions(s *config.Settings, log *slog.Logger) engine.Options {
+	o := engine.Options{Logger: log, Sync: s.Sync, CacheSize: s.CacheSize, Reserve: s.DiskReserve, Backlog: s.Backlog,
+		UpdatePeriod: s.UpdatePeriod, AwaitPeers: len(s.Peers) > 0}
+	if o.Reserve == 0 { // would mean the default
+		o.Reserve = -1
+	}
+	if o.UpdatePeriod == 0 {
+		o.UpdatePeriod = engine.AlwaysFresh
+	}
+	if len(s.Natural) > 0 {
+		o.Natural = func(key []byte) bool { return commands.Matches(s.Natural, key) }
+	}
+	return o
+}
+
+// peerOptions says how to pull from which peers.
+func peerOptions(s *config.Settings, log *slog.Logger) (o replica.Options, err error) {
+	o = replica.Options{User: s.PeerUser, Password: s.PeerPassword, Secret: s.PeerSecret, Port: int(cmp.Or(s.Port, s.TLSPort)), Log: log}
+	for _, peer := range s.Peers {
+		addr, err := commands.ParsePeer(peer)
+		if err != nil {
+			return o, err
+		}
+		o.Peers = append(o.Peers, addr)
+	}
+	if o.User != "" && o.Password == "" {
+		return o, errors.New("peer-user needs peer-password")
+	}
+	if o.TLS, err = server.PeerTLS(s); o.TLS != nil {
+		o.Port = int(cmp.Or(s.TLSPort, s.Port))
+	}
+	return o, err
 }
 
 // run listens, opens the store, serves until a signal or SHUTDOWN, and closes the store.
@@ -311,181 +312,4 @@ func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server, node 
 	if len(peers) > 0 {
 		fmt.Fprintf(w, "  peers       %s\n", strings.Join(peers, "  "))
 	}
-}
-
-func storeOptions(c *cli.Context, log *slog.Logger) (o engine.Options, err error) {
-	o.Logger = log
-	if o.Sync, err = commands.ParseSync(c.String("appendfsync")); err != nil {
-		return o, fmt.Errorf("appendfsync: %w", err)
-	}
-	if o.CacheSize, err = commands.ParseBytes(c.String("cache-size")); err != nil {
-		return o, fmt.Errorf("cache-size: %w", err)
-	} else if o.CacheSize < commands.MinCacheSize { // 0 would mean the default
-		return o, fmt.Errorf("cache-size must be at least %d bytes", commands.MinCacheSize)
-	}
-	if o.Reserve, err = commands.ParseBytes(c.String("disk-reserve")); err != nil {
-		return o, fmt.Errorf("disk-reserve: %w", err)
-	} else if o.Reserve == 0 { // would mean the default
-		o.Reserve = -1
-	}
-	if o.Backlog, err = commands.ParseBytes(c.String("repl-backlog")); err != nil {
-		return o, fmt.Errorf("repl-backlog: %w", err)
-	} else if o.Backlog < 1 { // 0 would mean the default
-		return o, errors.New("repl-backlog must be at least 1 byte")
-	}
-	switch o.UpdatePeriod = c.Duration("update-period"); {
-	case o.UpdatePeriod < 0:
-		return o, errors.New("update-period must not be negative")
-	case o.UpdatePeriod == 0:
-		o.UpdatePeriod = engine.AlwaysFresh
-	}
-	if patterns := c.StringSlice("natural"); len(patterns) > 0 {
-		o.Natural = func(key []byte) bool { return commands.Matches(patterns, key) }
-	}
-	return o, nil
-}
-
-func serverOptions(c *cli.Context, log *slog.Logger, level *slog.LevelVar) (o server.Options, err error) {
-	o = server.Options{Log: log, Level: level, Version: version, Port: c.Int("port")}
-	if o.Port < 0 || o.Port > 65535 {
-		return o, fmt.Errorf("port: %d is no TCP port", o.Port)
-	}
-	if perm := c.String("unixsocketperm"); perm != "" {
-		mode, err := strconv.ParseUint(perm, 8, 9)
-		if err != nil {
-			return o, fmt.Errorf("unixsocketperm: %q is no octal mode", perm)
-		}
-		o.UnixSocketPerm = fs.FileMode(mode)
-	}
-	dir, err := filepath.Abs(c.String("dir"))
-	if err != nil {
-		return o, err
-	}
-	backups, err := backupDir(dir, c.String("backup-dir"))
-	if err != nil {
-		return o, err
-	}
-	file := c.String("config")
-	if file != "" {
-		if file, err = filepath.Abs(file); err != nil {
-			return o, err
-		}
-	}
-	o.Settings = commands.Settings{
-		Bind: c.String("bind"), UnixSocket: c.String("unixsocket"), Dir: dir, BackupDir: backups, ConfigFile: file,
-		Natural: c.StringSlice("natural"), Password: c.String("requirepass"), MaxClients: c.Int("maxclients"),
-		Timeout: time.Duration(c.Int("timeout")) * time.Second, KeepAlive: keepAlive(c.Int("tcp-keepalive")),
-		BusyReply: busyReply(c.Int("busy-reply-threshold")),
-	}
-	if o.Settings.Others, err = watchOptions(c); err != nil {
-		return o, err
-	}
-	switch mode := c.String("protected-mode"); mode {
-	case "yes":
-	case "no":
-		o.Settings.Unprotected = true
-	default:
-		return o, fmt.Errorf("protected-mode: %q is neither yes nor no", mode)
-	}
-	switch o.Settings.Debug = c.String("enable-debug-command"); o.Settings.Debug {
-	case "yes", "local", "no":
-	default:
-		return o, fmt.Errorf("enable-debug-command: %q is none of yes, local and no", o.Settings.Debug)
-	}
-	if err := tlsOptions(c, &o); err != nil {
-		return o, err
-	}
-	for name, most := range map[string]int{"timeout": math.MaxInt32, "tcp-keepalive": math.MaxInt32, "busy-reply-threshold": math.MaxInt64 - 1} {
-		if n := c.Int(name); n < 0 || n > most {
-			return o, fmt.Errorf("%s must be between 0 and %d", name, most)
-		}
-	}
-	if o.Settings.MaxClients < 1 {
-		return o, errors.New("maxclients must be at least 1")
-	}
-	return o, nil
-}
-
-// defaultBackups is where backups go, in the directory of the store: nothing else there is theirs.
-const defaultBackups = "backups"
-
-// backupDir gives the directory that backups go below.
-func backupDir(store, asked string) (string, error) {
-	if asked == "" {
-		return filepath.Join(store, defaultBackups), nil
-	}
-	dir, err := filepath.Abs(asked)
-	if err != nil {
-		return "", err
-	}
-	within, err := filepath.Rel(store, dir)
-	if first, _, _ := strings.Cut(within, string(filepath.Separator)); err == nil && filepath.IsLocal(within) && first != defaultBackups {
-		return "", fmt.Errorf("backup-dir: %s is in the store; what is there is not for backups, but for %s", dir, filepath.Join(store, defaultBackups))
-	}
-	return dir, nil
-}
-
-// watchOptions are parameters that CONFIG SET could set too; a wrong one is found before a store is opened.
-func watchOptions(c *cli.Context) (map[string]string, error) {
-	others := map[string]string{"join-serve": c.String("join-serve")}
-	for _, flag := range c.Command.Flags {
-		if f, ok := flag.(*cli.StringFlag); ok && (f.Category == watchFlags || f.Category == limitFlags) {
-			others[f.Name] = c.String(f.Name)
-		}
-	}
-	return others, new(commands.Server).Configure(others)
-}
-
-// limitMemory has the collector work harder when the heap nears twice the cache and what the database holds outside of
-// it. GOMEMLIMIT, if set, goes before.
-func limitMemory(cache, clients int64) {
-	const besides = 128 << 20
-	if os.Getenv("GOMEMLIMIT") == "" && cache < (math.MaxInt64-besides-clients)/2 {
-		debug.SetMemoryLimit(2*cache + besides + clients)
-	}
-}
-
-// makeUpForSyncs gives the scheduler one processor more in the mode always: the thread that waits for the disk most of the time
-// keeps its own until the runtime notices, which takes longer than a sync. GOMAXPROCS, if set, goes before.
-func makeUpForSyncs(mode engine.SyncMode) {
-	if mode == engine.Always && os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
-	}
-}
-
-// shareFiles divides the files that the process may have open. The store gets what it needs, or a quarter, and clients what is left.
-func shareFiles(store *engine.Options, s *commands.Settings, log *slog.Logger) error {
-	const others = 16 // listeners, peers, the runtime's, and those who are told that there are too many clients
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("limit on open files: %w", err)
-	}
-	files := int(min(limit.Cur, math.MaxInt32))
-	store.MaxFiles = min(max(files/4, engine.FewestFiles), engine.MostFiles)
-	s.MostClients = files - store.MaxFiles - others
-	if s.MostClients < 1 {
-		return fmt.Errorf("ulimit -n of %d is not enough: it has to be more than %d", files, store.MaxFiles+others)
-	}
-	if s.MaxClients > s.MostClients {
-		log.Warn("maxclients is lowered to what ulimit -n leaves", "maxclients", s.MostClients, "asked", s.MaxClients,
-			"ulimit", files, "for_the_store", store.MaxFiles)
-		s.MaxClients = s.MostClients
-	}
-	return nil
-}
-
-// busyReply gives the setting for a number of milliseconds, of which 0 means for ever.
-func busyReply(ms int) time.Duration {
-	if ms == 0 {
-		return -1
-	}
-	return time.Duration(min(ms, math.MaxInt64/int(time.Millisecond))) * time.Millisecond
-}
-
-// keepAlive gives the setting for a number of seconds, of which 0 means never.
-func keepAlive(s int) time.Duration {
-	if s == 0 {
-		return -1
-	}
-	return time.Duration(s) * time.Second
 }

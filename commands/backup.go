@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -17,7 +18,7 @@ var errOutside = errors.New("a backup is named by a path below backup-dir")
 func cBackup(c *Context, args [][]byte) {
 	name := string(args[1])
 	c.whenSettled(time.Time{}, func() {
-		dir, err := c.Server.Config.backup(name)
+		dir, err := newBackup(c.Server.Config.Load(), name)
 		if err == nil {
 			err = c.Server.Engine.Backup(dir)
 		}
@@ -29,10 +30,10 @@ func cBackup(c *Context, args [][]byte) {
 	}, c.unsettled)
 }
 
-// backup gives the directory that a backup goes to, which is not there yet; those above it are. It is below backup-dir, whatever links
+// newBackup gives the directory that a backup goes to, which is not there yet; those above it are. It is below backup-dir, whatever links
 // there are, and in no store.
-func (c *Config) backup(name string) (string, error) {
-	base := c.settings.BackupDir
+func newBackup(s *config.Settings, name string) (string, error) {
+	base := s.BackupDir
 	if base == "" || strings.ContainsRune(name, 0) {
 		return "", errOutside
 	}
@@ -52,7 +53,7 @@ func (c *Config) backup(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := c.outsideStores(above); err != nil {
+	if err := outsideStores(s.Dir, above); err != nil {
 		return "", err
 	}
 	dir := filepath.Join(above, filepath.Base(name))
@@ -74,9 +75,9 @@ func makeBelow(base, name string) (err error) {
 	return errors.Join(root.MkdirAll(name, 0o700), root.Close())
 }
 
-// outsideStores refuses a directory that is, or is in, a store other than that of this server, below which is its backup-dir.
-func (c *Config) outsideStores(dir string) error {
-	own, err := filepath.EvalSymlinks(c.settings.Dir)
+// outsideStores refuses a directory that is, or is in, a store other than the one named, below which is its backup-dir.
+func outsideStores(store, dir string) error {
+	own, err := filepath.EvalSymlinks(store)
 	if err != nil {
 		return err
 	}

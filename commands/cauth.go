@@ -21,14 +21,14 @@ type credential struct {
 // mayReplicate says whether the client may use the commands of the replication: it knows the peers' secret, or there is none and it is
 // on this machine.
 func (c *Context) mayReplicate() bool {
-	return c.Client.credential.proven || c.Server.Config.settings.PeerSecret == "" && c.Client.Local
+	return c.Client.credential.proven || c.Server.Config.Load().PeerSecret == "" && c.Client.Local
 }
 
 // notAllowed refuses a client that may not use a command of the replication.
 func (c *Context) notAllowed(cmd *Command) string {
 	c.intruder("a command of the replication is refused", slog.String("command", cmd.FullName))
 	name := upper([]byte(cmd.FullName))
-	if c.Server.Config.settings.PeerSecret == "" {
+	if c.Server.Config.Load().PeerSecret == "" {
 		return fmt.Sprintf("NOPERM %s is for peers and administrators: this server has no --peer-secret, so only clients on its own machine may use it", name)
 	}
 	return fmt.Sprintf("NOPERM %s is for peers and administrators: this connection has not proven that it knows the --peer-secret of this server (CAUTH)", name)
@@ -47,7 +47,7 @@ func (c *Context) speaksFor(command string, id tlv.ReplicaID) error {
 }
 
 func errNoSecret(c *Context) bool {
-	if c.Server.Config.settings.PeerSecret != "" {
+	if c.Server.Config.Load().PeerSecret != "" {
 		return false
 	}
 	c.Out.Error("ERR CAUTH: this server has no --peer-secret; all servers that replicate have the same one, or none of them has")
@@ -89,7 +89,7 @@ func cAuthHello(c *Context, args [][]byte) {
 	c.Out.BulkString(csync.Hex(t.Called.Replica))
 	c.Out.BulkString(csync.Hex(t.Called.Life))
 	c.Out.Bulk(t.Called.Nonce[:])
-	c.Out.Bulk(t.ProveCalled(c.Server.Config.settings.PeerSecret))
+	c.Out.Bulk(t.ProveCalled(c.Server.Config.Load().PeerSecret))
 }
 
 // cAuthProof hears the proof of the replica that has called. There is one try to a CAUTH HELLO.
@@ -101,7 +101,7 @@ func cAuthProof(c *Context, args [][]byte) {
 		c.Out.Error("ERR CAUTH PROOF without CAUTH HELLO")
 	case t.Caller.Same(&t.Called):
 		c.Out.Error(string(csync.ErrSelf))
-	case !handshake.Equal(args[2], t.ProveCaller(c.Server.Config.settings.PeerSecret)):
+	case !handshake.Equal(args[2], t.ProveCaller(c.Server.Config.Load().PeerSecret)):
 		c.intruder("a peer has not proven that it knows the peer secret", slog.String("replica", csync.Hex(t.Caller.Replica)))
 		c.Out.Error(wrongSecret)
 	default:
@@ -114,7 +114,7 @@ func cAuthSecret(c *Context, args [][]byte) {
 	if errNoSecret(c) {
 		return
 	}
-	if subtle.ConstantTimeCompare(args[2], []byte(c.Server.Config.settings.PeerSecret)) != 1 {
+	if subtle.ConstantTimeCompare(args[2], []byte(c.Server.Config.Load().PeerSecret)) != 1 {
 		c.intruder("a client has given a wrong peer secret")
 		c.Out.Error(wrongSecret)
 		return

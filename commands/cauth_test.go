@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 	"atomiccounter/replica/csync"
 	"atomiccounter/replica/handshake"
@@ -17,7 +18,7 @@ const peerSecret = "correct horse battery staple"
 func serverWithSecret(t *testing.T) *Server {
 	t.Helper()
 	s := newServer(t)
-	s.Config.settings.PeerSecret = peerSecret
+	adjust(s, func(o *config.Settings) { o.PeerSecret = peerSecret })
 	return s
 }
 
@@ -85,7 +86,7 @@ func TestReplicationIsForPeers(t *testing.T) {
 	} {
 		s := newServer(t)
 		if who.secret {
-			s.Config.settings.PeerSecret = peerSecret
+			adjust(s, func(o *config.Settings) { o.PeerSecret = peerSecret })
 		}
 		c := connect(t, s)
 		c.Client.Local = who.local
@@ -116,7 +117,7 @@ func TestReplicationIsForPeers(t *testing.T) {
 // TestHandshake: both sides prove, and the password is not asked for besides.
 func TestHandshake(t *testing.T) {
 	s := serverWithSecret(t)
-	s.Config.password.Store(new("sesame"))
+	adjust(s, func(o *config.Settings) { o.Password = "sesame" })
 	c := stranger(t, s)
 	tr, proof := greet(t, c, 5, 1)
 	if !handshake.Equal(proof, tr.ProveCalled(peerSecret)) {
@@ -198,7 +199,7 @@ func TestHandshakesThatFail(t *testing.T) {
 	} {
 		want(t, c, line, reply)
 	}
-	s.Config.settings.PeerSecret = ""
+	adjust(s, func(o *config.Settings) { o.PeerSecret = "" })
 	for _, line := range []string{"CAUTH HELLO 1 0000000000000005 0000000000000007 " + nonce, "CAUTH SECRET x"} {
 		if got := do(t, c, strings.Fields(line)...); !strings.HasPrefix(got, "-ERR CAUTH: this server has no --peer-secret") {
 			t.Errorf("%s without a secret = %q", line, got)
@@ -228,7 +229,7 @@ func TestConnectionSpeaksForOne(t *testing.T) {
 	prove(t, peer, tr.ProveCaller(peerSecret))
 	refused(peer, six, false)
 
-	s.Config.settings.PeerSecret = ""
+	adjust(s, func(o *config.Settings) { o.PeerSecret = "" })
 	local := connect(t, s)
 	refused(local, five, false)
 	refused(local, six, true)
@@ -238,7 +239,7 @@ func TestConnectionSpeaksForOne(t *testing.T) {
 // FuzzCAuth gives arbitrary arguments to each subcommand: nobody is let in.
 func FuzzCAuth(f *testing.F) {
 	s := newServerWith(f, engine.Options{InMemory: true})
-	s.Config.settings.PeerSecret = peerSecret
+	adjust(s, func(o *config.Settings) { o.PeerSecret = peerSecret })
 	c := connect(f, s)
 	c.Client.Local = false
 	f.Add("HELLO", "1", csync.Hex[uint64](5), csync.Hex[uint64](7), strings.Repeat("n", handshake.Size))

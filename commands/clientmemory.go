@@ -1,11 +1,14 @@
 package commands
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"atomiccounter/commands/config"
 )
 
 // holding is why a client takes memory.
@@ -76,7 +79,7 @@ func (c *Context) takes(n int64) error {
 		return errClientMemory // it is about to be disconnected
 	}
 	cl.works = true
-	if most := s.Config.mostClientMemory(); most > 0 && s.clientMemory.Load() > most {
+	if most := s.mostClientMemory(); most > 0 && s.clientMemory.Load() > most {
 		cl.memory.add(work, -n, s)
 		return errClientMemory
 	}
@@ -125,21 +128,21 @@ func (m *clientMemory) total() int64 {
 }
 
 // exceeds says whether there is more than may be.
-func (m *clientMemory) exceeds(l limit, now time.Time) bool {
+func (m *clientMemory) exceeds(l config.BufferLimit, now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.cut:
 		return false
-	case l.hard > 0 && m.of[output] >= l.hard:
+	case l.Hard > 0 && m.of[output] >= l.Hard:
 		return true
-	case l.soft == 0 || m.of[output] < l.soft:
+	case l.Soft == 0 || m.of[output] < l.Soft:
 		m.soft = time.Time{}
 		return false
 	case m.soft.IsZero():
 		m.soft = now
 	}
-	return now.Sub(m.soft) > time.Duration(l.patience)*time.Second
+	return now.Sub(m.soft) > time.Duration(l.Patience)*time.Second
 }
 
 // end ends the count, and says how much output there was. False: it had ended already.
@@ -171,8 +174,8 @@ func (s *Server) boundOutput(cl *Client, now time.Time) {
 		return
 	}
 	kind := cl.kind()
-	limits := s.Config.limits()
-	if l := *limits.class(kind); cl.memory.exceeds(l, now) {
+	limits := s.Config.Load().OutputLimits
+	if l := *limits.Class(kind); cl.memory.exceeds(l, now) {
 		s.cutOff(cl, fmt.Sprintf("client-output-buffer-limit %s %s", kind, l))
 	}
 }
@@ -181,7 +184,7 @@ func (s *Server) boundOutput(cl *Client, now time.Time) {
 // keeps one from that.
 func (s *Server) boundClients() {
 	for {
-		most := s.Config.mostClientMemory()
+		most := s.mostClientMemory()
 		if most == 0 || s.clientMemory.Load() <= most {
 			return
 		}
@@ -241,6 +244,18 @@ func (s *Server) lookAtOutput(now time.Time) {
 // tellSize tells how much memory is needed. The caller holds sizing.
 func (s *Server) tellSize() {
 	if s.Sized != nil {
-		s.Sized(s.cacheSize(), s.sized)
+		s.Sized(s.Config.Load().CacheSize, s.sized)
 	}
 }
+
+// mostClientMemory is how many bytes all clients together may take; 0: any number.
+func (s *Server) mostClientMemory() int64 {
+	n := s.Config.Load().ClientMemory
+	if n < 0 {
+		n = -n * (machineMemory() / 100)
+	}
+	return n
+}
+
+// machineMemory is that of the machine in bytes, or 4 GiB where that is not known.
+var machineMemory = sync.OnceValue(func() int64 { return int64(cmp.Or(totalMemory(), 4<<30)) })

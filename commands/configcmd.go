@@ -2,118 +2,124 @@ package commands
 
 import (
 	"bytes"
-	"fmt"
+	"errors"
 	"slices"
 	"time"
+
+	"atomiccounter/commands/config"
 )
 
-// configGet shows the parameters that any of the patterns matches, each once.
+// configGet shows the settings that any of the patterns matches, each once.
 func configGet(c *Context, args [][]byte) {
-	var found []*param
+	var found []*config.Setting
 	var names []string // as asked for, where there was no pattern
-	add := func(p *param, name string) {
+	add := func(p *config.Setting, name string) {
 		if !slices.Contains(found, p) {
 			found, names = append(found, p), append(names, name)
 		}
 	}
 	for _, arg := range args[2:] {
 		if !bytes.ContainsAny(arg, "[*?") {
-			if p := findParam(string(arg)); p != nil {
+			if p := config.Find(string(arg)); p != nil {
 				add(p, string(arg))
 			}
 			continue
 		}
 		g := glob{pattern: arg, fold: true}
-		for i := range params {
-			if g.match([]byte(params[i].name)) {
-				add(&params[i], params[i].name)
-			}
+		for _, p := range config.Match(func(name string) bool { return g.match([]byte(name)) }) {
+			add(p, p.Name)
 		}
 	}
+	settings := c.Server.Config.Load()
 	c.Out.Map(len(found))
 	for i, p := range found {
 		c.Out.BulkString(names[i])
-		c.Out.BulkString(p.get(c.Server))
+		c.Out.BulkString(p.Get(settings))
 	}
 }
 
-// configSet changes all the parameters or, if one of the values is wrong, none. One that fails to change leaves those behind it as
-// they are.
 func configSet(c *Context, args [][]byte) {
 	pairs := args[2:]
 	if len(pairs)%2 != 0 {
 		c.syntaxError()
 		return
 	}
-	config := &c.Server.Config
-	config.mu.Lock()
-	defer config.mu.Unlock()
-	changes, err := parseConfig(c.Server, pairs)
-	if err != nil {
+	texts := make([]string, len(pairs))
+	for i, arg := range pairs {
+		texts[i] = string(arg)
+	}
+	s := c.Server
+	if err := s.Config.Set(texts, config.Effects{May: s.maySet, Changed: s.settingChanged}); err != nil {
 		c.Out.Error("ERR " + err.Error())
 		return
-	}
-	for _, apply := range changes {
-		if err := apply(); err != nil {
-			c.Out.Error("ERR " + err.Error())
-			return
-		}
 	}
 	c.Out.OK()
 }
 
-// parseConfig finds all parameters before it looks at any value, as Redis does: the first name that is wrong is reported
-// as it was typed, before the first wrong value.
-func parseConfig(s *Server, pairs [][]byte) (changes []func() error, err error) {
-	var found []*param
-	for i := 0; i < len(pairs); i += 2 {
-		name := string(cString(pairs[i]))
-		p := findParam(name)
-		switch {
-		case p == nil:
-			//lint:ignore ST1005 Redis's words
-			return nil, fmt.Errorf("Unknown option or number of arguments for CONFIG SET - '%s'", name)
-		case p.set == nil:
-			return nil, setFailed(name, errImmutable)
-		case slices.Contains(found, p):
-			return nil, setFailed(name, errDuplicate)
+// errFixedYet refuses a change of what the store is about to be opened with.
+var errFixedYet = errors.New("the store is still loading: try again")
+
+// maySet refuses what only an open store can change, and the level of a log that has none.
+func (s *Server) maySet(name string) error {
+	switch name {
+	case "appendfsync", "update-period", "cache-size":
+		if s.Loading() {
+			return errFixedYet
 		}
-		found = append(found, p)
-	}
-	for i, p := range found {
-		apply, err := p.set(s, string(pairs[2*i+1]))
-		if err != nil {
-			return nil, setFailed(p.name, err)
+	case "loglevel":
+		if s.Level == nil {
+			return config.ErrImmutable
 		}
-		changes = append(changes, func() error {
-			if err := apply(); err != nil {
-				return setFailed(p.name, err)
-			}
-			return nil
-		})
 	}
-	return changes, nil
+	return nil
 }
 
-func setFailed(name string, err error) error {
-	return fmt.Errorf("CONFIG SET failed (possibly related to argument '%s') - %w", name, err)
+// settingChanged has a new value of a setting take effect where it is not looked up whenever it is needed.
+func (s *Server) settingChanged(name string) error {
+	settings := s.Config.Load()
+	switch name {
+	case "appendfsync":
+		return s.Engine.SetSync(settings.Sync)
+	case "update-period":
+		s.Engine.SetUpdatePeriod(settings.UpdatePeriod)
+	case "cache-size":
+		s.Engine.SetCacheSize(settings.CacheSize)
+		s.sizing.Lock()
+		defer s.sizing.Unlock()
+		s.tellSize()
+	case "loglevel":
+		s.Level.Set(settings.LogLevel)
+	case "maxmemory-clients":
+		s.boundClients()
+	case "slowlog-log-slower-than":
+		s.timeEach(settings)
+	}
+	return nil
+}
+
+// fastEnough is what a fast command never takes by itself: only one that is to be logged sooner needs a clock of its own.
+const fastEnough = 1000 // µs
+
+// Start takes the settings over. It is called before anything else is.
+func (s *Server) Start(settings *config.Settings) {
+	s.Config.Start(settings)
+	s.timeEach(settings)
+}
+
+// timeEach has each command timed if what counts as slow is less than what fast commands always are.
+func (s *Server) timeEach(settings *config.Settings) {
+	s.pay(payTime, settings.SlowerThan >= 0 && settings.SlowerThan < fastEnough)
 }
 
 // configRewrite writes down what CONFIG SET can change.
 func configRewrite(c *Context, _ [][]byte) {
-	if c.Server.Rewrite == nil {
+	config := &c.Server.Config
+	if config.Load().File == "" {
 		c.Out.Error("ERR The server is running without a config file")
 		return
 	}
 	c.Pipe.Pause() // others do not wait for the disk
-	config := &c.Server.Config
-	config.mu.Lock()
-	defer config.mu.Unlock()
-	settings := make(map[string]string, len(tunables))
-	for i := range tunables {
-		settings[tunables[i].name] = tunables[i].get(c.Server)
-	}
-	if err := c.Server.Rewrite(settings); err != nil {
+	if err := config.Rewrite(); err != nil {
 		c.Out.Error("ERR Rewriting config file: " + err.Error())
 		return
 	}
@@ -126,22 +132,4 @@ func configResetStat(c *Context, _ [][]byte) {
 	c.Server.Stats.reset()
 	c.Server.calls.reset()
 	c.Out.OK()
-}
-
-// Configure sets the parameters that the settings name beside their fields, as CONFIG SET would.
-func (s *Server) Configure(others map[string]string) error {
-	for name, value := range others {
-		p := findParam(name)
-		if p == nil || p.set == nil {
-			return fmt.Errorf("%s cannot be set", name)
-		}
-		apply, err := p.set(s, value)
-		if err == nil {
-			err = apply()
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-	}
-	return nil
 }

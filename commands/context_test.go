@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -203,4 +204,11 @@ func TestUnknownCommandShowsLittleOfItsInput(t *testing.T) {
 	if got := do(t, c, "a\r\nb", "c\nd"); got != "-ERR unknown command 'a  b', with args beginning with: 'c d' \r\n" {
 		t.Errorf("reply = %q; want line ends as spaces", got)
 	}
+}
+
+// adjust changes settings as only a start can.
+func adjust(s *Server, change func(*config.Settings)) {
+	settings := *s.Config.Load()
+	change(&settings)
+	s.Config.Start(&settings)
 }

@@ -23,7 +23,7 @@ func debugCommand(c *Context, args [][]byte) {
 }
 
 func (c *Context) mayDebug() bool {
-	switch c.Server.Config.settings.Debug {
+	switch c.Server.Config.Load().Debug {
 	case "yes":
 		return true
 	case "local":

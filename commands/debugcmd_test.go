@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"atomiccounter/commands/config"
 )
 
 // In a transaction DEBUG SLEEP sleeps, as in Redis: the clock of this test stands still for one that keeps looking at it.
@@ -23,7 +25,7 @@ func TestDebugSleepInTransaction(t *testing.T) {
 // TestDebugSleepCounts: its time is the command's, in a transaction or not, as in Redis.
 func TestDebugSleepCounts(t *testing.T) {
 	ours, real := newContext(t), dialRedis(t, startRedis(t, "--enable-debug-command", "yes"))
-	ours.Server.Config.Start(Settings{Debug: "yes"})
+	adjust(ours.Server, func(o *config.Settings) { o.Debug = "yes" })
 	lines := []string{"CONFIG SET slowlog-log-slower-than 20000 latency-monitor-threshold 20", "SLOWLOG RESET", "CONFIG RESETSTAT",
 		"DEBUG SLEEP 0.03", "SLOWLOG LEN", "MULTI", "DEBUG SLEEP 0.03", "EXEC", "SLOWLOG LEN", "DEBUG SLEEP 0", "DEBUG SLEEP 0 0", "WAIT 1 30"}
 	for _, line := range lines {

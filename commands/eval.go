@@ -3,10 +3,8 @@ package commands
 import (
 	"bytes"
 	"context"
-	"log/slog"
-	"math"
-	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/commands/lua"
 	"atomiccounter/commands/resp"
 )
@@ -198,10 +196,5 @@ func (e *evaluation) known(args [][]byte) bool { return e.c.table.find(args) != 
 
 // log writes a message of the script, at Redis's levels.
 func (e *evaluation) log(level int, msg string) {
-	e.c.Server.Log.Log(context.Background(), slog.Level(levels[level].value), msg, "from", "script", "client", e.c.Client.ID)
-}
-
-// busyReply gives a stored number of milliseconds as a duration.
-func busyReply(ms int64) time.Duration {
-	return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+	e.c.Server.Log.Log(context.Background(), config.Levels[level], msg, "from", "script", "client", e.c.Client.ID)
 }

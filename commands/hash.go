@@ -105,7 +105,7 @@ func hDel(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
-	if n > 0 && c.Server.Config.events.Load() != 0 {
+	if n > 0 && c.Server.Config.Load().Events != 0 {
 		c.notify(hashEvent, "hdel", args[1])
 		if left, err := c.Pipe.Len(args[1]); left == 0 && err == nil {
 			c.notify(genericEvent, "del", args[1])

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 	"atomiccounter/replica/csync"
 )
@@ -104,11 +105,11 @@ func infoServer(w *infoWriter, s *Server) {
 		"server_time_usec", time.Now().UnixMicro(),
 		"uptime_in_seconds", up,
 		"uptime_in_days", up/86400,
-		"hz", s.Config.hz.or(defaultHz),
-		"configured_hz", s.Config.hz.or(defaultHz),
+		"hz", s.Config.Load().Hz,
+		"configured_hz", s.Config.Load().Hz,
 		"lru_clock", time.Now().Unix()&(1<<24-1),
 		"executable", executable,
-		"config_file", s.Config.settings.ConfigFile,
+		"config_file", s.Config.Load().File,
 		"io_threads_active", 0)
 }
 
@@ -198,7 +199,7 @@ func infoReplication(w *infoWriter, s *Server) {
 		"master_repl_offset", s.offset(),
 		"second_repl_offset", -1,
 		"repl_backlog_active", oneIf(logged > 0),
-		"repl_backlog_size", s.Config.Backlog(),
+		"repl_backlog_size", s.Config.Load().Backlog,
 		"repl_backlog_first_byte_offset", 0,
 		"repl_backlog_histlen", logged,
 		"peers", len(peers))
@@ -263,7 +264,7 @@ func infoEngine(w *infoWriter, s *Server) {
 		"ready", oneIf(s.Replication == nil || s.Replication.Ready()),
 		"clock_ahead_ms", s.Engine.Ahead().Milliseconds(),
 		"log_lines_dropped", s.logDropped(),
-		"appendfsync", syncModes.name(int(s.Engine.Sync())),
+		"appendfsync", config.Find("appendfsync").Get(s.Config.Load()),
 		"update_period_ms", s.Engine.UpdatePeriod().Milliseconds(),
 		"cache_size", s.Engine.CacheSize(),
 		"cache_bytes", e.CacheBytes,
@@ -275,7 +276,7 @@ func infoEngine(w *infoWriter, s *Server) {
 		"flushes", e.Flushes,
 		"last_flush_usec", e.LastFlushTook.Microseconds(),
 		"disk_bytes", e.DiskBytes,
-		"no_space", yesNo(e.NoSpace),
+		"no_space", config.YesOrNo(e.NoSpace),
 		"failed", failed)
 }
 

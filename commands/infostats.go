@@ -129,10 +129,10 @@ func infoErrors(w *infoWriter, s *Server) {
 var safeName = strings.NewReplacer("#", "_", ":", "_", "\n", "_", "\r", "_")
 
 func infoLatency(w *infoWriter, s *Server) {
-	wanted := s.Config.Percentiles()
+	wanted := s.Config.Load().Percentiles
 	for _, cmd := range w.table.called(&s.calls) {
 		h := s.calls.rows[cmd.id].histogram.Load()
-		if h == nil || s.Config.tracking.or(1) == 0 {
+		if h == nil || !s.Config.Load().Tracking {
 			continue
 		}
 		counts, sum := h.read()

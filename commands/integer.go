@@ -53,30 +53,3 @@ func parseCursor(b []byte) (uint64, bool) {
 	}
 	return n, true
 }
-
-// parseBytes reads an amount of memory as Redis's configuration does: "512", "64kb", "1g". K is 1000, KB 1024.
-func parseBytes(b []byte) (int64, bool) {
-	end := 0
-	for end < len(b) && '0' <= b[end] && b[end] <= '9' {
-		end++
-	}
-	unit, ok := byteUnit(b[end:])
-	n, isInt := ParseInt(b[:end])
-	if !ok || !isInt || n > math.MaxInt64/unit {
-		return 0, false
-	}
-	return n * unit, true
-}
-
-func byteUnit(b []byte) (int64, bool) {
-	for _, u := range []struct {
-		name string
-		n    int64
-	}{{"", 1}, {"b", 1}, {"k", 1000}, {"kb", 1 << 10}, {"m", 1e6}, {"mb", 1 << 20}, {"g", 1e9}, {"gb", 1 << 30},
-		{"kib", 1 << 10}, {"mib", 1 << 20}, {"gib", 1 << 30}} {
-		if same(b, u.name) {
-			return u.n, true
-		}
-	}
-	return 0, false
-}

@@ -22,7 +22,7 @@ func (s *Server) Lapse() {
 // remember notes the keys that the command is about to read, if its client caches them.
 func (c *Context) remember(cmd *Command, args [][]byte) {
 	if keys := c.cached(cmd, args); len(keys) > 0 {
-		c.Server.tracking.note(c.Client, keys, c.Server.Config.trackedKeys.or(defaultTrackedKeys))
+		c.Server.tracking.note(c.Client, keys, c.Server.Config.Load().TrackedKeys)
 	}
 }
 

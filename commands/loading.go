@@ -1,19 +1,13 @@
 package commands
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"atomiccounter/engine"
 )
 
 const errLoading = "LOADING Redis is loading the dataset in memory"
-
-// errFixedYet refuses a change of what the store is about to be opened with.
-var errFixedYet = errors.New("the store is still loading: try again")
 
 // openSoon is how long after the start of the server commands wait for the store to open, rather than be refused: most stores open
 // within that, and some clients ask again at once.
@@ -78,37 +72,4 @@ func infoLoading(w *infoWriter, s *Server) {
 		"loading_loaded_bytes", done,
 		"loading_loaded_perc", fmt.Sprintf("%.2f", 100*float64(done)/float64(max(total, 1))),
 		"loading_eta_seconds", l.eta(s.Started))
-}
-
-// What the engine knows itself is, while there is none, as it will be opened with.
-
-func (s *Server) syncMode() engine.SyncMode {
-	if s.Loading() {
-		return s.Config.settings.Store.Sync
-	}
-	return s.Engine.Sync()
-}
-
-func (s *Server) updatePeriod() time.Duration {
-	if s.Loading() {
-		return max(s.Config.settings.Store.UpdatePeriod, 0)
-	}
-	return s.Engine.UpdatePeriod()
-}
-
-func (s *Server) cacheSize() int64 {
-	if s.Loading() {
-		return s.Config.settings.Store.CacheSize
-	}
-	return s.Engine.CacheSize()
-}
-
-// ofEngine is for a parameter that only an open engine can change.
-func ofEngine(set setter) setter {
-	return func(s *Server, value string) (func() error, error) {
-		if s.Loading() {
-			return nil, errFixedYet
-		}
-		return set(s, value)
-	}
 }

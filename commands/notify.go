@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -9,7 +8,8 @@ import (
 	"atomiccounter/engine"
 )
 
-// Classes of keyspace events. Of some there are no events here: what CONFIG SET says of them is kept.
+// Classes of keyspace events, in the order of config.Settings.Events. Of some there are no events here: what CONFIG SET says of them is
+// kept.
 const (
 	genericEvent uint32 = 1 << iota
 	stringEvent
@@ -27,63 +27,9 @@ const (
 	missEvent
 )
 
-type eventClass struct {
-	letter byte
-	class  uint32
-	all    bool // part of A
-}
-
-// eventClasses are Redis's letters, in the order in which CONFIG GET shows them.
-var eventClasses = []eventClass{
-	{'g', genericEvent, true}, {'$', stringEvent, true}, {'l', listEvent, true}, {'s', setEvent, true}, {'h', hashEvent, true},
-	{'z', sortedSetEvent, true}, {'x', expiredEvent, true}, {'e', evictedEvent, true}, {'t', streamEvent, true}, {'d', moduleEvent, true},
-	{'n', newEvent, false}, {'K', byKey, false}, {'E', byEvent, false}, {'m', missEvent, false},
-}
-
-func allEvents() (set uint32) {
-	for _, c := range eventClasses {
-		if c.all {
-			set |= c.class
-		}
-	}
-	return set
-}
-
-func takeEvents(s *Server, value string) (func() error, error) {
-	set := uint32(0)
-	for i := range len(value) {
-		at := slices.IndexFunc(eventClasses, func(c eventClass) bool { return c.letter == value[i] })
-		switch {
-		case value[i] == 'A':
-			set |= allEvents()
-		case at < 0:
-			//lint:ignore ST1005 Redis's words
-			return nil, errors.New("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
-		default:
-			set |= eventClasses[at].class
-		}
-	}
-	return sure(func() { s.Config.events.Store(set) }), nil
-}
-
-// eventNames writes a set as Redis does, which leaves n out beside A.
-func eventNames(set uint32) string {
-	var b strings.Builder
-	all := set&allEvents() == allEvents()
-	if all {
-		b.WriteByte('A')
-	}
-	for _, c := range eventClasses {
-		if set&c.class != 0 && !(all && (c.all || c.class == newEvent)) {
-			b.WriteByte(c.letter)
-		}
-	}
-	return b.String()
-}
-
 // notify tells who listens what happened to a key of the selected database.
 func (c *Context) notify(class uint32, event string, key []byte) {
-	if set := c.Server.Config.events.Load(); set != 0 {
+	if set := c.Server.Config.Load().Events; set != 0 {
 		c.notifyOf(set, class, event, key)
 	}
 }
@@ -128,7 +74,7 @@ func (c *Context) notifyExpire(key []byte, at int64) {
 
 // hasExpiry says whether a key will expire, for those who are told when that ends.
 func (c *Context) hasExpiry(key []byte) bool {
-	if c.Server.Config.events.Load() == 0 {
+	if c.Server.Config.Load().Events == 0 {
 		return false
 	}
 	at, ok, err := c.Pipe.ExpireTime(key)
@@ -142,14 +88,14 @@ func (c *Context) looked(key []byte, found bool) {
 		return
 	}
 	c.tally.misses++
-	if set := c.Server.Config.events.Load(); set != 0 {
+	if set := c.Server.Config.Load().Events; set != 0 {
 		c.send(set, missEvent, c.Pipe.DB, "keymiss", key)
 	}
 }
 
 // changed is told by the engine of what a command does beside what its handler knows.
 func (c *Context) changed(_ uint8, key string, ch engine.Change) {
-	set := c.Server.Config.events.Load()
+	set := c.Server.Config.Load().Events
 	if set == 0 {
 		return
 	}
@@ -168,7 +114,7 @@ func (c *Context) changed(_ uint8, key string, ch engine.Change) {
 // background tells of what no command did: listeners of an expiry, and those who cache the key of whatever it was.
 func (s *Server) background(db uint8, key string, ch engine.Change) {
 	s.invalidateOf(key, ch)
-	if set := s.Config.events.Load(); set != 0 && ch == engine.Expired {
+	if set := s.Config.Load().Events; set != 0 && ch == engine.Expired {
 		nobody := Context{Server: s}
 		nobody.send(set, expiredEvent, db, "expired", []byte(key))
 	}

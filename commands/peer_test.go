@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
@@ -143,7 +144,7 @@ func TestBackup(t *testing.T) {
 	if got := do(t, c, "CBACKUP", dir); !strings.Contains(got, errOutside.Error()) {
 		t.Errorf("CBACKUP without backup-dir = %q; want an error", got)
 	}
-	c.Server.Config.Start(Settings{Dir: t.TempDir(), BackupDir: base})
+	adjust(c.Server, func(o *config.Settings) { o.Dir, o.BackupDir = t.TempDir(), base })
 	do(t, c, "INCRBY", "k", "41")
 	c.Run(words("INCR", "k")) // in the same round: not yet journaled when CBACKUP is read
 	c.Out.Buf = c.Out.Buf[:0]

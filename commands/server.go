@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -15,12 +16,11 @@ type Server struct {
 	Log      *slog.Logger
 	Level    *slog.LevelVar // of Log; nil: loglevel cannot be changed
 	Started  time.Time
-	RunID    string                                 // 40 hexadecimal digits, random per process
-	Port     int                                    // TCP port, 0 if there is none
-	Version  string                                 // of this program
-	Shutdown func()                                 // asks the process to end; returns at once, may be called again
-	Sized    func(cache, clients int64)             // is told when cache-size, or about what clients take, changes; nil: nobody is
-	Rewrite  func(settings map[string]string) error // the configuration file; nil: there is none
+	RunID    string                     // 40 hexadecimal digits, random per process
+	Port     int                        // TCP port, 0 if there is none
+	Version  string                     // of this program
+	Shutdown func()                     // asks the process to end; returns at once, may be called again
+	Sized    func(cache, clients int64) // is told when cache-size, or about what clients take, changes; nil: nobody is
 
 	LogDropped func() int64 // lines of Log that nobody has read in time; nil: none
 	LogFlush   func()       // waits until what was logged is written, but not for long; nil: it is
@@ -31,7 +31,7 @@ type Server struct {
 	opened      atomic.Bool
 
 	Clients ClientRegistry // every open connection
-	Config  Config         // what CONFIG GET shows and CONFIG SET changes
+	Config  config.Config  // what CONFIG GET shows and CONFIG SET changes
 	Stats   Stats          // what INFO shows
 	Scripts Scripts        // of EVAL
 
@@ -75,7 +75,7 @@ func (s *Server) Loading() bool { return !s.opened.Load() }
 
 // joining says that what is here is no state to be shown yet: beside those of loading only what peers ask, and say of them, is answered.
 func (s *Server) joining() bool {
-	return !s.Config.joinServe.Load() && s.Replication != nil && s.Replication.Joining()
+	return !s.Config.Load().JoinServe && s.Replication != nil && s.Replication.Joining()
 }
 
 // unserved says that either holds.

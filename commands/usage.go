@@ -49,7 +49,7 @@ func infoMemory(w *infoWriter, s *Server) {
 	w.fields(
 		"maxmemory", 0,
 		"maxmemory_human", "0B",
-		"maxmemory_policy", s.Config.idleOr("maxmemory-policy", "noeviction"),
+		"maxmemory_policy", s.Config.Load().MaxMemoryPolicy,
 		"allocator_frag_ratio", ratio(h.mapped, h.used),
 		"allocator_frag_bytes", int64(h.mapped)-int64(h.used),
 		"allocator_rss_ratio", "1.00",

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 	"atomiccounter/tlv"
 )
@@ -42,7 +43,7 @@ func TestReplyModesOfACommandThatWaits(t *testing.T) {
 func TestCommandsOfAStoreThatAwaitsItsPeers(t *testing.T) {
 	s := newServerWith(t, engine.Options{AwaitPeers: true})
 	n := new(fakeNode)
-	s.Config.Start(Settings{Dir: t.TempDir(), BackupDir: t.TempDir()})
+	adjust(s, func(o *config.Settings) { o.Dir, o.BackupDir = t.TempDir(), t.TempDir() })
 	s.Replication = n
 	c := connect(t, s)
 	want(t, c, "INCR k", ":1|")

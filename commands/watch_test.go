@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -275,7 +276,7 @@ func TestSoftLimit(t *testing.T) {
 		over  bool
 	}{{0, 10, false}, {60 * time.Second, 10, false}, {time.Second, 9, false}, {time.Second, 10, false}, {61 * time.Second, 10, true}, {0, 100, true}} {
 		now, m.of[output] = now.Add(step.after), step.size
-		if got := m.exceeds(limit{100, 10, 60}, now); got != step.over {
+		if got := m.exceeds(config.BufferLimit{Hard: 100, Soft: 10, Patience: 60}, now); got != step.over {
 			t.Errorf("exceeds with %d bytes after %v = %v; want %v", step.size, step.after, got, step.over)
 		}
 	}
@@ -310,9 +311,7 @@ func TestQuietChannel(t *testing.T) {
 // TestWorstFirst: of all clients those for which most waits end first, and only as many as must.
 func TestWorstFirst(t *testing.T) {
 	s := newServer(t)
-	if err := s.Configure(map[string]string{"maxmemory-clients": "1000"}); err != nil {
-		t.Fatal(err)
-	}
+	adjust(s, func(o *config.Settings) { o.ClientMemory = 1000 })
 	var ended []int
 	var list []*Client
 	for i := range 3 {
@@ -349,7 +348,7 @@ func TestDebugSleep(t *testing.T) {
 		t.Errorf("DEBUG = %q; want an error", got)
 	}
 	for _, mode := range []string{"yes", "local"} {
-		c.Server.Config.settings.Debug = mode
+		adjust(c.Server, func(o *config.Settings) { o.Debug = mode })
 		c.Client.Local = mode == "local"
 		began := time.Now()
 		if got := do(t, c, "DEBUG", "SLEEP", "0.01"); got != "+OK\r\n" || time.Since(began) < 10*time.Millisecond {

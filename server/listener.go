@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"atomiccounter/commands/config"
 )
 
 // defaultBind is every address, IPv6 where there is any.
@@ -24,17 +27,17 @@ type listener struct {
 	secure *tls.Config
 }
 
-// listen opens all listeners that the options ask for, or none.
-func listen(o Options) ([]listener, error) {
-	list, err := listenTCP(o, o.Port, nil)
-	if err == nil && o.TLS != nil {
-		var secure []listener
-		secure, err = listenTCP(o, o.TLSPort, o.TLS)
-		list = append(list, secure...)
+// listen opens all listeners that the settings ask for, or none.
+func listen(s *config.Settings, secure *tls.Config) ([]listener, error) {
+	list, err := listenTCP(s.Bind, s.Port, nil)
+	if err == nil && secure != nil {
+		var more []listener
+		more, err = listenTCP(s.Bind, s.TLSPort, secure)
+		list = append(list, more...)
 	}
-	if err == nil && o.Settings.UnixSocket != "" {
+	if err == nil && s.UnixSocket != "" {
 		var l net.Listener
-		if l, err = listenUnix(o.Settings.UnixSocket, o.UnixSocketPerm); err == nil {
+		if l, err = listenUnix(s.UnixSocket, s.UnixSocketPerm); err == nil {
 			list = append(list, listener{l, nil})
 		}
 	}
@@ -47,17 +50,13 @@ func listen(o Options) ([]listener, error) {
 	return list, nil
 }
 
-func listenTCP(o Options, port int, secure *tls.Config) (list []listener, err error) {
+func listenTCP(bind string, port int64, secure *tls.Config) (list []listener, err error) {
 	if port == 0 {
 		return nil, nil
 	}
-	bind := o.Settings.Bind
-	if bind == "" {
-		bind = defaultBind
-	}
-	for _, addr := range strings.Fields(bind) {
+	for _, addr := range strings.Fields(cmp.Or(bind, defaultBind)) {
 		addr, optional := strings.CutPrefix(addr, "-")
-		l, err := listenAddr(addr, port)
+		l, err := listenAddr(addr, int(port))
 		if optional && unavailable(err) {
 			continue
 		} else if err != nil {

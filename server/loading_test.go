@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"atomiccounter/commands"
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -24,8 +24,10 @@ func serveLoading(t *testing.T, o Options) *running {
 
 func serveLoadingSince(t *testing.T, o Options, started time.Time) *running {
 	t.Helper()
-	o.Port, o.Log = -1, quiet()
-	o.Settings.Bind = "127.0.0.1"
+	if o.Settings == nil {
+		o.Settings = settings(nil)
+	}
+	o.Log = quiet()
 	s, err := New(o)
 	if err != nil {
 		t.Fatalf("New = %v", err)
@@ -58,7 +60,7 @@ func TestLoadingSoonOver(t *testing.T) {
 
 // TestLoading: a connection that is there while the store is opened goes on with it, and what it has chosen holds.
 func TestLoading(t *testing.T) {
-	r := serveLoading(t, Options{Settings: commands.Settings{Store: engine.Options{Sync: engine.Always}}})
+	r := serveLoading(t, Options{Settings: settings(func(o *config.Settings) { o.Sync = engine.Always })})
 	p, silent, listener := r.dial(t), r.dial(t), r.dial(t)
 	p.send("*1\r\n$4\r\nPING\r\n*2\r\n$4\r\nINCR\r\n$1\r")
 	p.want(loading)
@@ -123,8 +125,9 @@ func TestLoadingEnds(t *testing.T) {
 // TestNewListensAtAllOrNone: what is in use is found before there is a store.
 func TestNewListensAtAllOrNone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	r := serveLoading(t, Options{Settings: commands.Settings{UnixSocket: path}})
-	o := Options{Port: r.Addrs()[0].(*net.TCPAddr).Port, Log: quiet(), Settings: commands.Settings{Bind: "127.0.0.1", UnixSocket: path + "2"}}
+	r := serveLoading(t, Options{Settings: settings(func(o *config.Settings) { o.UnixSocket = path })})
+	port := r.Addrs()[0].(*net.TCPAddr).Port
+	o := Options{Log: quiet(), Settings: settings(func(o *config.Settings) { o.Port, o.UnixSocket = int64(port), path+"2" })}
 	if _, err := New(o); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("New on a port in use = %v; want EADDRINUSE", err)
 	}

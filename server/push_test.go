@@ -118,7 +118,7 @@ func TestPauseAndUnblock(t *testing.T) {
 
 // Listeners are not idle.
 func TestListenersAreNotReaped(t *testing.T) {
-	r := serve(t, Options{Settings: commands.Settings{}}, nil)
+	r := serve(t, Options{}, nil)
 	p := r.dial(t)
 	p.send("SUBSCRIBE a\r\n")
 	p.want("*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n")

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"atomiccounter/commands"
+	"atomiccounter/commands/config"
 )
 
 // startRedis runs a real redis-server on a Unix socket, and gives its address.
@@ -69,7 +69,7 @@ func exchange(t *testing.T, a net.Addr, in string) string {
 // Raw bytes are answered as Redis answers them, to the letter.
 func TestProtocolAgainstRedis(t *testing.T) {
 	redis := startRedis(t)
-	ours := serve(t, Options{Settings: commands.Settings{UnixSocket: filepath.Join(t.TempDir(), "s")}}, nil).Addrs()[1]
+	ours := serve(t, Options{Settings: settings(func(o *config.Settings) { o.UnixSocket = filepath.Join(t.TempDir(), "s") })}, nil).Addrs()[1]
 	const ping = "*1\r\n$4\r\nPING\r\n"
 	inputs := []string{
 		ping + ping + "PING\r\n", "PING\nPING\r\n\r\nPING", ping + "*1\r\n$4\r\nPI", "*1\r\n$4\r\nPINGxxPING\r\n",
@@ -91,7 +91,7 @@ func TestProtocolAgainstRedis(t *testing.T) {
 
 func TestUnauthenticatedAgainstRedis(t *testing.T) {
 	redis := startRedis(t, "--requirepass", "secret")
-	ours := serve(t, Options{Settings: commands.Settings{UnixSocket: filepath.Join(t.TempDir(), "s"), Password: "secret"}}, nil).Addrs()[1]
+	ours := serve(t, Options{Settings: settings(func(o *config.Settings) { o.UnixSocket, o.Password = filepath.Join(t.TempDir(), "s"), "secret" })}, nil).Addrs()[1]
 	for _, in := range []string{
 		"PING\r\n", "*10\r\n$3\r\nGET\r\n", "*11\r\n$3\r\nGET\r\n", "*2\r\n$4\r\nECHO\r\n$16385\r\n", "nosuch\r\n", "GET\r\n",
 		"AUTH secret\r\n*11\r\n$4\r\nMGET\r\n" + strings.Repeat("$1\r\nk\r\n", 10), "AUTH wrong\r\n*11\r\n", "QUIT\r\nPING\r\n", "*x\r\n",
@@ -104,7 +104,7 @@ func TestUnauthenticatedAgainstRedis(t *testing.T) {
 
 func TestMaxClientsAgainstRedis(t *testing.T) {
 	redis := startRedis(t, "--maxclients", "1")
-	r := serve(t, Options{Settings: commands.Settings{UnixSocket: filepath.Join(t.TempDir(), "s"), MaxClients: 1}}, nil)
+	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.UnixSocket, o.MaxClients = filepath.Join(t.TempDir(), "s"), 1 })}, nil)
 	for _, a := range []net.Addr{redis, r.Addrs()[1]} {
 		// The one that startRedis came with may still count.
 		await(t, "room for a client", func() bool { return exchange(t, a, "PING\r\n") == "+PONG\r\n" })

@@ -67,13 +67,13 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net"
 	"sync"
 	"time"
 
 	"atomiccounter/commands"
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -81,21 +81,14 @@ const defaultGrace = 5 * time.Second
 
 // Options of New. A zero field means its default.
 type Options struct {
-	// Settings are what CONFIG GET shows; Bind and UnixSocket are listened on. Bind is in Redis's syntax: addresses
+	// Settings are what CONFIG GET shows; Port, TLSPort, Bind and UnixSocket are listened on. Bind is in Redis's syntax: addresses
 	// separated by spaces, * and ::* for all, and a - before those that may be missing. Without a Bind all addresses are
-	// listened on, and without a password only the loopback is let in.
-	Settings commands.Settings
-	// Port is that of all addresses. 0: no TCP, as in Redis. Negative: any free port; see Addrs.
-	Port int
-	// TLS lets clients in that speak it, on TLSPort of all addresses; nil: none.
-	TLS     *tls.Config
-	TLSPort int
-	// UnixSocketPerm are the permissions of the socket file, default as the umask says.
-	UnixSocketPerm fs.FileMode
+	// listened on, and without a password only the loopback is let in. nil: the defaults.
+	Settings *config.Settings
+	// TLS lets clients in that speak it, on the TLSPort of all addresses; nil: none.
+	TLS *tls.Config
 	// Sized is told when CONFIG SET has changed cache-size, and when clients take about another number of bytes; nil: nobody is.
 	Sized func(cache, clients int64)
-	// Rewrite is CONFIG REWRITE: it is given the settings that CONFIG SET can change, by name. nil: there is no configuration file.
-	Rewrite func(settings map[string]string) error
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
@@ -132,18 +125,21 @@ func New(o Options) (*Server, error) {
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
 	}
-	listeners, err := listen(o)
+	settings := config.Default()
+	if o.Settings != nil {
+		settings = o.Settings
+	}
+	listeners, err := listen(settings, o.TLS)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{options: o, listeners: listeners, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
 	s.shared = &commands.Server{Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(), Port: tcpPort(listeners),
-		Version: o.Version, Shutdown: s.askShutdown, Sized: o.Sized, Rewrite: o.Rewrite,
+		Version: o.Version, Shutdown: s.askShutdown, Sized: o.Sized,
 		LogDropped: o.LogDropped, LogFlush: o.LogFlush}
-	s.shared.Config.Start(o.Settings)
-	if err := s.shared.Configure(o.Settings.Others); err != nil {
-		return nil, errors.Join(err, closeAll(listeners))
-	}
+	shown := *settings
+	shown.Port = int64(s.shared.Port)
+	s.shared.Start(&shown)
 	return s, nil
 }
 

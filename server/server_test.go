@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"atomiccounter/commands"
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -48,14 +49,24 @@ type running struct {
 // with has a server serve an engine.
 func with(e *engine.Engine) func(*Server) { return func(s *Server) { s.Open(e, nil) } }
 
+// settings are the defaults, but for a free port of the loopback, and what change makes of them.
+func settings(change func(*config.Settings)) *config.Settings {
+	s := config.Default()
+	s.Port, s.Bind = -1, "127.0.0.1"
+	if change != nil {
+		change(s)
+	}
+	return s
+}
+
 // serve starts a server, on an engine of its own unless change opens another, and ends it with the test. Change, if there is one,
 // alters the server before it serves.
 func serve(t testing.TB, o Options, change func(*Server)) *running {
 	t.Helper()
-	if o.Settings.Bind == "" {
-		o.Settings.Bind = "127.0.0.1"
+	if o.Settings == nil {
+		o.Settings = settings(nil)
 	}
-	o.Port, o.Log = -1, quiet()
+	o.Log = quiet()
 	s, err := New(o)
 	if err != nil {
 		t.Fatalf("New = %v", err)
@@ -189,7 +200,7 @@ func TestCrossProtocol(t *testing.T) {
 }
 
 func TestMaxClients(t *testing.T) {
-	r := serve(t, Options{Settings: commands.Settings{MaxClients: 2}}, nil)
+	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.MaxClients = 2 })}, nil)
 	a, b := r.dial(t), r.dial(t)
 	for _, p := range []*peer{a, b} {
 		p.send("PING\r\n")
@@ -217,7 +228,7 @@ func await(t testing.TB, what string, condition func() bool) {
 }
 
 func TestIdleTimeout(t *testing.T) {
-	r := serve(t, Options{Settings: commands.Settings{Timeout: time.Hour}}, nil)
+	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.Timeout = 3600 })}, nil)
 	idle, busy := r.dial(t), r.dial(t)
 	for _, p := range []*peer{idle, busy} {
 		p.send("PING\r\n")
@@ -320,16 +331,16 @@ func TestGreatPipeline(t *testing.T) {
 // TestOutputLimits: a client that does not read is disconnected when more waits than its class, or all clients together, may have.
 func TestOutputLimits(t *testing.T) {
 	for name, change := range map[string]struct {
-		limit, most  string
+		limit        config.BufferLimit
+		most         int64
 		cut, evicted int64
 	}{
-		"hard": {"normal 1mb 0 0", "0", 1, 0},
-		"soft": {"normal 0 1mb 0", "0", 1, 0},
-		"all":  {"normal 0 0 0", "1mb", 0, 1},
+		"hard": {config.BufferLimit{Hard: 1 << 20}, 0, 1, 0},
+		"soft": {config.BufferLimit{Soft: 1 << 20}, 0, 1, 0},
+		"all":  {config.BufferLimit{}, 1 << 20, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := serve(t, Options{Settings: commands.Settings{
-				Others: map[string]string{"client-output-buffer-limit": change.limit, "maxmemory-clients": change.most}}}, nil)
+			r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.OutputLimits.Normal, o.ClientMemory = change.limit, change.most })}, nil)
 			p, other := r.dial(t), r.dial(t)
 			calls, _ := stuffing()
 			io.WriteString(p.Conn, calls) // which perhaps fails before all is written
@@ -359,7 +370,7 @@ func TestSlowReaderGetsAll(t *testing.T) {
 }
 
 func TestQueryBufferLimit(t *testing.T) {
-	p := serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
+	p := serve(t, Options{Settings: settings(func(o *config.Settings) { o.QueryBuffer = 1 << 20 })}, nil).dial(t)
 	long := strings.Repeat("x", 1<<19)
 	go fmt.Fprintf(p.Conn, "*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n*2\r\n$4\r\nECHO\r\n$%d\r\n", len(long), long, 1<<20)
 	p.wantEnd(fmt.Sprintf("$%d\r\n%s\r\n", len(long), long))
@@ -371,21 +382,21 @@ func TestManyArguments(t *testing.T) {
 	p := serve(t, Options{}, nil).dial(t)
 	go io.WriteString(p.Conn, fmt.Sprintf("*%d\r\n$4\r\nMGET\r\n", n+1)+strings.Repeat("$1\r\nk\r\n", n))
 	p.want(fmt.Sprintf("*%d\r\n", n) + strings.Repeat("$-1\r\n", n))
-	p = serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
+	p = serve(t, Options{Settings: settings(func(o *config.Settings) { o.QueryBuffer = 1 << 20 })}, nil).dial(t)
 	go io.WriteString(p.Conn, fmt.Sprintf("*%d\r\n$4\r\nMGET\r\n", n+1)+strings.Repeat("$1\r\nk\r\n", n))
 	p.wantEnd("")
 }
 
 // What waits for EXEC counts, too.
 func TestQueryBufferLimitOfTransactions(t *testing.T) {
-	p := serve(t, Options{Settings: commands.Settings{QueryBuffer: 1 << 20}}, nil).dial(t)
+	p := serve(t, Options{Settings: settings(func(o *config.Settings) { o.QueryBuffer = 1 << 20 })}, nil).dial(t)
 	long := strings.Repeat("x", 700<<10)
 	go fmt.Fprintf(p.Conn, "MULTI\r\n*2\r\n$4\r\nECHO\r\n$%d\r\n%s\r\n*2\r\n$4\r\nECHO\r\n$%d\r\n", len(long), long, 400<<10)
 	p.wantEnd("+OK\r\n+QUEUED\r\n")
 }
 
 func TestUnauthenticatedLimits(t *testing.T) {
-	r := serve(t, Options{Settings: commands.Settings{Password: "secret"}}, nil)
+	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.Password = "secret" })}, nil)
 	bulk := "$9000\r\n" + strings.Repeat("x", 9000) + "\r\n"
 	p := r.dial(t)
 	go io.WriteString(p.Conn, "*10\r\n"+strings.Repeat(bulk, 8))
@@ -416,16 +427,16 @@ func TestListenOfOneFamily(t *testing.T) {
 
 func TestProtectedMode(t *testing.T) {
 	for _, test := range []struct {
-		settings commands.Settings
+		settings *config.Settings
 		want     bool
 	}{
-		{commands.Settings{}, true},
-		{commands.Settings{Bind: "10.0.0.1"}, true},
-		{commands.Settings{Password: "secret"}, false},
-		{commands.Settings{Unprotected: true}, false},
+		{settings(nil), true},
+		{settings(func(o *config.Settings) { o.Bind = "10.0.0.1" }), true},
+		{settings(func(o *config.Settings) { o.Password = "secret" }), false},
+		{settings(func(o *config.Settings) { o.Protected = false }), false},
 	} {
 		s := &Server{shared: new(commands.Server), options: Options{Settings: test.settings}}
-		s.shared.Config.Start(test.settings)
+		s.shared.Start(test.settings)
 		if got := s.protected(); got != test.want {
 			t.Errorf("protected(%+v) = %v; want %v", test.settings, got, test.want)
 		}
@@ -462,11 +473,11 @@ func TestUnixSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	stale.(*net.UnixListener).SetUnlinkOnClose(false)
-	if _, err := New(Options{Settings: commands.Settings{UnixSocket: path}}); err == nil || !strings.Contains(err.Error(), "another process listens") {
+	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.UnixSocket = path })}); err == nil || !strings.Contains(err.Error(), "another process listens") {
 		t.Errorf("New on a socket in use = %v; want an error that says so", err)
 	}
 	stale.Close()
-	r := serve(t, Options{Settings: commands.Settings{UnixSocket: path}, UnixSocketPerm: 0o600}, nil)
+	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.UnixSocket, o.UnixSocketPerm = path, 0o600 })}, nil)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("Stat = %v, %v; want mode 0600", info, err)
 	}
@@ -489,7 +500,7 @@ func TestUnixSocketIsNoSocket(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(Options{Settings: commands.Settings{UnixSocket: path}}); err == nil {
+	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.UnixSocket = path })}); err == nil {
 		t.Error("New on a plain file = nil; want an error")
 	}
 	if b, err := os.ReadFile(path); string(b) != "precious" {
@@ -498,17 +509,17 @@ func TestUnixSocketIsNoSocket(t *testing.T) {
 }
 
 func TestNothingToListenOn(t *testing.T) {
-	if _, err := New(Options{}); err == nil {
+	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.Port = 0 })}); err == nil {
 		t.Error("New without a port = nil; want an error")
 	}
-	if _, err := New(Options{Port: -1, Settings: commands.Settings{Bind: "127.0.0.1 not.an.address.invalid"}}); err == nil {
+	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.Bind = "127.0.0.1 not.an.address.invalid" })}); err == nil {
 		t.Error("New on an address that is none = nil; want an error")
 	}
 }
 
 func TestOptionalBind(t *testing.T) {
 	// 192.0.2.1 is for documentation: no machine has it.
-	r := serve(t, Options{Settings: commands.Settings{Bind: "-192.0.2.1 127.0.0.1"}}, nil)
+	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.Bind = "-192.0.2.1 127.0.0.1" })}, nil)
 	if n := len(r.Addrs()); n != 1 {
 		t.Errorf("%d addresses; want 1", n)
 	}

@@ -21,7 +21,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"atomiccounter/commands"
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 )
 
@@ -79,7 +79,10 @@ func (a *authority) pool() *x509.CertPool {
 func serveTLS(t testing.TB, o Options, a *authority, auth tls.ClientAuthType, change func(*Server)) (*running, string) {
 	t.Helper()
 	o.TLS = &tls.Config{Certificates: []tls.Certificate{a.pair(t, "server")}, ClientCAs: a.pool(), ClientAuth: auth}
-	o.TLSPort = -1
+	if o.Settings == nil {
+		o.Settings = settings(nil)
+	}
+	o.Settings.TLSPort = -1
 	r := serve(t, o, change)
 	return r, r.Addrs()[1].String()
 }
@@ -116,7 +119,7 @@ func TestTLS(t *testing.T) {
 
 func TestGoRedisOverTLS(t *testing.T) {
 	a := newAuthority(t)
-	_, addr := serveTLS(t, Options{Settings: commands.Settings{Password: "secret"}}, a, tls.RequireAndVerifyClientCert, nil)
+	_, addr := serveTLS(t, Options{Settings: settings(func(o *config.Settings) { o.Password = "secret" })}, a, tls.RequireAndVerifyClientCert, nil)
 	client := redis.NewClient(&redis.Options{Addr: addr, Password: "secret",
 		TLSConfig: &tls.Config{RootCAs: a.pool(), Certificates: []tls.Certificate{a.pair(t, "client")}}})
 	defer client.Close()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"atomiccounter/commands"
+	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
@@ -196,7 +197,7 @@ func TestKillOfAClientThatWaits(t *testing.T) {
 
 // Who waits is not idle, and is not the moment after.
 func TestWaitIsNotIdle(t *testing.T) {
-	r, n := serveNode(t, Options{Settings: commands.Settings{Timeout: time.Hour}})
+	r, n := serveNode(t, Options{Settings: settings(func(o *config.Settings) { o.Timeout = 3600 })})
 	p := r.dial(t)
 	p.send("WAIT 1 0\r\n")
 	r.awaitBlocked(t, 1)

@@ -25,9 +25,10 @@ var below = map[string][]string{
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/lua":      {"commands/resp"},
-	"commands":          {"commands/lua", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
+	"commands/config":   {"engine", "replica/handshake"},
+	"commands":          {"commands/config", "commands/lua", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
 	"replica":           {"engine", "replica/csync", "replica/handshake", "tlv"},
-	"server":            {"commands", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
+	"server":            {"commands", "commands/config", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
 	"migrate":           {},
 }
 
@@ -48,6 +49,7 @@ var banned = map[string][]string{
 	"replica/csync":     {"net", "flag", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"}, // its replies are RESP
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"commands/resp":     {"net", "flag"},
+	"commands/config":   {"flag", "github.com/urfave/cli/v2"}, // main makes flags of its table
 	"commands":          {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"server":            {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"replica":           {"flag", "github.com/urfave/cli/v2"},

@@ -229,3 +229,62 @@ func TestDocumentedFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedDefaults: the tables of flags in the documents have every flag of serve, with its default.
+func TestDocumentedDefaults(t *testing.T) {
+	if *self {
+		t.Skip("redis-server has flags of its own")
+	}
+	help, err := exec.Command(ours.Path, "serve", "--help").CombinedOutput()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := make(map[string]string)
+	for _, d := range documents(t) {
+		for _, row := range listedFlags(d.text) {
+			if len(row.defaults) != len(row.flags) {
+				t.Errorf("%s lists the flags %q with the defaults %q; want as many", d.path, row.flags, row.defaults)
+				continue
+			}
+			for i, flag := range row.flags {
+				listed[flag] = row.defaults[i]
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^ +(--[a-z-]+).*?(?:\(default: "?(.*?)"?\))? \[\$`).FindAllStringSubmatch(string(help), -1) {
+		switch usual, there := listed[m[1]]; {
+		case !there:
+			t.Errorf("no table of flags lists %s", m[1])
+		case m[2] != "" && plainDefault(usual) != plainDefault(m[2]):
+			t.Errorf("the tables of flags have the default %q of %s; want %q", usual, m[1], m[2])
+		}
+	}
+}
+
+type flagRow struct{ flags, defaults []string }
+
+// listedFlags are the rows of the table headed "flag" and "default": the flags in the first column, and as many defaults in the second.
+func listedFlags(doc string) (rows []flagRow) {
+	inside := false
+	for line := range strings.Lines(doc) {
+		columns := strings.Split(line, "|")
+		if len(columns) < 3 {
+			inside = false
+			continue
+		}
+		if flags := regexp.MustCompile("`(--[a-z-]+)").FindAllStringSubmatch(columns[1], -1); inside && flags != nil {
+			row := flagRow{defaults: strings.Split(columns[2], ", ")}
+			for _, m := range flags {
+				row.flags = append(row.flags, m[1])
+			}
+			rows = append(rows, row)
+		}
+		inside = inside || strings.TrimSpace(columns[1]) == "flag" && strings.TrimSpace(columns[2]) == "default"
+	}
+	return rows
+}
+
+// plainDefault leaves out how a default is written: 256 MiB is 256mb.
+func plainDefault(text string) string {
+	return strings.NewReplacer("`", "", " ", "", "ib", "b", "false", "no").Replace(strings.ToLower(text))
+}

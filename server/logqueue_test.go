@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -12,14 +12,14 @@ import (
 // TestLogQueue: nobody waits for a reader that does not read; what is dropped is counted, and said in its place.
 func TestLogQueue(t *testing.T) {
 	r, w := io.Pipe()
-	q := newLogQueue(w)
+	q := NewLogQueue(w)
 	log := slog.New(slog.NewTextHandler(q, nil))
 	const lines = 3000
 	for i := range lines {
 		log.Info(strings.Repeat("x", 1000), "n", i)
 	}
-	q.flush() // gives up
-	dropped := q.dropped.Load()
+	q.Flush() // gives up
+	dropped := q.Dropped()
 	if dropped == 0 || dropped == lines {
 		t.Fatalf("%d of %d lines are dropped", dropped, lines)
 	}
@@ -29,9 +29,9 @@ func TestLogQueue(t *testing.T) {
 		_, err := io.Copy(&got, r)
 		read <- err
 	}()
-	q.flush()
+	q.Flush()
 	log.Info("it goes on")
-	q.flush()
+	q.Flush()
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +54,8 @@ func TestLogQueue(t *testing.T) {
 		t.Errorf("at the end comes %q", line)
 	}
 	log.Info("nobody is there")
-	q.flush()
-	if n := q.dropped.Load(); n != dropped+1 {
+	q.Flush()
+	if n := q.Dropped(); n != dropped+1 {
 		t.Errorf("%d lines are dropped; want %d", n, dropped+1)
 	}
 }
@@ -63,15 +63,15 @@ func TestLogQueue(t *testing.T) {
 // TestLogQueueLongLine: a line that is too long for the queue is dropped, and the log goes on.
 func TestLogQueueLongLine(t *testing.T) {
 	var got bytes.Buffer
-	q := newLogQueue(&got)
+	q := NewLogQueue(&got)
 	if _, err := q.Write(bytes.Repeat([]byte("x"), mostQueued+1)); err != nil {
 		t.Fatal(err)
 	}
-	q.flush()
+	q.Flush()
 	if _, err := q.Write([]byte("it goes on\n")); err != nil {
 		t.Fatal(err)
 	}
-	q.flush()
+	q.Flush()
 	if lines := strings.SplitAfter(got.String(), "\n"); len(lines) != 3 || !strings.Contains(lines[0], "dropped 1 lines") || lines[1] != "it goes on\n" {
 		t.Errorf("%.200q is read", lines)
 	}

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"bytes"
@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// logQueue is where the log is written to: who writes never waits, whatever the reader of the log does. What is too much is dropped, and
+// LogQueue is where the log is written to: a writer never waits, whatever the reader of the log does. What is too much is dropped, and
 // counted: the log says how much once it goes on.
-type logQueue struct {
+type LogQueue struct {
 	out     io.Writer
 	dropped atomic.Int64 // lines, since the start
 
 	mu      sync.Mutex
-	changed *sync.Cond // writing has become false, or the time of flush is over
+	changed *sync.Cond // writing has become false, or the time of Flush is over
 	buf     []byte     // to be written
 	lost    int64      // lines that came after buf
 	writing bool
@@ -28,14 +28,15 @@ const mostQueued = 1 << 20
 // flushTime is how long the end of the process waits for the log.
 const flushTime = time.Second
 
-func newLogQueue(out io.Writer) *logQueue {
-	q := &logQueue{out: out}
+// NewLogQueue gives a queue that is written to out.
+func NewLogQueue(out io.Writer) *LogQueue {
+	q := &LogQueue{out: out}
 	q.changed = sync.NewCond(&q.mu)
 	return q
 }
 
 // Write takes lines, and does not keep b.
-func (q *logQueue) Write(b []byte) (int, error) {
+func (q *LogQueue) Write(b []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.lost > 0 || len(q.buf)+len(b) > mostQueued {
@@ -52,7 +53,7 @@ func (q *logQueue) Write(b []byte) (int, error) {
 }
 
 // write writes until nothing waits.
-func (q *logQueue) write() {
+func (q *LogQueue) write() {
 	for {
 		b := q.next()
 		if b == nil {
@@ -64,8 +65,11 @@ func (q *logQueue) write() {
 	}
 }
 
+// Dropped is how many lines were dropped since the start.
+func (q *LogQueue) Dropped() int64 { return q.dropped.Load() }
+
 // next takes what waits, and how much was dropped after it.
-func (q *logQueue) next() []byte {
+func (q *LogQueue) next() []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b := q.buf
@@ -81,8 +85,8 @@ func (q *logQueue) next() []byte {
 	return b
 }
 
-// flush waits until all is written, but not for long.
-func (q *logQueue) flush() {
+// Flush waits until all is written, but not for long.
+func (q *LogQueue) Flush() {
 	over := time.Now().Add(flushTime)
 	timer := time.AfterFunc(flushTime, func() {
 		q.mu.Lock()

@@ -1,11 +1,11 @@
-package main
+package tests
 
 import (
-	"bytes"
+	"context"
 	"errors"
-	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,9 +46,8 @@ func TestBadFlags(t *testing.T) {
 		{"--tls-auth-clients x", `tls-auth-clients: "x" is neither yes nor no nor optional`},
 	} {
 		store := filepath.Join(dir, "store")
-		err := newApp(newLogQueue(io.Discard)).Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
-		if err == nil || !strings.HasPrefix(err.Error(), test[1]) {
-			t.Errorf("serve %s = %v; want %q", test[0], err, test[1])
+		if got := refusal(t, append([]string{"serve", "--dir", store}, strings.Fields(test[0])...)...); !strings.HasPrefix(got, test[1]) {
+			t.Errorf("serve %s says %q; want %q", test[0], got, test[1])
 		}
 		if _, err := os.Stat(store); err == nil {
 			t.Fatalf("serve %s has made a store", test[0])
@@ -76,9 +75,8 @@ func TestAddressInUse(t *testing.T) {
 		{"--port 0 --unixsocket " + socket, "unix socket " + socket + ": another process listens on it"},
 		{"--port 0", "nothing to listen on: there is neither a port nor a Unix socket"},
 	} {
-		err := newApp(newLogQueue(io.Discard)).Run(append([]string{"atomiccounter", "serve", "--dir", store}, strings.Fields(test[0])...))
-		if err == nil || err.Error() != test[1] {
-			t.Errorf("serve %s = %v; want %q", test[0], err, test[1])
+		if got := refusal(t, append([]string{"serve", "--dir", store}, strings.Fields(test[0])...)...); got != test[1] {
+			t.Errorf("serve %s says %q; want %q", test[0], got, test[1])
 		}
 		if _, err := os.Stat(store); !errors.Is(err, os.ErrNotExist) {
 			t.Fatalf("serve %s: Stat of the store = %v; want no such file", test[0], err)
@@ -109,13 +107,26 @@ func TestMisuse(t *testing.T) {
 
 func wantMisuse(t *testing.T, want string, args ...string) {
 	t.Helper()
-	var shown bytes.Buffer
-	app := newApp(newLogQueue(io.Discard))
-	app.Writer = &shown
-	err := app.Run(append([]string{"atomiccounter"}, args...))
-	if err == nil || err.Error() != want || shown.Len() > 0 {
-		t.Errorf("Run(%q) = %v, and shows %.60q; want %q, and nothing else", args, err, shown.String(), want)
+	if got := refusal(t, args...); got != want {
+		t.Errorf("%q says %q; want %q", args, got, want)
 	}
+}
+
+// refusal runs the program, which has to fail, and gives the one line that it says.
+func refusal(t *testing.T, args ...string) string {
+	t.Helper()
+	if *self {
+		t.Skip("redis-server has flags of its own")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	said, err := exec.CommandContext(ctx, ours.Path, args...).CombinedOutput()
+	line, named := strings.CutPrefix(strings.TrimSuffix(string(said), "\n"), "atomiccounter: ")
+	var failed *exec.ExitError
+	if !errors.As(err, &failed) || failed.ExitCode() != 1 || !named || strings.Contains(line, "\n") {
+		t.Errorf("%q = %v, and says %.200q; want code 1 and one line", args, err, said)
+	}
+	return line
 }
 
 // TestSwitchesInTheFile: the file says yes and no, as redis.conf does.
@@ -135,9 +146,8 @@ func TestSwitchesInTheFile(t *testing.T) {
 		if err := os.WriteFile(file, []byte(test[0]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		err := newApp(newLogQueue(io.Discard)).Run([]string{"atomiccounter", "serve", "--config", file})
-		if err == nil || !strings.HasPrefix(err.Error(), test[1]) {
-			t.Errorf("serve with %q = %v; want %q", test[0], err, test[1])
+		if got := refusal(t, "serve", "--config", file); !strings.HasPrefix(got, test[1]) {
+			t.Errorf("serve with %q says %q; want %q", test[0], got, test[1])
 		}
 	}
 }
