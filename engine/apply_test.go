@@ -83,7 +83,7 @@ func TestClockFarAhead(t *testing.T) {
 			t.Fatalf("Flush = %v", err)
 		}
 		for _, key := range []string{"set", "ttl"} {
-			s, err := e.readState(e.place([]byte("\x00"+key)), "\x00"+key)
+			s, err := e.readState(e.self.place([]byte("\x00"+key)), "\x00"+key)
 			own := s.Contribution(e.self.id)
 			if err != nil || own == nil || key == "set" && own.Birth <= stamp || key == "ttl" && own.Expiry.Stamp <= stamp {
 				t.Errorf("%d ms ahead: %s is %+v, %v; want the own stamp after %d", ahead, key, own, err, stamp)
@@ -183,7 +183,7 @@ func TestLoadDuringAnArrival(t *testing.T) {
 			t.Fatalf("Flush = %v", err)
 		}
 	}
-	if s, err := e.readState(e.place([]byte("\x00k")), "\x00k"); err != nil || s.View().Sum != tlv.FromInt64(11) {
+	if s, err := e.readState(e.self.place([]byte("\x00k")), "\x00k"); err != nil || s.View().Sum != tlv.FromInt64(11) {
 		t.Errorf("stored = %+v, %v; want a sum of 11", s, err)
 	}
 }

@@ -141,7 +141,7 @@ func (l hashChanges) hold(e *Engine) {
 func (e *Engine) tellUncached(a *arrival, changes hashChanges) {
 	switch {
 	case isUsers(a.key):
-		e.recountShown(database(a.key), a.before, a.fields, a.after, a.fields)
+		e.counts.recountShown(database(a.key), a.before, a.fields, a.after, a.fields)
 		return
 	case isToken(a.key):
 		return
@@ -152,24 +152,16 @@ func (e *Engine) tellUncached(a *arrival, changes hashChanges) {
 	}
 }
 
-// recountShown is recount for the visible counts.
-func (e *Engine) recountShown(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
-	existed, expired := was.shown(fieldsWere)
-	exists, expires := is.shown(fieldsAre)
-	adjust(&e.counts.keys[db], &existed, exists)
-	adjust(&e.counts.expires[db], &expired, expires)
-}
-
 // tell makes the heads know how many fields are stored now, and what of that no field has told.
 func (l hashChanges) tell(c *committer) {
 	e := c.e
 	for key, h := range l {
 		if h.head == nil {
-			e.recountShown(database(key), h.self, h.was, h.self, h.was+h.by)
+			e.counts.recountShown(database(key), h.self, h.was, h.self, h.was+h.by)
 			continue
 		}
 		h.head.fields.stored = h.was + h.by
-		e.turn(h.head.fields, h.unseen)
+		e.counts.turn(h.head.fields, h.unseen)
 		h.head.pins.Add(-1)
 	}
 }

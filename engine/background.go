@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -140,7 +141,7 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	if err != nil {
 		return err
 	}
-	if en.due(now) && (p.e.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
+	if en.due(now) && (p.e.self.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
 		p.cancelAll(en)
 		return nil
 	}
@@ -175,7 +176,7 @@ func (e *Engine) unindex(d due) error {
 	if e.health.closed.Load() {
 		return ErrClosed
 	}
-	if en := e.table.get(e.hash([]byte(d.key[1:])), d.key); en != nil {
+	if en := e.table.get(e.self.hash([]byte(d.key[1:])), d.key); en != nil {
 		en.mu.RLock()
 		current := en.index == d.at
 		en.mu.RUnlock()
@@ -185,58 +186,6 @@ func (e *Engine) unindex(d due) error {
 		return e.db.Delete(indexKey(nil, d.at, d.key), pebble.NoSync)
 	}
 	return nil // not known just now: the next sweep asks again
-}
-
-// refresher takes in what foreign batches brought to cached keys, when their update period is over, so that DBSIZE and
-// memory do not wait for somebody to ask.
-func (e *Engine) refresher() {
-	defer e.running.done.Done()
-	for {
-		select {
-		case <-e.running.stop:
-			return
-		case <-e.stale.wake:
-		}
-		if !e.periodPasses() {
-			return
-		}
-		e.Refresh()
-	}
-}
-
-// periodPasses waits for the update period, which may change meanwhile. False: the engine stops.
-func (e *Engine) periodPasses() bool {
-	for begin := time.Now(); ; {
-		rest := e.UpdatePeriod() - time.Since(begin)
-		if rest <= 0 {
-			return true
-		}
-		select {
-		case <-e.running.stop:
-			return false
-		case <-e.stale.repaced:
-		case <-time.After(rest):
-		}
-	}
-}
-
-// Refresh makes all foreign data show that has arrived so far, update period or not: when it returns, that shows.
-func (e *Engine) Refresh() {
-	e.stale.refreshing.Lock() // another one may be in the middle of what this one would find taken
-	defer e.stale.refreshing.Unlock()
-	guard := e.cuts.guard()
-	e.stale.mu.Lock()
-	list := e.stale.keys
-	e.stale.keys, e.stale.unlisted = nil, 0
-	e.stale.mu.Unlock()
-	for _, en := range list {
-		guard.RLock() // it may make an entry dirty
-		en.mu.Lock()
-		en.listed = false
-		e.takeIn(en)
-		en.mu.Unlock()
-		guard.RUnlock()
-	}
 }
 
 // spaceWatcher refuses writes while there is less space than the reserve, so that the database never meets a full disk.
@@ -313,4 +262,12 @@ func (e *Engine) free() (int64, error) {
 	}
 	u, err := e.options.fs.GetDiskUsage(e.folder.dir)
 	return int64(min(u.AvailBytes, 1<<62)), err
+}
+
+// sweeps is what removes what is over.
+type sweeps struct {
+	heldTo  atomic.Int64 // ms since the Unix epoch, of HoldExpiries
+	longest atomic.Int64 // ns, of LongestSweep
+	expired atomic.Int64
+	litter  signal // there is something to scrub
 }

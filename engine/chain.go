@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/dchest/siphash"
-
 	"atomiccounter/tlv"
 )
 
@@ -23,24 +21,9 @@ func (c *committer) nextBatch(stamp tlv.Stamp) tlv.Batch {
 	return b
 }
 
-// chainHash is the hash of b, which says content.
-func (e *Engine) chainHash(b *tlv.Batch, content []byte) tlv.Hash {
-	upper := uint32(siphash.Hash(e.self.seed[0], e.self.seed[1], content))
-	return tlv.Hash(upper)<<32 | tlv.Hash(e.proof(b.Entry(), upper))
-}
-
-func (e *Engine) proof(entry tlv.VectorEntry, upper uint32) uint32 {
-	var b [28]byte
-	binary.LittleEndian.PutUint64(b[0:], uint64(entry.Replica))
-	binary.LittleEndian.PutUint64(b[8:], uint64(entry.Stamp))
-	binary.LittleEndian.PutUint64(b[16:], entry.Life)
-	binary.LittleEndian.PutUint32(b[24:], upper)
-	return uint32(siphash.Hash(e.self.seed[0], e.self.seed[1], b[:]))
-}
-
 // Proven says whether a store with the secret of this one has published what entry says: this store, or a copy of it.
 func (e *Engine) Proven(entry tlv.VectorEntry) bool {
-	return e.proof(entry, uint32(entry.Hash>>32)) == uint32(entry.Hash)
+	return e.self.proof(entry, uint32(entry.Hash>>32)) == uint32(entry.Hash)
 }
 
 // convert makes a store of an earlier format one of this: what it published has no hashes, and its log, whose batches say

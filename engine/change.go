@@ -1,8 +1,9 @@
 package engine
 
 import (
-	"atomiccounter/tlv"
 	"math"
+
+	"atomiccounter/tlv"
 )
 
 // cancel takes away all that is observed of the key, fields apart. What tend has begun is journaled here: from now on the

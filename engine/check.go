@@ -159,7 +159,7 @@ func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 		return
 	}
 	user := name[1:]
-	if want := stateKey(nil, c.e.place(name), string(name)); string(want) != string(key) {
+	if want := stateKey(nil, c.e.self.place(name), string(name)); string(want) != string(key) {
 		c.problem("key %q is stored under %x; it should be %x", user, key, want)
 	}
 	value, err := it.ValueAndErr()

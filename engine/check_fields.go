@@ -11,7 +11,7 @@ func (c *checker) fieldsRecord(key []byte, it *pebble.Iterator) {
 		return
 	}
 	name := string(append([]byte{key[1]}, key[stateKeyHeader:]...))
-	if want := fieldsKey(nil, c.e.hash([]byte(name[1:])), name); string(want) != string(key) {
+	if want := fieldsKey(nil, c.e.self.hash([]byte(name[1:])), name); string(want) != string(key) {
 		c.problem("the number of fields of %q is stored under %x; it should be %x", name[1:], key, want)
 	}
 }
@@ -37,7 +37,7 @@ func (c *checker) endHash() {
 	}
 	c.hashes++
 	c.fields += c.size
-	e, hash := c.e, c.e.hash([]byte(c.hash[1:]))
+	e, hash := c.e, c.e.self.hash([]byte(c.hash[1:]))
 	e.counts.hashes.Store(true)
 	if n, err := e.fieldsStored(hash, c.hash); err != nil || n != c.size {
 		c.problem("hash %q has %d fields; the number stored is %d, %v", c.hash[1:], c.size, n, err)

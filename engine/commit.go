@@ -101,7 +101,7 @@ func (t *commit) publish(b *tlv.Batch) {
 		return
 	}
 	e := t.c.e
-	b.Seal(func(content []byte) tlv.Hash { return e.chainHash(b, content) })
+	b.Seal(func(content []byte) tlv.Hash { return e.self.chainHash(b, content) })
 	e.cuts.last.Store(uint64(b.Stamp))
 	t.record(b, len(b.Deltas), b.Encoded)
 }

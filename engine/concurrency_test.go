@@ -60,7 +60,7 @@ func newCrowd(t *testing.T, period time.Duration) *crowd {
 	return c
 }
 
-func (c *crowd) shard(key string) *shard { return c.e.table.shard(c.e.hash([]byte(key))) }
+func (c *crowd) shard(key string) *shard { return c.e.table.shard(c.e.self.hash([]byte(key))) }
 
 func (c *crowd) key(i int) string { return c.keys[i%crowdKeys] }
 
@@ -207,7 +207,7 @@ func (c *crowd) verify() {
 	if err := c.e.Flush(); err != nil {
 		c.t.Fatalf("Flush = %v", err)
 	}
-	s, err := c.e.readState(c.e.place([]byte("\x00hot")), "\x00hot")
+	s, err := c.e.readState(c.e.self.place([]byte("\x00hot")), "\x00hot")
 	if got := s.View().Sum; err != nil || got != tlv.FromInt64(want) {
 		c.t.Errorf("stored: %v, %v; want %d", got, err, want)
 	}

@@ -57,7 +57,7 @@ func (e *Engine) Digest(keys []string) (d Digests, err error) {
 	err = e.digest(&d, []byte{statePrefix}, func(it *pebble.Iterator) error {
 		for _, key := range keys {
 			sum := uint64(0)
-			if it.SeekPrefixGE(stateKey(nil, e.place([]byte(key)), key)) {
+			if it.SeekPrefixGE(stateKey(nil, e.self.place([]byte(key)), key)) {
 				var err error
 				if sum, err = digestOf(it); err != nil {
 					return err

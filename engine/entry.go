@@ -1,12 +1,13 @@
 package engine
 
 import (
-	"atomiccounter/tlv"
 	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"atomiccounter/tlv"
 )
 
 // entry is one cached counter: there is at most one per key and process, so two handles on a key never race.

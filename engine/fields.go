@@ -50,30 +50,6 @@ func selfWord(exists, expires bool) int64 {
 	return change(false, exists)*selfExists + change(false, expires)*selfExpires
 }
 
-// turn changes what shows of a hash.
-func (e *Engine) turn(f *fields, by int64) {
-	if by == 0 {
-		return
-	}
-	is := f.word.Add(by)
-	was := is - by
-	db := database(f.head.key)
-	existed, expired := wordExists(was), wordExpires(was)
-	adjust(&e.counts.keys[db], &existed, wordExists(is))
-	adjust(&e.counts.expires[db], &expired, wordExpires(is))
-}
-
-// tallyHash is tally for a field or a head.
-func (e *Engine) tallyHash(en *entry, exists, expires bool) {
-	by := change(en.counted, exists)
-	if !isField(en.key) {
-		by = selfWord(exists, expires) - selfWord(en.counted, en.countedEx)
-		en.countedEx = expires
-	}
-	en.counted = exists
-	e.turn(en.fields, by)
-}
-
 // known makes what is stored what is counted, for an entry that is being loaded; n is the number of its fields.
 func (e *Engine) known(en *entry, n int64) {
 	en.counted, en.countedEx = en.stored, en.stored && en.index != 0
@@ -186,17 +162,6 @@ func fieldsValue(it *pebble.Iterator) (int64, error) {
 		return 0, errors.New("number of fields is malformed")
 	}
 	return int64(binary.LittleEndian.Uint64(v)), nil
-}
-
-// setFields stores the number of fields of a hash.
-func (t *commit) setFields(hash uint64, key string, n int64) {
-	k := fieldsKey(nil, hash, key)
-	if n == 0 {
-		t.delete(k)
-		return
-	}
-	t.c.e.counts.hashes.Store(true)
-	t.put(k, binary.LittleEndian.AppendUint64(nil, uint64(n)))
 }
 
 // anyFields says whether the database has any.

@@ -1,9 +1,10 @@
 package engine
 
 import (
-	"atomiccounter/tlv"
 	"errors"
 	"fmt"
+
+	"atomiccounter/tlv"
 )
 
 // ErrPartly goes with another error of a command on many fields or keys: those that had their turn before it are gone. To call it

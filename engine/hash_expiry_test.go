@@ -11,7 +11,7 @@ import (
 func fieldGone(t *testing.T, e *Engine, name string) tlv.Delta {
 	t.Helper()
 	key := []byte(simKey(name))
-	s, err := e.readState(e.place(key), string(key))
+	s, err := e.readState(e.self.place(key), string(key))
 	own := s.Contribution(e.self.id)
 	if err != nil || own == nil {
 		t.Fatalf("%s is stored as %+v, %v", name, s, err)

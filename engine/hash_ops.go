@@ -1,8 +1,9 @@
 package engine
 
 import (
-	"atomiccounter/tlv"
 	"slices"
+
+	"atomiccounter/tlv"
 )
 
 // IncrField adds n to a field, which may be zero, and gives the new value. A hash comes into being with its first field.

@@ -289,8 +289,3 @@ func (e *Engine) Former() []tlv.ReplicaID {
 	defer h.mu.Unlock()
 	return slices.Clone(h.former)
 }
-
-// mine says whether id is this replica's, now or formerly.
-func (e *Engine) mine(id tlv.ReplicaID) bool {
-	return id == e.self.id || slices.Contains(e.self.former, id)
-}

@@ -275,7 +275,7 @@ func (e *Engine) flushFor(key string) (tlv.State, error) {
 	if err := c.flush(); err != nil {
 		return tlv.State{}, err
 	}
-	at := e.place([]byte(key))
+	at := e.self.place([]byte(key))
 	if en := e.table.get(at.hash, key); en != nil {
 		en.mu.RLock()
 		defer en.mu.RUnlock()

@@ -367,7 +367,7 @@ func TestSweep(t *testing.T) {
 	if page, err := e.duePage([]byte{indexPrefix}, maxInt-1); len(page) > 0 || err != nil {
 		t.Errorf("the index has %d records, %v; want none", len(page), err)
 	}
-	if left, err := e.readState(e.place([]byte("\x00k\x00\x00")), "\x00k\x00\x00"); !left.Empty() || err != nil {
+	if left, err := e.readState(e.self.place([]byte("\x00k\x00\x00")), "\x00k\x00\x00"); !left.Empty() || err != nil {
 		t.Errorf("the database has %+v, %v; want nothing", left, err)
 	}
 }

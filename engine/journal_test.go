@@ -1,11 +1,12 @@
 package engine
 
 import (
-	"atomiccounter/engine/journal"
 	"errors"
 	"sync"
 	"syscall"
 	"testing"
+
+	"atomiccounter/engine/journal"
 )
 
 // unreliable is a store in memory whose disk may be full or fail to sync.

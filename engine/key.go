@@ -31,7 +31,7 @@ type name struct {
 	hash  uint64 // of rest
 }
 
-func (e *Engine) name(first byte, rest []byte) name { return name{first, rest, e.hash(rest)} }
+func (e *Engine) name(first byte, rest []byte) name { return name{first, rest, e.self.hash(rest)} }
 
 // tag tells the first bytes of keys apart, which hash does not.
 func (n name) tag() uint64 { return tagOf(n.hash, n.first) }
@@ -46,11 +46,11 @@ type place struct {
 	hash  uint64 // of the key; what the table of entries goes by
 }
 
-func (e *Engine) place(key []byte) place {
-	at := place{first: key[0], hash: e.hash(key[1:])}
+func (i *identity) place(key []byte) place {
+	at := place{first: key[0], hash: i.hash(key[1:])}
 	if tlv.Space(key[0]) == tlv.FieldSpace {
 		name, _, _ := tlv.SplitFieldName(key[1:]) // validated where it came in
-		at.group = e.hash(name)
+		at.group = i.hash(name)
 	}
 	return at
 }

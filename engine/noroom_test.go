@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"atomiccounter/engine/journal"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"atomiccounter/engine/journal"
 )
 
 // shortDisk has room for segments up to a size.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"atomiccounter/engine/journal"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"atomiccounter/engine/journal"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"

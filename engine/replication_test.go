@@ -304,7 +304,7 @@ func TestTransferClosesWhatIsGone(t *testing.T) {
 	if err := c.Scrub(); err != nil {
 		t.Errorf("Scrub = %v", err)
 	}
-	if st, err := c.readState(c.place([]byte("\x00dead")), "\x00dead"); err != nil || !st.Empty() {
+	if st, err := c.readState(c.self.place([]byte("\x00dead")), "\x00dead"); err != nil || !st.Empty() {
 		t.Errorf("the dead key left %+v, %v", st, err)
 	}
 	if n := c.Stats().Keys[0]; n != 21 {
@@ -888,7 +888,7 @@ func TestMergeFromElsewhere(t *testing.T) {
 	if n, err := b.Forget(77); err != nil || n != 1 {
 		t.Errorf("Forget = %d, %v; want 1", n, err)
 	}
-	if st, err := b.readState(b.place([]byte("\x00k")), "\x00k"); err != nil || len(st.Origins) > 0 || st.Reset(tlv.ForeignID(77, false)) != nil {
+	if st, err := b.readState(b.self.place([]byte("\x00k")), "\x00k"); err != nil || len(st.Origins) > 0 || st.Reset(tlv.ForeignID(77, false)) != nil {
 		t.Errorf("after Forget: %+v, %v", st, err)
 	}
 }

@@ -299,20 +299,3 @@ func (p *Pipeline) enterScan() error {
 	}
 	return p.e.enterScan()
 }
-
-// refusal says why there can be no writes at present, or nil.
-func (e *Engine) refusal() error {
-	if e.health.refuse.Load() == 0 {
-		return nil
-	}
-	switch {
-	case e.health.closed.Load():
-		return ErrClosed
-	case e.Failed() != nil:
-		return e.failure()
-	}
-	if tooManyFiles(e.journal.NoRoom()) {
-		return ErrNoFiles
-	}
-	return ErrNoSpace
-}

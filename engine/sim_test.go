@@ -613,7 +613,7 @@ func (w *simWorld) leftovers() {
 	for _, r := range w.replicas {
 		for _, key := range w.names() {
 			_, v := r.look(key)
-			s, err := r.e.readState(r.e.place([]byte(simKey(key))), simKey(key))
+			s, err := r.e.readState(r.e.self.place([]byte(simKey(key))), simKey(key))
 			if err != nil || !v.Exists && r.live(key) == 0 && !s.Empty() { // what is left of a hash's own state may say that it was persisted
 				w.t.Fatalf("%s: dead %s left %+v, %v", r.name, key, s, err)
 			}

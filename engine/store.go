@@ -224,8 +224,8 @@ func (e *Engine) read(en *entry) error {
 
 // forget makes the visible counts say what is stored, for an entry that leaves the cache with something not taken in.
 func (e *Engine) forget(en *entry) {
-	e.tally(en, en.stored, en.index != 0)
-	e.unlist(en)
+	e.counts.tally(en, en.stored, en.index != 0)
+	e.stale.unlist(en)
 	if en.incoming() != nil { // whoever loads the key sees it
 		e.report(en, Arrived)
 	}

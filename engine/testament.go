@@ -1,11 +1,8 @@
 package engine
 
 import (
-	"encoding/binary"
 	"fmt"
 	"slices"
-
-	"github.com/dchest/siphash"
 
 	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
@@ -20,14 +17,6 @@ type tail struct {
 	Life    uint64        // in which it was journaled
 	After   tlv.Stamp     // of the last batch before
 	Flushed bool          // that batch is of this life, or there is none
-}
-
-// tailID is the ID of a tail: the same in every copy of this store.
-func (e *Engine) tailID(life uint64, after tlv.Stamp) tlv.ReplicaID {
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[0:], life)
-	binary.LittleEndian.PutUint64(b[8:], uint64(after))
-	return tlv.ReplicaID(max(1, siphash.Hash(e.self.seed[0], e.self.seed[1], b[:])))
 }
 
 // published says whether the batches up to entry, of the ID that is given up, have a tail too. Of a life that is known here they have what lives up
@@ -100,7 +89,7 @@ func (w *testament) begin(t tail) {
 		w.tail = t
 		return
 	}
-	t.Replica = w.e.tailID(t.Life, t.After)
+	t.Replica = w.e.self.tailID(t.Life, t.After)
 	if t.Flushed && !theirs {
 		w.ended = tlv.VectorEntry{Replica: t.Replica, End: t.After + 1, Of: w.old}
 	}

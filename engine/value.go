@@ -1,9 +1,10 @@
 package engine
 
 import (
-	"atomiccounter/tlv"
 	"errors"
 	"strconv"
+
+	"atomiccounter/tlv"
 )
 
 // Errors of keys that hold a text.

@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"atomiccounter/tlv"
 )
@@ -101,4 +102,12 @@ func (p *Pipeline) Written() (tlv.Stamp, error) {
 // Hurry has the next flush begin soon: somebody waits for it.
 func (e *Engine) Hurry() {
 	e.pace.hurry.give()
+}
+
+// published is what peers may have.
+type published struct {
+	log     replicationLog
+	durable atomic.Pointer[tlv.Vector] // vector as it is committed and synced
+	shown   atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
+	news    news
 }

@@ -1,0 +1,69 @@
+package engine
+
+import "sync/atomic"
+
+// counts are those of what shows.
+type counts struct {
+	keys    [Databases]atomic.Int64
+	expires [Databases]atomic.Int64  // those with an expiry
+	resized [Databases]atomic.Uint64 // the generation in which keys last changed, written before it does
+	hashes  atomic.Bool              // there are fields in the store, or were since it was opened
+}
+
+// tally keeps the visible counts; exists and expires are those of the entry's own state.
+func (n *counts) tally(en *entry, exists, expires bool) {
+	if isToken(en.key) {
+		return
+	}
+	db := database(en.key)
+	if exists != en.counted && en.gen != 0 {
+		n.resized[db].Store(en.gen)
+	}
+	if en.fields != nil {
+		n.tallyHash(en, exists, expires)
+		return
+	}
+	adjust(&n.keys[db], &en.counted, exists)
+	adjust(&n.expires[db], &en.countedEx, exists && expires)
+}
+
+func adjust(count *atomic.Int64, was *bool, is bool) {
+	if is && !*was {
+		count.Add(1)
+	} else if !is && *was {
+		count.Add(-1)
+	}
+	*was = is
+}
+
+// turn changes what shows of a hash.
+func (n *counts) turn(f *fields, by int64) {
+	if by == 0 {
+		return
+	}
+	is := f.word.Add(by)
+	was := is - by
+	db := database(f.head.key)
+	existed, expired := wordExists(was), wordExpires(was)
+	adjust(&n.keys[db], &existed, wordExists(is))
+	adjust(&n.expires[db], &expired, wordExpires(is))
+}
+
+// tallyHash is tally for a field or a head.
+func (n *counts) tallyHash(en *entry, exists, expires bool) {
+	by := change(en.counted, exists)
+	if !isField(en.key) {
+		by = selfWord(exists, expires) - selfWord(en.counted, en.countedEx)
+		en.countedEx = expires
+	}
+	en.counted = exists
+	n.turn(en.fields, by)
+}
+
+// recountShown is recount for the visible counts.
+func (n *counts) recountShown(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
+	existed, expired := was.shown(fieldsWere)
+	exists, expires := is.shown(fieldsAre)
+	adjust(&n.keys[db], &existed, exists)
+	adjust(&n.expires[db], &expired, expires)
+}
