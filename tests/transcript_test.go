@@ -12,7 +12,7 @@ import (
 	"atomiccounter/tests/proxy"
 )
 
-// A transcript is an indented block of a document in which lines with a prompt, `a> INCR likes` or `127.0.0.1:6379> INCR
+// A transcript is an indented or fenced block of a document in which lines with a prompt, `a> INCR likes` or `127.0.0.1:6379> INCR
 // likes`, are commands, each followed by its reply as redis-cli prints it. Each prompt is a server of its own; all are in a
 // mesh. While the links are up, a server has what the others had answered before. A line "-- … cut" cuts all links,
 // "-- … back" heals them. A reply "<word>" in angle brackets may be anything, and is put in for that word further on.
@@ -36,9 +36,15 @@ func transcripts(doc string) []transcript {
 		}
 		block = nil
 	}
+	fenced := false
 	for line := range strings.Lines(doc + "\n#") {
 		line = strings.TrimRight(line, "\n")
-		if text, ok := strings.CutPrefix(line, "    "); ok {
+		if strings.HasPrefix(line, "```") {
+			end()
+			fenced = !fenced
+			continue
+		}
+		if text, ok := strings.CutPrefix(line, "    "); ok || fenced {
 			block = append(block, text)
 			continue
 		}
@@ -183,10 +189,10 @@ func (r reply) print(indent string) string {
 }
 
 func TestTranscriptsParse(t *testing.T) {
-	doc := "# One\n\ntext\n\n    $ go run .\n\n## Two\n\n    a> GET k\n    \"1\"\n\n    b> GET k\n    (nil)\n\nmore\n\n    127.0.0.1:6379> PING\n    PONG\n"
+	doc := "# One\n\ntext\n\n    $ go run .\n\n## Two\n\n    a> GET k\n    \"1\"\n\n    b> GET k\n    (nil)\n\nmore\n\n    127.0.0.1:6379> PING\n    PONG\n\n```\nc> GET k\n```\n"
 	got := transcripts(doc)
-	if len(got) != 2 || got[0].heading != "Two" || !slices.Equal(got[0].servers(), []string{"a", "b"}) || !slices.Equal(got[1].servers(), []string{"127.0.0.1:6379"}) {
-		t.Errorf("transcripts(%q) = %q; want that of a and b, and one of 127.0.0.1:6379", doc, got)
+	if len(got) != 3 || got[0].heading != "Two" || !slices.Equal(got[0].servers(), []string{"a", "b"}) || !slices.Equal(got[1].servers(), []string{"127.0.0.1:6379"}) || !slices.Equal(got[2].servers(), []string{"c"}) {
+		t.Errorf("transcripts(%q) = %q; want that of a and b, one of 127.0.0.1:6379, and one of c", doc, got)
 	}
 }
 
