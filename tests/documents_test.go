@@ -166,6 +166,30 @@ func TestDocumentedFiles(t *testing.T) {
 	}
 }
 
+// TestDocumentedFunctions: what the documents say to be in a file, as `flush.cut` in `engine/flush.go`, is a function there.
+func TestDocumentedFunctions(t *testing.T) {
+	root, err := process.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range documents(t) {
+		for _, m := range regexp.MustCompile("`(?:(\\w+)\\.)?(\\w+)`\\s+in\\s+(?:`|\\[)([\\w./-]+\\.go)").FindAllStringSubmatch(d.text, -1) {
+			source, err := os.ReadFile(filepath.Join(root, m[3]))
+			if err != nil {
+				t.Errorf("%s: %v", d.path, err)
+				continue
+			}
+			receiver := ""
+			if m[1] != "" {
+				receiver = `\(\w+ \*?` + m[1] + `\) `
+			}
+			if !regexp.MustCompile(`(?m)^func ` + receiver + m[2] + `\(`).Match(source) {
+				t.Errorf("%s: %s has no function %s", d.path, m[3], strings.TrimPrefix(m[1]+"."+m[2], "."))
+			}
+		}
+	}
+}
+
 // anchors are the fragments that a document's headings are reached by.
 func anchors(doc string) []string {
 	var all []string
