@@ -11,7 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"atomiccounter/migrate"
+	"atomiccounter/replica/migrate"
 )
 
 func importFlags() []cli.Flag {
@@ -37,7 +37,7 @@ func importKeys(c *cli.Context) (err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	bar := migrate.Bar{W: os.Stderr, Terminal: isTerminal(os.Stderr)}
+	bar := migrate.NewBar(os.Stderr)
 	o := migrate.Options{From: c.String("from"), To: c.String("to"), Match: c.String("match"), Replace: c.Bool("replace"), Add: c.Bool("add"), Progress: bar.Show}
 	if name := c.String("left"); name != "" {
 		list, closeList, e := listTo(name)
@@ -67,9 +67,4 @@ func listTo(name string) (list func(string, migrate.Example), end func() error, 
 		fmt.Fprintf(w, "%d\t%q\t%s\t%s\n", e.DB, e.Key, why, e.Detail) // Flush reports what goes wrong
 	}
 	return list, func() error { return errors.Join(w.Flush(), f.Close()) }, nil
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

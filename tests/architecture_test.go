@@ -29,7 +29,7 @@ var below = map[string][]string{
 	"commands":          {"commands/config", "commands/lua", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
 	"replica":           {"engine", "replica/csync", "replica/handshake", "tlv"},
 	"server":            {"commands", "commands/config", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
-	"migrate":           {},
+	"replica/migrate":   {},
 }
 
 // place is the package in below that one of the module is, or is a part of.
@@ -53,7 +53,7 @@ var banned = map[string][]string{
 	"commands":          {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"server":            {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"replica":           {"flag", "github.com/urfave/cli/v2"},
-	"migrate":           {"flag", "github.com/urfave/cli/v2"},
+	"replica/migrate":   {"flag", "github.com/urfave/cli/v2"},
 }
 
 type goPackage struct {

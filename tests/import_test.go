@@ -24,7 +24,7 @@ func importer(t *testing.T, from, to *process.Server, flags ...string) (report s
 	cmd.Stderr = &log
 	out, err := cmd.Output()
 	t.Logf("%s%s", log.String(), out)
-	if !strings.Contains(log.String(), "keys/s") || !strings.Contains(log.String(), "remaining") {
+	if !strings.Contains(log.String(), " keys/") || !strings.Contains(log.String(), "% |") {
 		t.Errorf("import wrote %q; want its progress", log.String())
 	}
 	return string(out), err
