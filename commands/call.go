@@ -77,7 +77,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 		c.remember(cmd, args)
 	}
 	if why&payMonitors != 0 && cmd.Flags&SkipMonitor != 0 {
-		c.Server.monitors.feed(c, cmd, args)
+		c.showMonitors(cmd, args)
 	}
 	if !c.inside && cmd.Flags&(Fast|Write) == 0 { // others wait for what this connection has not yet journaled
 		c.Pipe.Pause()
@@ -95,7 +95,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 		c.invalidate(cmd, args)
 	}
 	if why&payTracking != 0 {
-		c.rememberLapse(cmd, args)
+		c.rememberExpiry(cmd, args)
 	}
 	c.Pipe.Delay()
 	if !c.inside {
@@ -103,7 +103,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	}
 	c.note(cmd, args, before, took)
 	if c.Server.attention.Load()&payMonitors != 0 && cmd.Flags&SkipMonitor == 0 {
-		c.Server.monitors.feed(c, cmd, args)
+		c.showMonitors(cmd, args)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"atomiccounter/commands/push"
 )
 
 // Client is what the commands know of one connection. Its session owns it and fills the first group before it adds the
@@ -39,22 +41,12 @@ type Client struct {
 	QueryBuffer atomic.Int64 // bytes received that are no whole command yet
 	Blocked     atomic.Bool  // a command of it waits (Wait); whoever waits sets it
 
-	last           atomic.Pointer[Command]
-	server         *Server // NewContext sets it
-	inbox          inbox
-	memory         clientMemory
-	listens        [channelKinds]atomic.Int64 // to so many channels
-	monitors       atomic.Bool                // it watches all commands
-	tracks         atomic.Bool                // it caches keys
-	broadcasts     atomic.Bool                // it is told of keys that it has not read
-	redirect       atomic.Int64               // the client that is told instead, if it caches keys; 0: none
-	brokenRedirect atomic.Bool                // that one was gone when there was something to tell
-	gone           atomic.Bool                // its connection has ended
-	watching       atomic.Int32               // keys of WATCH
-	unblock        atomic.Uint32              // how another client wants its wait to end; 0: it does not
-
-	subscribed      subscribed
-	subscribedBytes int64 // of the names in subscribed, about
+	last     atomic.Pointer[Command]
+	server   *Server        // NewContext sets it
+	push     *push.Receiver // likewise
+	memory   clientMemory
+	watching atomic.Int32  // keys of WATCH
+	unblock  atomic.Uint32 // how another client wants its wait to end; 0: it does not
 
 	queued      atomic.Int32 // commands since MULTI, and one more; 0: there was no MULTI
 	queuedBytes atomic.Int64
@@ -157,8 +149,8 @@ func (c *Client) Line(now time.Time) string {
 		idle = age
 	}
 	redir := int64(-1)
-	if c.tracks.Load() {
-		redir = c.redirect.Load()
+	if c.push.Tracks.Load() {
+		redir = c.push.Redirect.Load()
 	}
 	waiting := c.Waiting()
 	first := min(waiting, replyChunk)
@@ -166,7 +158,7 @@ func (c *Client) Line(now time.Time) string {
 		"multi=%d watch=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=%d oll=%d omem=%d tot-mem=%d events=r "+
 		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
 		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
-		c.listens[plainChannel].Load(), c.listens[channelPattern].Load(), c.listens[shardChannel].Load(),
+		c.push.Listens[push.Plain].Load(), c.push.Listens[push.Pattern].Load(), c.push.Listens[push.Shard].Load(),
 		c.queued.Load()-1, c.watches(), c.QueryBuffer.Load(), c.queuedBytes.Load(), first, (waiting-first+replyChunk-1)/replyChunk, waiting-first, clientSize+c.memory.total(), c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
 }
 
@@ -183,10 +175,10 @@ func (c *Client) watches() int32 {
 
 func (c *Client) flags() string {
 	f := ""
-	if c.monitors.Load() {
+	if c.push.Monitors.Load() {
 		f += "O"
 	}
-	if c.listensToAny() {
+	if c.push.ListensToAny() {
 		f += "P"
 	}
 	if c.queued.Load() > 0 {
@@ -195,13 +187,13 @@ func (c *Client) flags() string {
 	if c.Blocked.Load() {
 		f += "b"
 	}
-	if c.tracks.Load() {
+	if c.push.Tracks.Load() {
 		f += "t"
 	}
-	if c.brokenRedirect.Load() {
+	if c.push.BrokenRedirect.Load() {
 		f += "R"
 	}
-	if c.broadcasts.Load() {
+	if c.push.Broadcasts.Load() {
 		f += "B"
 	}
 	if c.touched != nil && c.touched() {
@@ -225,4 +217,6 @@ func (c *Client) flags() string {
 func seconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
 
 // Waits says that the client waits for a reply, or for what others send.
-func (c *Client) Waits() bool { return c.Blocked.Load() || c.listensToAny() || c.monitors.Load() }
+func (c *Client) Waits() bool {
+	return c.Blocked.Load() || c.push.ListensToAny() || c.push.Monitors.Load()
+}

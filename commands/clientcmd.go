@@ -72,7 +72,7 @@ func (c *Context) clientType(arg []byte) (string, bool) {
 
 // kind is the type of a client: who listens to channels, and all others. Peers are normal clients.
 func (cl *Client) kind() string {
-	if cl.listensToAny() {
+	if cl.push.ListensToAny() {
 		return "pubsub"
 	}
 	return "normal"

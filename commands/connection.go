@@ -18,7 +18,7 @@ const program = "atomiccounter"
 
 func ping(c *Context, args [][]byte) {
 	switch {
-	case len(args) <= 2 && c.Out.Proto == 2 && c.Client.listensToAny():
+	case len(args) <= 2 && c.Out.Proto == 2 && c.Client.push.ListensToAny():
 		c.pong(args)
 	case len(args) == 1:
 		c.Out.Status("PONG")
@@ -55,7 +55,7 @@ func (c *Context) use(db int) {
 }
 
 func (c *Context) speak(proto int) {
-	c.deliver(c.Client.inbox.takeAll(proto)) // that was written in the other one
+	c.deliver(c.Client.push.TakeAll(proto)) // that was written in the other one
 	c.Out.Proto = proto
 	c.Client.Proto.Store(int32(proto))
 }

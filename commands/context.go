@@ -2,6 +2,7 @@ package commands
 
 import (
 	"atomiccounter/commands/lua"
+	"atomiccounter/commands/push"
 	"atomiccounter/commands/resp"
 	"atomiccounter/engine"
 )
@@ -24,7 +25,7 @@ type Context struct {
 	script   *lua.Call      // that runs; nil: none
 	declared [][]byte       // keys that it was given
 	passedOn bool           // the error that a script replies is that of its command, which is counted
-	track    trackMode      // of the client; tracking has it too
+	track    push.Mode      // of the client; tracking has it too
 	caching  bool           // CLIENT CACHING was said before this command
 	ran      *Command       // last; nil: it was rejected
 	created  []string       // keys of which nobody has been told yet
@@ -42,6 +43,11 @@ func (s *Server) NewContext(c *Client) *Context {
 	c.Proto.Store(2)
 	pipe := &engine.Pipeline{Hasty: true}
 	c.server = s
+	c.push = push.NewReceiver(c.memory.ended, c.Queued, func() {
+		if c.Wake != nil {
+			c.Wake()
+		}
+	})
 	c.setTouched(pipe.Touched)
 	ctx := &Context{Pipe: pipe, Out: resp.Reply{Proto: 2}, Client: c, Server: s}
 	pipe.Observe(ctx.changed)

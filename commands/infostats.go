@@ -11,8 +11,8 @@ import (
 func infoStats(w *infoWriter, s *Server) {
 	now := s.Stats.rates.now()
 	st := &s.Stats
-	channels, patterns, shards := s.channels.counts()
-	keys, items, prefixes := s.tracking.counts()
+	channels, patterns, shards := s.push.channels.Counts()
+	keys, items, prefixes := s.push.tracking.Counts()
 	w.fields(
 		"total_connections_received", st.Connections.Load(),
 		"total_commands_processed", s.Processed(),

@@ -6,30 +6,30 @@ import (
 	"atomiccounter/engine"
 )
 
-func (s *Server) trackingClients() int { return s.tracking.count() }
+func (s *Server) trackingClients() int { return s.push.tracking.Clients() }
 
 // tracks says that somebody caches keys. It is asked after a change can be seen: who begins to track afterwards reads the
 // new value.
 func (s *Server) tracks() bool { return s.attention.Load()&payTracking != 0 }
 
-// Lapse tells those who cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
-func (s *Server) Lapse() {
+// TellExpired tells those who cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
+func (s *Server) TellExpired() {
 	if s.tracks() && !s.Loading() {
-		s.tracking.lapsed(s.Engine.Now())
+		s.push.tracking.TellExpired(s.Engine.Now())
 	}
 }
 
 // remember notes the keys that the command is about to read, if its client caches them.
 func (c *Context) remember(cmd *Command, args [][]byte) {
 	if keys := c.cached(cmd, args); len(keys) > 0 {
-		c.Server.tracking.note(c.Client, keys, c.Server.Config.Load().TrackedKeys)
+		c.Server.push.tracking.Note(c.Client.ID, keys, c.Server.Config.Load().TrackedKeys)
 	}
 }
 
 // caches says whether the client caches what the command reads. A script itself reads nothing.
 func (c *Context) caches(cmd *Command) bool {
 	m := c.track
-	return m.on && !m.broadcast && cmd.Flags&ReadOnly != 0 && cmd.Flags&scripted != scripted && !(m.optIn && !c.caching) && !(m.optOut && c.caching)
+	return m.On && !m.Broadcast && cmd.Flags&ReadOnly != 0 && cmd.Flags&scripted != scripted && !(m.OptIn && !c.caching) && !(m.OptOut && c.caching)
 }
 
 // cached gives the keys that the client caches as the command has read them. If a script reads anything those are the keys that
@@ -44,11 +44,11 @@ func (c *Context) cached(cmd *Command, args [][]byte) [][]byte {
 	return cmd.Keys.Of(args)
 }
 
-// rememberLapse notes when the keys that the command has read will expire.
-func (c *Context) rememberLapse(cmd *Command, args [][]byte) {
+// rememberExpiry notes when the keys that the command has read will expire.
+func (c *Context) rememberExpiry(cmd *Command, args [][]byte) {
 	for _, key := range c.cached(cmd, args) {
 		if at, ok, err := c.Pipe.ExpireTime(key); err == nil && ok && at != 0 {
-			c.Server.tracking.noteLapse(key, at)
+			c.Server.push.tracking.NoteExpiry(key, at)
 		}
 	}
 }
@@ -56,7 +56,7 @@ func (c *Context) rememberLapse(cmd *Command, args [][]byte) {
 // invalidate tells those who cache the keys of a command that has changed something.
 func (c *Context) invalidate(cmd *Command, args [][]byte) {
 	if keys := cmd.Keys.Of(args); len(keys) > 0 {
-		c.Server.tracking.changed(keys, c.Client)
+		c.Server.push.tracking.Changed(keys, c.Client.ID)
 	}
 }
 
@@ -65,9 +65,9 @@ func (s *Server) invalidateOf(key string, ch engine.Change) {
 	switch {
 	case !s.tracks():
 	case ch == engine.Everything:
-		s.tracking.everything()
+		s.push.tracking.Everything()
 	default:
-		s.tracking.changed([][]byte{[]byte(key)}, nil)
+		s.push.tracking.Changed([][]byte{[]byte(key)}, 0)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"atomiccounter/commands/push"
 	"atomiccounter/engine"
 )
 
@@ -49,10 +50,10 @@ func (c *Context) send(set, class uint32, db uint8, event string, key []byte) {
 	}
 	at := "@" + strconv.Itoa(int(db)) + "__:"
 	if set&byKey != 0 {
-		c.publish(plainChannel, append([]byte("__keyspace"+at), key...), []byte(event))
+		c.publish(push.Plain, append([]byte("__keyspace"+at), key...), []byte(event))
 	}
 	if set&byEvent != 0 {
-		c.publish(plainChannel, []byte("__keyevent"+at+event), key)
+		c.publish(push.Plain, []byte("__keyevent"+at+event), key)
 	}
 }
 

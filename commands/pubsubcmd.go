@@ -1,42 +1,46 @@
 package commands
 
-func subscribe(c *Context, args [][]byte)  { c.subscribe(plainChannel, "subscribe", args[1:]) }
-func pSubscribe(c *Context, args [][]byte) { c.subscribe(channelPattern, "psubscribe", args[1:]) }
-func sSubscribe(c *Context, args [][]byte) { c.subscribe(shardChannel, "ssubscribe", args[1:]) }
+import "atomiccounter/commands/push"
 
-func unsubscribe(c *Context, args [][]byte) { c.unsubscribe(plainChannel, "unsubscribe", args[1:]) }
+func subscribe(c *Context, args [][]byte)  { c.subscribe(push.Plain, "subscribe", args[1:]) }
+func pSubscribe(c *Context, args [][]byte) { c.subscribe(push.Pattern, "psubscribe", args[1:]) }
+func sSubscribe(c *Context, args [][]byte) { c.subscribe(push.Shard, "ssubscribe", args[1:]) }
+
+func unsubscribe(c *Context, args [][]byte) { c.unsubscribe(push.Plain, "unsubscribe", args[1:]) }
 func pUnsubscribe(c *Context, args [][]byte) {
-	c.unsubscribe(channelPattern, "punsubscribe", args[1:])
+	c.unsubscribe(push.Pattern, "punsubscribe", args[1:])
 }
-func sUnsubscribe(c *Context, args [][]byte) { c.unsubscribe(shardChannel, "sunsubscribe", args[1:]) }
+func sUnsubscribe(c *Context, args [][]byte) { c.unsubscribe(push.Shard, "sunsubscribe", args[1:]) }
 
 // subscribe confirms each channel. As in Redis that is no reply that could be turned off.
-func (c *Context) subscribe(kind channelKind, word string, names [][]byte) {
+func (c *Context) subscribe(kind push.Kind, word string, names [][]byte) {
 	c.unmuted = true
 	for _, name := range names {
 		if c.tooLong(name) {
 			continue
 		}
-		if !c.Server.channels.add(c.Client, kind, string(name), c.Server.Config.QueryBuffer()) {
+		bytes, ok := c.Server.push.channels.Add(c.Client.push, kind, string(name), c.Server.Config.QueryBuffer())
+		if !ok {
 			c.Out.Error("ERR the names of the channels that this client listens to exceed client-query-buffer-limit")
 			continue
 		}
+		c.Client.memory.set(listened, bytes, c.Server)
 		c.confirm(kind, word, name)
 	}
 	c.Server.boundClients()
 }
 
 // unsubscribe leaves the channels named, or all. Messages that came before are sent before the confirmation.
-func (c *Context) unsubscribe(kind channelKind, word string, names [][]byte) {
+func (c *Context) unsubscribe(kind push.Kind, word string, names [][]byte) {
 	c.unmuted = true
 	if len(names) == 0 {
-		for _, name := range c.Server.channels.listing(c.Client, kind) {
+		for _, name := range c.Server.push.channels.Listing(c.Client.push, kind) {
 			names = append(names, []byte(name))
 		}
 	}
 	for _, name := range names {
-		c.Server.channels.remove(c.Client, kind, string(name))
-		c.deliver(c.Client.inbox.takeAll(0))
+		c.Client.memory.set(listened, c.Server.push.channels.Remove(c.Client.push, kind, string(name)), c.Server)
+		c.deliver(c.Client.push.TakeAll(0))
 		c.confirm(kind, word, name)
 	}
 	if len(names) == 0 {
@@ -45,10 +49,10 @@ func (c *Context) unsubscribe(kind channelKind, word string, names [][]byte) {
 }
 
 // confirm says how many channels the client listens to now; those of shards are counted on their own.
-func (c *Context) confirm(kind channelKind, word string, name []byte) {
-	n := c.Client.listens[shardChannel].Load()
-	if kind != shardChannel {
-		n = c.Client.listens[plainChannel].Load() + c.Client.listens[channelPattern].Load()
+func (c *Context) confirm(kind push.Kind, word string, name []byte) {
+	n := c.Client.push.Listens[push.Shard].Load()
+	if kind != push.Shard {
+		n = c.Client.push.Listens[push.Plain].Load() + c.Client.push.Listens[push.Pattern].Load()
 	}
 	c.Out.Push(3)
 	c.Out.BulkString(word)
@@ -60,10 +64,10 @@ func (c *Context) confirm(kind channelKind, word string, name []byte) {
 	c.Out.Int(n)
 }
 
-func publish(c *Context, args [][]byte)  { c.announce(plainChannel, args[1], args[2]) }
-func sPublish(c *Context, args [][]byte) { c.announce(shardChannel, args[1], args[2]) }
+func publish(c *Context, args [][]byte)  { c.announce(push.Plain, args[1], args[2]) }
+func sPublish(c *Context, args [][]byte) { c.announce(push.Shard, args[1], args[2]) }
 
-func (c *Context) announce(kind channelKind, channel, payload []byte) {
+func (c *Context) announce(kind push.Kind, channel, payload []byte) {
 	if !c.tooLong(channel) {
 		c.Out.Int(c.publish(kind, channel, payload))
 	}
@@ -77,10 +81,10 @@ func (c *Context) tooLong(name []byte) bool {
 	return len(name) > maxName
 }
 
-func pubsubChannels(c *Context, args [][]byte)      { c.activeChannels(plainChannel, args) }
-func pubsubShardChannels(c *Context, args [][]byte) { c.activeChannels(shardChannel, args) }
+func pubsubChannels(c *Context, args [][]byte)      { c.activeChannels(push.Plain, args) }
+func pubsubShardChannels(c *Context, args [][]byte) { c.activeChannels(push.Shard, args) }
 
-func (c *Context) activeChannels(kind channelKind, args [][]byte) {
+func (c *Context) activeChannels(kind push.Kind, args [][]byte) {
 	g := glob{pattern: []byte("*")}
 	switch {
 	case len(args) > 3:
@@ -93,7 +97,7 @@ func (c *Context) activeChannels(kind channelKind, args [][]byte) {
 		return
 	}
 	l := c.list()
-	for _, name := range c.Server.channels.names(kind) {
+	for _, name := range c.Server.push.channels.Names(kind) {
 		if len(args) < 3 || g.match([]byte(name)) {
 			l.addIf(true, name)
 		}
@@ -101,25 +105,25 @@ func (c *Context) activeChannels(kind channelKind, args [][]byte) {
 	l.end()
 }
 
-func pubsubNumSub(c *Context, args [][]byte)      { c.numSub(plainChannel, args[2:]) }
-func pubsubShardNumSub(c *Context, args [][]byte) { c.numSub(shardChannel, args[2:]) }
+func pubsubNumSub(c *Context, args [][]byte)      { c.numSub(push.Plain, args[2:]) }
+func pubsubShardNumSub(c *Context, args [][]byte) { c.numSub(push.Shard, args[2:]) }
 
-func (c *Context) numSub(kind channelKind, names [][]byte) {
+func (c *Context) numSub(kind push.Kind, names [][]byte) {
 	c.Out.Array(2 * len(names))
 	for _, name := range names {
 		c.Out.Bulk(name)
-		c.Out.Int(int64(c.Server.channels.listeners(kind, string(name))))
+		c.Out.Int(int64(c.Server.push.channels.Listeners(kind, string(name))))
 	}
 }
 
 func pubsubNumPat(c *Context, _ [][]byte) {
-	_, patterns, _ := c.Server.channels.counts()
+	_, patterns, _ := c.Server.push.channels.Counts()
 	c.Out.Int(int64(patterns))
 }
 
 // listensOnly says that the connection may do nothing but listen: in RESP2 nobody could tell a message from a reply.
 func (c *Context) listensOnly(cmd *Command) bool {
-	if c.Out.Proto == 3 || !c.Client.listensToAny() {
+	if c.Out.Proto == 3 || !c.Client.push.ListensToAny() {
 		return false
 	}
 	switch cmd.FullName {

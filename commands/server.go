@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"atomiccounter/commands/config"
+	"atomiccounter/commands/push"
 	"atomiccounter/engine"
 )
 
@@ -43,13 +44,15 @@ type Server struct {
 	calls        callStats
 	slow         slowLog
 	latency      latencyMonitor
-	monitors     monitors
 	pause        pause
-	channels     channels
-	tracking     tracking
-	seldom       seldom
+	push         struct {
+		channels push.Channels
+		tracking push.Tracking
+		monitors push.Monitors
+	}
+	seldom seldom
 
-	trackingMu sync.Mutex // of the bit payTracking with what tracking knows
+	attentionMu sync.Mutex // of the bits payTracking and payMonitors with what push knows
 
 	sizing sync.Mutex // one call of Sized at a time
 	sized  int64      // of clientMemory, when it was last told of
@@ -84,20 +87,21 @@ func (s *Server) unserved() bool { return s.Loading() || s.joining() }
 // Forget lets go of a client whose connection has ended.
 func (s *Server) Forget(cl *Client) {
 	s.Clients.Remove(cl)
-	cl.gone.Store(true)
+	cl.push.Gone.Store(true)
 	cl.memory.end(s)
 	s.letGo(cl)
 }
 
 // letGo ends all that others send to a client.
 func (s *Server) letGo(cl *Client) {
-	if cl.monitors.Load() {
+	if cl.push.Monitors.Load() {
 		s.stopMonitor(cl)
 	}
-	if cl.listensToAny() {
-		s.channels.removeAll(cl)
+	if cl.push.ListensToAny() {
+		s.push.channels.RemoveAll(cl.push)
+		cl.memory.set(listened, 0, s)
 	}
-	if cl.tracks.Load() {
+	if cl.push.Tracks.Load() {
 		s.endTracking(cl)
 	}
 }

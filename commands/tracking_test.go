@@ -158,11 +158,12 @@ func TestTrackingIsBounded(t *testing.T) {
 	for i := range 30 {
 		do(t, c, "GET", fmt.Sprint("key", i))
 	}
-	if n := strings.Count(sent(c), "invalidate"); n != 20 || len(s.tracking.keys) != 10 {
-		t.Errorf("%d keys are told of, %d known; want 20 and 10", n, len(s.tracking.keys))
+	keys, _, _ := s.push.tracking.Counts()
+	if n := strings.Count(sent(c), "invalidate"); n != 20 || keys != 10 {
+		t.Errorf("%d keys are told of, %d known; want 20 and 10", n, keys)
 	}
 	s.Forget(c.Client)
-	if keys, items, _ := s.tracking.counts(); keys != 0 || items != 0 {
+	if keys, items, _ := s.push.tracking.Counts(); keys != 0 || items != 0 {
 		t.Errorf("%d keys, %d items after the client has gone; want 0", keys, items)
 	}
 }
@@ -206,10 +207,10 @@ func TestTrackingOfForeignData(t *testing.T) {
 	wantInvalidated(t, c, "cold")
 	want(t, c, "GET cold", "$1|7|")
 	now += 999
-	s.Lapse()
+	s.TellExpired()
 	wantInvalidated(t, c, "")
 	now++ // another replica's to carry out, but it reads as absent here
-	s.Lapse()
+	s.TellExpired()
 	wantInvalidated(t, c, "cold")
 	want(t, c, "GET cold", "_|")
 }

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"atomiccounter/commands/push"
 )
 
 // trackingCall is a CLIENT TRACKING as parsed.
 type trackingCall struct {
-	mode     trackMode
-	target   *Client // of mode.redirect
+	mode     push.Mode
+	target   *Client // of mode.Redirect
 	prefixes []string
 }
 
@@ -45,13 +47,13 @@ func (c *Context) parseTracking(options [][]byte) (call trackingCall, ok bool) {
 			i++
 			call.prefixes = append(call.prefixes, string(options[i]))
 		case same(word, "bcast"):
-			call.mode.broadcast = true
+			call.mode.Broadcast = true
 		case same(word, "optin"):
-			call.mode.optIn = true
+			call.mode.OptIn = true
 		case same(word, "optout"):
-			call.mode.optOut = true
+			call.mode.OptOut = true
 		case same(word, "noloop"):
-			call.mode.noLoop = true
+			call.mode.NoLoop = true
 		default:
 			c.syntaxError()
 			return call, false
@@ -67,10 +69,10 @@ func (c *Context) redirection(call *trackingCall, arg []byte) bool {
 		return false
 	}
 	var ok bool
-	if call.mode.redirect, ok = c.integer(arg); !ok {
+	if call.mode.Redirect, ok = c.integer(arg); !ok {
 		return false
 	}
-	if call.target = c.Server.Clients.find(call.mode.redirect); call.target == nil {
+	if call.target = c.Server.Clients.find(call.mode.Redirect); call.target == nil {
 		c.Out.Error("ERR The client ID you want redirect to does not exist")
 		return false
 	}
@@ -81,17 +83,17 @@ func (c *Context) redirection(call *trackingCall, arg []byte) bool {
 func (c *Context) mayTrack(call *trackingCall) bool {
 	m, was := call.mode, c.track
 	switch {
-	case !m.broadcast && len(call.prefixes) > 0:
+	case !m.Broadcast && len(call.prefixes) > 0:
 		c.Out.Error("ERR PREFIX option requires BCAST mode to be enabled")
-	case was.on && was.broadcast != m.broadcast:
+	case was.On && was.Broadcast != m.Broadcast:
 		c.Out.Error("ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.")
-	case m.broadcast && (m.optIn || m.optOut):
+	case m.Broadcast && (m.OptIn || m.OptOut):
 		c.Out.Error("ERR OPTIN and OPTOUT are not compatible with BCAST")
-	case m.optIn && m.optOut:
+	case m.OptIn && m.OptOut:
 		c.Out.Error("ERR You can't specify both OPTIN mode and OPTOUT mode")
-	case m.optIn && was.optOut || m.optOut && was.optIn:
+	case m.OptIn && was.OptOut || m.OptOut && was.OptIn:
 		c.Out.Error("ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.")
-	case m.broadcast && c.overlaps(call.prefixes):
+	case m.Broadcast && c.overlaps(call.prefixes):
 	default:
 		return true
 	}
@@ -100,7 +102,7 @@ func (c *Context) mayTrack(call *trackingCall) bool {
 
 // overlaps says whether a key could have two of the prefixes, those that the client has included, and then replies so.
 func (c *Context) overlaps(prefixes []string) bool {
-	have := c.Server.tracking.describe(c.Client)
+	have := c.Server.push.tracking.Prefixes(c.Client.ID)
 	for i, p := range prefixes {
 		for _, q := range have {
 			if strings.HasPrefix(p, q) || strings.HasPrefix(q, p) {
@@ -119,53 +121,54 @@ func (c *Context) overlaps(prefixes []string) bool {
 }
 
 func (c *Context) doTrack(call *trackingCall) {
-	call.mode.on = true
-	if call.mode.broadcast && len(call.prefixes) == 0 {
+	call.mode.On = true
+	if call.mode.Broadcast && len(call.prefixes) == 0 {
 		call.prefixes = []string{""}
 	}
 	c.track = call.mode
-	c.Client.tracks.Store(true)
-	c.Client.broadcasts.Store(call.mode.broadcast)
-	c.Client.redirect.Store(call.mode.redirect)
-	c.Client.brokenRedirect.Store(false)
-	var redirect *redirection
+	c.Client.push.Tracks.Store(true)
+	c.Client.push.Broadcasts.Store(call.mode.Broadcast)
+	c.Client.push.Redirect.Store(call.mode.Redirect)
+	c.Client.push.BrokenRedirect.Store(false)
+	var redirect *push.Redirection
 	if call.target != nil {
-		redirect = &redirection{call.target, &c.Server.channels}
+		redirect = &push.Redirection{Target: call.target.push, Channels: &c.Server.push.channels}
 	}
 	c.Server.beginTracking(c.Client, call.mode, call.prefixes, redirect)
 }
 
 // untrack ends the tracking of the client.
 func (c *Context) untrack() {
-	c.track, c.caching = trackMode{}, false
+	c.track, c.caching = push.Mode{}, false
 	c.Server.endTracking(c.Client)
 }
 
-func (s *Server) beginTracking(cl *Client, mode trackMode, prefixes []string, redirect *redirection) {
-	s.trackingMu.Lock()
-	defer s.trackingMu.Unlock()
-	s.tracking.begin(cl, mode, prefixes, redirect)
+func (s *Server) beginTracking(cl *Client, mode push.Mode, prefixes []string, redirect *push.Redirection) {
+	s.attentionMu.Lock()
+	defer s.attentionMu.Unlock()
+	cl.memory.set(prefixed, s.push.tracking.Begin(cl.ID, cl.push, mode, prefixes, redirect), s)
 	s.pay(payTracking, true)
 	s.boundClients()
 }
 
 func (s *Server) endTracking(cl *Client) {
-	s.trackingMu.Lock()
-	defer s.trackingMu.Unlock()
-	cl.tracks.Store(false)
-	cl.broadcasts.Store(false)
-	cl.brokenRedirect.Store(false)
-	s.pay(payTracking, s.tracking.end(cl))
+	s.attentionMu.Lock()
+	defer s.attentionMu.Unlock()
+	cl.push.Tracks.Store(false)
+	cl.push.Broadcasts.Store(false)
+	cl.push.BrokenRedirect.Store(false)
+	cl.memory.set(prefixed, 0, s)
+	s.pay(payTracking, s.push.tracking.End(cl.ID))
 }
 
 // clientCaching says of the next command whether its keys are cached.
 func clientCaching(c *Context, args [][]byte) {
 	switch mode := args[2]; {
-	case !c.track.on:
+	case !c.track.On:
 		c.Out.Error("ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled")
-	case same(mode, "yes") && !c.track.optIn:
+	case same(mode, "yes") && !c.track.OptIn:
 		c.Out.Error("ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.")
-	case same(mode, "no") && !c.track.optOut:
+	case same(mode, "no") && !c.track.OptOut:
 		c.Out.Error("ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.")
 	case !same(mode, "yes") && !same(mode, "no"):
 		c.syntaxError()
@@ -177,8 +180,8 @@ func clientCaching(c *Context, args [][]byte) {
 
 // redirected is what Redis says of the client that invalidations go to: 0 for this one, -1 where there are none.
 func (c *Context) redirected() int64 {
-	if c.track.on {
-		return c.track.redirect
+	if c.track.On {
+		return c.track.Redirect
 	}
 	return -1
 }
@@ -186,7 +189,7 @@ func (c *Context) redirected() int64 {
 func clientGetRedir(c *Context, _ [][]byte) { c.Out.Int(c.redirected()) }
 
 func clientTrackingInfo(c *Context, _ [][]byte) {
-	flags := c.track.flags(c.caching, c.Client.brokenRedirect.Load())
+	flags := trackingFlags(c.track, c.caching, c.Client.push.BrokenRedirect.Load())
 	c.Out.Map(3)
 	c.Out.BulkString("flags")
 	c.Out.Set(len(flags))
@@ -196,19 +199,19 @@ func clientTrackingInfo(c *Context, _ [][]byte) {
 	c.Out.BulkString("redirect")
 	c.Out.Int(c.redirected())
 	c.Out.BulkString("prefixes")
-	prefixes := c.Server.tracking.describe(c.Client)
+	prefixes := c.Server.push.tracking.Prefixes(c.Client.ID)
 	c.Out.Array(len(prefixes))
 	for _, p := range prefixes {
 		c.Out.BulkString(p)
 	}
 }
 
-func (m trackMode) flags(caching, broken bool) []string {
+func trackingFlags(m push.Mode, caching, broken bool) []string {
 	list := []struct {
 		set  bool
 		name string
-	}{{m.on, "on"}, {!m.on, "off"}, {m.broadcast, "bcast"}, {m.optIn, "optin"}, {m.optIn && caching, "caching-yes"},
-		{m.optOut, "optout"}, {m.optOut && caching, "caching-no"}, {m.noLoop, "noloop"},
+	}{{m.On, "on"}, {!m.On, "off"}, {m.Broadcast, "bcast"}, {m.OptIn, "optin"}, {m.OptIn && caching, "caching-yes"},
+		{m.OptOut, "optout"}, {m.OptOut && caching, "caching-no"}, {m.NoLoop, "noloop"},
 		{broken, "broken_redirect"}}
 	var names []string
 	for _, f := range list {

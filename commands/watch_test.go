@@ -16,7 +16,7 @@ import (
 
 // sent takes all that others have sent to a client.
 func sent(c *Context) string {
-	all, _ := c.Client.inbox.takeAll(0)
+	all, _ := c.Client.push.TakeAll(0)
 	c.Client.Queued(-int64(len(all)))
 	return strings.ReplaceAll(string(all), "\r\n", "|")
 }
@@ -262,7 +262,7 @@ func TestInboxIsBounded(t *testing.T) {
 	for range 200 {
 		do(t, c, "ECHO", strings.Repeat("x", 1000))
 	}
-	kept, _ := m.Client.inbox.takeAll(0)
+	kept, _ := m.Client.push.TakeAll(0)
 	if size := len(kept); killed != 1 || size > 101<<10 || s.Stats.CutOff.Load() != 1 {
 		t.Errorf("killed %d times, %d bytes kept, %d cut off; want once, at most 101 KiB, 1", killed, size, s.Stats.CutOff.Load())
 	}
@@ -303,7 +303,7 @@ func TestQuietChannel(t *testing.T) {
 		t.Error("disconnected before the soft limit's time")
 	}
 	s.Sample(now.Add(62 * time.Second))
-	if s.Forget(slow.Client); killed != 1 || s.Stats.CutOff.Load() != 1 || s.clientMemory.Load() != nameSize("a") {
+	if s.Forget(slow.Client); killed != 1 || s.Stats.CutOff.Load() != 1 || s.clientMemory.Load() != reader.Client.memory.takes(listened) {
 		t.Errorf("killed %d times, %d counted, %d bytes are taken; want once, 1, and the name", killed, s.Stats.CutOff.Load(), s.clientMemory.Load())
 	}
 }

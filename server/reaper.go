@@ -11,19 +11,19 @@ import (
 // for every read, and a change of the timeout holds for those who are connected already.
 const reapInterval = time.Second
 
-// lapseInterval is how late those who cache a key may learn that it has expired.
-const lapseInterval = 100 * time.Millisecond
+// expiryInterval is how late those who cache a key may learn that it has expired.
+const expiryInterval = 100 * time.Millisecond
 
-// lapse tells those who cache keys of expiries, whoever carries them out.
-func (s *Server) lapse(ctx context.Context) {
-	ticker := time.NewTicker(lapseInterval)
+// tellExpired tells those who cache keys of expiries, whoever carries them out.
+func (s *Server) tellExpired(ctx context.Context) {
+	ticker := time.NewTicker(expiryInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			s.shared.Lapse()
+			s.shared.TellExpired()
 		}
 	}
 }

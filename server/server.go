@@ -184,7 +184,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		s.handlers.Go(func() { s.accept(ctx, l) })
 	}
 	s.handlers.Go(func() { s.reap(ctx) })
-	s.handlers.Go(func() { s.lapse(ctx) })
+	s.handlers.Go(func() { s.tellExpired(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-s.asked:
