@@ -142,21 +142,21 @@ func (c *committer) isOld(p *tlv.Contribution) bool {
 // exclusively, and a guard.
 func (e *Engine) takeIn(en *entry) {
 	if e.absorb(en) {
-		e.tend(en)
+		e.closeLeftover(en)
 	}
 }
 
-// absorb is takeIn for a batch that is just arriving. What is to be closed tendAll finds when all of it shows: until its fields do, a
+// absorb is takeIn for a batch that is just arriving. What is to be closed closeLeftovers finds when all of it shows: until its fields do, a
 // hash looks as if there were none.
 func (e *Engine) absorb(en *entry) bool {
-	if en.incoming() == nil || en.gone {
+	if en.state.Incoming() == nil || en.gone {
 		return false
 	}
-	en.settle()
-	all := en.full()
-	en.foreign.incoming = nil
+	en.fold()
+	all := en.state.Stored()
+	en.state.Foreign.Incoming = nil
 	en.stale.Store(false)
-	en.take(e.self.id, all)
+	en.state.SetStored(e.self.id, all)
 	en.refreshed = e.Now()
 	e.show(en)
 	e.report(en, Arrived)

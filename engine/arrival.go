@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
 
@@ -130,7 +131,7 @@ func (w *arrivalWriter) stored() (cached bool, err error) {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 		if !en.gone {
-			w.all = en.full()
+			w.all = en.state.Stored()
 			return true, nil
 		}
 	}
@@ -193,20 +194,20 @@ func (c *committer) tellAll(list []arrival, changes hashChanges) error {
 	return nil
 }
 
-// tendAll loads the keys of which this replica now has something to close, which is what loading does, or an expiry to take over.
-func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
+// closeLeftovers loads the keys of which this replica now has something to close, which is what loading does, or an expiry to take over.
+func (e *Engine) closeLeftovers(list []arrival, changes hashChanges) error {
 	p := e.NewPipeline()
 	for i := range list {
 		if !list[i].owes {
 			continue
 		}
-		if err := p.tend(list[i].key); err != nil {
+		if err := p.closeLeftover(list[i].key); err != nil {
 			return errors.Join(err, p.finish())
 		}
 	}
 	for key, c := range changes {
 		if !c.self.exists && (c.was+c.by == 0 || c.self.left) {
-			if err := p.tend(key); err != nil {
+			if err := p.closeLeftover(key); err != nil {
 				return errors.Join(err, p.finish())
 			}
 		}
@@ -214,12 +215,12 @@ func (e *Engine) tendAll(list []arrival, changes hashChanges) error {
 	return p.finish()
 }
 
-// tend loads a key, closes what is to be closed of it, and has it name an expiry that is left over.
-func (p *Pipeline) tend(key string) error {
+// closeLeftover loads a key, closes what is to be closed of it, and has it name an expiry that is left over.
+func (p *Pipeline) closeLeftover(key string) error {
 	en, err := p.lockKey([]byte(key))
 	if err == nil {
 		p.ready(en, everything)
-		p.e.tend(en)
+		p.e.closeLeftover(en)
 		p.inherit(en)
 	}
 	p.pause()
@@ -248,18 +249,18 @@ func (c *committer) tell(a *arrival, changes hashChanges) error {
 		}
 		a.all, a.whole = &s, true
 	}
-	if en.foreign == nil {
-		en.foreign = &foreign{}
+	if en.state.Foreign == nil {
+		en.state.Foreign = &state.Foreign{}
 	}
-	en.foreign.incoming = a.all
+	en.state.Foreign.Incoming = a.all
 	en.setBooks(a.after)
 	if a.whole {
-		en.foreign.other = tlv.State{}
+		en.state.Foreign.Other = tlv.State{}
 		c.e.absorb(en)
 		return nil
 	}
 	c.e.table.weigh(en)
-	if v := en.ahead(c.e.self.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(c.e.self.id, &v) {
+	if v := en.state.Ahead(c.e.self.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(c.e.self.id, &v) {
 		c.e.absorb(en)
 		return nil
 	}

@@ -104,7 +104,7 @@ func (c *committer) booksBefore(hash uint64, key string) (books, error) {
 	if en := c.e.table.get(hash, key); en != nil {
 		en.mu.RLock()
 		if cached = !en.gone; cached {
-			s = en.full()
+			s = en.state.Stored()
 		}
 		en.mu.RUnlock()
 	}

@@ -6,11 +6,11 @@ import (
 	"atomiccounter/tlv"
 )
 
-// cancel takes away all that is observed of the key, fields apart. What tend has begun is journaled here: from now on the
+// cancel takes away all that is observed of the key, fields apart. What closeLeftover has begun is journaled here: from now on the
 // key may come to life again, and a replay must not find what was left over.
 func (p *Pipeline) cancel(e *entry) {
-	resets, own := e.observed(p.e.self.id)
-	own = own || e.pend != nil && e.pend.tended
+	resets, own := e.state.Observed(p.e.self.id)
+	own = own || e.state.Pending != nil && e.state.Pending.Leftover
 	if !own && len(resets) == 0 {
 		return
 	}
@@ -18,10 +18,10 @@ func (p *Pipeline) cancel(e *entry) {
 	expired := e.exists && e.due(p.now()) && !isToken(e.key)
 	p.e.markDirty(e)
 	p.endRun()
-	ended := e.latest(p.e.self.id)
+	ended := e.state.Latest(p.e.self.id)
 	p.e.clock.pass(ended.Stamp) // see setExpiry
 	p.buf = appendCancel(p.buf, e.key, own, resets, ended)
-	e.cancel(own, resets, ended)
+	e.state.Cancel(own, resets, ended)
 	p.e.show(e)
 	if expired {
 		p.e.sweeps.expired.Add(1)
@@ -35,13 +35,13 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	joined := e.joins()
 	p.carry(e)
 	stamp := tlv.Stamp(0)
-	if !e.pend.add {
+	if !e.state.Pending.Adds() {
 		stamp = p.e.clock.next(p.now())
 	}
 	p.endRun()
 	p.buf = appendAdd(p.buf, e.key, n, stamp, kind, joined)
 	created := !e.exists && (e.fields == nil || e.fields.head.size() == 0)
-	e.add(n, stamp, kind, joined)
+	e.state.Add(n, stamp, kind, joined)
 	p.e.show(e)
 	if created {
 		p.report(e, Created)
@@ -55,7 +55,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.e.markDirty(e)
 	p.endRun()
 	none := e.under(p.e.self.id)
-	p.e.clock.pass(e.foreign.latest())
+	p.e.clock.pass(e.state.Foreign.Latest())
 	stamp := p.e.clock.next(p.now())
 	if v.IsText {
 		p.buf = appendText(p.buf, e.key, v.Text, stamp, since)
@@ -63,7 +63,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	} else {
 		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, since, kind)
 	}
-	e.assign(v, stamp, since, kind)
+	e.state.Assign(tlv.Contribution{Kind: kind, Birth: stamp, Since: since, Assigned: v.Int, IsText: v.IsText, Text: v.Text})
 	p.e.show(e)
 	if none.Stamp != 0 {
 		p.setExpiry(e, none)
@@ -78,7 +78,7 @@ func (p *Pipeline) since(e *entry) tlv.Stamp {
 	if !e.exists || !isField(e.key) || e.fields.head.size() > SmallHash {
 		return 0
 	}
-	return e.began(p.e.self.id)
+	return e.state.Began(p.e.self.id)
 }
 
 // run is the increments of one entry since the last record, not yet in the pipeline's buffer.
@@ -121,11 +121,11 @@ func (p *Pipeline) setExpiry(e *entry, x tlv.Expiry) {
 	p.endRun()
 	birth, joined := p.e.clock.next(p.now()), e.joins()
 	p.buf = appendExpire(p.buf, e.key, x, birth, joined)
-	e.expireAt(x, birth, joined)
+	e.state.ExpireAt(x, birth, joined)
 	p.e.show(e)
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
-	p.e.clock.pass(e.foreign.latest())
+	p.e.clock.pass(e.state.Foreign.Latest())
 	p.setExpiry(e, tlv.Expiry{Stamp: p.e.clock.next(p.now()), At: at})
 }

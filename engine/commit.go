@@ -173,7 +173,7 @@ func (t *commit) show() error {
 		return errors.Join(c.e.fail(fmt.Errorf("merge: %w", err)), t.batch.SyncWait(), t.close())
 	}
 	t.committed()
-	return c.e.tendAll(t.arrivals, t.changes)
+	return c.e.closeLeftovers(t.arrivals, t.changes)
 }
 
 // forgetArrivals keeps nothing of them alive by their memory.

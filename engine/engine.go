@@ -67,6 +67,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
 
@@ -145,15 +146,15 @@ type running struct {
 // pools are memory that is used again.
 type pools struct {
 	pipes    sync.Pool // of *Pipeline, for Counter
-	pendings sync.Pool // of *pending, zero
+	pendings sync.Pool // of *state.Pending, zero
 }
 
-// show computes anew what e shows, and keeps the counts. The caller holds e exclusively and has settled it.
+// show computes anew what e shows, and keeps the counts. The caller holds e exclusively and has folded it.
 func (e *Engine) show(en *entry) {
-	v := en.view(e.self.id)
+	v := en.state.View(e.self.id)
 	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
 	en.text = v.IsText
-	named := en.named(e.self.id).Stamp
+	named := en.state.Named(e.self.id).Stamp
 	en.carries = v.Expiry.Stamp <= named && (named != 0 || !en.isHead())
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
@@ -165,7 +166,7 @@ func (e *Engine) show(en *entry) {
 	if en.watched {
 		en.watched = e.touch(en)
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.carries && en.pend != nil && en.pend.add && (!en.watched || isField(en.key)) {
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.carries && en.state.Pending != nil && en.state.Pending.Adds() && (!en.watched || isField(en.key)) {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
@@ -174,19 +175,19 @@ func (e *Engine) show(en *entry) {
 	e.table.weigh(en)
 }
 
-// tend closes what this replica has to close of its own: a contribution that others have cancelled wholly, and an expiry
+// closeLeftover closes what this replica has to close of its own: a contribution that others have cancelled wholly, and an expiry
 // left over on a key that no longer exists. It says so in the next flush; after a crash it is found again.
-func (e *Engine) tend(en *entry) {
-	if en.own.Replica == 0 || en.own.Closed || en.pend != nil && en.pend.touch {
+func (e *Engine) closeLeftover(en *entry) {
+	if en.state.Own.Replica == 0 || en.state.Own.Closed || en.state.Pending != nil && en.state.Pending.Publish {
 		return
 	}
-	open := en.ownOpen()
+	open := en.state.OwnOpen()
 	if en.shown() && (open || !en.exists) { // a head's is named again: see inherit
 		return
 	}
 	e.markDirty(en)
-	en.pend.touch = true
-	en.pend.reborn, en.pend.tended = open, open
+	en.state.Pending.Publish = true
+	en.state.Pending.Reborn, en.state.Pending.Leftover = open, open
 	if en.fields != nil { // of a hash an expiry shows though nothing exists: fields may come
 		e.show(en)
 	}
@@ -195,14 +196,14 @@ func (e *Engine) tend(en *entry) {
 // roll is entry.roll under the stamp of the last cut.
 func (e *Engine) roll(en *entry) {
 	p := en.roll(e.self.id, tlv.Stamp(e.cuts.stamp.Load()))
-	*p = pending{}
+	*p = state.Pending{}
 	e.pools.pendings.Put(p)
 }
 
 // markDirty has e flushed with the present generation. It is called before e is changed.
 func (e *Engine) markDirty(en *entry) {
 	if en.gen == 0 {
-		en.gen, en.pend = e.cuts.gen.Load(), e.pools.pendings.Get().(*pending)
+		en.gen, en.state.Pending = e.cuts.gen.Load(), e.pools.pendings.Get().(*state.Pending)
 		e.table.soil(en)
 		if en.fields != nil && isField(en.key) {
 			e.table.soilField(en)

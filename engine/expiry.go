@@ -24,9 +24,22 @@ func (p *Pipeline) carry(e *entry) {
 	if e.carries && e.exists {
 		return
 	}
-	if x := e.under(p.e.self.id); x.Stamp > e.named(p.e.self.id).Stamp {
+	if x := e.under(p.e.self.id); x.Stamp > e.state.Named(p.e.self.id).Stamp {
 		p.setExpiry(e, x)
 	}
+}
+
+// under is what a write to the key has to name: what is in force, or, where nothing shows, a PERSIST just after all that was named: or
+// what is left of an earlier life would give it an expiry. Under the stamp of the new birth, it would also take away what another replica
+// has set meanwhile.
+func (e *entry) under(id tlv.ReplicaID) tlv.Expiry {
+	if e.shown() {
+		return e.state.View(id).Expiry
+	}
+	if x := e.state.Latest(id); x.Stamp != 0 {
+		return tlv.Expiry{Stamp: x.Stamp + 1}
+	}
+	return tlv.Expiry{}
 }
 
 // joins says whether a contribution that begins now begins on what is there.
@@ -60,7 +73,7 @@ func (e *Engine) owes(s *tlv.State, v *tlv.View) bool {
 // inherit has the own contribution name an expiry that is left over, and that of a hash again what it named, if it was cancelled while there
 // are fields. The key is held exclusively, with all that has arrived.
 func (p *Pipeline) inherit(e *entry) {
-	s := e.whole(p.e.self.id)
+	s := e.state.Whole(p.e.self.id)
 	own, v := s.Contribution(p.e.self.id), s.View()
 	x, hash := v.Expiry, !v.Exists && e.size() > 0
 	cancelled := own != nil && !own.Closed && !s.Open(own)

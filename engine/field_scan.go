@@ -150,7 +150,7 @@ func (w *fieldWalk) look(f *entry) (Value, tlv.Stamp) {
 func (w *fieldWalk) seen(f *entry) (v Value, birth tlv.Stamp) {
 	w.p.tells(f)
 	if v = w.p.valueOf(f); v.OK && w.small {
-		birth = f.began(w.p.e.self.id)
+		birth = f.state.Began(w.p.e.self.id)
 	}
 	return v, birth
 }

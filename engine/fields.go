@@ -70,7 +70,7 @@ func (e *Engine) makeHead(en *entry) {
 	f.word.Store(selfWord(en.counted, en.countedEx))
 	f.watched.Store(en.watched)
 	en.fields = f
-	en.settle()
+	en.fold()
 	e.show(en) // its expiry, whether or not its own state exists
 }
 
@@ -87,9 +87,6 @@ func (e *entry) size() int64 {
 
 // shown says whether there is anything to show, before the expiry is asked.
 func (e *entry) shown() bool { return e.exists || e.size() > 0 }
-
-// blank says that the own state of the entry is that of a key that nobody ever wrote.
-func (e *entry) blank() bool { return e.own.Replica == 0 && e.foreign == nil && e.pend == nil }
 
 // soilField notes that a field has something pending, for who looks at all of its hash or at all keys.
 func (t *table) soilField(en *entry) {

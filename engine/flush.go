@@ -11,6 +11,7 @@ import (
 	"github.com/dchest/siphash"
 
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
 
@@ -278,8 +279,8 @@ func (w *deltaWriter) write(en *entry) error {
 	if en.gen == w.gen {
 		w.e.roll(en)
 		en.fast.Store(0)
-		if en.incoming() == nil {
-			w.e.tend(en)
+		if en.state.Incoming() == nil {
+			w.e.closeLeftover(en)
 		}
 		w.e.table.weigh(en)
 	}
@@ -299,7 +300,7 @@ func (w *deltaWriter) write(en *entry) error {
 	if !w.logs {
 		w.sum = siphash.Hash(w.sum, siphash.Hash(w.sum, 0, w.key), w.value)
 	}
-	if en.foreign == nil {
+	if en.state.Foreign == nil {
 		return w.alone(en)
 	}
 	return w.joined(en)
@@ -309,14 +310,14 @@ func (w *deltaWriter) write(en *entry) error {
 func (w *deltaWriter) operand(en *entry) {
 	w.delta.Contributions, w.delta.Resets, w.delta.Origins = w.delta.Contributions[:0], nil, w.delta.Origins[:0]
 	if en.flightOwn {
-		w.delta.Contributions = append(w.delta.Contributions, en.own)
+		w.delta.Contributions = append(w.delta.Contributions, en.state.Own)
 	}
-	if en.foreign != nil {
-		w.delta.Resets = en.foreign.resets
-		for _, c := range en.foreign.tails {
+	if en.state.Foreign != nil {
+		w.delta.Resets = en.state.Foreign.Resets
+		for _, c := range en.state.Foreign.Tails {
 			w.delta.Put(c)
 		}
-		for _, o := range en.foreign.other.Origins {
+		for _, o := range en.state.Foreign.Other.Origins {
 			if w.delta.Reset(o.ID) != nil {
 				w.delta.Origins = append(w.delta.Origins, o)
 			}
@@ -327,10 +328,10 @@ func (w *deltaWriter) operand(en *entry) {
 // alone writes a key in which no other replica ever had a part: the delta is its whole state. To set that comes to the
 // same as to merge it, and spares whoever reads or compacts the merge.
 func (w *deltaWriter) alone(en *entry) error {
-	v := viewOwn(&en.own, true)
+	v := state.ViewOwn(&en.state.Own, true)
 	w.book(en, &v)
-	if en.own.Closed {
-		en.own = tlv.Contribution{}
+	if en.state.Own.Closed {
+		en.state.Own = tlv.Contribution{}
 		return w.t.batch.Delete(w.key, nil)
 	}
 	return w.t.batch.Set(w.key, w.value, nil)
@@ -338,11 +339,11 @@ func (w *deltaWriter) alone(en *entry) error {
 
 // joined writes a key that others have a part in.
 func (w *deltaWriter) joined(en *entry) error {
-	full := en.full()
+	full := en.state.Stored()
 	v := full.View()
 	w.book(en, &v)
 	if full.Collect(w.t.c.covers); full.Empty() {
-		en.own, en.foreign = tlv.Contribution{}, nil
+		en.state.Own, en.state.Foreign = tlv.Contribution{}, nil
 		en.stale.Store(false)
 		return w.t.batch.Delete(w.key, nil)
 	}
@@ -371,7 +372,7 @@ func (t *commit) bookFields() {
 			is := f.stored + f.change
 			head.mu.Lock()
 			if is == 0 {
-				e.tend(head)
+				e.closeLeftover(head)
 			}
 			b := head.books()
 			head.mu.Unlock()

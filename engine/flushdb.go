@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
 
@@ -89,7 +90,7 @@ func (c *committer) dropEmptied(dbs uint32) {
 		return
 	}
 	before := c.e.table.bytes.Load()
-	of := func(en *entry) bool { return dbs&(1<<database(en.key)) != 0 && en.blank() }
+	of := func(en *entry) bool { return dbs&(1<<database(en.key)) != 0 && en.state.Blank() }
 	flushed := c.e.cuts.flushed.Load()
 	c.e.table.drop(flushed, c.e.forget, func(en *entry) bool { return isField(en.key) && of(en) })
 	c.e.table.drop(flushed, c.e.forget, of) // a head goes after its fields
@@ -110,9 +111,9 @@ func (t *commit) wipe(db byte) {
 			continue
 		}
 		en.mu.Lock()
-		en.own, en.foreign = tlv.Contribution{}, nil
-		if en.pend != nil {
-			*en.pend = pending{}
+		en.state.Own, en.state.Foreign = tlv.Contribution{}, nil
+		if en.state.Pending != nil {
+			*en.state.Pending = state.Pending{}
 		}
 		en.flightOwn = false
 		en.setBooks(books{})

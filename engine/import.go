@@ -248,7 +248,7 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 		return tlv.State{}, false, ErrWrongType
 	}
 	if en.gen == 0 && en.flight <= p.e.cuts.flushed.Load() {
-		return en.full(), true, nil
+		return en.state.Stored(), true, nil
 	}
 	if p.section.open {
 		return tlv.State{}, false, ErrInSection
@@ -280,7 +280,7 @@ func (e *Engine) flushFor(key string) (tlv.State, error) {
 		en.mu.RLock()
 		defer en.mu.RUnlock()
 		if !en.gone {
-			return en.full(), nil
+			return en.state.Stored(), nil
 		}
 	}
 	return e.readState(at, key)

@@ -50,7 +50,7 @@ func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	if v := p.valueOf(e); v.IsText {
 		info.Value, info.Text = 0, &v.Text
 	}
-	s := e.whole(p.e.self.id)
+	s := e.state.Whole(p.e.self.id)
 	for i := range s.Contributions {
 		if c := &s.Contributions[i]; !c.Closed {
 			info.Contributions = append(info.Contributions, contributionInfo(&s, c, p.e.self.id))

@@ -153,7 +153,7 @@ func (p *Pipeline) fill(e *entry) error {
 	return nil
 }
 
-// exclusive gives the key's entry locked exclusively, rolled into the present generation and settled, with all that has
+// exclusive gives the key's entry locked exclusively, rolled into the present generation and folded, with all that has
 // arrived if that is asked for or its period is over.
 func (p *Pipeline) exclusive(key []byte, a arrivals) (*entry, error) {
 	e, err := p.lock(key, exclusive)
@@ -168,8 +168,8 @@ func (p *Pipeline) ready(e *entry, a arrivals) {
 	if e.gen != 0 && e.gen != p.e.cuts.gen.Load() {
 		p.e.roll(e)
 	}
-	e.settle()
-	if e.incoming() != nil && (a == everything || !e.exists || e.due(p.now()) || p.periodOver(e)) {
+	e.fold()
+	if e.state.Incoming() != nil && (a == everything || !e.exists || e.due(p.now()) || p.periodOver(e)) {
 		p.e.takeIn(e)
 	}
 }

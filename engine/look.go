@@ -1,6 +1,9 @@
 package engine
 
-import "atomiccounter/tlv"
+import (
+	"atomiccounter/engine/state"
+	"atomiccounter/tlv"
+)
 
 // Look gives the state of a key, as a Delta has it, with all that has arrived, and with what is pending as the next batch would
 // publish it. It changes nothing that is seen.
@@ -11,8 +14,8 @@ func (d *Disk) Look(key []byte) (s tlv.State, err error) {
 		return s, err
 	}
 	p.ready(en, inTime)
-	shadow := entry{own: en.own, pend: en.pend}
-	shadow.take(d.engine.self.id, en.full())
-	s = shadow.whole(d.engine.self.id)
+	shadow := state.Key{Own: en.state.Own, Pending: en.state.Pending}
+	shadow.SetStored(d.engine.self.id, en.state.Stored())
+	s = shadow.Whole(d.engine.self.id)
 	return s.Clone(), p.finish()
 }

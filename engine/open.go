@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/state"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -76,7 +77,7 @@ func newEngine(o Options) *Engine {
 		sweeps:  sweeps{litter: newSignal()},
 	}
 	e.cuts.turnstile, e.committer = newTurnstile(), newCommitLock(e)
-	e.pools.pendings.New = func() any { return new(pending) }
+	e.pools.pendings.New = func() any { return new(state.Pending) }
 	e.pools.pipes.New = func() any {
 		p := e.NewPipeline()
 		p.aside = true

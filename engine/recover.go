@@ -83,30 +83,30 @@ func (c *committer) redo(p *Pipeline, r *record) error {
 	}
 	defer p.release()
 	if isField(en.key) && r.typ != 'C' {
-		c.e.untend(en.fields.head)
+		c.e.reopenLeftover(en.fields.head)
 	}
 	c.e.markDirty(en)
 	switch r.typ {
 	case 'A':
-		en.add(r.n, r.stamp, r.kind, r.joined)
+		en.state.Add(r.n, r.stamp, r.kind, r.joined)
 	case 'C':
-		en.cancel(r.own, r.resets, r.expiry)
+		en.state.Cancel(r.own, r.resets, r.expiry)
 	case 'V':
-		en.assign(IntValue(r.n), r.stamp, r.since, r.kind)
+		en.state.Assign(tlv.Contribution{Kind: r.kind, Birth: r.stamp, Since: r.since, Assigned: r.n})
 	case 'T':
-		en.assign(Value{Text: r.text, IsText: true, OK: true}, r.stamp, r.since, tlv.ZCounter)
+		en.state.Assign(tlv.Contribution{Birth: r.stamp, Since: r.since, IsText: true, Text: r.text})
 	case 'E', 'H':
-		en.expireAt(r.expiry, r.birth, r.joined)
+		en.state.ExpireAt(r.expiry, r.birth, r.joined)
 	}
 	c.e.show(en)
 	return nil
 }
 
-// untend takes back what tend did when it met the head at a time when no field was stored: had that been so when the field
+// reopenLeftover takes back what closeLeftover did when it met the head at a time when no field was stored: had that been so when the field
 // was written, the journal would have a cancel of the head before this record. The caller holds the head exclusively.
-func (e *Engine) untend(head *entry) {
-	if p := head.pend; p != nil && p.tended {
-		p.touch, p.reborn, p.tended = false, false, false
+func (e *Engine) reopenLeftover(head *entry) {
+	if p := head.state.Pending; p != nil && p.Leftover {
+		p.Publish, p.Reborn, p.Leftover = false, false, false
 		e.show(head)
 	}
 }

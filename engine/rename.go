@@ -111,7 +111,8 @@ func (c *committer) branch(entry tlv.VectorEntry) branch {
 func (c *committer) rename(id tlv.ReplicaID) {
 	for _, en := range c.e.table.all() {
 		en.mu.Lock()
-		en.rename(c.e.self.id)
+		en.fold()
+		en.state.Rename(c.e.self.id)
 		c.e.show(en)
 		en.mu.Unlock()
 	}
@@ -170,50 +171,6 @@ func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 		t.publish(&b)
 		return t.land()
 	})
-}
-
-// disown makes this replica's contribution that of another.
-func (en *entry) disown() {
-	if en.own.Replica == 0 {
-		return
-	}
-	if en.foreign == nil {
-		en.foreign = &foreign{}
-	}
-	en.foreign.other.Put(en.own)
-	en.own = tlv.Contribution{}
-}
-
-// resetOwn is the reset of this replica's contribution, or nil.
-func (en *entry) resetOwn(id tlv.ReplicaID) *tlv.Reset {
-	if en.foreign == nil {
-		return nil
-	}
-	return en.foreign.other.Reset(id)
-}
-
-// rename makes this replica's contribution that of another replica, old. What is pending counts from nothing; what it took
-// away of its own is now a reset.
-func (en *entry) rename(old tlv.ReplicaID) {
-	if en.gen != 0 {
-		en.settle()
-		if en.pend.reborn && en.ownOpen() {
-			joinReset(&en.pend.resets, tlv.Reset{Replica: old, Rev: en.own.Rev, Base: en.own.Total})
-		}
-		switch {
-		case en.pend.expiry.Stamp != 0:
-		case !en.pend.add:
-			en.pend.touch, en.pend.reborn = false, false
-		case !en.pend.reborn && en.ownOpen(): // it was counted under what the contribution names
-			en.pend.expiry, en.pend.joined = en.own.Expiry, true
-		}
-	}
-	if in := en.incoming(); in != nil && en.own.Replica != 0 {
-		clone := in.Clone()
-		clone.Put(en.own)
-		en.foreign.incoming = &clone
-	}
-	en.disown()
 }
 
 // Confirmed is closed when the store awaits its peers no more: what it does and says then is under its own ID. Who calls Merge,

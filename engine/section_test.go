@@ -108,7 +108,7 @@ func TestCrashInSection(t *testing.T) {
 }
 
 // TestSectionsAreIsolated moves amounts between counters in sections, on eight goroutines, while the cache evicts, flushes
-// run, and batches arrive that leave something to tend. Whoever reads all counters at once, or in a section, sees the same sum.
+// run, and batches arrive that leave something to close. Whoever reads all counters at once, or in a section, sees the same sum.
 func TestSectionsAreIsolated(t *testing.T) {
 	o := disk()
 	o.CacheSize, o.Logger = 1, quiet

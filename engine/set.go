@@ -103,7 +103,7 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	if err != nil {
 		return r, err
 	}
-	keep := e.view(p.e.self.id).Expiry
+	keep := e.state.View(p.e.self.id).Expiry
 	p.assign(e, v, kind)
 	if t == TypeNone {
 		p.report(e, Created)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
 
@@ -163,9 +164,9 @@ func (r *simReplica) does(ev event) {
 func (r *simReplica) look(key string) (s tlv.State, v tlv.View) {
 	p := r.e.NewPipeline()
 	en := r.lock(p, key)
-	shadow := entry{own: en.own, pend: en.pend}
-	shadow.take(r.e.self.id, en.full())
-	s = shadow.whole(r.e.self.id)
+	shadow := state.Key{Own: en.state.Own, Pending: en.state.Pending}
+	shadow.SetStored(r.e.self.id, en.state.Stored())
+	s = shadow.Whole(r.e.self.id)
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}
@@ -203,7 +204,7 @@ func (r *simReplica) adds(key string, n int64) { r.tells(key, token{origin: r.e.
 func (r *simReplica) assigned(key string, v Value) {
 	p := r.e.NewPipeline()
 	en := r.lock(p, key)
-	birth := en.pend.birth
+	birth := en.state.Pending.Delta.Birth
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}

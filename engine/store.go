@@ -215,10 +215,10 @@ func (e *Engine) read(en *entry) error {
 	v := s.View()
 	en.setBooks(e.booksOf(&v))
 	e.known(en, n)
-	en.take(e.self.id, s)
+	en.state.SetStored(e.self.id, s)
 	en.refreshed = e.Now()
 	e.show(en)
-	e.tend(en)
+	e.closeLeftover(en)
 	return nil
 }
 
@@ -226,7 +226,7 @@ func (e *Engine) read(en *entry) error {
 func (e *Engine) forget(en *entry) {
 	e.counts.tally(en, en.stored, en.index != 0)
 	e.stale.unlist(en)
-	if en.incoming() != nil { // whoever loads the key sees it
+	if en.state.Incoming() != nil { // whoever loads the key sees it
 		e.report(en, Arrived)
 	}
 }

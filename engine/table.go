@@ -401,7 +401,7 @@ func (s *shard) pending(list []*entry) []*entry {
 
 // weigh counts what e holds in memory beside itself. The caller holds e exclusively.
 func (t *table) weigh(e *entry) {
-	n := uint32(min(e.besides(), 1<<31))
+	n := uint32(min(e.state.Size(), 1<<31))
 	if e.isHead() {
 		n += fieldsSize
 	}

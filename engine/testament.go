@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
 
@@ -144,14 +145,14 @@ func (w *testament) adapt(r *record) error {
 	}
 	defer w.p.release()
 	switch {
-	case r.typ == 'A' && r.stamp == 0 && (en.pend == nil || !en.pend.add):
+	case r.typ == 'A' && r.stamp == 0 && (en.state.Pending == nil || !en.state.Pending.Adds()):
 		r.stamp, r.joined = w.stamp, true
 		if en.exists && en.natural {
 			r.kind = tlv.Natural
 		}
 	case r.typ == 'C' && r.own:
 		for _, c := range w.before(en) {
-			joinReset(&r.resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
+			state.PutReset(&r.resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
 		}
 	}
 	return nil
@@ -159,7 +160,7 @@ func (w *testament) adapt(r *record) error {
 
 // before lists what this store had of a key, under the old ID and in tails, when the present life or tail began.
 func (w *testament) before(en *entry) (list []tlv.Contribution) {
-	s := en.other()
+	s := en.state.Other()
 	if c := s.Contribution(w.old); c != nil && s.Open(c) {
 		list = append(list, *c)
 	}
@@ -183,7 +184,7 @@ func (w *testament) end() {
 		if en.gen != 0 {
 			w.bequeath(en)
 		}
-		en.disown()
+		en.state.Disown()
 		e.show(en)
 		en.mu.Unlock()
 	}
@@ -198,50 +199,50 @@ func (w *testament) bequeath(en *entry) {
 	}
 	if w.theirs && l.was == nil {
 		l.was = &tlv.State{}
-		if en.own.Replica != 0 {
-			l.was.Put(en.own)
+		if en.state.Own.Replica != 0 {
+			l.was.Put(en.state.Own)
 		}
-		if r := en.resetOwn(w.old); r != nil {
+		if r := en.state.ResetOf(w.old); r != nil {
 			l.was.PutReset(*r)
 		}
 	}
 	w.carry(en)
 	p := en.roll(w.e.self.id, w.stamp)
-	for _, r := range p.resets {
-		joinReset(&l.resets, r)
+	for _, r := range p.Resets {
+		state.PutReset(&l.resets, r)
 	}
-	if !w.theirs && p.touch {
-		c := en.own
+	if !w.theirs && p.Publish {
+		c := en.state.Own
 		if !en.flightOwn { // a copy may have what is closed
 			c = tlv.Contribution{Rev: w.stamp, Birth: w.stamp, Closed: true}
 		}
-		c.Replica, en.own = w.tail.Replica, tlv.Contribution{}
-		if en.foreign == nil {
-			en.foreign = &foreign{}
+		c.Replica, en.state.Own = w.tail.Replica, tlv.Contribution{}
+		if en.state.Foreign == nil {
+			en.state.Foreign = &state.Foreign{}
 		}
-		en.foreign.other.Merge(&tlv.State{Contributions: []tlv.Contribution{c}})
+		en.state.Foreign.Other.Merge(&tlv.State{Contributions: []tlv.Contribution{c}})
 		l.tails = append(l.tails, c)
 		if n := len(w.published); n == 0 || w.published[n-1] != w.tail {
 			w.published = append(w.published, w.tail)
 		}
 	}
 	en.flightOwn = false // flight stays: the table keeps the entry
-	if en.foreign != nil {
-		en.foreign.resets = nil
+	if en.state.Foreign != nil {
+		en.state.Foreign.Resets = nil
 	}
-	*p = pending{}
+	*p = state.Pending{}
 	w.e.pools.pendings.Put(p)
 }
 
 // carry has what is pending name the expiry that the contribution named which it added to.
 func (w *testament) carry(en *entry) {
-	p := en.pend
-	if !p.add || p.reborn || p.expiry.Stamp != 0 || w.theirs {
+	p := en.state.Pending
+	if !p.Adds() || p.Reborn || p.Carries() || w.theirs {
 		return
 	}
 	for _, c := range w.before(en) {
-		if c.Expiry.Stamp > p.expiry.Stamp {
-			p.expiry = c.Expiry
+		if c.Expiry.Stamp > p.Delta.Expiry.Stamp {
+			p.Delta.Expiry = c.Expiry
 		}
 	}
 }
@@ -251,7 +252,7 @@ func (w *testament) finish() {
 	for _, en := range w.e.table.all() {
 		en.mu.Lock()
 		if en.gen != 0 {
-			en.settle()
+			en.fold()
 			w.carry(en)
 		}
 		if l := w.left[en]; l != nil {
@@ -264,8 +265,8 @@ func (w *testament) finish() {
 
 func (w *testament) inherit(en *entry, l *legacy) {
 	en.flight = 0
-	if l.was != nil && en.foreign != nil { // it comes from the others
-		o := &en.foreign.other
+	if l.was != nil && en.state.Foreign != nil { // it comes from the others
+		o := &en.state.Foreign.Other
 		o.Contributions = slices.DeleteFunc(o.Contributions, func(c tlv.Contribution) bool { return c.Replica == w.old })
 		o.Merge(l.was)
 	}
@@ -274,7 +275,7 @@ func (w *testament) inherit(en *entry, l *legacy) {
 	}
 	w.e.markDirty(en)
 	for _, r := range l.resets {
-		joinReset(&en.pend.resets, r)
+		state.PutReset(&en.state.Pending.Resets, r)
 	}
-	en.pend.tails = l.tails
+	en.state.Pending.Tails = l.tails
 }

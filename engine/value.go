@@ -65,7 +65,7 @@ func (p *Pipeline) valueOf(e *entry) Value {
 		return Value{}
 	}
 	if e.text {
-		return Value{Text: e.view(p.e.self.id).Text, IsText: true, OK: true}
+		return Value{Text: e.state.View(p.e.self.id).Text, IsText: true, OK: true}
 	}
 	return IntValue(e.value.Load())
 }

@@ -21,7 +21,8 @@ var below = map[string][]string{
 	"tlv":               {},
 	"replica/handshake": {"tlv"},
 	"engine/journal":    {},
-	"engine":            {"engine/journal", "tlv"},
+	"engine/state":      {"tlv"},
+	"engine":            {"engine/journal", "engine/state", "tlv"},
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/push":     {"commands/resp", "engine"},
@@ -48,6 +49,7 @@ var banned = map[string][]string{
 	"replica/handshake": {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine/journal":    {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"replica/csync":     {"net", "flag", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"}, // its replies are RESP
+	"engine/state":      {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"commands/resp":     {"net", "flag"},
 	"commands/config":   {"flag", "github.com/urfave/cli/v2"}, // main makes flags of its table

@@ -1,0 +1,5 @@
+//go:build !mutate
+
+package state
+
+const rebirth = false // see Rebirth
