@@ -16,7 +16,7 @@ var (
 	ErrFork = errors.New("the replica has forked")
 	// ErrClock: the stamp leaves no room for later ones, or is of a CMERGE and more than an hour ahead.
 	ErrClock = errors.New("the clock of the replica is too far ahead")
-	// ErrHeld: a state transfer has to be finished first (design, section 4).
+	// ErrHeld: a state transfer has to be finished first (transfer.go).
 	ErrHeld = errors.New("held back until the state transfer is finished")
 )
 

@@ -228,8 +228,8 @@ func (p *Pipeline) closeLeftover(key string) error {
 }
 
 // tell hands the new state to the cached entry, which takes it in when its update period is over. At once it takes in
-// what decides whether the key exists and when it expires, because a write has to know what is stored of that (design,
-// section 2); and what is not cached shows at once anyway.
+// what decides whether the key exists and when it expires, because a write goes by what is stored of that.
+// What is not cached shows at once anyway.
 func (c *committer) tell(a *arrival, changes hashChanges) error {
 	en := c.e.table.get(a.place.hash, a.key)
 	if en != nil {

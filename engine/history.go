@@ -12,8 +12,8 @@ import (
 	"atomiccounter/tlv"
 )
 
-// history is what a replica knows of its own past, so that it can tell whether what others say of it is true (design,
-// section 4: forks). A store that lost what it had published, by a backup restored or a copy, lacks a life, or believes
+// history is what a replica knows of its own past, so that it can tell whether what others say of it is true
+// (replica/doc.go: forks). A store that lost what it had published, by a backup restored or a copy, lacks a life, or believes
 // that one ended earlier than others saw it publish. One process may be put back in time together with its memory: its two
 // histories are of one life, and the hashes of their batches differ, which the log has.
 type history struct {

@@ -13,7 +13,7 @@ import (
 )
 
 // A state transfer brings what the logs of the peers do not have any more: pages of a Snapshot of theirs, each merged and
-// synced with the place where the next one begins. Its rules (design, section 4):
+// synced with the place where the next one begins. Its rules:
 //
 //   - A contribution of a page is let in if it is beyond the version vector as it is then.
 //   - One that is stored here, and that the snapshot lacks though its vector V covers it, was closed.
@@ -208,7 +208,7 @@ func metKey(buf []byte, at place, key string) []byte {
 	return k
 }
 
-// joinPage merges what a snapshot has of a key (model: fullsync); an empty delta: nothing.
+// joinPage merges what a snapshot has of a key, by the rules above; an empty delta: nothing.
 func (c *committer) joinPage(a *joining) {
 	v := c.transfer.Vector
 	mine, theirs := &a.all, a.delta
