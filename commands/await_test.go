@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -182,7 +183,7 @@ func bring(t *testing.T, a, b *Context) {
 // brokenStore is a server on a disk that breaks before what was written has reached the database.
 func brokenStore(t *testing.T) (*Context, *fakeNode) {
 	t.Helper()
-	disk := engine.NewDisk(rand.New(rand.NewPCG(1, 2)).Uint64)
+	disk := enginetest.NewDisk(rand.New(rand.NewPCG(1, 2)).Uint64)
 	c, n := connect(t, newServerWith(t, engine.Options{Disk: disk})), new(fakeNode)
 	c.Server.Replication = n
 	do(t, c, "INCR", "stored")

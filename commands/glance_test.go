@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 )
 
 // TestWhatUsesAKey: the idle time begins anew after the same commands as in Redis. Only the last key of a round is noted, so a command
@@ -24,7 +25,7 @@ func TestWhatUsesAKey(t *testing.T) {
 		idle := make([]bool, 2)
 		real.do(t, "RESTORE", "k", "0", dump, "REPLACE", "IDLETIME", "1000")
 		now := int64(1e12)
-		ours := connect(t, newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)}))
+		ours := connect(t, newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: enginetest.NewDisk(rand.Uint64)}))
 		now -= 1000e3 // when the key was made
 		do(t, ours, "SET", "k", "5")
 		now = 1e12

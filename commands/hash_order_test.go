@@ -7,13 +7,15 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 )
 
 // TestSmallHashesKeepTheirOrder: the fields of a small hash come in the order in which they came to be, as in Redis, also after a loss of
 // power, and whatever is set anew.
 func TestSmallHashesKeepTheirOrder(t *testing.T) {
 	const dir = "store"
-	options := engine.Options{Disk: engine.NewDisk(rand.Uint64)}
+	disk := enginetest.NewDisk(rand.Uint64)
+	options := engine.Options{Disk: disk}
 	ours, real := connect(t, newServerIn(t, dir, options)), dialRedis(t, startRedis(t))
 	both := func(line string) {
 		t.Helper()
@@ -49,7 +51,7 @@ func TestSmallHashesKeepTheirOrder(t *testing.T) {
 	if err := ours.Server.Engine.SyncJournal(); err != nil { // it has what was done since the SAVE
 		t.Fatal(err)
 	}
-	options.Disk = options.Disk.Crash()
+	options.Disk = disk.Crash()
 	ours = connect(t, newServerIn(t, dir, options))
 	show()
 	for _, line := range []string{"HSET many one-more 1", "HSET user long " + strings.Repeat("x", engine.SmallField+1)} {

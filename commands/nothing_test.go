@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 )
 
 // TestOfWhatThereIsNone: replies about functions, modules, users and saves are those of a Redis that has none.
@@ -87,7 +88,7 @@ func TestWaitAOF(t *testing.T) {
 func TestSaveBeforeTheReplicaIDIsSure(t *testing.T) {
 	const dir = "store"           // of a disk in memory: those above it would not survive the power cut
 	for seed := range uint64(8) { // which decides how much a power cut takes
-		disk := engine.NewDisk(rand.New(rand.NewPCG(1, seed)).Uint64)
+		disk := enginetest.NewDisk(rand.New(rand.NewPCG(1, seed)).Uint64)
 		options := engine.Options{Disk: disk, AwaitPeers: true, Sync: engine.No}
 		c := connect(t, newServerIn(t, dir, options))
 		want(t, c, "INCR k", ":1|")

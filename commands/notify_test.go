@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 )
 
 // events takes what a listener of __keyevent@* got, as "event key" each.
@@ -23,7 +24,7 @@ func events(c *Context) string {
 // TestExpiredIsTold when it is carried out: by the sweep, and by a command before it acts.
 func TestExpiredIsTold(t *testing.T) {
 	now := int64(1e12)
-	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
+	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: enginetest.NewDisk(rand.Uint64)})
 	c, listener := connect(t, s), connect(t, s)
 	do(t, c, "CONFIG", "SET", "notify-keyspace-events", "EAn")
 	do(t, listener, "PSUBSCRIBE", "__key*")

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -171,7 +172,7 @@ func TestTrackingIsBounded(t *testing.T) {
 // TestTrackingOfForeignData: who caches a key is told when another replica's data shows, not when it arrives, and also when it expires.
 func TestTrackingOfForeignData(t *testing.T) {
 	now := int64(1e12)
-	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
+	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: enginetest.NewDisk(rand.Uint64)})
 	c := cacher(t, s, "")
 	stamp := tlv.Stamp(0)
 	arrive := func(key string, total int64, expire int64) {

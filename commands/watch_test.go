@@ -12,6 +12,7 @@ import (
 
 	"atomiccounter/commands/config"
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 )
 
 // sent takes all that others have sent to a client.
@@ -138,7 +139,7 @@ func TestSlowLogOfWhoWaits(t *testing.T) {
 // TestPauseHoldsExpiries: while writes are paused nothing is written to carry out an expiry.
 func TestPauseHoldsExpiries(t *testing.T) {
 	now := int64(1e12)
-	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
+	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: enginetest.NewDisk(rand.Uint64)})
 	c := connect(t, s)
 	for _, line := range []string{"SET k 1 PX 100", "SAVE", "CLIENT PAUSE 1000000 WRITE"} {
 		want(t, c, line, "+OK|")
@@ -157,7 +158,7 @@ func TestPauseHoldsExpiries(t *testing.T) {
 // TestExpireCycle: a long sweep of expired keys is an event of LATENCY.
 func TestExpireCycle(t *testing.T) {
 	now := int64(1e12)
-	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: engine.NewDisk(rand.Uint64)})
+	s := newServerWith(t, engine.Options{Now: func() int64 { return now }, Disk: enginetest.NewDisk(rand.Uint64)})
 	c := connect(t, s)
 	do(t, c, "CONFIG", "SET", "latency-monitor-threshold", "1")
 	for i := range 20_000 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -229,8 +230,8 @@ func TestPowerLossInApplyAll(t *testing.T) {
 	}
 	var losses []loss
 	o := disk()
-	o.segments, o.segment, o.UpdatePeriod = newPlatters(), 4*pageSize, AlwaysFresh
-	journal, mem := o.segments.(*platters), o.fs.(*vfs.MemFS)
+	o.segments, o.segment, o.UpdatePeriod = enginetest.NewSegments(), 4*enginetest.PageSize, AlwaysFresh
+	journal, mem := o.segments.(*enginetest.Segments), o.fs.(*vfs.MemFS)
 	rng := rand.New(rand.NewPCG(1, 1))
 	var e *Engine
 	var mu sync.Mutex // Pebble writes in the background, too
@@ -241,7 +242,7 @@ func TestPowerLossInApplyAll(t *testing.T) {
 		if armed {
 			percent := 100 * (len(losses) % 2)
 			fs := mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
-			losses = append(losses, loss{powerSnap{fs, journal.lose(rng)}, e.Vector().Entry(7).Stamp})
+			losses = append(losses, loss{powerSnap{fs, journal.PowerLoss(rng)}, e.Vector().Entry(7).Stamp})
 		}
 	})
 	arm := func(on bool) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/enginetest"
 	"context"
 	"errors"
 	"log/slog"
@@ -35,7 +36,7 @@ func open(t testing.TB, o Options) *Engine {
 
 // disk is a store's directory in memory, which outlives the engine.
 func disk() Options {
-	return Options{fs: vfs.NewCrashableMem(), segments: newPlatters(), segment: 1 << 16,
+	return Options{fs: vfs.NewCrashableMem(), segments: enginetest.NewSegments(), segment: 1 << 16,
 		free: func() (int64, error) { return math.MaxInt64, nil }}
 }
 

@@ -434,11 +434,9 @@ func TestLeftOverAndPowerLoss(t *testing.T) {
 			w.b.flush()
 			w.a.run(count)
 			w.a.flush()
-			journal := w.a.disk.Copy().segments
+			before := w.a.disk.Copy()
 			w.a.pull(w.b)
-			lost := w.a.disk.Copy()
-			lost.segments = journal
-			w.a.restart(lost, false)
+			w.a.restart(w.a.disk.Copy().WithJournalOf(before), false)
 			if s := w.a.Stats(); s.Keys[0] != 1 || s.Expires[0] != 1 {
 				t.Errorf("%d keys, %d with an expiry; want 1, 1", s.Keys[0], s.Expires[0])
 			}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -103,7 +104,7 @@ func failAt(t *testing.T, place int64, once bool) bool {
 	for _, percent := range []int{0, 100} {
 		again := o
 		again.fs = d.mem.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng})
-		again.segments = o.segments.(*platters).clone()
+		again.segments = o.segments.(*enginetest.Segments).Clone()
 		checkCounters(t, open(t, again), want)
 	}
 	return had

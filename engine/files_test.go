@@ -66,7 +66,7 @@ func TestNoFileForTheJournal(t *testing.T) {
 	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, ErrNoFiles) {
 		t.Errorf("Increment = %v; want %v", err, ErrNoFiles)
 	}
-	s.set(nil, nil)
+	s.Fail(nil, nil)
 	roomAgain(e)
 	e.checkSpace()
 	increment(t, e, "k", 1)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -14,7 +15,7 @@ import (
 func crashed(e *Engine, o Options) Options {
 	prepared(e)
 	o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
-	o.segments = o.segments.(*platters).clone()
+	o.segments = o.segments.(*enginetest.Segments).Clone()
 	return o
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -140,7 +141,7 @@ func (w *hashWorld) crash() {
 	old := w.e
 	prepared(old)
 	w.o.fs = w.o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: w.rng})
-	w.o.segments = w.o.segments.(*platters).clone()
+	w.o.segments = w.o.segments.(*enginetest.Segments).Clone()
 	if err := old.Close(); err != nil {
 		w.t.Fatalf("Close = %v", err)
 	}

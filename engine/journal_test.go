@@ -2,57 +2,22 @@ package engine
 
 import (
 	"errors"
-	"sync"
 	"syscall"
 	"testing"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/engine/journal"
 )
 
-// unreliable is a store in memory whose disk may be full or fail to sync.
-type unreliable struct {
-	*platters
-	mu      sync.Mutex
-	full    error
-	syncErr error
-}
-
-type unreliableFile struct {
-	journal.File
-	s *unreliable
-}
-
-func (s *unreliable) set(full, syncErr error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.full, s.syncErr = full, syncErr
-}
-
-func (s *unreliable) Create(number uint64, size int, head []byte, buffered bool) (journal.File, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.full != nil {
-		return nil, s.full
-	}
-	f, err := s.platters.Create(number, size, head, buffered)
-	return unreliableFile{f, s}, err
-}
-
-func (f unreliableFile) Sync(from, to int) error {
-	f.s.mu.Lock()
-	defer f.s.mu.Unlock()
-	return errors.Join(f.s.syncErr, f.File.Sync(from, to))
-}
-
 // withoutNext opens a store on segments of which no more can be made, for the given reason, and has the journal find out.
-func withoutNext(t *testing.T, full error) (*Engine, *unreliable) {
+func withoutNext(t *testing.T, full error) (*Engine, *enginetest.Segments) {
 	t.Helper()
 	o := disk()
-	s := &unreliable{platters: newPlatters()}
+	s := enginetest.NewSegments()
 	o.segments = s
 	e := open(t, o)
 	prepared(e)
-	s.set(full, nil)
+	s.Fail(full, nil)
 	for n := e.journal.Mark(); e.journal.Mark().Segment == n.Segment; {
 		increment(t, e, "k", 1)
 	}
@@ -80,7 +45,7 @@ func TestJournalFullDisk(t *testing.T) {
 	if _, err := e.Counter("k").Get(t.Context()); err != nil {
 		t.Errorf("Get without room = %v", err)
 	}
-	s.set(nil, nil)
+	s.Fail(nil, nil)
 	roomAgain(e)
 	e.checkSpace()
 	increment(t, e, "k", 1)
@@ -90,17 +55,17 @@ func TestJournalFullDisk(t *testing.T) {
 // for. Without Always nothing may be acknowledged while it is only in the buffer of the process.
 func TestSyncModeOnFullDisk(t *testing.T) {
 	o := disk()
-	s := &unreliable{platters: newPlatters()}
+	s := enginetest.NewSegments()
 	o.segments, o.Sync = s, Always
 	e := open(t, o)
 	prepared(e)
-	s.set(syscall.ENOSPC, nil)
+	s.Fail(syscall.ENOSPC, nil)
 	for range 3 {
 		if err := e.SetSync(EverySec); !errors.Is(err, journal.ErrNoSegment) || e.Sync() != Always {
 			t.Errorf("SetSync without room = %v, the mode is %d; want %v, %d", err, e.Sync(), journal.ErrNoSegment, Always)
 		}
 	}
-	s.set(nil, nil)
+	s.Fail(nil, nil)
 	roomAgain(e)
 	if err := e.SetSync(EverySec); err != nil || e.Sync() != EverySec {
 		t.Errorf("SetSync = %v, the mode is %d; want %d", err, e.Sync(), EverySec)
@@ -114,18 +79,18 @@ func TestSyncModeOnFullDisk(t *testing.T) {
 // TestJournalSyncFails: who waits is told, the engine takes no writes any more, and reads go on.
 func TestJournalSyncFails(t *testing.T) {
 	o := disk()
-	s := &unreliable{platters: newPlatters()}
+	s := enginetest.NewSegments()
 	o.segments, o.Sync, o.Logger = s, Always, quiet
 	e, err := Open("store", o)
 	if err != nil {
 		t.Fatalf("Open = %v", err)
 	}
 	increment(t, e, "k", 1)
-	s.set(nil, syscall.EIO)
+	s.Fail(nil, syscall.EIO)
 	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, syscall.EIO) {
 		t.Errorf("Increment = %v; want %v", err, syscall.EIO)
 	}
-	s.set(nil, nil)                                // a sync that works now proves nothing
+	s.Fail(nil, nil)                               // a sync that works now proves nothing
 	for e.health.refuse.Load()&refuseFailed == 0 { // a moment after Failed says so
 		w := make(waitChan, 1)
 		e.Notify(e.Durable()+1, w)

@@ -11,29 +11,17 @@ import (
 	"testing"
 	"time"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/engine/journal"
 )
-
-// shortDisk has room for segments up to a size.
-type shortDisk struct {
-	*platters
-	most atomic.Int64
-}
-
-func (s *shortDisk) Create(number uint64, size int, head []byte, buffered bool) (journal.File, error) {
-	if int64(size) > s.most.Load() {
-		return nil, syscall.ENOSPC
-	}
-	return s.platters.Create(number, size, head, buffered)
-}
 
 // TestStartWithoutRoom: a store on a full disk is read from, though there is no room for a segment of the journal. It refuses
 // writes until there is, and what was acknowledged before counts once, however often it is started meanwhile.
 func TestStartWithoutRoom(t *testing.T) {
 	for name, left := range map[string]int64{"nothing can be flushed": 2 * roomToOpen, "a flush has room": math.MaxInt64} {
 		t.Run(name, func(t *testing.T) {
-			s := &shortDisk{platters: newPlatters()}
-			s.most.Store(math.MaxInt64)
+			s := enginetest.NewSegments()
+			s.Most(math.MaxInt)
 			free := int64(math.MaxInt64)
 			o := disk()
 			o.segments, o.segment, o.Reserve = s, 1<<20, 32*roomToOpen
@@ -42,7 +30,7 @@ func TestStartWithoutRoom(t *testing.T) {
 			increment(t, e, "k", 5)
 			crash(t, e)
 
-			s.most.Store(journal.ScrapSize)
+			s.Most(journal.ScrapSize)
 			free = left
 			for range 3 {
 				e = open(t, o)
@@ -56,7 +44,7 @@ func TestStartWithoutRoom(t *testing.T) {
 
 			e = open(t, o)
 			wantFull(t, e)
-			s.most.Store(math.MaxInt64)
+			s.Most(math.MaxInt)
 			free = math.MaxInt64
 			roomAgain(e)
 			e.checkSpace()
@@ -96,8 +84,8 @@ func wantFull(t *testing.T, e *Engine) {
 // TestNewStoreWithoutRoom: there is nothing to read yet.
 func TestNewStoreWithoutRoom(t *testing.T) {
 	o := disk()
-	s := &shortDisk{platters: newPlatters()}
-	s.most.Store(journal.ScrapSize)
+	s := enginetest.NewSegments()
+	s.Most(journal.ScrapSize)
 	o.segments, o.Logger, o.manual = s, quiet, true
 	if _, err := Open("store", o); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("Open = %v; want %v", err, syscall.ENOSPC)
@@ -158,8 +146,8 @@ func TestFrameWithoutRoom(t *testing.T) {
 			}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &shortDisk{platters: newPlatters()}
-			s.most.Store(math.MaxInt64)
+			s := enginetest.NewSegments()
+			s.Most(math.MaxInt)
 			o := disk()
 			o.segments = s
 			e := open(t, o)
@@ -167,7 +155,7 @@ func TestFrameWithoutRoom(t *testing.T) {
 			if err := errors.Join(c.before(p), p.finish(), e.Flush()); err != nil {
 				t.Fatalf("before = %v", err)
 			}
-			s.most.Store(int64(o.segment))
+			s.Most(o.segment)
 			for range 2 {
 				if err := c.run(p); !errors.Is(err, ErrNoSpace) {
 					t.Errorf("run = %v; want %v", err, ErrNoSpace)
@@ -179,7 +167,7 @@ func TestFrameWithoutRoom(t *testing.T) {
 					t.Errorf("as before: %t, %v; want that", same, err)
 				}
 			}
-			s.most.Store(math.MaxInt64)
+			s.Most(math.MaxInt)
 			if err := errors.Join(c.run(p), p.finish()); err != nil {
 				t.Errorf("with room = %v", err)
 			}

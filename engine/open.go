@@ -46,9 +46,6 @@ func OpenContext(ctx context.Context, dir string, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Disk != nil {
-		o.Disk.engine = e
-	}
 	if !o.manual {
 		e.start()
 	}

@@ -64,20 +64,27 @@ type Options struct {
 
 	// InMemory keeps all of the store in memory, for tests and fuzzing: dir is only a name, and nothing outlives Close.
 	InMemory bool
-	// Disk keeps the store on a simulated disk. Nothing runs in the background then: the caller calls Flush, Sweep, Refresh
-	// and Scrub.
-	Disk *Disk
+	// Disk has the store on a simulated disk (package enginetest). Nothing runs in the background then: the caller calls Flush, Sweep,
+	// Refresh, Scrub and SyncJournal.
+	Disk Disk
 
 	fs       vfs.FS        // default: the disk
 	segments journal.Store // default: files in dir
 	segment  int           // size of a journal segment in bytes
 	memTable int           // size of a memory table of Pebble's in bytes; default 32 MiB, less on a small disk (fitDisk)
-	life     uint64        // go on in this one (Disk)
 	manual   bool          // no background work: tests flush, sync and sweep by themselves
 	readOnly bool          // Check looks at the database
 	free     func() (int64, error)
 	publish  func(batch []byte) // gets what each flush committed; valid during the call
 	random   func() uint64      // default: rand.Uint64
+}
+
+// Disk is all that a store stands on beside the clock. A simulation has one of its own.
+type Disk interface {
+	FS() vfs.FS             // has the database
+	Journal() journal.Store // has the segments of the journal
+	Random() uint64         // what the store draws next; not called by two goroutines at once
+	Resumes() bool          // the process goes on with its memory, so in the same life, and awaits no peers
 }
 
 func (o Options) withDefaults() Options {
@@ -113,7 +120,7 @@ func (o Options) withDefaults() Options {
 		o.free = func() (int64, error) { return math.MaxInt64, nil }
 	}
 	if o.Disk != nil {
-		o.Disk.use(&o)
+		o.fs, o.segments, o.segment, o.manual, o.random = o.Disk.FS(), o.Disk.Journal(), 1<<16, true, o.Disk.Random
 	}
 	if o.fs == nil {
 		o.fs = vfs.Default

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/enginetest"
 	"bytes"
 	"errors"
 	"flag"
@@ -35,13 +36,13 @@ type powerWorld struct {
 // powerSnap is what is on the disk at some moment.
 type powerSnap struct {
 	fs       *vfs.MemFS
-	segments *platters
+	segments *enginetest.Segments
 }
 
 func newPowerWorld(t *testing.T, seed uint64) *powerWorld {
 	w := &powerWorld{t: t, rng: rand.New(rand.NewPCG(seed, 3)), now: 1_000_000, history: map[string][]Value{}}
 	w.o = disk()
-	w.o.segments, w.o.segment = newPlatters(), 4*pageSize
+	w.o.segments, w.o.segment = enginetest.NewSegments(), 4*enginetest.PageSize
 	w.o.Sync = SyncMode(seed % 3)
 	w.o.Now = func() int64 { return w.now }
 	w.o.random = rand.New(rand.NewPCG(seed, 2)).Uint64 // of its own: the other draws in the background, too
@@ -50,7 +51,7 @@ func newPowerWorld(t *testing.T, seed uint64) *powerWorld {
 
 // snapshot is the disk after a loss of power now, with some percent of what the database has not synced.
 func (w *powerWorld) snapshot(percent int) *powerSnap {
-	return &powerSnap{segments: w.o.segments.(*platters).lose(w.rng),
+	return &powerSnap{segments: w.o.segments.(*enginetest.Segments).PowerLoss(w.rng),
 		fs: w.o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: w.rng})}
 }
 
@@ -201,7 +202,7 @@ func (w *powerWorld) close() {
 // opens, Pebble counts on the names in a directory reaching the disk in their order, as they do on real file systems.
 func (w *powerWorld) interrupt() (snap *powerSnap) {
 	at := w.rng.IntN(60)
-	w.o.segments.(*platters).limit(1) // no segment is prepared, and none changes while the power goes
+	w.o.segments.(*enginetest.Segments).Limit(1) // no segment is prepared, and none changes while the power goes
 	o := w.o
 	o.fs = hookFS(w.o.fs, func() {
 		if at--; at == 0 {
@@ -211,7 +212,7 @@ func (w *powerWorld) interrupt() (snap *powerSnap) {
 	if err := open(w.t, o).Close(); err != nil {
 		w.t.Fatalf("Close = %v", err)
 	}
-	w.o.segments.(*platters).limit(-1)
+	w.o.segments.(*enginetest.Segments).Limit(-1)
 	return snap
 }
 
@@ -326,15 +327,13 @@ func TestReplayedIsDurable(t *testing.T) {
 	for seed := range uint64(8) {
 		rng := rand.New(rand.NewPCG(seed, 5))
 		o := disk()
-		segments := newPlatters()
-		o.segments, o.segment, o.AwaitPeers = segments, 4*pageSize, true
+		segments := enginetest.NewSegments()
+		o.segments, o.segment, o.AwaitPeers = segments, 4*enginetest.PageSize, true
 		e := open(t, o)
 		increment(t, e, "k", 5)
 		prepared(e)
 		o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rng})
-		killed := segments.each(func(p *platter) *platter {
-			return &platter{mem: bytes.Clone(p.mem), synced: bytes.Clone(p.synced), buffered: p.buffered}
-		})
+		killed := segments.Kill()
 		o.segments, o.Sync = killed, Always
 		e = open(t, o)
 		p := e.NewPipeline()
@@ -349,7 +348,7 @@ func TestReplayedIsDurable(t *testing.T) {
 		}
 		prepared(e)
 		o.fs = o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{RNG: rng})
-		o.segments, o.Sync = killed.lose(rng), EverySec
+		o.segments, o.Sync = killed.PowerLoss(rng), EverySec
 		e = open(t, o)
 		checkCounters(t, e, map[string]int64{"k": 6})
 	}

@@ -209,7 +209,7 @@ func (c *committer) readHistory() error {
 		return fmt.Errorf("pullers: %w", err)
 	}
 	c.awaiting = c.e.options.AwaitPeers || len(peers)+len(pullers) > 0
-	if c.e.options.life != 0 {
+	if d := c.e.options.Disk; d != nil && d.Resumes() {
 		c.awaiting = false
 		c.e.history.resume()
 	}

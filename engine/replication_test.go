@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
@@ -15,13 +16,13 @@ import (
 // member is an engine on a simulated disk.
 type member struct {
 	t    *testing.T
-	disk *Disk
+	disk *enginetest.Disk
 	o    Options
 	*Engine
 }
 
 func newMember(t *testing.T, seed uint64, o Options) *member {
-	m := &member{t: t, o: o, disk: NewDisk(rand.New(rand.NewPCG(seed, 9)).Uint64)}
+	m := &member{t: t, o: o, disk: enginetest.NewDisk(rand.New(rand.NewPCG(seed, 9)).Uint64)}
 	m.open()
 	if err := m.KeepLog(); err != nil {
 		t.Fatalf("KeepLog = %v", err)
@@ -48,7 +49,7 @@ func (m *member) open() {
 }
 
 // restart goes on with another disk.
-func (m *member) restart(d *Disk, await bool) {
+func (m *member) restart(d *enginetest.Disk, await bool) {
 	m.t.Helper()
 	if err := m.Abandon(); err != nil && !errors.Is(err, ErrClosed) {
 		m.t.Fatalf("Abandon = %v", err)
@@ -934,7 +935,7 @@ func TestTokensCoverWhatShows(t *testing.T) {
 
 // A new store that is stopped before its peers have confirmed it is there again, under the same ID.
 func TestNewStoreThatAwaitsItsPeers(t *testing.T) {
-	m := &member{t: t, o: Options{AwaitPeers: true}, disk: NewDisk(rand.New(rand.NewPCG(1, 9)).Uint64)}
+	m := &member{t: t, o: Options{AwaitPeers: true}, disk: enginetest.NewDisk(rand.New(rand.NewPCG(1, 9)).Uint64)}
 	m.open()
 	id := m.ReplicaID()
 	m.add("k", 5)

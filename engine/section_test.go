@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -83,7 +84,7 @@ func TestSectionHoldsWholeOrNotAtAll(t *testing.T) {
 	look(t, open(t, crashed(e, o)), afterMove...)
 	for at := from.Offset; at < to.Offset; at += 1 + (to.Offset-from.Offset)/40 {
 		torn := crashed(e, o)
-		clear(torn.segments.(*platters).files[to.Segment].mem[at:to.Offset])
+		clear(torn.segments.(*enginetest.Segments).Mem(to.Segment)[at:to.Offset])
 		look(t, open(t, torn), beforeMove...)
 	}
 }
@@ -388,11 +389,11 @@ func TestSectionGreaterThanASegment(t *testing.T) {
 // TestSectionWithoutRoom: the journal finds no room for the frame.
 func TestSectionWithoutRoom(t *testing.T) {
 	o := disk()
-	s := &unreliable{platters: o.segments.(*platters)}
+	s := o.segments.(*enginetest.Segments)
 	o.segments = s
 	e := open(t, o)
 	prepared(e)
-	s.set(errors.New("disk full"), nil)
+	s.Fail(errors.New("disk full"), nil)
 	p := e.NewPipeline()
 	begin(t, p, false)
 	_, err := p.Incr([]byte("k"), 1)
@@ -402,7 +403,7 @@ func TestSectionWithoutRoom(t *testing.T) {
 	}
 	end(t, p)
 	look(t, e, "k", "1", "text", "(none)")
-	s.set(nil, nil)
+	s.Fail(nil, nil)
 }
 
 // TestSectionAgainstClose: Close waits for a section, which goes on as if nothing were; later there is none.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"atomiccounter/engine/state"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -164,9 +164,7 @@ func (r *simReplica) does(ev event) {
 func (r *simReplica) look(key string) (s tlv.State, v tlv.View) {
 	p := r.e.NewPipeline()
 	en := r.lock(p, key)
-	shadow := state.Key{Own: en.state.Own, Pending: en.state.Pending}
-	shadow.SetStored(r.e.self.id, en.state.Stored())
-	s = shadow.Whole(r.e.self.id)
+	s = en.published(r.e.self.id)
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}
@@ -486,7 +484,7 @@ func (r *simReplica) crash() {
 	old := r.e
 	prepared(old)
 	r.options.fs = r.options.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{})
-	r.options.segments = r.options.segments.(*platters).clone()
+	r.options.segments = r.options.segments.(*enginetest.Segments).Clone()
 	id := old.self.id
 	old.options.publish = nil
 	r.e = nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -148,7 +149,7 @@ func (s *stalledStore) reopens() {
 	s.t.Helper()
 	o := s.o
 	o.fs = s.mem.CrashClone(vfs.CrashCloneCfg{RNG: rand.New(rand.NewPCG(1, 2))})
-	o.segments = s.o.segments.(*platters).clone()
+	o.segments = s.o.segments.(*enginetest.Segments).Clone()
 	e := open(s.t, o)
 	checkCounters(s.t, e, map[string]int64{"old": 1})
 	p := e.NewPipeline()

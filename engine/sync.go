@@ -39,5 +39,8 @@ func (e *Engine) Durable() Position { return e.journal.Durable() }
 // Appended is the position up to which there is anything at all.
 func (e *Engine) Appended() Position { return e.journal.Appended() }
 
+// SyncJournal syncs what is journaled.
+func (e *Engine) SyncJournal() error { return e.journal.Sync() }
+
 // Notify has w told once Durable is at least pos.
 func (e *Engine) Notify(pos Position, w Waiter) { e.journal.Notify(pos, w) }

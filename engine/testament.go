@@ -279,3 +279,15 @@ func (w *testament) inherit(en *entry, l *legacy) {
 	}
 	en.state.Pending.Tails = l.tails
 }
+
+// Tail is the ID under which what was journaled in a life of the ID that was given up last is published; 0: under none.
+func (e *Engine) Tail(life uint64) tlv.ReplicaID {
+	c := e.committer.lock()
+	defer c.unlock()
+	for _, t := range c.tails {
+		if t.Life == life {
+			return t.Replica
+		}
+	}
+	return 0
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
@@ -544,7 +545,7 @@ func (w *tokenWorld) step() {
 		old := w.e
 		prepared(old)
 		w.o.fs = w.o.fs.(*vfs.MemFS).CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: w.rng})
-		w.o.segments = w.o.segments.(*platters).clone()
+		w.o.segments = w.o.segments.(*enginetest.Segments).Clone()
 		must(w.t, nil, old.Close())
 		w.open()
 	case 4:

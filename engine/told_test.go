@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"runtime"
@@ -189,7 +190,7 @@ func unlessWrong(err error) error {
 // TestReadsGoOnAfterAFailedSync: what is in the database is told for ever, and waits for no sync; what will never be synced is not told.
 func TestReadsGoOnAfterAFailedSync(t *testing.T) {
 	o := disk()
-	s := &unreliable{platters: newPlatters()}
+	s := enginetest.NewSegments()
 	o.segments, o.Sync, o.Logger, o.manual = s, Always, quiet, true
 	e, err := Open("store", o)
 	must(t, nil, err)
@@ -243,7 +244,7 @@ func TestReadsGoOnAfterAFailedSync(t *testing.T) {
 			}
 		}
 	}
-	s.set(nil, syscall.EIO)
+	s.Fail(nil, syscall.EIO)
 	if err := e.journal.Sync(); !errors.Is(err, syscall.EIO) {
 		t.Fatalf("Sync = %v; want %v", err, syscall.EIO)
 	}

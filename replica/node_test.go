@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
@@ -260,7 +261,7 @@ func TestJoinEmpty(t *testing.T) {
 func TestJoinRestarted(t *testing.T) {
 	a := begin(t)
 	silent := listen(t, nil).addr()
-	disk := engine.NewDisk(rand.New(rand.NewPCG(1, 1)).Uint64)
+	disk := enginetest.NewDisk(rand.New(rand.NewPCG(1, 1)).Uint64)
 	for _, test := range []struct {
 		peers  []string
 		before bool // it joins at the start

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
@@ -18,13 +19,13 @@ import (
 // responder is a node that is only asked, at a time of its own, and names its snapshots by number. Its store has three keys.
 type responder struct {
 	*testReplica
-	disk *engine.Disk
+	disk *enginetest.Disk
 	now  time.Time
 }
 
 func newResponder(t *testing.T) *responder {
 	t.Helper()
-	r := &responder{now: time.UnixMilli(1_000_000), disk: engine.NewDisk(rand.New(rand.NewPCG(1, 2)).Uint64)}
+	r := &responder{now: time.UnixMilli(1_000_000), disk: enginetest.NewDisk(rand.New(rand.NewPCG(1, 2)).Uint64)}
 	e, err := engine.Open("store", engine.Options{Disk: r.disk})
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/replica/csync"
 )
 
@@ -230,8 +231,8 @@ func (r *testReplica) run(t *testing.T, eo engine.Options, o Options) (stop func
 		if err := <-done; err != nil {
 			t.Errorf("Run = %v", err)
 		}
-		if eo.Disk != nil {
-			err = e.Abandon()
+		if d, ok := eo.Disk.(*enginetest.Disk); ok {
+			err = d.Abandon(e)
 		} else {
 			err = e.Close()
 		}

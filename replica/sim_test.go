@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -128,7 +129,7 @@ func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorl
 		w.keys = append(w.keys, marks, "after", healthyKey)
 	}
 	for i := range replicas {
-		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), disk: engine.NewDisk(w.rng.Uint64),
+		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), disk: enginetest.NewDisk(w.rng.Uint64),
 			simStored: simStored{ghost: ghost{}, stored: ghost{}, births: map[string]tlv.Stamp{}}}
 		if w.ttl {
 			r.skew = []int64{-3, 0, 0, 2}[w.rng.IntN(4)]

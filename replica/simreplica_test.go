@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -26,7 +27,7 @@ type simReplica struct {
 	epoch int    // counts the starts
 	life  uint64 // the present one has
 
-	disk   *engine.Disk
+	disk   *enginetest.Disk
 	e      *engine.Engine // nil: the replica is down
 	node   *Node
 	parked []*request // that wait for news
@@ -65,7 +66,7 @@ func (s *simStored) clone() simStored {
 
 // simBackup is a copy of a store.
 type simBackup struct {
-	disk  *engine.Disk
+	disk  *enginetest.Disk
 	epoch int
 	simStored
 }
@@ -133,19 +134,20 @@ func (r *simReplica) chores() {
 
 // stop ends the process: by kill -9, or by the loss of power.
 func (r *simReplica) stop(power bool) {
+	left := r.disk.Copy
 	if power {
-		r.disk = r.disk.Crash()
-	} else {
-		r.disk = r.disk.Copy()
+		left = r.disk.Crash
 	}
+	next := left()
 	r.drop()
+	r.disk = next
 }
 
 func (r *simReplica) drop() {
 	if err := closeAll(r.node.library.take(r.node.library.shelf.All())); err != nil {
 		r.w.fail("%s: close snapshots: %v", r.name, err)
 	}
-	if err := r.e.Abandon(); err != nil {
+	if err := r.disk.Abandon(r.e); err != nil {
 		r.w.fail("%s: Abandon = %v", r.name, err)
 	}
 	r.e, r.node = nil, nil
@@ -416,9 +418,9 @@ func (r *simReplica) learn(key string) {
 // ---- what clients do
 
 func (r *simReplica) look(key string) (tlv.State, tlv.View) {
-	s, err := r.disk.Look(simKey(key))
+	s, err := r.e.State(simKey(key))
 	if err != nil {
-		r.w.fail("%s: Look(%s) = %v", r.name, key, err)
+		r.w.fail("%s: State(%s) = %v", r.name, key, err)
 	}
 	return s, s.View()
 }

@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 )
 
 // A copy of a store is started while its original runs. What either acknowledges from then on counts once on both.
 func TestCopyBesideItsOriginal(t *testing.T) {
-	disk := engine.NewDisk(rand.New(rand.NewPCG(1, 1)).Uint64)
+	disk := enginetest.NewDisk(rand.New(rand.NewPCG(1, 1)).Uint64)
 	before := beginWith(t, engine.Options{Disk: disk}, Options{})
 	before.add(t, "k", 5)
 	before.flush(t)

@@ -21,18 +21,22 @@ var below = map[string][]string{
 	"tlv":               {},
 	"replica/handshake": {"tlv"},
 	"engine/journal":    {},
+	"engine/enginetest": {"engine/journal", "tlv"},
 	"engine/state":      {"tlv"},
-	"engine":            {"engine/journal", "engine/state", "tlv"},
+	"engine":            {onlyTests, "engine/journal", "engine/state", "tlv"},
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/push":     {"commands/resp", "engine"},
 	"commands/lua":      {"commands/resp"},
 	"commands/config":   {"engine", "replica/handshake"},
-	"commands":          {"commands/config", "commands/lua", "commands/push", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
-	"replica":           {"engine", "replica/csync", "replica/handshake", "tlv"},
+	"commands":          {"commands/config", "commands/lua", "commands/push", "commands/resp", "engine", onlyTests, "replica/csync", "replica/handshake", "tlv"},
+	"replica":           {"engine", onlyTests, "replica/csync", "replica/handshake", "tlv"},
 	"server":            {"commands", "commands/config", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
 	"replica/migrate":   {},
 }
+
+// onlyTests is imported by tests alone.
+const onlyTests = "engine/enginetest"
 
 // place is the package in below that one of the module is, or is a part of.
 func place(name string) string {
@@ -48,6 +52,7 @@ var banned = map[string][]string{
 	"tlv":               {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"replica/handshake": {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine/journal":    {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"engine/enginetest": {"engine/journal", "tlv"},
 	"replica/csync":     {"net", "flag", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"}, // its replies are RESP
 	"engine/state":      {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
@@ -100,6 +105,9 @@ func TestImportsPointOneWay(t *testing.T) {
 			}
 		}
 		for _, imported := range p.Imports { // tests may have flags
+			if imported == module+"/"+onlyTests {
+				t.Errorf("%s imports %s, which is for tests", p.ImportPath, imported)
+			}
 			if slices.Contains(banned[top], imported) {
 				t.Errorf("%s imports %s, which is not its concern", p.ImportPath, imported)
 			}
@@ -133,7 +141,7 @@ func TestMayImport(t *testing.T) {
 		top, imported string
 		ok            bool
 	}{
-		{"engine", "atomiccounter/tlv", true}, {"engine", "atomiccounter/engine/journal", true}, {"engine/journal", "atomiccounter/engine", false}, {"commands", "atomiccounter/engine/journal", false},
+		{"engine", "atomiccounter/tlv", true}, {"engine", "atomiccounter/engine/journal", true}, {"engine/journal", "atomiccounter/engine", false}, {"commands", "atomiccounter/engine/journal", false}, {"engine/enginetest", "atomiccounter/engine", false},
 		{"tlv", "atomiccounter/engine", false}, {"engine", "atomiccounter/commands", false},
 		{"server", "atomiccounter/commands", true}, {"commands", "atomiccounter/server", false}, {"engine", "os", true}, {module, "atomiccounter/server", true}, {"common", "atomiccounter/tlv", false},
 		{"server", "atomiccounter/tests/process", false}, {"tests", "atomiccounter/tests/process", true},

@@ -60,6 +60,15 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// prepared waits until the next segment is prepared, or there is no room for one.
+func prepared(j *Journal) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for (j.growing || j.next == nil && j.prepErr == nil) && !j.closing() {
+		j.ready.Wait()
+	}
+}
+
 // none makes out no records.
 func none([]byte) (int, error) { return 0, nil }
 
@@ -327,12 +336,12 @@ func TestJournalTouchesNothingThatIsGone(t *testing.T) {
 func TestJournalPreparedWithoutRoom(t *testing.T) {
 	s := &unreliable{Memory: NewMemory()}
 	j := openTestJournal(t, s, 256)
-	j.Prepared()
+	prepared(j)
 	s.set(syscall.ENOSPC, nil)
 	for j.Mark().Segment == 1 {
 		appendBodies(t, j, bodies(40))
 	}
-	j.Prepared()
+	prepared(j)
 	if j.NoRoom() == nil {
 		t.Error("NoRoom = nil on a full disk")
 	}

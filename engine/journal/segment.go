@@ -242,13 +242,3 @@ func (j *Journal) NoRoom() error {
 	defer j.mu.Unlock()
 	return j.prepErr
 }
-
-// Prepared waits until the next segment is prepared, or there is no room for one. So a copy of a simulated disk does not depend on how
-// far the preparer is.
-func (j *Journal) Prepared() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for (j.growing || j.next == nil && j.prepErr == nil) && !j.closing() {
-		j.ready.Wait()
-	}
-}
