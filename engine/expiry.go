@@ -2,7 +2,7 @@ package engine
 
 import "atomiccounter/tlv"
 
-// What is counted under an expiry goes with it, on whatever replica and whatever link is down (design, section 2: Expiry). An
+// What is counted under an expiry goes with it, on whatever replica and whatever link is down (tlv/README.md: Expiry). An
 // EXPIRE alone would not do that: the contribution that names it may be closed, or cancelled by one who did not see all that was
 // counted under it. So:
 //

@@ -8,7 +8,7 @@ import (
 )
 
 // A store that lost what it had published must not go on under its old ID: its next contribution would take the place of
-// the greater one that its peers hold (design, section 4: forks). So a store that others know and that was just opened publishes
+// the greater one that its peers hold. So a store that others know and that was just opened publishes
 // nothing, which is to say it does not flush, before all of them have confirmed its entry (Confirm), or one has shown that it has
 // forked (Rename), or they have not been heard in time (Renew). It serves and journals meanwhile.
 

@@ -145,6 +145,18 @@ func TestDocumentedLinks(t *testing.T) {
 	}
 }
 
+// TestDocumentedPackages: README.md has each package but those of tests/ on its map.
+func TestDocumentedPackages(t *testing.T) {
+	all := documents(t)
+	i := slices.IndexFunc(all, func(d document) bool { return d.path == "README.md" })
+	for _, p := range goList(t) {
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		if name != module && !strings.HasPrefix(name, "tests/") && !strings.Contains(all[i].text, "["+name+"]("+name+")") {
+			t.Errorf("README.md has no package %s on its map", name)
+		}
+	}
+}
+
 // TestDocumentedFiles: each file of the source that the documents name exists, from the document's directory or from the root.
 func TestDocumentedFiles(t *testing.T) {
 	root, err := process.ModuleRoot()
