@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tidwall/redcon"
+
 	"atomiccounter/replica/csync"
 	"atomiccounter/replica/handshake"
 	"atomiccounter/tlv"
@@ -63,9 +65,9 @@ func prove(conn net.Conn, secret string, id tlv.ReplicaID, life uint64) error {
 }
 
 func send(w io.Writer, args ...string) error {
-	b := fmt.Appendf(nil, "*%d\r\n", len(args))
+	b := redcon.AppendArray(nil, len(args))
 	for _, arg := range args {
-		b = fmt.Appendf(b, "$%d\r\n%s\r\n", len(arg), arg)
+		b = redcon.AppendBulkString(b, arg)
 	}
 	_, err := w.Write(b)
 	return err
