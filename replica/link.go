@@ -40,20 +40,20 @@ func newLink(addr string, now time.Time) *link {
 
 // run does what the puller says, until ctx ends.
 func (l *link) run(ctx context.Context, n *Node) {
-	v := &voice{link: l, o: &n.o, end: func() {}}
-	defer func() { v.end() }()
+	c := &peerConn{link: l, o: &n.o, end: func() {}}
+	defer func() { c.end() }()
 	ev := Event(Woken{})
 	for ctx.Err() == nil {
 		a := n.step(l, ev)
 		var ok bool
 		if ev, ok = n.carryOut(l, a); !ok {
-			ev = l.reach(ctx, v, a)
+			ev = l.reach(ctx, c, a)
 		}
 	}
 }
 
-// voice is the connection to a peer on which a replica speaks for itself: as another replica it takes another connection.
-type voice struct {
+// peerConn is the connection to a peer, on which a replica speaks for itself. Under another ID, or in another life, it takes another connection.
+type peerConn struct {
 	link   *link
 	o      *Options
 	id     tlv.ReplicaID
@@ -63,15 +63,15 @@ type voice struct {
 }
 
 // as gives the connection of a replica in a life, until ctx ends.
-func (v *voice) as(ctx context.Context, id tlv.ReplicaID, life uint64) *redis.Client {
-	if v.client == nil || v.id != id || v.life != life {
-		v.end()
-		client := v.o.client(v.link, id, life)
+func (c *peerConn) as(ctx context.Context, id tlv.ReplicaID, life uint64) *redis.Client {
+	if c.client == nil || c.id != id || c.life != life {
+		c.end()
+		client := c.o.client(c.link, id, life)
 		stop := context.AfterFunc(ctx, func() { client.Close() }) // an answer that is waited for ends only so
-		v.id, v.life, v.client = id, life, client
-		v.end = func() { stop(); client.Close() }
+		c.id, c.life, c.client = id, life, client
+		c.end = func() { stop(); client.Close() }
 	}
-	return v.client
+	return c.client
 }
 
 // client is a connection to the peer of l that is made when it is needed. Only one command at a time goes over it; the second that
@@ -153,24 +153,24 @@ func (o *Options) dial(ctx context.Context, network, addr string) (net.Conn, err
 }
 
 // reach sends a request to the peer and awaits the answer, or pauses.
-func (l *link) reach(ctx context.Context, v *voice, a Action) Event {
+func (l *link) reach(ctx context.Context, c *peerConn, a Action) Event {
 	switch a := a.(type) {
 	case AskSync:
 		l.patience.Store(int64(patience))
 		sent := time.Now()
-		return answered(v.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
+		return answered(c.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
 			answer, err := csync.ParseSyncAnswer(reply)
 			return synced(answer, sent), err
 		})
 	case AskSnap:
 		l.patience.Store(int64(snapPatience))
-		return answered(v.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
+		return answered(c.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
 			answer, err := csync.ParseSnapAnswer(reply)
 			return Snapped{answer}, err
 		})
 	case AskDigest:
 		l.patience.Store(int64(snapPatience))
-		return answered(v.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
+		return answered(c.as(ctx, a.ID, a.Life), ctx, a.Args(), func(reply []byte) (Event, error) {
 			answer, err := csync.ParseDigestAnswer(reply)
 			return Digested{answer}, err
 		})
