@@ -257,7 +257,7 @@ func (n *Node) trim() error {
 // tidy closes the snapshots that nobody asks for any more.
 func (n *Node) tidy() error {
 	n.mu.Lock()
-	gone := n.library.take(n.library.shelf.Expired(n.o.now()))
+	gone := n.snapshots.take(n.snapshots.leases.Expired(n.o.now()))
 	n.mu.Unlock()
 	return closeAll(gone)
 }

@@ -65,7 +65,7 @@
 //
 // # Who decides
 //
-// Puller, JudgeSync, Members, Turns and Shelf decide, and have no goroutine, socket, clock, disk or randomness.
+// Puller, JudgeSync, Members, Turns and Leases decide, and have no goroutine, socket, clock, disk or randomness.
 // A Puller is driven by one step at a time: it is told what came of the last action and names the next, so that whoever
 // drives it may stop for ever between any two. Node and link drive them, and decide nothing. The simulation (sim_test.go)
 // drives the same Node over a network of its own.

@@ -59,17 +59,17 @@ type Node struct {
 	naming sync.Mutex // one renaming at a time
 	roster sync.Mutex // one change of the peers at a time: what the store remembers and links are the same
 
-	mu      sync.Mutex // guards what follows; never held where the store may make us wait
-	links   map[string]*link
-	ctx     context.Context // of Run; nil: it does not run
-	done    sync.WaitGroup  // links that run
-	members *Members
-	turns   Turns
-	heard   map[tlv.ReplicaID]time.Time
-	former  map[tlv.ReplicaID][]tlv.ReplicaID // IDs that others had before, as they say
-	store   storeStatus
-	due     chores
-	library
+	mu        sync.Mutex // guards what follows; never held where the store may make us wait
+	links     map[string]*link
+	ctx       context.Context // of Run; nil: it does not run
+	done      sync.WaitGroup  // links that run
+	members   *Members
+	turns     Turns
+	heard     map[tlv.ReplicaID]time.Time
+	former    map[tlv.ReplicaID][]tlv.ReplicaID // IDs that others had before, as they say
+	store     storeStatus
+	due       chores
+	snapshots keptSnapshots
 }
 
 // storeStatus is what the node keeps in mind of the store, because to ask may take as long as a flush.
@@ -100,7 +100,7 @@ func New(e *engine.Engine, o Options) (*Node, error) {
 	for _, id := range pullers {
 		n.store.awaited[id] = true
 	}
-	n.library.open = map[string]*engine.Snapshot{}
+	n.snapshots.open = map[string]*engine.Snapshot{}
 	now := o.now()
 	for _, addr := range o.Peers {
 		n.links[addr] = newLink(addr, now)
@@ -163,7 +163,7 @@ func (n *Node) Run(ctx context.Context) error {
 	n.mu.Unlock()
 	n.done.Wait()
 	n.mu.Lock()
-	gone := n.library.take(n.library.shelf.All())
+	gone := n.snapshots.take(n.snapshots.leases.All())
 	n.mu.Unlock()
 	return errors.Join(err, closeAll(gone))
 }

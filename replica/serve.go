@@ -15,15 +15,15 @@ import (
 	"atomiccounter/tlv"
 )
 
-// library holds the snapshots that are kept for callers of CSNAP, by name.
-type library struct {
+// keptSnapshots holds the snapshots that are kept for callers of CSNAP, by name.
+type keptSnapshots struct {
 	taking sync.Mutex // from when there is room for a snapshot until it has its place; locked before the node's mu
-	shelf  Shelf
+	leases Leases
 	open   map[string]*engine.Snapshot
 }
 
 // take takes snapshots out, for the caller to close.
-func (l *library) take(names []string) (gone []*engine.Snapshot) {
+func (l *keptSnapshots) take(names []string) (gone []*engine.Snapshot) {
 	for _, name := range names {
 		gone = append(gone, l.open[name])
 		delete(l.open, name)
@@ -54,7 +54,7 @@ func (n *Node) Sync(remote string, r csync.SyncRequest) (csync.SyncAnswer, error
 		return csync.SyncAnswer{}, err
 	}
 	acked := n.members.Heard(r.ID, lesser(self.Vector, r.Vector), home(remote, r.Port), n.o.now(), self.ID) // of more there is nothing to be kept here
-	gone := n.library.take(n.library.shelf.Served(r.ID, r.Vector))
+	gone := n.snapshots.take(n.snapshots.leases.Served(r.ID, r.Vector))
 	n.called(r.ID)
 	n.former[r.ID] = latest(r.Former)
 	if self.ended(r.Vector) {
@@ -188,18 +188,18 @@ func (n *Node) borrow(r *csync.SnapRequest) (string, *engine.Snapshot, error) {
 	if r.Snapshot != "" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		if !n.library.shelf.Touch(r.Snapshot, n.o.now()) {
+		if !n.snapshots.leases.Renew(r.Snapshot, n.o.now()) {
 			return "", nil, noSnapshot(r.Snapshot)
 		}
-		return r.Snapshot, n.library.open[r.Snapshot], nil
+		return r.Snapshot, n.snapshots.open[r.Snapshot], nil
 	}
 	if err := n.mayServe(); err != nil {
 		return "", nil, err
 	}
-	n.library.taking.Lock()
-	defer n.library.taking.Unlock()
+	n.snapshots.taking.Lock()
+	defer n.snapshots.taking.Unlock()
 	n.mu.Lock()
-	closing := n.library.take(n.library.shelf.Renew(r.ID))
+	closing := n.snapshots.take(n.snapshots.leases.Replace(r.ID))
 	n.mu.Unlock()
 	if err := closeAll(closing); err != nil {
 		return "", nil, err
@@ -213,8 +213,8 @@ func (n *Node) borrow(r *csync.SnapRequest) (string, *engine.Snapshot, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	title := csync.Hex(n.o.random())
-	n.library.shelf.Put(title, r.ID, snap.Vector, n.o.now())
-	n.library.open[title] = snap
+	n.snapshots.leases.Grant(title, r.ID, snap.Vector, n.o.now())
+	n.snapshots.open[title] = snap
 	return title, snap, nil
 }
 

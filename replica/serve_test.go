@@ -37,7 +37,7 @@ func newResponder(t *testing.T) *responder {
 	}
 	r.testReplica = &testReplica{server: &server{engine: e, node: node}}
 	t.Cleanup(func() {
-		if err := errors.Join(closeAll(node.library.take(node.library.shelf.All())), e.Close()); err != nil {
+		if err := errors.Join(closeAll(node.snapshots.take(node.snapshots.leases.All())), e.Close()); err != nil {
 			t.Errorf("Close = %v", err)
 		}
 	})
@@ -76,7 +76,7 @@ func TestSnapReplies(t *testing.T) {
 		{"one that nobody asked for in five minutes", 1, func(r *responder) error { r.now = r.now.Add(keepSnapshot); return r.node.tidy() }, 100, first, "", ""},
 		{"in more than five minutes", 1, func(r *responder) error { r.now = r.now.Add(keepSnapshot + 1); return r.node.tidy() }, 100, first, "",
 			`NOSNAPSHOT "0000000000000001" is not kept here; begin again`},
-		{"one that is closed just now", 1, func(r *responder) error { return r.node.library.open[first].Close() }, 100, first, "",
+		{"one that is closed just now", 1, func(r *responder) error { return r.node.snapshots.open[first].Close() }, 100, first, "",
 			`NOSNAPSHOT "0000000000000001" is not kept here; begin again`},
 		{"one that its caller has taken in", 1, func(r *responder) error {
 			_, err := r.node.Sync("peer:1", csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 100, Life: 1}, Vector: r.engine.Vector()})
@@ -131,8 +131,8 @@ func TestSnapPages(t *testing.T) {
 		}
 		cursor = a.Next
 	}
-	if len(r.node.library.open) != 1 {
-		t.Errorf("%d snapshots are kept; want 1", len(r.node.library.open))
+	if len(r.node.snapshots.open) != 1 {
+		t.Errorf("%d snapshots are kept; want 1", len(r.node.snapshots.open))
 	}
 }
 
@@ -210,10 +210,10 @@ func TestSnapshotsAreFew(t *testing.T) {
 			t.Fatalf("%d of 100 callers got a snapshot, %d were refused; want %d to get one", taken, refused, maxPullers)
 		}
 		r.node.mu.Lock()
-		if open := len(r.node.library.open); open != maxPullers {
+		if open := len(r.node.snapshots.open); open != maxPullers {
 			t.Errorf("%d snapshots are kept; want %d", open, maxPullers)
 		}
-		all := r.node.library.take(r.node.library.shelf.All())
+		all := r.node.snapshots.take(r.node.snapshots.leases.All())
 		r.node.mu.Unlock()
 		if err := closeAll(all); err != nil {
 			t.Fatal(err)

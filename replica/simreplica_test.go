@@ -144,7 +144,7 @@ func (r *simReplica) stop(power bool) {
 }
 
 func (r *simReplica) drop() {
-	if err := closeAll(r.node.library.take(r.node.library.shelf.All())); err != nil {
+	if err := closeAll(r.node.snapshots.take(r.node.snapshots.leases.All())); err != nil {
 		r.w.fail("%s: close snapshots: %v", r.name, err)
 	}
 	if err := r.disk.Abandon(r.e); err != nil {
