@@ -108,7 +108,7 @@ func (n *Node) confirm() error {
 	n.mu.Lock()
 	sure, waits := n.vouchedFor(), n.o.now().Before(n.store.deadline)
 	skip := n.store.confirmed || n.due.lost.Stamp != 0 || !sure && waits
-	unheard := len(n.store.awaited)
+	awaited := len(n.store.awaited)
 	select {
 	case <-n.engine.Confirmed():
 		n.store.confirmed, skip = true, true
@@ -119,7 +119,7 @@ func (n *Node) confirm() error {
 		return nil
 	}
 	if !sure {
-		return n.renew(unheard)
+		return n.renew(awaited)
 	}
 	before := n.engine.ReplicaID()
 	if err := n.engine.Confirm(); err != nil {

@@ -142,8 +142,8 @@ func TestMembersAreFew(t *testing.T) {
 		{"one that this replica pulls from", third, now, true},
 		{"one that is known", 101, now, true},
 		{"one that the store remembers", theirs, now, true},
-		{"one more, before the others are gone", 9, now.Add(away - 1), false},
-		{"when they are gone", 9, now.Add(away), true},
+		{"one more, before the others are gone", 9, now.Add(pullerTimeout - 1), false},
+		{"when they are gone", 9, now.Add(pullerTimeout), true},
 	} {
 		if got := m.Admit(c.id, peers, c.at); got != c.want {
 			t.Errorf("%s: Admit = %t; want %t", c.name, got, c.want)

@@ -430,14 +430,14 @@ func (n *Node) mayForget(id tlv.ReplicaID) error {
 			return fmt.Errorf("this replica pulls from it at %s: CPEER DEL that before, or add FORCE", l.addr)
 		}
 	}
-	if ago := n.o.now().Sub(n.heard[id]); ago < unheard {
+	if ago := n.o.now().Sub(n.heard[id]); ago < forgetAfter {
 		return fmt.Errorf("it was heard %d s ago: try again when it is gone for a minute, or add FORCE", int(ago.Seconds()))
 	}
 	return nil
 }
 
-// unheard is how long a replica is not heard that may be forgotten.
-const unheard = time.Minute
+// forgetAfter is how long a replica has to be silent before it may be forgotten.
+const forgetAfter = time.Minute
 
 // Joining says that the store was made with peers and has not had all of their state yet. Once that is false it stays so.
 func (n *Node) Joining() bool {

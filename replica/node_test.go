@@ -168,7 +168,7 @@ func TestForgetSparesWhoIsThere(t *testing.T) {
 		t.Fatalf("DelPeer = %v", err)
 	}
 	forget(false, "it was heard")
-	later.Store(int64(unheard))
+	later.Store(int64(forgetAfter))
 	forget(false, "")
 }
 

@@ -86,7 +86,7 @@ func TestSnapReplies(t *testing.T) {
 		{"one begins again", 10, nil, 100, "", "", ""},
 		{"a caller beside too many", maxPullers, nil, 9, "", "", tooMany},
 		{"one of those", maxPullers, nil, 100, "", "", ""},
-		{"a caller beside too many that have come once, and are gone", maxPullers, func(r *responder) error { r.now = r.now.Add(away); return nil }, 9, "", "", ""},
+		{"a caller beside too many that have come once, and are gone", maxPullers, func(r *responder) error { r.now = r.now.Add(pullerTimeout); return nil }, 9, "", "", ""},
 		{"not sure of itself", 0, func(r *responder) error { r.node.store.confirmed = false; return nil }, 9, "", "",
 			"BUSY this replica has just begun; ask again"},
 		{"in a state transfer", 0, func(r *responder) error { r.node.store.transfer = &engine.Transfer{}; return nil }, 9, "", "", fetching},

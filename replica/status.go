@@ -9,8 +9,8 @@ import (
 	"atomiccounter/tlv"
 )
 
-// away is how long after its last request a puller is thought to be gone.
-const away = 3 * blockTime
+// pullerTimeout is how long after its last request a puller is thought to be gone.
+const pullerTimeout = 3 * blockTime
 
 // Peers describes all peers: those that this replica pulls from, in the order of their addresses, then those of which it is
 // only known that they pull from here.
@@ -44,7 +44,9 @@ func (n *Node) Peers() []csync.PeerStatus {
 }
 
 // pulls says whether a member seems to be there.
-func (p *member) pulls(now time.Time) bool { return !p.heard.IsZero() && now.Sub(p.heard) < away }
+func (p *member) pulls(now time.Time) bool {
+	return !p.heard.IsZero() && now.Sub(p.heard) < pullerTimeout
+}
 
 func (p *member) status(id, own tlv.ReplicaID, now time.Time) csync.PeerStatus {
 	s := csync.PeerStatus{Addr: p.addr, ID: id, Inbound: true, State: "away", Since: p.heard, LastContact: p.heard,

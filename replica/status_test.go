@@ -53,7 +53,7 @@ func TestWhoDoesNotAskIsAway(t *testing.T) {
 	for _, c := range []struct {
 		heard time.Time
 		want  bool
-	}{{time.Time{}, false}, {now, true}, {now.Add(-away + 1), true}, {now.Add(-away), false}} {
+	}{{time.Time{}, false}, {now, true}, {now.Add(-pullerTimeout + 1), true}, {now.Add(-pullerTimeout), false}} {
 		if got := (&member{heard: c.heard}).pulls(now); got != c.want {
 			t.Errorf("a member heard at %v pulls at %v: %v; want %v", c.heard, now, got, c.want)
 		}
