@@ -54,7 +54,7 @@ func (o Options) withDefaults() Options {
 type Node struct {
 	engine *engine.Engine
 	o      Options
-	wake   chan struct{} // there are urgent chores
+	wake   chan struct{} // there are something urgent to maintain
 	acks   announcement
 	naming sync.Mutex // one renaming at a time
 	roster sync.Mutex // one change of the peers at a time: what the store remembers and links are the same
@@ -68,7 +68,7 @@ type Node struct {
 	heard     map[tlv.ReplicaID]time.Time
 	former    map[tlv.ReplicaID][]tlv.ReplicaID // IDs that others had before, as they say
 	store     storeStatus
-	due       chores
+	due       maintenance
 	snapshots keptSnapshots
 }
 

@@ -292,7 +292,7 @@ func TestStrangersAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := r.node.doChores(); err != nil {
+	if err := r.node.maintain(); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.node.heard) != 1 || len(r.node.former) != 1 || len(r.node.former[9]) > 1<<10 {

@@ -44,7 +44,7 @@ func newResponder(t *testing.T) *responder {
 	for _, key := range []string{"a", "b", "c"} {
 		r.add(t, key, 1)
 	}
-	if err := errors.Join(node.doChores(), e.Flush()); err != nil {
+	if err := errors.Join(node.maintain(), e.Flush()); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -181,7 +181,7 @@ func TestSyncReplies(t *testing.T) {
 			t.Errorf("%s: %d have acknowledged; want %d", c.name, got, c.acked)
 		}
 	}
-	if err := r.node.doChores(); err != nil || r.engine.ReplicaID() == own.Replica {
+	if err := r.node.maintain(); err != nil || r.engine.ReplicaID() == own.Replica {
 		t.Errorf("after a fork: %v, the ID is %s still", err, csync.Hex(own.Replica))
 	}
 }

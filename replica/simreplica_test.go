@@ -108,7 +108,7 @@ func (r *simReplica) open() {
 		r.links = append(r.links, l)
 		w.after(0, l.alive(func() { l.drive(Woken{}) }))
 	}
-	w.after(0, r.alive(r.chores))
+	w.after(0, r.alive(r.maintenance))
 	w.trace("%s starts as %x life %x with %v", r.name, r.id, r.e.Life(), r.e.Vector())
 	r.watch()
 }
@@ -124,12 +124,12 @@ func (r *simReplica) alive(f func()) func() {
 	}
 }
 
-func (r *simReplica) chores() {
-	if err := r.node.doChores(); err != nil {
-		r.w.fail("%s: chores: %v", r.name, err)
+func (r *simReplica) maintenance() {
+	if err := r.node.maintain(); err != nil {
+		r.w.fail("%s: maintenance: %v", r.name, err)
 	}
 	r.watch()
-	r.w.after(choreEvery.Milliseconds(), r.alive(r.chores))
+	r.w.after(maintainEvery.Milliseconds(), r.alive(r.maintenance))
 }
 
 // stop ends the process: by kill -9, or by the loss of power.
@@ -233,8 +233,8 @@ func (r *simReplica) watch() {
 	select {
 	case <-r.node.wake:
 		w.after(0, r.alive(func() {
-			if err := r.node.doChores(); err != nil {
-				w.fail("%s: chores: %v", r.name, err)
+			if err := r.node.maintain(); err != nil {
+				w.fail("%s: maintenance: %v", r.name, err)
 			}
 			r.watch()
 		}))

@@ -12,10 +12,10 @@ import (
 	"atomiccounter/tlv"
 )
 
-const choreEvery = time.Second
+const maintainEvery = time.Second
 
-// chores are what the node has to do apart from its links, none of which may wait for it.
-type chores struct {
+// maintenance is what the node has to do apart from its links, none of which may wait for it.
+type maintenance struct {
 	keepLog bool            // there is a peer
 	lost    tlv.VectorEntry // nonzero: a peer has this of our own, which is not of our history
 	forget  []tlv.ReplicaID
@@ -24,7 +24,7 @@ type chores struct {
 	ahead   bool       // the own stamps are ahead of the wall clock, and that was said
 }
 
-// rouse has the chores done now. The caller holds mu, or has just let go of it.
+// rouse has the maintenance done now. The caller holds mu, or has just let go of it.
 func (n *Node) rouse() {
 	select {
 	case n.wake <- struct{}{}:
@@ -32,14 +32,14 @@ func (n *Node) rouse() {
 	}
 }
 
-// attend does the chores until ctx ends.
+// attend maintains until ctx ends.
 func (n *Node) attend(ctx context.Context) error {
-	tick := time.NewTicker(choreEvery)
+	tick := time.NewTicker(maintainEvery)
 	defer tick.Stop()
 	confirm := time.NewTimer(n.o.Wait)
 	defer confirm.Stop()
 	for {
-		if err := n.doChores(); errors.Is(err, engine.ErrClosed) || errors.Is(err, engine.ErrFailed) {
+		if err := n.maintain(); errors.Is(err, engine.ErrClosed) || errors.Is(err, engine.ErrFailed) {
 			<-ctx.Done() // the store has said so
 			return nil
 		} else if err != nil {
@@ -71,8 +71,8 @@ func (n *Node) watchClock() {
 	}
 }
 
-// doChores does what is due.
-func (n *Node) doChores() error {
+// maintain does what is due.
+func (n *Node) maintain() error {
 	n.watchClock()
 	n.forgetOthers()
 	return errors.Join(n.confirm(), n.keepLog(), n.checkOwn(), n.noteMembers(), n.noteJoined(), n.trim(), n.tidy(), n.dropTails())
