@@ -21,7 +21,7 @@ func answerOf(s Synced) csync.SyncAnswer {
 func TestAnswersWithBadBatches(t *testing.T) {
 	one := batch(theirs, 10, 20)
 	for _, bad := range []string{"hello", "", string(tlv.AppendBatch(nil, &one)) + "x"} {
-		answer := answerOf(news(0, one))
+		answer := answerOf(answers(0, one))
 		answer.Batches = append(answer.Batches, []byte(bad), answer.Batches[0])
 		got := synced(answer, time.Time{})
 		if got.Err == nil || len(got.Batches) != 1 || got.Batches[0].Stamp != one.Stamp {

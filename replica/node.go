@@ -55,7 +55,7 @@ type Node struct {
 	engine *engine.Engine
 	o      Options
 	wake   chan struct{} // there are something urgent to maintain
-	acks   announcement
+	acks   news
 	naming sync.Mutex // one renaming at a time
 	roster sync.Mutex // one change of the peers at a time: what the store remembers and links are the same
 
@@ -469,28 +469,4 @@ func (n *Node) LastHeard(id tlv.ReplicaID) (time.Time, bool) {
 	defer n.mu.Unlock()
 	t, ok := n.heard[id]
 	return t, ok
-}
-
-// announcement wakes those who wait for something to happen.
-type announcement struct {
-	mu   sync.Mutex
-	next chan struct{} // nil: nobody has asked since it last happened
-}
-
-func (a *announcement) wait() <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.next == nil {
-		a.next = make(chan struct{})
-	}
-	return a.next
-}
-
-func (a *announcement) announce() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.next != nil {
-		close(a.next)
-		a.next = nil
-	}
 }

@@ -46,13 +46,13 @@ func batch(id tlv.ReplicaID, prev, stamp tlv.Stamp) tlv.Batch {
 }
 
 // news is an answer to CSYNC that came after as long as it may have taken.
-func news(left int64, batches ...tlv.Batch) Synced {
+func answers(left int64, batches ...tlv.Batch) Synced {
 	return Synced{Answer: csync.SyncAnswer{ID: theirs, Life: 22, Vector: peerHas(), Left: left}, Batches: batches}
 }
 
 // changed is an answer that differs from news.
 func changed(change func(*csync.SyncAnswer)) Synced {
-	s := news(0)
+	s := answers(0)
 	change(&s.Answer)
 	return s
 }
@@ -178,20 +178,20 @@ func TestPullerBegins(t *testing.T) {
 	again := ask(0) // of what it has of this replica alone
 	again.Bytes = 1
 	converse(t, []conversation{
-		{"no news", nil, []exchange{{news(0), ask(blockTime)}, {news(0), ask(blockTime)}}, Syncing, "I"},
+		{"no news", nil, []exchange{{answers(0), ask(blockTime)}, {answers(0), ask(blockTime)}}, Syncing, "I"},
 		{"nothing is taken before the store is sure of itself", unsure, []exchange{
-			{news(0, batch(theirs, 10, 20)), Pause{shortPause}},
+			{answers(0, batch(theirs, 10, 20)), Pause{shortPause}},
 			{Woken{}, again},
-			{news(0, batch(theirs, 10, 20)), Pause{shortPause}},
+			{answers(0, batch(theirs, 10, 20)), Pause{shortPause}},
 			{moment{Event: Woken{}, store: sure}, ask(0)},
-			{news(0, batch(theirs, 10, 20)), takes(batch(theirs, 10, 20))},
+			{answers(0, batch(theirs, 10, 20)), takes(batch(theirs, 10, 20))},
 		}, Confirming, "I"},
 		{"what the peer has of this replica is asked for again after it was lost", unsure, []exchange{
 			{Lost{errors.New("x")}, Pause{firstPause}},
 			{Woken{}, ask(0)},
 		}, Down, "W"},
 		{"it has vouched once and for all", unsure, []exchange{
-			{news(0), Pause{shortPause}},
+			{answers(0), Pause{shortPause}},
 			{moment{Event: Woken{}, store: sure}, ask(0)},
 			{Lost{errors.New("x")}, Pause{firstPause}},
 			{moment{Event: Woken{}, store: unsure}, again},
@@ -210,34 +210,34 @@ func TestPullerTakesBatches(t *testing.T) {
 	large, after := batch(theirs, 20, 30), batch(theirs, 30, 40)
 	large.Deltas = make([]tlv.Delta, maxTake)
 	take := func(err error, then ...exchange) []exchange { // the first of two is received so
-		return append([]exchange{{news(0, other, one), takes(other, one)}, {Taken{0, err}, takes(one)}}, then...)
+		return append([]exchange{{answers(0, other, one), takes(other, one)}, {Taken{0, err}, takes(one)}}, then...)
 	}
 	broken := func(err error) []exchange {
-		return []exchange{{news(0, other, one), takes(other, one)}, {Taken{0, err}, Pause{firstPause}}, {Woken{}, ask(0)}}
+		return []exchange{{answers(0, other, one), takes(other, one)}, {Taken{0, err}, Pause{firstPause}}, {Woken{}, ask(0)}}
 	}
 	converse(t, []conversation{
-		{"in order", nil, []exchange{{news(0, one, two), takes(one, two)}, {Taken{2, nil}, ask(blockTime)}}, Syncing, "I"},
-		{"as many together as may be", nil, []exchange{{news(0, many(0, engine.MaxApply+1)...), takes(many(0, engine.MaxApply)...)},
+		{"in order", nil, []exchange{{answers(0, one, two), takes(one, two)}, {Taken{2, nil}, ask(blockTime)}}, Syncing, "I"},
+		{"as many together as may be", nil, []exchange{{answers(0, many(0, engine.MaxApply+1)...), takes(many(0, engine.MaxApply)...)},
 			{Taken{engine.MaxApply, nil}, takes(many(engine.MaxApply, 1)...)}, {Taken{1, nil}, ask(blockTime)}}, Syncing, "I"},
-		{"large ones not together", nil, []exchange{{news(0, one, large, after), takes(one, large)}, {Taken{2, nil}, takes(after)}}, Syncing, "I"},
-		{"what is refused lies between", nil, []exchange{{news(0, other), takes(other)}, {Taken{0, engine.ErrFork}, ask(blockTime, third)},
-			{news(0, one, batch(third, 20, 30), two), takes(one)}, {Taken{1, nil}, takes(two)}, {Taken{1, nil}, ask(blockTime, third)}}, Forked, "IE"},
-		{"the second is refused", nil, []exchange{{news(0, one, other, two), takes(one, other, two)}, {Taken{1, engine.ErrHeld}, takes(two)},
+		{"large ones not together", nil, []exchange{{answers(0, one, large, after), takes(one, large)}, {Taken{2, nil}, takes(after)}}, Syncing, "I"},
+		{"what is refused lies between", nil, []exchange{{answers(0, other), takes(other)}, {Taken{0, engine.ErrFork}, ask(blockTime, third)},
+			{answers(0, one, batch(third, 20, 30), two), takes(one)}, {Taken{1, nil}, takes(two)}, {Taken{1, nil}, ask(blockTime, third)}}, Forked, "IE"},
+		{"the second is refused", nil, []exchange{{answers(0, one, other, two), takes(one, other, two)}, {Taken{1, engine.ErrHeld}, takes(two)},
 			{Taken{1, nil}, ask(blockTime, third)}}, Held, "I"},
-		{"more is asked for at once", nil, []exchange{{news(2, one), takes(one)}, {Taken{1, nil}, ask(0)}}, Syncing, "I"},
-		{"the acknowledgement is the vector that results", nil, []exchange{{news(0, one), takes(one)},
+		{"more is asked for at once", nil, []exchange{{answers(2, one), takes(one)}, {Taken{1, nil}, ask(0)}}, Syncing, "I"},
+		{"the acknowledgement is the vector that results", nil, []exchange{{answers(0, one), takes(one)},
 			{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = tlv.Vector{at(theirs, 20)} }}, ask(blockTime)}}, Syncing, "I"},
 		{"held back: not asked for, for a second", nil, take(engine.ErrHeld,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
-			exchange{moment{Event: news(0), after: heldPause - 1}, ask(blockTime, third)},
-			exchange{moment{Event: news(0), after: 1}, ask(blockTime)}), Held, "I"},
+			exchange{moment{Event: answers(0), after: heldPause - 1}, ask(blockTime, third)},
+			exchange{moment{Event: answers(0), after: 1}, ask(blockTime)}), Held, "I"},
 		{"held back, and it comes by another way", nil, take(engine.ErrHeld,
 			exchange{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = peerHas() }}, ask(blockTime)}), Syncing, "I"},
 		{"a fork: not for ten seconds, others flow", nil, take(engine.ErrFork,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, batch(third, 20, 30), two), after: maxBackoff - 1}, takes(two)},
+			exchange{moment{Event: answers(0, batch(third, 20, 30), two), after: maxBackoff - 1}, takes(two)},
 			exchange{Taken{1, nil}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, other), after: 1}, takes(other)},
+			exchange{moment{Event: answers(0, other), after: 1}, takes(other)},
 			exchange{Taken{0, engine.ErrFork}, ask(blockTime, third)}), Forked, "IE"},
 		{"a fork, until the peer was away", nil, take(engine.ErrFork,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
@@ -245,19 +245,19 @@ func TestPullerTakesBatches(t *testing.T) {
 			exchange{Woken{}, ask(0)}), Down, "IEW"},
 		{"a clock far ahead: not for ten seconds", nil, take(engine.ErrClock,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, other), after: maxBackoff - 1}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, other), after: 1}, takes(other)},
+			exchange{moment{Event: answers(0, other), after: maxBackoff - 1}, ask(blockTime, third)},
+			exchange{moment{Event: answers(0, other), after: 1}, takes(other)},
 			exchange{Taken{0, engine.ErrClock}, ask(blockTime, third)}), Refused, "IE"},
 		{"a clock far ahead that comes right", nil, take(engine.ErrClock,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
-			exchange{moment{Event: news(0, other), after: maxBackoff}, takes(other)},
+			exchange{moment{Event: answers(0, other), after: maxBackoff}, takes(other)},
 			exchange{Taken{1, nil}, ask(blockTime)}), Syncing, "IE"},
 		{"a gap: asked again at once", nil, take(engine.ErrGap, exchange{Taken{1, nil}, ask(0)}), Syncing, "I"},
 		{"a gap twice: it takes the state", nil, take(engine.ErrGap,
-			exchange{Taken{1, nil}, ask(0)}, exchange{news(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, Claim{theirs, true}}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(0)}, exchange{answers(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, Claim{theirs, true}}), Syncing, "I"},
 		{"a gap twice, but not in a row", nil, take(engine.ErrGap,
-			exchange{Taken{1, nil}, ask(0)}, exchange{news(0, one), takes(one)}, exchange{Taken{1, nil}, ask(blockTime)},
-			exchange{news(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, ask(0)}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(0)}, exchange{answers(0, one), takes(one)}, exchange{Taken{1, nil}, ask(blockTime)},
+			exchange{answers(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, ask(0)}), Syncing, "I"},
 		{"the store is closed", nil, broken(engine.ErrClosed), Down, "IE"},
 		{"the store has failed", nil, broken(engine.ErrFailed), Down, "IE"},
 		{"the disk is full", nil, broken(engine.ErrNoSpace), Down, "IE"},
@@ -269,7 +269,7 @@ func TestPullerTakesBatches(t *testing.T) {
 func TestPullerExcepts(t *testing.T) {
 	k := newTalk(t)
 	k.self.Transfer = &engine.Transfer{Source: third, Vector: tlv.Vector{at(mine, 90), at(theirs, 10), at(third, 95)}}
-	k.run("held", []exchange{{Woken{}, ask(0, third)}, {news(0), Claim{theirs, true}}, {Turn{false}, ask(heldPause, third)}})
+	k.run("held", []exchange{{Woken{}, ask(0, third)}, {answers(0), Claim{theirs, true}}, {Turn{false}, ask(heldPause, third)}})
 }
 
 // Every error that a peer may reply with, and what the link shows, says and does.
@@ -327,7 +327,7 @@ func TestPullerBacksOff(t *testing.T) {
 	if k.said() != "W" {
 		t.Errorf("said %q of one outage; want W", k.said())
 	}
-	k.run("back", []exchange{{news(0), ask(blockTime)}, {Lost{errors.New("x")}, Pause{firstPause}}})
+	k.run("back", []exchange{{answers(0), ask(blockTime)}, {Lost{errors.New("x")}, Pause{firstPause}}})
 	for failed, want := range map[int]time.Duration{1: minBackoff, 7: 6400 * time.Millisecond, 8: maxBackoff, 1 << 40: maxBackoff} {
 		if got := backoff(failed, maxBackoff, 1); got != want {
 			t.Errorf("backoff(%d, 1) = %v; want %v", failed, got, want)
@@ -339,7 +339,7 @@ func TestPullerBacksOff(t *testing.T) {
 func TestPullerHearsNonsense(t *testing.T) {
 	one := batch(theirs, 10, 20)
 	unreadable := func(before ...tlv.Batch) Synced {
-		s := news(0, before...)
+		s := answers(0, before...)
 		s.Err = tlv.ErrMalformed
 		return s
 	}
@@ -356,22 +356,22 @@ func TestPullerHearsNonsense(t *testing.T) {
 		{"and the store cannot take another ID", nil, []exchange{{forked, Rename{fork}}, {Done{engine.ErrFailed}, Pause{firstPause}}}, Down, "IEE"},
 		{"it says so without a proof", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.Vector = tlv.Vector{{Replica: mine, Stamp: 51, Hash: 1}} }), Pause{firstPause}}}, Refused, "IE"},
 		{"not even before the store is sure of itself", func(s *Self) { s.Confirmed = false }, []exchange{{forked, Rename{fork}}}, Forked, "IE"},
-		{"a batch of this replica", nil, []exchange{{news(0, batch(mine, 50, 60)), Pause{firstPause}}}, Down, "IW"},
+		{"a batch of this replica", nil, []exchange{{answers(0, batch(mine, 50, 60)), Pause{firstPause}}}, Down, "IW"},
 		{"no batch", nil, []exchange{{unreadable(), Pause{firstPause}}}, Down, "IW"},
 		{"good ones before a bad one are taken", nil, []exchange{
 			{unreadable(one), takes(one)}, {Taken{1, nil}, Pause{firstPause}}}, Down, "IW"},
-		{"more, but nothing comes", nil, []exchange{{news(1), Pause{firstPause}}}, Refused, "IW"},
-		{"nothing, at once", nil, []exchange{{atOnce(news(0)), ask(blockTime)}, {atOnce(news(0)), Pause{firstPause}}}, Refused, "IW"},
+		{"more, but nothing comes", nil, []exchange{{answers(1), Pause{firstPause}}}, Refused, "IW"},
+		{"nothing, at once", nil, []exchange{{atOnce(answers(0)), ask(blockTime)}, {atOnce(answers(0)), Pause{firstPause}}}, Refused, "IW"},
 		{"it is another replica now: what was refused is asked for", nil, []exchange{
-			{news(0, one), takes(one)}, {Taken{0, engine.ErrFork}, ask(blockTime, theirs)},
+			{answers(0, one), takes(one)}, {Taken{0, engine.ErrFork}, ask(blockTime, theirs)},
 			{changed(func(a *csync.SyncAnswer) { a.ID = third }), ask(blockTime)}}, Syncing, "IEW"},
 		{"it has another history of a third: what it has of that is not asked for, once and for all", func(s *Self) {
 			s.True = func(e tlv.VectorEntry) bool { return e.Replica != third }
-		}, []exchange{{news(0), ask(blockTime, third)}, {news(0), ask(blockTime, third)}}, Forked, "IE"},
+		}, []exchange{{answers(0), ask(blockTime, third)}, {answers(0), ask(blockTime, third)}}, Forked, "IE"},
 		{"its clock is off, and is set", nil, []exchange{
 			{changed(func(a *csync.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
 			{changed(func(a *csync.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
-			{news(0), ask(blockTime)}}, Syncing, "IWI"},
+			{answers(0), ask(blockTime)}}, Syncing, "IWI"},
 	})
 }
 
@@ -415,7 +415,7 @@ func TestPullerTransfers(t *testing.T) {
 		return append([]exchange{{needState, claim}, {Turn{true}, askSnap("", "")}}, then...)
 	}
 	resumed := func(then ...exchange) []exchange {
-		return append([]exchange{{news(0), claim}, {Turn{true}, askSnap("s", "c")}}, then...)
+		return append([]exchange{{answers(0), claim}, {Turn{true}, askSnap("s", "c")}}, then...)
 	}
 	snapped := func(change func(*csync.SnapAnswer)) Snapped {
 		a := last
@@ -431,10 +431,10 @@ func TestPullerTransfers(t *testing.T) {
 			exchange{Done{}, FinishTransfer{}},
 			exchange{ended, ask(0)}), Syncing, "III"},
 		{"it is another's turn", nil, []exchange{{needState, claim}, {Turn{false}, Pause{heldPause}}, {Woken{}, ask(blockTime)}}, Held, "I"},
-		{"another's turn, and batches flow", half, []exchange{{news(0), claim}, {Turn{false}, ask(heldPause, theirs, third)}}, Held, "I"},
+		{"another's turn, and batches flow", half, []exchange{{answers(0), claim}, {Turn{false}, ask(heldPause, theirs, third)}}, Held, "I"},
 		{"goes on", half, resumed(exchange{Snapped{last}, merge(last)}, exchange{Done{}, FinishTransfer{}}), Transferring, "II"},
 		{"only the end is missing", under(func(t *engine.Transfer) { t.Complete = true }),
-			[]exchange{{news(0), claim}, {Turn{true}, FinishTransfer{}}, {ended, ask(0)}}, Syncing, "III"},
+			[]exchange{{answers(0), claim}, {Turn{true}, FinishTransfer{}}, {ended, ask(0)}}, Syncing, "III"},
 		{"that of another peer is replaced", under(func(t *engine.Transfer) { t.Source = third }),
 			claimed(exchange{Snapped{first}, begin}), Transferring, "II"},
 		{"the snapshot is gone", half, resumed(
@@ -443,7 +443,7 @@ func TestPullerTransfers(t *testing.T) {
 		{"gone before it was there", nil, claimed(exchange{Declined{"NOSNAPSHOT \"s\""}, Pause{firstPause}}), Refused, "IIW"},
 		{"the peer is busy", nil, claimed(exchange{Declined{"BUSY ask again"}, Pause{heldPause}}, exchange{Woken{}, ask(0)}), Held, "III"},
 		{"the link is cut", half, resumed(exchange{Lost{errors.New("x")}, Pause{firstPause}}, exchange{Woken{}, ask(0, theirs, third)},
-			exchange{news(0), claim}, exchange{Turn{true}, askSnap("s", "c")}), Transferring, "IIWI"},
+			exchange{answers(0), claim}, exchange{Turn{true}, askSnap("s", "c")}), Transferring, "IIWI"},
 		{"a page of another replica", nil, claimed(exchange{snapped(func(a *csync.SnapAnswer) { a.ID = third }), Pause{firstPause}}), Down, "IIW"},
 		{"a page of another snapshot", half, resumed(exchange{snapped(func(a *csync.SnapAnswer) { a.Snapshot = "z" }), Pause{firstPause}}), Down, "IIW"},
 		{"a page from before", half, resumed(exchange{snapped(func(a *csync.SnapAnswer) { a.Done = 4 }), Pause{firstPause}}), Down, "IIW"},
@@ -516,7 +516,7 @@ func (o *oneByOne) do(a Action) Event {
 }
 
 func (o *oneByOne) sync(has tlv.Stamp) Event {
-	s := news(0)
+	s := answers(0)
 	s.Answer.Vector = tlv.Vector{at(theirs, 50)}
 	if s.Answer.NeedState = has < 30; has >= 30 && has < 50 {
 		b := batch(theirs, has, has+10)
@@ -571,7 +571,7 @@ func TestPullerStopsAnywhere(t *testing.T) {
 // TestPullerShows: what Status says of lag and of a transfer.
 func TestPullerShows(t *testing.T) {
 	k := newTalk(t)
-	late := news(3, tlv.Batch{Replica: theirs, Prev: 10, Stamp: tlv.Stamp((k.now.UnixMilli() - 700) << 20), Life: 22})
+	late := answers(3, tlv.Batch{Replica: theirs, Prev: 10, Stamp: tlv.Stamp((k.now.UnixMilli() - 700) << 20), Life: 22})
 	late.Answer.LeftKeys = 8
 	k.step(Woken{})
 	k.step(late)
@@ -608,7 +608,7 @@ func TestPullerShows(t *testing.T) {
 	}
 	k.step(Turn{false})
 	k.step(Woken{})
-	k.step(news(0))
+	k.step(answers(0))
 	if s := k.p.Status(); s.LagMillis != 0 || s.LagBatches != 0 {
 		t.Errorf("up to date: %+v", s)
 	}
