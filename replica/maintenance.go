@@ -102,53 +102,6 @@ func (n *Node) dropTails() error {
 	return nil
 }
 
-// confirm makes the store sure of its history when all who know it have confirmed what they have of it. When the time for that is
-// over, it has the store take a new ID.
-func (n *Node) confirm() error {
-	n.mu.Lock()
-	sure, waits := n.vouchedFor(), n.o.now().Before(n.store.deadline)
-	skip := n.store.confirmed || n.due.lost.Stamp != 0 || !sure && waits
-	awaited := len(n.store.awaited)
-	select {
-	case <-n.engine.Confirmed():
-		n.store.confirmed, skip = true, true
-	default:
-	}
-	n.mu.Unlock()
-	if skip {
-		return nil
-	}
-	if !sure {
-		return n.renew(awaited)
-	}
-	before := n.engine.ReplicaID()
-	if err := n.engine.Confirm(); err != nil {
-		return fmt.Errorf("confirm: %w", err)
-	}
-	if id := n.engine.ReplicaID(); id != before {
-		n.acks.announce()
-		n.o.Log.Warn("this store was stopped while it waited for those who know it, and had been written to: it is another replica from now on",
-			"replica", csync.Hex(id), "before", csync.Hex(before))
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.store.confirmed = true
-	return nil
-}
-
-// vouchedFor says whether all who know this replica have confirmed it. The caller holds mu.
-func (n *Node) vouchedFor() bool {
-	if n.engine.Created() {
-		return true
-	}
-	for _, l := range n.links {
-		if !l.puller.Vouched() {
-			return false
-		}
-	}
-	return len(n.store.awaited) == 0
-}
-
 // keepLog has the store keep the log from the first peer on.
 func (n *Node) keepLog() error {
 	n.mu.Lock()
@@ -163,23 +116,6 @@ func (n *Node) keepLog() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.store.logs = true
-	return nil
-}
-
-// checkOwn takes a new ID if a peer that pulls has what this store has lost.
-func (n *Node) checkOwn() error {
-	n.mu.Lock()
-	e := n.due.lost
-	n.mu.Unlock()
-	if e.Stamp == 0 {
-		return nil
-	}
-	if err := n.rename(e); err != nil {
-		return err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.due.lost = tlv.VectorEntry{}
 	return nil
 }
 

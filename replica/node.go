@@ -3,17 +3,14 @@ package replica
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"time"
 
 	"atomiccounter/engine"
-	"atomiccounter/replica/csync"
 	"atomiccounter/tlv"
 )
 
@@ -287,158 +284,6 @@ func (n *Node) transferred(err error) Event {
 	return Done{err}
 }
 
-// rename has the store take a new ID, unless it has one by now, or holds the entry for true: another link may have been first.
-func (n *Node) rename(e tlv.VectorEntry) error {
-	n.naming.Lock()
-	defer n.naming.Unlock()
-	if e.Replica != n.engine.ReplicaID() || n.engine.True(e) {
-		return nil
-	}
-	if err := n.noteRename(); err != nil {
-		return fmt.Errorf("new replica ID: %w", err)
-	}
-	if err := n.engine.Rename(e); err != nil {
-		return fmt.Errorf("new replica ID: %w", err)
-	}
-	n.mu.Lock()
-	n.store.confirmed = true
-	n.mu.Unlock()
-	n.acks.announce()
-	n.o.Log.Warn("this store is another replica from now on", "replica", csync.Hex(n.engine.ReplicaID()), "before", csync.Hex(e.Replica))
-	return nil
-}
-
-// renameAgain is how long after a store has taken a new ID because it had forked it does so again by itself.
-const renameAgain = time.Hour
-
-// noteRename notes durably that the store is about to take a new ID because it has forked. If it has done so a short while ago, and what it
-// publishes has forked again, it stops for good: an operator has to look at where the copies of it come from. To start it again is the
-// operator's word: it publishes nothing then before all who know it have been asked.
-func (n *Node) noteRename() error {
-	now := n.o.now()
-	noted, err := n.engine.Recall(engine.RenamedSetting)
-	if err != nil {
-		return err
-	}
-	last, known := noted[""]
-	at, _ := binary.Varint(last)
-	ago := now.Sub(time.UnixMilli(at))
-	select {
-	case <-n.engine.Confirmed():
-		if known && ago >= 0 && ago < renameAgain {
-			return n.engine.Fail(fmt.Errorf("it has forked, and had done so %v before: see where copies of this store run, then restart the server", ago.Round(time.Second)))
-		}
-	default: // it has not published anything since its start
-	}
-	return n.engine.Remember(engine.RenamedSetting, binary.AppendVarint(nil, now.UnixMilli()))
-}
-
-// renew has the store take a new ID, because not all who know it have confirmed it in time.
-func (n *Node) renew(pullers int) error {
-	n.naming.Lock()
-	defer n.naming.Unlock()
-	before := n.engine.ReplicaID()
-	if err := n.engine.Renew(); err != nil {
-		return fmt.Errorf("new replica ID: %w", err)
-	}
-	n.mu.Lock()
-	n.store.confirmed = true
-	var missing []string
-	for addr, l := range n.links {
-		if !l.puller.Vouched() {
-			missing = append(missing, addr)
-		}
-	}
-	n.mu.Unlock()
-	n.acks.announce()
-	slices.Sort(missing)
-	n.o.Log.Warn("not all who know this store could be asked whether it lost anything: it is another replica from now on",
-		"replica", csync.Hex(n.engine.ReplicaID()), "before", csync.Hex(before), "unheard_peers", missing, "unheard_pullers", pullers)
-	return nil
-}
-
-// AddPeer has the node pull from addr, now and after every start. false: it does already.
-func (n *Node) AddPeer(addr string) (bool, error) {
-	n.roster.Lock()
-	defer n.roster.Unlock()
-	if err := n.engine.Remember(engine.PeerSetting+addr, []byte{}); err != nil {
-		return false, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.links[addr] != nil {
-		return false, nil
-	}
-	l := newLink(addr, n.o.now())
-	n.links[addr] = l
-	n.due.keepLog = true
-	n.rouse()
-	n.start(l)
-	return true, nil
-}
-
-// DelPeer ends that. false: there is no such peer. One that was given in Options is there again after a restart.
-func (n *Node) DelPeer(addr string) (bool, error) {
-	n.roster.Lock()
-	defer n.roster.Unlock()
-	if err := n.engine.Remember(engine.PeerSetting+addr, nil); err != nil {
-		return false, err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	l := n.links[addr]
-	if l == nil {
-		return false, nil
-	}
-	delete(n.links, addr)
-	n.turns.Moved(addr, Pause{}, n.o.now())
-	n.lookAtJoin()
-	l.cancel()
-	return true, nil
-}
-
-// Forget is for a replica that will not come back: the log does not wait for its acknowledgement, and the store drops what is
-// cancelled of it, of so many keys. The IDs that it had before, as far as it has said, go with it. One that this node pulls from, or
-// that was heard within a minute, is not forgotten, unless force says so.
-func (n *Node) Forget(id tlv.ReplicaID, force bool) (keys int64, err error) {
-	n.mu.Lock()
-	if !force {
-		err = n.mayForget(id)
-	}
-	all := append([]tlv.ReplicaID{id}, n.former[id]...)
-	all = slices.DeleteFunc(all, func(f tlv.ReplicaID) bool { return f != id && f == n.engine.ReplicaID() }) // it is a copy of this
-	n.mu.Unlock()
-	for _, id := range all {
-		if err != nil {
-			return keys, err
-		}
-		var dropped int64
-		dropped, err = n.engine.Forget(id)
-		keys += dropped
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.due.forget = append(n.due.forget, all...)
-	n.rouse()
-	return keys, err
-}
-
-// mayForget refuses to forget a replica that seems to be there. The caller holds mu.
-func (n *Node) mayForget(id tlv.ReplicaID) error {
-	for _, l := range n.links {
-		if id != n.engine.ReplicaID() && l.puller.Status().ID == id {
-			return fmt.Errorf("this replica pulls from it at %s: CPEER DEL that before, or add FORCE", l.addr)
-		}
-	}
-	if ago := n.o.now().Sub(n.heard[id]); ago < forgetAfter {
-		return fmt.Errorf("it was heard %d s ago: try again when it is gone for a minute, or add FORCE", int(ago.Seconds()))
-	}
-	return nil
-}
-
-// forgetAfter is how long a replica has to be silent before it may be forgotten.
-const forgetAfter = time.Minute
-
 // Joining says that the store was made with peers and has not had all of their state yet. Once that is false it stays so.
 func (n *Node) Joining() bool {
 	n.mu.Lock()
@@ -462,11 +307,3 @@ func (n *Node) Acked(own tlv.Stamp) int {
 
 // AckNews is closed when one of them has more than before, or this replica gets a new ID. Ask for it before looking.
 func (n *Node) AckNews() <-chan struct{} { return n.acks.wait() }
-
-// LastHeard is when the replica was last heard, or heard of: by a request or an answer, or by a batch that came from it.
-func (n *Node) LastHeard(id tlv.ReplicaID) (time.Time, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	t, ok := n.heard[id]
-	return t, ok
-}

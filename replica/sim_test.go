@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"container/heap"
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -47,28 +45,6 @@ type writing struct {
 	key     string
 	replica tlv.ReplicaID
 	rev     tlv.Stamp
-}
-
-// happening is something that is to happen at a time.
-type happening struct {
-	at, seq int64
-	f       func()
-}
-
-// schedule has the next happening first.
-type schedule []happening
-
-func (s schedule) Len() int { return len(s) }
-func (s schedule) Less(i, j int) bool {
-	return s[i].at < s[j].at || s[i].at == s[j].at && s[i].seq < s[j].seq
-}
-func (s schedule) Swap(i, j int) { s[i], s[j] = s[j], s[i] }
-func (s *schedule) Push(x any)   { *s = append(*s, x.(happening)) }
-func (s *schedule) Pop() any {
-	old := *s
-	x := old[len(old)-1]
-	*s = old[:len(old)-1]
-	return x
 }
 
 type simWorld struct {
@@ -175,31 +151,6 @@ func (w *simWorld) trace(format string, args ...any) {
 	}
 }
 
-// after has f happen so many ms from now.
-func (w *simWorld) after(ms int64, f func()) {
-	w.seq++
-	heap.Push(&w.schedule, happening{w.now + ms, w.seq, f})
-}
-
-// pass lets time pass, and happen what is due.
-func (w *simWorld) pass(ms int64) {
-	until := w.now + ms
-	for len(w.schedule) > 0 && w.schedule[0].at <= until {
-		h := heap.Pop(&w.schedule).(happening)
-		w.now = max(w.now, h.at)
-		h.f()
-	}
-	w.now = until
-}
-
-// skip lets time pass in which nothing happens.
-func (w *simWorld) skip(ms int64) {
-	w.now += ms
-	for i := range w.schedule {
-		w.schedule[i].at += ms
-	}
-}
-
 // few is a limit of bytes that is sometimes very small.
 func (w *simWorld) few(usual int64) int64 {
 	if !w.gaps && w.rng.IntN(2) == 0 {
@@ -219,42 +170,6 @@ func (w *simWorld) batch(e tlv.VectorEntry) simBatch {
 }
 
 // ---- invariants
-
-// check compares a replica with its ghost.
-func (w *simWorld) check(r *simReplica) {
-	if r.e == nil {
-		return
-	}
-	for _, key := range w.keys {
-		if w.forks {
-			break
-		}
-		s, v := r.look(key)
-		if want := r.ghost.value(w.tokens, key); shown(&v) != want {
-			w.fail("%s: %s shows %+v; want %+v: %+v", r.name, key, shown(&v), want, s)
-		}
-		for _, c := range s.Contributions {
-			if c.Replica != r.id && !c.Closed {
-				if p, ok := w.contributions[writing{key, c.Replica, c.Rev}]; !ok || p != c {
-					w.fail("%s: %s has %+v; its replica published %+v", r.name, key, c, p)
-				}
-			}
-		}
-	}
-	r.checkSize()
-	if !w.forks {
-		w.compare(r)
-	}
-}
-
-// checkNoGap checks that everything is there which the vector claims more than before.
-func (w *simWorld) checkNoGap(r *simReplica, was, is tlv.VectorEntry) {
-	for _, b := range w.history[is.Replica] {
-		if b.entry.Stamp > was.Stamp && b.entry.Stamp <= is.Stamp && !r.stored.has(b.events) {
-			w.fail("%s: its vector has %x up to %d, and batch %d is not there", r.name, is.Replica, is.Stamp, b.entry.Stamp)
-		}
-	}
-}
 
 // ---- the run
 
@@ -397,54 +312,6 @@ func (w *simWorld) digits(r *simReplica) (list [maxMarks]int64) {
 	return list
 }
 
-// losing has a replica get another store. What it alone had may be lost.
-func (w *simWorld) losing(r *simReplica, f func()) {
-	before := w.digits(r)
-	f()
-	have := w.digits(r)
-	for _, o := range w.replicas {
-		if o.e == nil || !o.confirmed() { // it may yet rely on what was lost here
-			continue
-		}
-		for i, n := range w.digits(o) {
-			have[i] += n
-		}
-	}
-	for i := range w.marked {
-		w.marked[i] = w.marked[i] || before[i] > 0 && have[i] == 0
-	}
-}
-
-// half says whether all that a replica has of some ID's last batches is what half of a state transfer brought: nobody knows of them, and what
-// they say may count twice, or be replaced.
-func (w *simWorld) half(r *simReplica) bool {
-	s, _ := r.look(marks)
-	v := r.e.Vector()
-	return slices.ContainsFunc(s.Contributions, func(c tlv.Contribution) bool {
-		return !w.tails[c.Replica] && c.Rev > v.Entry(c.Replica).Stamp
-	})
-}
-
-// clone has a replica go on with a copy of the store of another, which goes on too.
-func (w *simWorld) clone(r *simReplica) {
-	o := w.replicas[w.rng.IntN(2)]
-	if w.healthy(r) || o.e == nil || !slices.Contains(r.peers, o) {
-		return // a copy that reaches nobody who knows of the original publishes under the same ID
-	}
-	w.between(r, o, false)
-	mine, theirs := r.backup, o.backup
-	o.backup = nil
-	o.save()
-	r.backup, o.backup = o.backup, theirs
-	if r.backup == nil { // it waits for its peers
-		r.backup = mine
-		return
-	}
-	w.trace("%s gets a copy of the store of %s", r.name, o.name)
-	w.losing(r, func() { r.restore("") })
-	r.fork, r.backup = false, mine
-}
-
 // healthyKey is one that only healthy replicas increment, and that nobody deletes.
 const healthyKey = "healthy"
 
@@ -455,163 +322,6 @@ func (w *simWorld) key() string {
 		n -= 3
 	}
 	return w.keys[w.rng.IntN(n)]
-}
-
-// healthy says whether a replica never loses anything, in a world of forks.
-func (w *simWorld) healthy(r *simReplica) bool { return w.forks && r.name >= "r2" }
-
-// cut cuts a link of a replica, or mends it.
-func (w *simWorld) cut(r *simReplica) {
-	l := r.links[w.rng.IntN(len(r.links))]
-	l.cut = !l.cut
-	w.trace("%s<-%s: cut: %v", r.name, l.to.name, l.cut)
-}
-
-// miss has a replica miss much of what the others do, some of which then have no log of it any more.
-func (w *simWorld) miss(r *simReplica) {
-	w.trace("%s is isolated", r.name)
-	for _, l := range r.links {
-		l.cut = true
-	}
-	for range 6 {
-		o := w.replicas[w.rng.IntN(len(w.replicas))]
-		key := w.key()
-		switch {
-		case o == r || o.e == nil:
-		case w.rng.IntN(2) == 0:
-			o.flicker(key)
-		default:
-			o.count(key, 1)
-			o.flush()
-		}
-		w.pass(int64(w.rng.IntN(100)))
-	}
-	for _, l := range r.links {
-		l.cut = false
-		if l.to.e != nil && w.rng.IntN(2) == 0 {
-			l.to.loseLog()
-		}
-	}
-}
-
-// forget has a replica drop what is cancelled of another one, which may well be there.
-func (w *simWorld) forget(r *simReplica) {
-	id := w.replicas[w.rng.IntN(len(w.replicas))].id
-	select {
-	case <-r.e.Confirmed():
-	default:
-		return
-	}
-	if _, err := r.node.Forget(id, true); err != nil && !errors.Is(err, engine.ErrForgetsItself) {
-		w.fail("%s: Forget(%x) = %v", r.name, id, err)
-	}
-	w.trace("%s forgets %x", r.name, id)
-}
-
-func (w *simWorld) scrub(r *simReplica) {
-	if err := r.e.Scrub(); err != nil {
-		w.fail("%s: Scrub = %v", r.name, err)
-	}
-}
-
-// witnessed says that a restored replica still has to hear that it has forked: nobody it needs for that may go now.
-func (w *simWorld) witnessed() bool {
-	return slices.ContainsFunc(w.replicas, func(r *simReplica) bool { return r.fork })
-}
-
-func (w *simWorld) crash(r *simReplica) {
-	if w.witnessed() {
-		return
-	}
-	power := w.rng.IntN(2) == 0
-	w.trace("%s crashes, power %v", r.name, power)
-	r.stop(power)
-	down := []int64{0, 0, 10, 1000}[w.rng.IntN(4)]
-	w.after(down, func() {
-		if r.e == nil {
-			r.open()
-		}
-	})
-}
-
-// killWaiting ends a restored replica with kill -9 before it has heard that it has forked.
-func (w *simWorld) killWaiting(r *simReplica) {
-	w.trace("%s is killed while it waits", r.name)
-	r.stop(false)
-	r.open()
-	for _, l := range r.links {
-		l.perfect = l.to.name == r.witness
-	}
-}
-
-func (w *simWorld) rollBack(r *simReplica) {
-	if w.forks {
-		w.rollBackLate(r)
-		return
-	}
-	if w.witnessed() {
-		return
-	}
-	if l := r.restorable(); l != nil {
-		w.trace("%s is rolled back; %s knows all", r.name, l.to.name)
-		r.restore(l.to.name)
-	}
-}
-
-// rollBackLate rolls a replica back that reaches nobody for so long that it goes on under its old ID, and then one other,
-// which has not heard what the others had of it before.
-func (w *simWorld) rollBackLate(r *simReplica) {
-	if r.backup == nil || w.healthy(r) {
-		return
-	}
-	o := w.replicas[w.rng.IntN(len(w.replicas))]
-	for o == r {
-		o = w.replicas[w.rng.IntN(len(w.replicas))]
-	}
-	w.trace("%s hears nobody", o.name)
-	w.between(o, nil, true)
-	w.busy(r)
-	w.trace("%s is rolled back", r.name)
-	w.losing(r, func() { r.restore("") })
-	r.fork = false
-	w.between(r, nil, true)
-	w.pass(2500)
-	w.busy(r)
-	w.trace("%s meets %s", r.name, o.name)
-	w.between(r, o, false)
-	w.pass(500)
-	w.busy(r)
-	if w.rng.IntN(2) == 0 {
-		w.between(r, o, true)
-	}
-}
-
-// busy has a replica do this and that, and publish it.
-func (w *simWorld) busy(r *simReplica) {
-	for range 1 + w.rng.IntN(3) {
-		key := w.key()
-		switch w.rng.IntN(5) {
-		case 0:
-			r.del(key)
-		case 1:
-			r.set(key, w.value())
-		default:
-			r.count(key, 1)
-		}
-		r.flush()
-		w.pass(int64(w.rng.IntN(300)))
-	}
-}
-
-// between cuts the links between two replicas, or mends them; o nil: those between r and all others.
-func (w *simWorld) between(r, o *simReplica, cut bool) {
-	for _, p := range w.replicas {
-		for _, l := range p.links {
-			if l.r == r && (o == nil || l.to == o) || l.to == r && (o == nil || l.r == o) {
-				l.cut = cut
-			}
-		}
-	}
 }
 
 // end lets everybody hear of everything, then every expiry pass, and looks at what is left.
@@ -672,43 +382,6 @@ func (w *simWorld) end() {
 	}
 }
 
-// putBack puts a machine back together with its memory. It goes on under the ID that it had, without asking: where the others have
-// anything else of that they take none of it, and it goes on under another ID. All of them are alike still, and have what it counts then.
-func (w *simWorld) putBack(r *simReplica) {
-	others := slices.DeleteFunc(slices.Clone(w.replicas), func(o *simReplica) bool { return o == r })
-	theirs, was := others[0].e.Vector(), r.machine.vector.Entry(r.machine.id)
-	ended := slices.ContainsFunc(theirs, func(e tlv.VectorEntry) bool { return e.Of == r.machine.id })
-	if ended && theirs.Entry(r.machine.id).Stamp <= was.Stamp {
-		return // it has been given up since at the very batch: all take its next for one of before that
-	}
-	have := w.digits(others[0])
-	w.trace("the machine of %s is put back", r.name)
-	r.drop()
-	r.disk, r.simStored = r.machine.disk, r.machine.simStored.clone()
-	r.open()
-	w.busy(r)
-	w.pass(30_000)
-	r.incr("after", 1)
-	r.flush()
-	w.pass(30_000)
-	for _, o := range others {
-		if _, v := o.look("after"); v.Sum != tlv.FromInt64(1) {
-			w.fail("%s: of the machine that was put back and is now %x shows %+v: %s", o.name, r.id, v, w.describe())
-		}
-		for i, n := range w.digits(o) {
-			if n < have[i] {
-				w.fail("%s: mark %d is lost", o.name, i)
-			}
-		}
-		for _, key := range w.keys {
-			_, a := others[0].look(key)
-			if _, b := o.look(key); shown(&a) != shown(&b) {
-				w.fail("%s of %s shows %+v; %s shows %+v", key, others[0].name, a, o.name, b)
-			}
-		}
-	}
-}
-
 // ended checks that all windows of limiters are over.
 func (w *simWorld) ended() {
 	for _, r := range w.replicas {
@@ -741,74 +414,6 @@ func (w *simWorld) settle(what string) {
 	}
 }
 
-// agree says whether all have all batches. Who fetches a state hears of tails, and need not tell others.
-func (w *simWorld) agree() bool {
-	for _, r := range w.replicas {
-		if r.e == nil || r.fork || len(r.pending) > 0 {
-			return false
-		}
-		mine, theirs := r.e.Vector(), w.replicas[0].e.Vector()
-		if _, forked := mine.Conflict(theirs); forked || !mine.Covers(theirs) || !theirs.Covers(mine) {
-			return false
-		}
-		if _, unfinished := r.e.Transfer(); unfinished {
-			return false
-		}
-	}
-	return true
-}
-
-func (w *simWorld) describe() string {
-	var b strings.Builder
-	for _, r := range w.replicas {
-		fmt.Fprintf(&b, "\n%s %x ", r.name, r.id)
-		if r.e == nil {
-			b.WriteString("down")
-			continue
-		}
-		t, unfinished := r.e.Transfer()
-		fmt.Fprintf(&b, "vector %v, transfer %+v %v, pending %v;", r.e.Vector(), t, unfinished, r.pending)
-		for _, l := range r.links {
-			s := l.link.puller.Status()
-			fmt.Fprintf(&b, " %s %s %s;", l.to.name, s.State, s.Error)
-		}
-	}
-	return b.String()
-}
-
-// forgotten says whether a contribution is the rest that is kept of a replica that nobody is any more.
-func (w *simWorld) forgotten(s tlv.State, c tlv.Contribution) bool {
-	return slices.Contains(w.dead, c.Replica) && c.Closed && (s.Forgotten(&c) || w.replicas[0].e.Vector().Entry(c.Replica).Stamp < c.Rev)
-}
-
-// leftovers checks that dead keys have left nothing behind.
-func (w *simWorld) leftovers(r *simReplica) {
-	s, err := r.e.Snapshot()
-	if err != nil {
-		w.fail("%s: Snapshot = %v", r.name, err)
-	}
-	defer s.Close()
-	page, next, _, err := s.Page(nil, 1<<20)
-	if err != nil || len(next) > 0 {
-		w.fail("%s: Page = %v, next %x", r.name, err, next)
-	}
-	deltas, err := tlv.ParseDeltas(page)
-	if err != nil {
-		w.fail("%s: ParseDeltas = %v", r.name, err)
-	}
-	hashes := map[string]bool{}
-	for _, d := range deltas {
-		if name, _, ok := tlv.SplitFieldName(d.Key[1:]); ok && tlv.Space(d.Key[0]) == tlv.FieldSpace && d.State.View().Exists {
-			hashes[string(name)] = true
-		}
-	}
-	for _, d := range deltas {
-		if v := d.State.View(); !v.Exists && !hashes[string(d.Key[1:])] && slices.ContainsFunc(d.State.Contributions, func(c tlv.Contribution) bool { return !w.forgotten(d.State, c) }) {
-			w.fail("%s: dead %s left %+v; vector %v, dead replicas %d", r.name, d.Key[1:], d.State, r.e.Vector(), w.dead)
-		}
-	}
-}
-
 // simulate runs the world of a seed to its end.
 func simulate(seed uint64, forks bool, tracing func(string, ...any)) (w *simWorld, err error) {
 	defer func() {
@@ -826,29 +431,6 @@ func simulate(seed uint64, forks bool, tracing func(string, ...any)) (w *simWorl
 		r.drop()
 	}
 	return w, nil
-}
-
-// describe names an event or action in a trace.
-func describe(x any) string {
-	switch x := x.(type) {
-	case AskSync:
-		return fmt.Sprintf("CSYNC %v except %x block %v bytes %d", x.Vector, x.Except, x.Block, x.Bytes)
-	case AskSnap:
-		return fmt.Sprintf("CSNAP %q %x", x.Snapshot, x.Cursor)
-	case AskDigest:
-		return fmt.Sprintf("CDIGEST %q", x.Keys)
-	case Take:
-		var b strings.Builder
-		for i := range x.Batches {
-			fmt.Fprintf(&b, "take %d..%d of %x, ", x.Batches[i].Prev, x.Batches[i].Stamp, x.Batches[i].Replica)
-		}
-		return b.String()
-	case Synced:
-		return fmt.Sprintf("%d batches of %x, left %d, state %v, vector %v", len(x.Batches), x.Answer.ID, x.Answer.Left, x.Answer.NeedState, x.Answer.Vector)
-	case Snapped:
-		return fmt.Sprintf("page of %q, done %d of %d, next %x", x.Answer.Snapshot, x.Answer.Done, x.Answer.Keys, x.Answer.Next)
-	}
-	return fmt.Sprintf("%T%+v", x, x)
 }
 
 func TestSimulation(t *testing.T) { testWorlds(t, *simCount, false) }
