@@ -133,43 +133,43 @@ func readReply(r *bufio.Reader) (reply, error) {
 }
 
 // readRest reads what the length in text announces.
-func (p *reply) readRest(r *bufio.Reader) error {
-	n, err := strconv.Atoi(p.text)
+func (r *reply) readRest(in *bufio.Reader) error {
+	n, err := strconv.Atoi(r.text)
 	if err != nil {
-		return fmt.Errorf("length %q: %w", p.text, err)
+		return fmt.Errorf("length %q: %w", r.text, err)
 	}
 	if n < 0 {
-		p.null, p.text = true, ""
+		r.null, r.text = true, ""
 		return nil
 	}
-	if strings.IndexByte("$=!", p.mark) >= 0 {
-		return p.readText(r, n)
+	if strings.IndexByte("$=!", r.mark) >= 0 {
+		return r.readText(in, n)
 	}
-	if p.mark == '%' {
+	if r.mark == '%' {
 		n *= 2
 	}
-	p.text = ""
+	r.text = ""
 	for range n {
-		part, err := readReply(r)
+		part, err := readReply(in)
 		if err != nil {
 			return err
 		}
-		p.parts = append(p.parts, part)
-		p.raw = append(p.raw, part.raw...)
+		r.parts = append(r.parts, part)
+		r.raw = append(r.raw, part.raw...)
 	}
 	return nil
 }
 
-func (p *reply) readText(r *bufio.Reader, n int) error {
+func (r *reply) readText(in *bufio.Reader, n int) error {
 	b := make([]byte, n+2)
-	if _, err := io.ReadFull(r, b); err != nil {
+	if _, err := io.ReadFull(in, b); err != nil {
 		return err
 	}
 	if !bytes.HasSuffix(b, []byte("\r\n")) {
 		return fmt.Errorf("string %q does not end with CR LF", b)
 	}
-	p.raw = append(p.raw, b...)
-	p.text = string(b[:n])
+	r.raw = append(r.raw, b...)
+	r.text = string(b[:n])
 	return nil
 }
 
