@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
 
 	"atomiccounter/commands"
@@ -185,28 +184,13 @@ func serve(c *cli.Context, out *server.LogQueue) error {
 	if err != nil {
 		return err
 	}
-	store := storeOptions(settings, log)
+	store := commands.StoreOptions(settings, log)
 	if err := server.ShareFiles(&store, settings, log); err != nil {
 		return err
 	}
 	server.LimitMemory(store.CacheSize, 0)
 	server.MakeUpForSyncs(store.Sync)
 	return run(c.String("dir"), store, listen, peers, out)
-}
-
-func storeOptions(s *config.Settings, log *slog.Logger) engine.Options {
-	o := engine.Options{Logger: log, Sync: s.Sync, CacheSize: s.CacheSize, Reserve: s.DiskReserve, Backlog: s.Backlog,
-		UpdatePeriod: s.UpdatePeriod, AwaitPeers: len(s.Peers) > 0}
-	if o.Reserve == 0 { // would mean the default
-		o.Reserve = -1
-	}
-	if o.UpdatePeriod == 0 {
-		o.UpdatePeriod = engine.AlwaysFresh
-	}
-	if len(s.Natural) > 0 {
-		o.Natural = func(key []byte) bool { return commands.Matches(s.Natural, key) }
-	}
-	return o
 }
 
 // peerOptions says how to pull from which peers.
@@ -234,7 +218,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 	defer stop()
 	context.AfterFunc(ctx, stop)                   // a second signal ends the process at once
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE) // as Redis does: neither a terminal that closes nor a dead reader of the log ends the server
-	redis.SetLogger(clientLog{o.Log})
+	replica.LogClients(o.Log)
 	s, err := server.New(o) // before a store is made for nothing
 	if err != nil {
 		return err
@@ -273,43 +257,10 @@ func open(ctx context.Context, dir string, eng *engine.Engine, s *server.Server,
 		return err
 	}
 	s.Open(eng, node)
-	banner(out, dir, eng, s, node)
+	s.Banner(out, dir)
 	log.Info("ready", "replayed", eng.Stats().Replayed)
 	if err := node.Run(ctx); err != nil {
 		return fmt.Errorf("replication: %w", err)
 	}
 	return nil
-}
-
-// clientLog takes what the client library says of the connections to peers, which the node says better.
-type clientLog struct{ *slog.Logger }
-
-func (l clientLog) Printf(ctx context.Context, format string, args ...any) {
-	l.DebugContext(ctx, "redis client", "text", fmt.Sprintf(format, args...))
-}
-
-func banner(w io.Writer, dir string, eng *engine.Engine, s *server.Server, node *replica.Node) {
-	var addrs []string
-	for _, a := range s.Addrs() {
-		addrs = append(addrs, a.String())
-	}
-	durability := map[engine.SyncMode]string{
-		engine.Always:   "always: a reply waits until its write is on disk",
-		engine.EverySec: "everysec: a crash of the process loses nothing, a power failure at most the last second",
-		engine.No:       "no: a crash of the process loses nothing, a power failure what the system had not written",
-	}
-	fmt.Fprintf(w, "atomiccounter %s\n", version)
-	fmt.Fprintf(w, "  listening   %s\n", strings.Join(addrs, "  "))
-	fmt.Fprintf(w, "  data        %s\n", dir)
-	fmt.Fprintf(w, "  durability  %s\n", durability[eng.Sync()])
-	fmt.Fprintf(w, "  replica     %016x\n", uint64(eng.ReplicaID()))
-	var peers []string
-	for _, p := range node.Peers() {
-		if !p.Inbound {
-			peers = append(peers, p.Addr)
-		}
-	}
-	if len(peers) > 0 {
-		fmt.Fprintf(w, "  peers       %s\n", strings.Join(peers, "  "))
-	}
 }

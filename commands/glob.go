@@ -195,13 +195,3 @@ func (g glob) lower(b byte) byte {
 	}
 	return b
 }
-
-// Matches says whether any of the patterns, in the syntax of KEYS, matches the key.
-func Matches(patterns []string, key []byte) bool {
-	for _, p := range patterns {
-		if g := (glob{pattern: []byte(p)}); g.all() || g.match(key) {
-			return true
-		}
-	}
-	return false
-}
