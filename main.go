@@ -22,6 +22,7 @@ import (
 	"atomiccounter/commands/config"
 	"atomiccounter/engine"
 	"atomiccounter/replica"
+	"atomiccounter/replica/migrate"
 	"atomiccounter/server"
 )
 
@@ -72,6 +73,32 @@ func helpOrUnknown(c *cli.Context) error {
 		return seeHelp(c, fmt.Errorf("there is no command %q", c.Args().First()))
 	}
 	return cli.ShowAppHelp(c)
+}
+
+func importFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "from", Usage: "`URL` of the Redis: redis://user:password@host:port, with /database for one only"},
+		&cli.StringFlag{Name: "to", Value: "redis://127.0.0.1:6379", Usage: "`URL` of this server"},
+		&cli.StringFlag{Name: "match", Usage: "only keys of this `PATTERN`"},
+		&cli.BoolFlag{Name: "replace", Usage: "overwrite keys that the server has already; default: leave them alone"},
+		&cli.BoolFlag{Name: "add", Usage: "add counters to those that the server has already, each once within a day"},
+		&cli.StringFlag{Name: "left", Usage: "`FILE` to list every key in that is not taken along"},
+	}
+}
+
+func importKeys(c *cli.Context) error {
+	switch {
+	case c.NArg() > 0:
+		return seeHelp(c, fmt.Errorf("import takes flags only; what is %q?", c.Args().First()))
+	case c.String("from") == "":
+		return seeHelp(c, errors.New("import needs --from URL"))
+	case c.Bool("add") && c.Bool("replace"):
+		return errors.New("--add and --replace exclude each other")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	return migrate.Run(ctx, migrate.Options{From: c.String("from"), To: c.String("to"), Match: c.String("match"),
+		Replace: c.Bool("replace"), Add: c.Bool("add")}, c.String("left"))
 }
 
 func printVersion(*cli.Context) error {

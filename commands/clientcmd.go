@@ -71,8 +71,8 @@ func (c *Context) clientType(arg []byte) (string, bool) {
 }
 
 // kind is the type of a client: who listens to channels, and all others. Peers are normal clients.
-func (cl *Client) kind() string {
-	if cl.push.ListensToAny() {
+func (c *Client) kind() string {
+	if c.push.ListensToAny() {
 		return "pubsub"
 	}
 	return "normal"

@@ -35,38 +35,38 @@ type clientMemory struct {
 
 // Queued counts n bytes more that wait to be sent to the client, or fewer. If that is more than may wait the connection ends. Any
 // goroutine may call it; it does not wait.
-func (cl *Client) Queued(n int64) {
-	s := cl.server
-	if !cl.memory.add(output, n, s) {
+func (c *Client) Queued(n int64) {
+	s := c.server
+	if !c.memory.add(output, n, s) {
 		return
 	}
-	s.boundOutput(cl, time.Now())
+	s.boundOutput(c, time.Now())
 	if n > 0 {
 		s.boundClients()
 	}
 }
 
 // Received says how many bytes the client's connection has taken memory for, of which so many are no whole command yet.
-func (cl *Client) Received(size, taken int64) {
-	cl.QueryBuffer.Store(size)
-	if cl.received != taken {
-		cl.received = taken
-		cl.holds(input, taken)
+func (c *Client) Received(size, taken int64) {
+	c.QueryBuffer.Store(size)
+	if c.received != taken {
+		c.received = taken
+		c.holds(input, taken)
 	}
 }
 
 // holds says how much the client takes for one reason. If that is too much for all together clients end, perhaps this one.
-func (cl *Client) holds(why holding, n int64) {
-	if cl.memory.set(why, n, cl.server) {
-		cl.server.boundClients()
+func (c *Client) holds(why holding, n int64) {
+	if c.memory.set(why, n, c.server) {
+		c.server.boundClients()
 	}
 }
 
 // Sent says that all replies are on their way: what the commands took is free.
-func (cl *Client) Sent() {
-	if cl.works {
-		cl.works = false
-		cl.memory.set(work, 0, cl.server)
+func (c *Client) Sent() {
+	if c.works {
+		c.works = false
+		c.memory.set(work, 0, c.server)
 	}
 }
 
@@ -112,7 +112,7 @@ func (m *clientMemory) change(why holding, n int64, s *Server) bool {
 }
 
 // Waiting is how many bytes wait to be sent to the client.
-func (cl *Client) Waiting() int64 { return cl.memory.takes(output) }
+func (c *Client) Waiting() int64 { return c.memory.takes(output) }
 
 func (m *clientMemory) takes(why holding) int64 {
 	m.mu.Lock()

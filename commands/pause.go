@@ -167,9 +167,9 @@ const (
 )
 
 // BeginWait is called when a command of the client begins to wait; whoever calls it clears Blocked afterwards.
-func (cl *Client) BeginWait() {
-	cl.unblock.Store(0)
-	cl.Blocked.Store(true)
+func (c *Client) BeginWait() {
+	c.unblock.Store(0)
+	c.Blocked.Store(true)
 }
 
 // Unblock takes the wish of another client to end this one's wait into account, and says whether there was one.

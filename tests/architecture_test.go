@@ -115,6 +115,26 @@ func TestImportsPointOneWay(t *testing.T) {
 	}
 }
 
+// TestTopLevel: a reader finds at the top the program, its packages and the tests, and nothing else but files whose names begin with a dot.
+func TestTopLevel(t *testing.T) {
+	root, err := process.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("git", "ls-files", "-z")
+	cmd.Dir = root
+	files, err := cmd.Output()
+	if err != nil {
+		t.Skipf("git ls-files: %v", err) // the source came without its history
+	}
+	allowed := []string{"LICENSE", "README.md", "commands", "engine", "go.mod", "go.sum", "main.go", "replica", "server", "tests", "tlv"}
+	for _, name := range strings.Split(string(files), "\x00") {
+		if top, _, _ := strings.Cut(name, "/"); !slices.Contains(allowed, top) && !strings.HasPrefix(name, ".") && name != "" {
+			t.Errorf("%s is in no place of the layout", name)
+		}
+	}
+}
+
 func mayImport(top, imported string) error {
 	name, inside := strings.CutPrefix(imported, module+"/")
 	if !inside || top == "tests" || place(name) == top {
