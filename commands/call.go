@@ -1,6 +1,10 @@
 package commands
 
-import "time"
+import (
+	"time"
+
+	"atomiccounter/commands/stats"
+)
 
 // Reasons why calls need more attention than to be counted: bits of Server.attention, which the short way reads once.
 const (
@@ -28,17 +32,15 @@ func (c *Context) call(cmd *Command, args [][]byte) {
 		c.attend(cmd, args)
 		return
 	}
-	if c.tally.n == 0 {
-		c.tally.began = c.now()
+	if c.round.Begins() {
+		c.round.Begin(c.now())
 	}
 	before, errors, changes := len(c.Out.Buf), c.Out.Errors, c.Pipe.Changes()
 	c.run(cmd, args)
 	if c.Pipe.Changes() != changes && c.Server.tracks() {
 		c.invalidate(cmd, args)
 	}
-	if !c.tally.count(cmd) {
-		c.Server.calls.rows[cmd.id].add(1, 0)
-	}
+	c.round.Count(c.Server.Stats.Calls.Row(cmd.id))
 	if c.Out.Errors != errors {
 		c.noteError(cmd, before)
 	}
@@ -99,7 +101,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	}
 	c.Pipe.Delay()
 	if !c.inside {
-		c.tally.apart += took
+		c.round.Apart += took
 	}
 	c.note(cmd, args, before, took)
 	if c.Server.attention.Load()&payMonitors != 0 && cmd.Flags&SkipMonitor == 0 {
@@ -117,7 +119,7 @@ func (c *Context) start() replyStart { return replyStart{len(c.Out.Buf), c.Out.E
 
 // note takes note of a command that was timed.
 func (c *Context) note(cmd *Command, args [][]byte, before replyStart, took time.Duration) {
-	c.Server.calls.rows[cmd.id].add(1, int64(took))
+	c.Server.Stats.Calls.Row(cmd.id).Add(1, int64(took))
 	if c.Out.Errors != before.errors {
 		c.noteError(cmd, before.at)
 	}
@@ -126,7 +128,7 @@ func (c *Context) note(cmd *Command, args [][]byte, before replyStart, took time
 
 // noteError counts a call that replied an error.
 func (c *Context) noteError(cmd *Command, before int) {
-	c.Server.calls.rows[cmd.id].failed.Add(1)
+	c.Server.Stats.Calls.Row(cmd.id).Failed.Add(1)
 	c.countError(before)
 }
 
@@ -137,15 +139,7 @@ func (c *Context) countError(before int) {
 		return
 	}
 	if before < len(c.Out.Buf) {
-		c.Server.countError(c.Out.Buf[before:])
-	}
-}
-
-// countError counts an error reply.
-func (s *Server) countError(reply []byte) {
-	s.Stats.Errors.Add(1)
-	if reply[0] == '-' {
-		s.calls.failed(reply)
+		c.Server.Stats.Fail(c.Out.Buf[before:])
 	}
 }
 
@@ -165,7 +159,7 @@ func (c *Context) reject(cmd *Command, line string) {
 	c.Out.Error(line)
 	c.countError(before)
 	if cmd != nil {
-		c.Server.calls.rows[cmd.id].rejected.Add(1)
+		c.Server.Stats.Calls.Row(cmd.id).Rejected.Add(1)
 	}
 }
 
@@ -173,13 +167,20 @@ func (c *Context) reject(cmd *Command, line string) {
 func (c *Context) noteSlow(cmd *Command, args [][]byte, took time.Duration) {
 	config := &c.Server.Config
 	if at := config.SlowerThan(); at >= 0 && took >= at && cmd.Flags&SkipSlowlog == 0 {
-		c.Server.slow.add(c.Client, cmd, args, took, config.SlowLogLen())
+		e := stats.SlowEntry{At: time.Now().Unix(), Took: took, Addr: c.Client.Addr, Name: c.Client.Name()}
+		c.Server.Stats.Slow.Add(e, redacted(cmd, args), config.SlowLogLen())
 	}
 	if at := config.LatencyThreshold(); at > 0 && took >= at {
 		event := "command"
 		if cmd.Flags&Fast != 0 {
 			event = "fast-command"
 		}
-		c.Server.latency.add(event, took, time.Now())
+		c.Server.Stats.Latency.Add(event, took, time.Now())
 	}
 }
+
+// EndRound counts what the commands since it was last called took, together, up to now.
+func (c *Context) EndRound(now time.Time) { c.round.End(&c.Server.Stats, now.Sub(c.Server.Started)) }
+
+// now is a clock that only goes on.
+func (c *Context) now() time.Duration { return time.Since(c.Server.Started) }

@@ -129,7 +129,6 @@ func configRewrite(c *Context, _ [][]byte) {
 
 func configResetStat(c *Context, _ [][]byte) {
 	c.EndRound(time.Now()) // what came before in this round counts, too
-	c.Server.Stats.reset()
-	c.Server.calls.reset()
+	c.Server.Stats.Reset()
 	c.Out.OK()
 }

@@ -4,6 +4,7 @@ import (
 	"atomiccounter/commands/lua"
 	"atomiccounter/commands/push"
 	"atomiccounter/commands/resp"
+	"atomiccounter/commands/stats"
 	"atomiccounter/engine"
 )
 
@@ -32,7 +33,7 @@ type Context struct {
 	early    []byte         // what the command sent to its own client, in other words than its reply
 	letters  []letter       // to others, which wait for the end of the section
 	unmuted  bool           // its reply is one that cannot be turned off
-	tally    tally          // of the round
+	round    stats.Round    // figures of the round
 	values   []engine.Value // of MGET, for the next one
 	table    *index         // of all commands; Run sets it, because handlers that refer to the table would be a cycle
 }

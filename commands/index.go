@@ -1,6 +1,11 @@
 package commands
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+
+	"atomiccounter/commands/stats"
+)
 
 // index finds commands by name. Names that agree in length, first and last letter share a slot.
 type index struct {
@@ -27,8 +32,8 @@ func newIndex(rows []Command) *index {
 		c.id = id
 		id++
 	})
-	if id > maxCommands {
-		panic("bug: more commands than maxCommands")
+	if id > stats.MaxCommands {
+		panic("bug: more commands than stats.MaxCommands")
 	}
 	return x
 }
@@ -98,4 +103,15 @@ func same(word []byte, lower string) bool {
 		}
 	}
 	return true
+}
+
+// called are the rows that were called or rejected, by name.
+func (x *index) called(s *stats.Calls) (list []*Command) {
+	x.each(func(cmd *Command) {
+		if s.Row(cmd.id).Seen() {
+			list = append(list, cmd)
+		}
+	})
+	slices.SortFunc(list, func(a, b *Command) int { return cmp.Compare(a.FullName, b.FullName) })
+	return list
 }

@@ -4,25 +4,24 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
 func infoStats(w *infoWriter, s *Server) {
-	now := s.Stats.rates.now()
+	now := s.Stats.Rate()
 	st := &s.Stats
 	channels, patterns, shards := s.push.channels.Counts()
 	keys, items, prefixes := s.push.tracking.Counts()
 	w.fields(
 		"total_connections_received", st.Connections.Load(),
 		"total_commands_processed", s.Processed(),
-		"instantaneous_ops_per_sec", int64(now.commands),
+		"instantaneous_ops_per_sec", int64(now.Commands),
 		"total_net_input_bytes", st.InputBytes.Load(),
 		"total_net_output_bytes", st.OutputBytes.Load(),
 		"total_net_repl_input_bytes", 0,
 		"total_net_repl_output_bytes", 0,
-		"instantaneous_input_kbps", fmt.Sprintf("%.2f", now.input/1024),
-		"instantaneous_output_kbps", fmt.Sprintf("%.2f", now.output/1024),
+		"instantaneous_input_kbps", fmt.Sprintf("%.2f", now.Input/1024),
+		"instantaneous_output_kbps", fmt.Sprintf("%.2f", now.Output/1024),
 		"instantaneous_input_repl_kbps", "0.00",
 		"instantaneous_output_repl_kbps", "0.00",
 		"rejected_connections", st.Rejected.Load(),
@@ -68,58 +67,39 @@ func infoStats(w *infoWriter, s *Server) {
 		"reply_buffer_expands", 0)
 }
 
-// rates are how much there was a second, of late.
-type rates struct {
-	mu   sync.Mutex
-	last sample // when it was last looked
-	each rate
-}
-
-type sample struct {
-	at                      time.Time
-	commands, input, output int64
-}
-
-type rate struct{ commands, input, output float64 }
-
-func (r *rates) now() rate {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.each
-}
-
 // Sample looks at what is only known by looking: the rates that INFO shows, flushes and sweeps that took long, and clients that do not
 // read. It is called about once a second.
 func (s *Server) Sample(now time.Time) {
-	s.Stats.sample(now, s.Processed())
+	s.Stats.Sample(now)
 	s.noteBackground(now)
 	s.lookAtOutput(now)
 	s.logHeldBack(now)
 }
 
-// Processed is how many commands have run.
-func (s *Server) Processed() int64 { return s.calls.total() }
-
-func (s *Stats) sample(now time.Time, commands int64) {
-	r := &s.rates
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next := sample{now, commands, s.InputBytes.Load(), s.OutputBytes.Load()}
-	if d := now.Sub(r.last.at).Seconds(); d > 0 && !r.last.at.IsZero() {
-		per := func(was, is int64) float64 { return max(float64(is-was)/d, 0) }
-		r.each = rate{per(r.last.commands, next.commands), per(r.last.input, next.input), per(r.last.output, next.output)}
+// noteBackground adds what took long in the store, if the threshold of LATENCY is set.
+func (s *Server) noteBackground(now time.Time) {
+	if s.Loading() {
+		return
 	}
-	r.last = next
+	threshold, sweep := s.Config.LatencyThreshold(), s.Engine.LongestSweep()
+	if threshold == 0 {
+		return
+	}
+	flushed, flush := s.Engine.LastFlush()
+	s.Stats.Latency.AddBackground(threshold, sweep, flush, flushed, now)
 }
 
+// Processed is how many commands have run.
+func (s *Server) Processed() int64 { return s.Stats.Calls.Total() }
+
 func infoCommands(w *infoWriter, s *Server) {
-	for _, cmd := range w.table.called(&s.calls) {
-		w.field("cmdstat_"+cmd.FullName, s.calls.rows[cmd.id].line())
+	for _, cmd := range w.table.called(&s.Stats.Calls) {
+		w.field("cmdstat_"+cmd.FullName, s.Stats.Calls.Row(cmd.id).Line())
 	}
 }
 
 func infoErrors(w *infoWriter, s *Server) {
-	codes, counts := s.calls.errorCounts()
+	codes, counts := s.Stats.Calls.Errors()
 	for _, code := range codes {
 		w.field("errorstat_"+safeName.Replace(code), fmt.Sprintf("count=%d", counts[code]))
 	}
@@ -130,15 +110,15 @@ var safeName = strings.NewReplacer("#", "_", ":", "_", "\n", "_", "\r", "_")
 
 func infoLatency(w *infoWriter, s *Server) {
 	wanted := s.Config.Load().Percentiles
-	for _, cmd := range w.table.called(&s.calls) {
-		h := s.calls.rows[cmd.id].histogram.Load()
+	for _, cmd := range w.table.called(&s.Stats.Calls) {
+		h := s.Stats.Calls.Row(cmd.id).Histogram()
 		if h == nil || !s.Config.Load().Tracking {
 			continue
 		}
-		counts, sum := h.read()
+		counts, sum := h.Read()
 		var parts []string
 		for _, p := range wanted {
-			us := float64(percentile(&counts, sum, p)) / 1000
+			us := float64(counts.Percentile(sum, p)) / 1000
 			parts = append(parts, fmt.Sprintf("p%s=%.3f", strconv.FormatFloat(p, 'g', -1, 64), us))
 		}
 		w.field("latency_percentiles_usec_"+cmd.FullName, strings.Join(parts, ","))

@@ -72,7 +72,7 @@ func memoryStats(c *Context, _ [][]byte) {
 		keys += n
 	}
 	rss := resident(h.mapped)
-	peak := c.Server.Stats.peak(h.used)
+	peak := c.Server.Stats.Peak(h.used)
 	over := max(int64(h.used)-e.CacheBytes, 0)
 	list := []any{
 		"peak.allocated", int64(peak),

@@ -85,10 +85,10 @@ func (c *Context) hasExpiry(key []byte) bool {
 // looked counts a read of a key, and tells of one that is missing.
 func (c *Context) looked(key []byte, found bool) {
 	if found {
-		c.tally.hits++
+		c.round.Hits++
 		return
 	}
-	c.tally.misses++
+	c.round.Misses++
 	if set := c.Server.Config.Load().Events; set != 0 {
 		c.send(set, missEvent, c.Pipe.DB, "keymiss", key)
 	}

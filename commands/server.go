@@ -8,6 +8,7 @@ import (
 
 	"atomiccounter/commands/config"
 	"atomiccounter/commands/push"
+	"atomiccounter/commands/stats"
 	"atomiccounter/engine"
 )
 
@@ -33,7 +34,7 @@ type Server struct {
 
 	Clients ClientRegistry // every open connection
 	Config  config.Config  // what CONFIG GET shows and CONFIG SET changes
-	Stats   Stats          // what INFO shows
+	Stats   stats.Stats    // what INFO shows
 	Scripts Scripts        // of EVAL
 
 	loading      loading
@@ -41,9 +42,6 @@ type Server struct {
 	attention    atomic.Uint32 // why calls need more than to be counted (call.go)
 	saved        atomic.Int64  // when a client has last had it flush, s since the Unix epoch
 	purging      atomic.Bool   // memory is being given back for a transaction or a script
-	calls        callStats
-	slow         slowLog
-	latency      latencyMonitor
 	pause        pause
 	push         struct {
 		channels push.Channels
@@ -103,39 +101,5 @@ func (s *Server) letGo(cl *Client) {
 	}
 	if cl.push.Tracks.Load() {
 		s.endTracking(cl)
-	}
-}
-
-// Stats are counters since the start, or since CONFIG RESETSTAT. Sessions add to them in bulk, once per read, not per command.
-type Stats struct {
-	Connections, Rejected, InputBytes, OutputBytes, Errors atomic.Int64
-	CutOff                                                 atomic.Int64 // clients that did not read what was sent to them
-	Evicted                                                atomic.Int64 // clients that took too much memory
-	QueryBuffer                                            atomic.Int64 // clients that sent longer commands than they may
-
-	Hits, Misses  atomic.Int64 // reads of keys
-	Reads, Writes atomic.Int64 // of sockets
-
-	rates rates
-	most  atomic.Uint64 // bytes of heap in use, when somebody asked
-}
-
-// peak is the most memory that was seen in use, used included.
-func (s *Stats) peak(used uint64) uint64 {
-	for {
-		most := s.most.Load()
-		if used <= most {
-			return most
-		}
-		if s.most.CompareAndSwap(most, used) {
-			return used
-		}
-	}
-}
-
-func (s *Stats) reset() {
-	for _, n := range []*atomic.Int64{&s.Connections, &s.Rejected, &s.InputBytes, &s.OutputBytes, &s.Errors, &s.CutOff, &s.Evicted, &s.QueryBuffer,
-		&s.Hits, &s.Misses, &s.Reads, &s.Writes} {
-		n.Store(0)
 	}
 }

@@ -26,7 +26,7 @@ func heapNow() heapFigures {
 // infoMemory shows the heap as Redis shows what it has allocated.
 func infoMemory(w *infoWriter, s *Server) {
 	h := heapNow()
-	rss, peak, total := resident(h.mapped), s.Stats.peak(h.used), totalMemory()
+	rss, peak, total := resident(h.mapped), s.Stats.Peak(h.used), totalMemory()
 	dataset := uint64(max(w.engine.CacheBytes, 0))
 	w.fields(
 		"used_memory", h.used,

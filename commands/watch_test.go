@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"atomiccounter/commands/config"
+	"atomiccounter/commands/stats"
 	"atomiccounter/engine"
 	"atomiccounter/engine/enginetest"
 )
@@ -124,8 +125,8 @@ func TestSlowLogOfWhoWaits(t *testing.T) {
 	c, other := connect(t, s), connect(t, s)
 	do(t, c, "CONFIG", "SET", "latency-monitor-threshold", "1", "slowlog-log-slower-than", "1000")
 	do(t, c, "SLOWLOG", "RESET")
-	waited := func(e slowEntry) bool { return e.args[0] == "INCR" }
-	for end := time.Now().Add(patience); !slices.ContainsFunc(s.slow.newest(-1), waited); { // again if it came too late to wait
+	waited := func(e stats.SlowEntry) bool { return e.Args[0] == "INCR" }
+	for end := time.Now().Add(patience); !slices.ContainsFunc(s.Stats.Slow.Newest(-1), waited); { // again if it came too late to wait
 		if time.Now().After(end) {
 			t.Fatal("nothing is in the slow log; want an INCR that waited")
 		}
@@ -204,25 +205,25 @@ func holdUp(t *testing.T, c, other *Context) {
 
 func TestLatency(t *testing.T) {
 	c := newContext(t)
-	m := &c.Server.latency
+	m := &c.Server.Stats.Latency
 	at := time.Unix(1000, 0)
-	m.add("command", 30*time.Millisecond, at)
-	m.add("command", 10*time.Millisecond, at)
-	m.add("command", 5*time.Millisecond, at.Add(2*time.Second))
+	m.Add("command", 30*time.Millisecond, at)
+	m.Add("command", 10*time.Millisecond, at)
+	m.Add("command", 5*time.Millisecond, at.Add(2*time.Second))
 	want(t, c, "LATENCY HISTORY command", "*2|*2|:1000|:30|*2|:1002|:5|")
 	want(t, c, "LATENCY LATEST", "*1|*4|$7|command|:1002|:5|:30|")
-	if got := m.event("command").graph("command", 1062); got != "command - high 30 ms, low 5 ms (all time high 30 ms)\n"+
+	if got := m.Event("command").Graph("command", 1062); got != "command - high 30 ms, low 5 ms (all time high 30 ms)\n"+
 		strings.Repeat("-", 80)+"\n# \n# \n# \n#_\n\n11\nmm\n" {
 		t.Errorf("graph = %q", got)
 	}
 	if got := do(t, c, "LATENCY", "DOCTOR"); !strings.Contains(got, "1. command: 2 times, 17 ms in the mean, 30 ms at most") {
 		t.Errorf("LATENCY DOCTOR = %q", got)
 	}
-	for i := range 2 * latencySamples {
-		m.add("command", time.Millisecond, at.Add(time.Duration(i)*time.Hour))
+	for i := range 400 {
+		m.Add("command", time.Millisecond, at.Add(time.Duration(i)*time.Hour))
 	}
-	if n := len(m.event("command").samples); n != latencySamples {
-		t.Errorf("%d samples; want %d", n, latencySamples)
+	if n := len(m.Event("command").Samples); n != 160 {
+		t.Errorf("%d samples; want 160", n)
 	}
 	want(t, c, "LATENCY RESET none command", ":1|")
 	want(t, c, "LATENCY LATEST", "*0|")
@@ -388,7 +389,7 @@ func TestMonitorOfWhatCallsOthers(t *testing.T) {
 	s := newServer(t)
 	c, m := connect(t, s), connect(t, s)
 	want(t, m, "MONITOR", "+OK|")
-	outer := Command{id: maxCommands - 1, Name: "outer", FullName: "outer", Flags: SkipMonitor, Run: func(c *Context, _ [][]byte) {
+	outer := Command{id: stats.MaxCommands - 1, Name: "outer", FullName: "outer", Flags: SkipMonitor, Run: func(c *Context, _ [][]byte) {
 		c.within(c.table.lookup([]byte("incr")), words("incr", "k"))
 	}}
 	c.table = byName
@@ -400,7 +401,7 @@ func TestMonitorOfWhatCallsOthers(t *testing.T) {
 	if want := `"OUTER" "1"|"incr" "k"|`; got != want {
 		t.Errorf("MONITOR shows %s; want %s", got, want)
 	}
-	if n := s.calls.rows[byName.lookup([]byte("incr")).id].calls.Load(); n != 1 {
+	if n := s.Stats.Calls.Row(byName.lookup([]byte("incr")).id).Calls.Load(); n != 1 {
 		t.Errorf("incr was called %d times; want once", n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"atomiccounter/commands"
 	"atomiccounter/commands/resp"
+	"atomiccounter/commands/stats"
 	"atomiccounter/engine"
 )
 
@@ -29,7 +30,7 @@ type journal interface {
 type outbox struct {
 	sock    *socket
 	journal func() journal // there is one once a reply depends on it
-	stats   *commands.Stats
+	stats   *stats.Stats
 
 	waiting atomic.Bool // there is something in the queue; while there is, only Durable writes to the socket
 
@@ -41,7 +42,7 @@ type outbox struct {
 	err     error      // why nothing is sent any more
 }
 
-func newOutbox(sock *socket, j func() journal, stats *commands.Stats) *outbox {
+func newOutbox(sock *socket, j func() journal, stats *stats.Stats) *outbox {
 	o := &outbox{sock: sock, journal: j, stats: stats}
 	o.changed = sync.NewCond(&o.mu)
 	return o

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"atomiccounter/commands"
+	"atomiccounter/commands/stats"
 	"atomiccounter/engine"
 )
 
@@ -86,7 +86,7 @@ func connected(t *testing.T) (*outbox, *slowJournal, *peer) {
 		}
 	})
 	j := &slowJournal{mode: engine.Always}
-	return newOutbox(sock, func() journal { return j }, new(commands.Stats)), j, p
+	return newOutbox(sock, func() journal { return j }, new(stats.Stats)), j, p
 }
 
 func mustSend(t *testing.T, o *outbox, reply string, pos engine.Position) {

@@ -27,11 +27,12 @@ var below = map[string][]string{
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/push":     {"commands/resp", "engine"},
+	"commands/stats":    {},
 	"commands/lua":      {"commands/resp"},
 	"commands/config":   {"engine", "replica/handshake"},
-	"commands":          {"commands/config", "commands/lua", "commands/push", "commands/resp", "engine", onlyTests, "replica/csync", "replica/handshake", "tlv"},
+	"commands":          {"commands/config", "commands/lua", "commands/push", "commands/resp", "commands/stats", "engine", onlyTests, "replica/csync", "replica/handshake", "tlv"},
 	"replica":           {"engine", onlyTests, "replica/csync", "replica/handshake", "tlv"},
-	"server":            {"commands", "commands/config", "commands/resp", "engine", "replica/csync", "replica/handshake", "tlv"},
+	"server":            {"commands", "commands/config", "commands/resp", "commands/stats", "engine", "replica/csync", "replica/handshake", "tlv"},
 	"replica/migrate":   {},
 }
 
@@ -59,6 +60,7 @@ var banned = map[string][]string{
 	"commands/resp":     {"net", "flag"},
 	"commands/config":   {"flag", "github.com/urfave/cli/v2"}, // main makes flags of its table
 	"commands/push":     {"net", "flag"},
+	"commands/stats":    {"net", "flag"},
 	"commands":          {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"server":            {"flag", "github.com/cockroachdb/pebble/v2", "github.com/urfave/cli/v2"},
 	"replica":           {"flag", "github.com/urfave/cli/v2"},

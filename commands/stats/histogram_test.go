@@ -1,4 +1,4 @@
-package commands
+package stats
 
 import "testing"
 
@@ -21,13 +21,13 @@ func TestHistogramBuckets(t *testing.T) {
 }
 
 func TestPercentile(t *testing.T) {
-	h := new(histogram)
+	h := new(Histogram)
 	h.add(1000, 90)
 	h.add(3000, 9)
 	h.add(82000, 1)
-	counts, sum := h.read()
+	counts, sum := h.Read()
 	for p, want := range map[float64]int64{0: 1003, 50: 1003, 90: 1003, 91: 3007, 99: 3007, 99.9: 82431, 100: 82431} {
-		if got := percentile(&counts, sum, p); got != want {
+		if got := counts.Percentile(sum, p); got != want {
 			t.Errorf("percentile %g = %d; want %d", p, got, want)
 		}
 	}
