@@ -202,6 +202,38 @@ func TestDocumentedFunctions(t *testing.T) {
 	}
 }
 
+// TestDocumentedSteps: the table of steps of CI lists those that .ci/run has.
+func TestDocumentedSteps(t *testing.T) {
+	root, err := process.ModuleRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile(filepath.Join(root, ".ci", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var has, listed []string
+	for _, m := range regexp.MustCompile(`(?m)^([a-z]+)\(\) \{ # `).FindAllSubmatch(script, -1) { // as its help finds them
+		has = append(has, string(m[1]))
+	}
+	for _, d := range documents(t) {
+		_, table, _ := strings.Cut(d.text, "\n| step | |\n")
+		for row := range strings.Lines(table) {
+			if !strings.HasPrefix(row, "|") {
+				break
+			}
+			for _, m := range regexp.MustCompile("`([a-z]+)`").FindAllStringSubmatch(strings.Split(row, "|")[1], -1) {
+				listed = append(listed, m[1])
+			}
+		}
+	}
+	slices.Sort(has)
+	slices.Sort(listed)
+	if !slices.Equal(listed, has) {
+		t.Errorf("the documents list the steps %q; .ci/run has %q", listed, has)
+	}
+}
+
 // anchors are the fragments that a document's headings are reached by.
 func anchors(doc string) []string {
 	var all []string
