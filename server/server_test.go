@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -197,24 +196,6 @@ func TestCrossProtocol(t *testing.T) {
 	p := serve(t, Options{}, nil).dial(t)
 	p.send("POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET k 1\r\n")
 	p.wantEnd("")
-}
-
-func TestMaxClients(t *testing.T) {
-	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.MaxClients = 2 })}, nil)
-	a, b := r.dial(t), r.dial(t)
-	for _, p := range []*peer{a, b} {
-		p.send("PING\r\n")
-		p.want("+PONG\r\n")
-	}
-	r.dial(t).wantEnd("-ERR max number of clients reached\r\n")
-	if n := r.shared.Stats.Rejected.Load(); n != 1 {
-		t.Errorf("rejected = %d; want 1", n)
-	}
-	a.send("QUIT\r\n")
-	a.wantEnd("+OK\r\n")
-	c := r.dial(t)
-	c.send("PING\r\n")
-	c.want("+PONG\r\n")
 }
 
 // await polls for a condition, with a deadline that is a failure.
@@ -409,139 +390,4 @@ func TestUnauthenticatedLimits(t *testing.T) {
 	p.want("+OK\r\n*10\r\n" + strings.Repeat("$-1\r\n", 10))
 }
 
-// TestListenOfOneFamily: an address of IPv4 is none of IPv6.
-func TestListenOfOneFamily(t *testing.T) {
-	for addr, want := range map[string]string{"0.0.0.0": "0.0.0.0:", "*": "0.0.0.0:", "127.0.0.1": "127.0.0.1:"} {
-		l, err := listenAddr(addr, 0)
-		if err != nil {
-			t.Fatalf("listenAddr(%s) = %v", addr, err)
-		}
-		if got := l.Addr().String(); !strings.HasPrefix(got, want) {
-			t.Errorf("listenAddr(%s) listens on %s; want %s…", addr, got, want)
-		}
-		if err := l.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
-func TestProtectedMode(t *testing.T) {
-	for _, test := range []struct {
-		settings *config.Settings
-		want     bool
-	}{
-		{settings(nil), true},
-		{settings(func(o *config.Settings) { o.Bind = "10.0.0.1" }), true},
-		{settings(func(o *config.Settings) { o.Password = "secret" }), false},
-		{settings(func(o *config.Settings) { o.Protected = false }), false},
-	} {
-		s := &Server{shared: new(commands.Server), options: Options{Settings: test.settings}}
-		s.shared.Start(test.settings)
-		if got := s.protected(); got != test.want {
-			t.Errorf("protected(%+v) = %v; want %v", test.settings, got, test.want)
-		}
-	}
-	for ip, want := range map[string]bool{"127.0.0.1": true, "127.1.2.3": true, "::1": true, "10.0.0.1": false, "::ffff:127.0.0.1": true, "fe80::1": false} {
-		if got := local(&net.TCPAddr{IP: net.ParseIP(ip)}); got != want {
-			t.Errorf("local(%s) = %v; want %v", ip, got, want)
-		}
-	}
-	if !local(&net.UnixAddr{}) {
-		t.Error("local(Unix socket) = false; want true")
-	}
-}
-
-// stranger is a connection that seems to come from another machine.
-type stranger struct{ net.Conn }
-
 func (stranger) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1} }
-
-func TestDenied(t *testing.T) {
-	s := &Server{shared: &commands.Server{Log: quiet()}}
-	near, far := net.Pipe()
-	go s.admit(guest{stranger{near}, nil})
-	got, err := io.ReadAll(far)
-	if err != nil || string(got) != "-"+denied+"\r\n" {
-		t.Errorf("read %q, %v; want %q", got, err, "-"+denied+"\r\n")
-	}
-}
-
-func TestUnixSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	stale, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stale.(*net.UnixListener).SetUnlinkOnClose(false)
-	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.UnixSocket = path })}); err == nil || !strings.Contains(err.Error(), "another process listens") {
-		t.Errorf("New on a socket in use = %v; want an error that says so", err)
-	}
-	stale.Close()
-	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.UnixSocket, o.UnixSocketPerm = path, 0o600 })}, nil)
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("Stat = %v, %v; want mode 0600", info, err)
-	}
-	p := dial(t, r.Addrs()[1])
-	p.send("PING\r\n")
-	p.want("+PONG\r\n")
-	r.shared.Clients.Each(func(c *commands.Client) {
-		if want := path + ":0"; !c.Unix || c.Addr != want {
-			t.Errorf("client has address %q, Unix %v; want %q, true", c.Addr, c.Unix, want)
-		}
-	})
-	r.end(t)
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Stat after Serve = %v; want no such file", err)
-	}
-}
-
-func TestUnixSocketIsNoSocket(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	if err := os.WriteFile(path, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.UnixSocket = path })}); err == nil {
-		t.Error("New on a plain file = nil; want an error")
-	}
-	if b, err := os.ReadFile(path); string(b) != "precious" {
-		t.Errorf("ReadFile = %q, %v; want it untouched", b, err)
-	}
-}
-
-func TestNothingToListenOn(t *testing.T) {
-	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.Port = 0 })}); err == nil {
-		t.Error("New without a port = nil; want an error")
-	}
-	if _, err := New(Options{Settings: settings(func(o *config.Settings) { o.Bind = "127.0.0.1 not.an.address.invalid" })}); err == nil {
-		t.Error("New on an address that is none = nil; want an error")
-	}
-}
-
-func TestOptionalBind(t *testing.T) {
-	// 192.0.2.1 is for documentation: no machine has it.
-	r := serve(t, Options{Settings: settings(func(o *config.Settings) { o.Bind = "-192.0.2.1 127.0.0.1" })}, nil)
-	if n := len(r.Addrs()); n != 1 {
-		t.Errorf("%d addresses; want 1", n)
-	}
-}
-
-// brokenListener fails as when the process is out of descriptors, then goes on.
-type brokenListener struct {
-	net.Listener
-	failures int
-}
-
-func (l *brokenListener) Accept() (net.Conn, error) {
-	if l.failures > 0 {
-		l.failures--
-		return nil, errors.New("too many open files")
-	}
-	return l.Listener.Accept()
-}
-
-func TestAcceptErrors(t *testing.T) {
-	r := serve(t, Options{}, func(s *Server) { s.listeners[0].Listener = &brokenListener{s.listeners[0].Listener, 3} })
-	p := r.dial(t)
-	p.send("PING\r\n")
-	p.want("+PONG\r\n")
-}
