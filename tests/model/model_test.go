@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestWorlds: in the first worlds of the model every replica shows what its ghost says.
+// TestWorlds: in the first worlds of model.py every replica shows what its ghost says, in those of escrow.py nothing is sold twice, and gcra.py admits
+// what it may.
 func TestWorlds(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	switch {
@@ -17,7 +18,9 @@ func TestWorlds(t *testing.T) {
 	default:
 		t.Skip(err)
 	}
-	if out, err := exec.Command(python, "model.py", "0", "40").CombinedOutput(); err != nil {
-		t.Errorf("model.py: %v\n%s", err, out)
+	for _, args := range [][]string{{"model.py", "0", "40"}, {"escrow.py", "300"}, {"gcra.py"}} {
+		if out, err := exec.Command(python, args...).CombinedOutput(); err != nil {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
 	}
 }
