@@ -103,7 +103,7 @@ func (p *Pipeline) changeField(key, field []byte) (*entry, error) {
 		return nil, err
 	}
 	p.ready(f, inTime)
-	if !f.exists {
+	if !f.view.exists {
 		p.announce(f.fields.head) // its number of fields others see who share the head
 	}
 	p.prepare(f)
@@ -182,7 +182,7 @@ func (p *Pipeline) prepare(e *entry) {
 // the guard.
 func (p *Pipeline) lockFor(key []byte, i intent) (*entry, error) {
 	for {
-		p.letGo()
+		p.unpinGathered()
 		e, err := p.exclusive(key, i.arrivals())
 		if err != nil || e.fields == nil || !p.takesFields(e, i) {
 			return e, err
@@ -221,7 +221,7 @@ func (p *Pipeline) lockAll(keys [][]byte, i intent) (map[string]*entry, error) {
 
 // lockPinned locks pinned entries for lockAll.
 func (p *Pipeline) lockPinned(list []*entry, i intent) error {
-	p.letGo()
+	p.unpinGathered()
 	p.waitAll(list, exclusive)
 	if slices.ContainsFunc(list, func(e *entry) bool { return p.takesFields(e, i) }) {
 		if err := p.gatherAll(list, i); err != nil {

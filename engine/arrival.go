@@ -42,7 +42,7 @@ func (t *commit) arrive(deltas []tlv.Delta, join func(*joining)) (err error) {
 	w := arrivalWriter{t: t, e: t.c.e, join: join}
 	for i := 0; i < len(order) && err == nil; i++ {
 		if i%lookAhead == 0 {
-			w.ahead += touch(deltas, order[i:min(i+lookAhead, len(order))])
+			w.ahead += prefetch(deltas, order[i:min(i+lookAhead, len(order))])
 		}
 		d := &deltas[order[i].index]
 		t.arrivals[i] = arrival{place: order[i].place, key: unsafe.String(&d.Key[0], len(d.Key))}
@@ -56,7 +56,7 @@ func (t *commit) arrive(deltas []tlv.Delta, join func(*joining)) (err error) {
 // each would be waited for.
 const lookAhead = 16
 
-func touch(deltas []tlv.Delta, at []placed) (sum int) {
+func prefetch(deltas []tlv.Delta, at []placed) (sum int) {
 	for i := range at {
 		d := &deltas[at[i].index]
 		if len(d.State.Contributions) > 0 {
@@ -90,7 +90,7 @@ type arrivalWriter struct {
 	it    *pebble.Iterator
 	at    []byte // its key in the database
 	value []byte
-	ahead int // what touch read
+	ahead int // what prefetch read
 }
 
 // write makes one arrival what becomes of it.
@@ -236,7 +236,7 @@ func (c *committer) tell(a *arrival, changes hashChanges) error {
 		en.mu.Lock()
 		defer en.mu.Unlock()
 	}
-	c.e.touchArrival(a)
+	c.e.breakArrivalWatches(a)
 	if en == nil || en.gone {
 		c.e.reportKey(a.key, Arrived)
 		c.e.tellUncached(a, changes)
@@ -260,7 +260,7 @@ func (c *committer) tell(a *arrival, changes hashChanges) error {
 		return nil
 	}
 	c.e.table.weigh(en)
-	if v := en.state.Ahead(c.e.self.id); v.Exists != en.exists || (v.Exists || en.fields != nil) && en.differs(c.e.self.id, &v) {
+	if v := en.state.Ahead(c.e.self.id); v.Exists != en.view.exists || (v.Exists || en.fields != nil) && en.differs(c.e.self.id, &v) {
 		c.e.absorb(en)
 		return nil
 	}

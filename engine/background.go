@@ -147,7 +147,7 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	}
 	switch {
 	case en.index != d.at:
-	case en.gen == 0 && !en.exists && en.fields == nil: // only an expiry is left of the key, whose owner has not closed it in time
+	case en.gen == 0 && !en.view.exists && en.fields == nil: // only an expiry is left of the key, whose owner has not closed it in time
 		p.cancel(en)
 		return nil
 	default:

@@ -15,7 +15,7 @@ func (p *Pipeline) cancel(e *entry) {
 		return
 	}
 	p.changes++
-	expired := e.exists && e.due(p.now()) && !isToken(e.key)
+	expired := e.view.exists && e.due(p.now()) && !isToken(e.key)
 	p.e.markDirty(e)
 	p.endRun()
 	ended := e.state.Latest(p.e.self.id)
@@ -40,7 +40,7 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	}
 	p.endRun()
 	p.buf = appendAdd(p.buf, e.key, n, stamp, kind, joined)
-	created := !e.exists && (e.fields == nil || e.fields.head.size() == 0)
+	created := !e.view.exists && (e.fields == nil || e.fields.head.size() == 0)
 	e.state.Add(n, stamp, kind, joined)
 	p.e.show(e)
 	if created {
@@ -75,7 +75,7 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 
 // since is what a SET has to name of a field that is there already: it keeps its place in a small hash.
 func (p *Pipeline) since(e *entry) tlv.Stamp {
-	if !e.exists || !isField(e.key) || e.fields.head.size() > SmallHash {
+	if !e.view.exists || !isField(e.key) || e.fields.head.size() > SmallHash {
 		return 0
 	}
 	return e.state.Began(p.e.self.id)

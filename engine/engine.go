@@ -152,10 +152,9 @@ type pools struct {
 // show computes anew what e shows, and keeps the counts. The caller holds e exclusively and has folded it.
 func (e *Engine) show(en *entry) {
 	v := en.state.View(e.self.id)
-	en.exists, en.natural, en.owner = v.Exists, v.Kind == tlv.Natural, v.Owner
-	en.text = v.IsText
 	named := en.state.Named(e.self.id).Stamp
-	en.carries = v.Expiry.Stamp <= named && (named != 0 || !en.isHead())
+	carries := v.Expiry.Stamp <= named && (named != 0 || !en.isHead())
+	en.view, en.owner = view{exists: v.Exists, natural: v.Kind == tlv.Natural, text: v.IsText, carries: carries}, v.Owner
 	en.anchor = v.Sum.Clamp()
 	en.value.Store(en.anchor)
 	if !v.Exists && en.fields == nil {
@@ -164,9 +163,9 @@ func (e *Engine) show(en *entry) {
 		en.expire.Store(v.Expiry.At)
 	}
 	if en.watched {
-		en.watched = e.touch(en)
+		en.watched = e.breakWatches(en)
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.carries && en.state.Pending != nil && en.state.Pending.Adds() && (!en.watched || isField(en.key)) {
+	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.view.carries && en.state.Pending != nil && en.state.Pending.Adds() && (!en.watched || isField(en.key)) {
 		en.fast.Store(en.gen)
 	} else {
 		en.fast.Store(0)
@@ -182,7 +181,7 @@ func (e *Engine) closeLeftover(en *entry) {
 		return
 	}
 	open := en.state.OwnOpen()
-	if en.shown() && (open || !en.exists) { // a head's is named again: see inherit
+	if en.shown() && (open || !en.view.exists) { // a head's is named again: see inherit
 		return
 	}
 	e.markDirty(en)
@@ -204,9 +203,9 @@ func (e *Engine) roll(en *entry) {
 func (e *Engine) markDirty(en *entry) {
 	if en.gen == 0 {
 		en.gen, en.state.Pending = e.cuts.gen.Load(), e.pools.pendings.Get().(*state.Pending)
-		e.table.soil(en)
+		e.table.addDirty(en)
 		if en.fields != nil && isField(en.key) {
-			e.table.soilField(en)
+			e.table.addDirtyField(en)
 		}
 		e.pace.note()
 	}

@@ -31,18 +31,15 @@ type entry struct {
 	hash  uint64
 
 	// All below: read under mu, written under mu exclusively.
-	gone      bool          // no longer in the table
-	exists    bool          // what the key shows, before its expiry is asked
-	counted   bool          // in the visible count of keys
-	countedEx bool          // in the visible count of keys with an expiry; of a head: its expiry is in fields.word
-	natural   bool          // the kind that it shows
-	text      bool          // what it shows is a text, which view finds; value is that of what the text hides
-	listed    bool          // among Engine.stale.keys
-	flightOwn bool          // the operand of generation flight has the own contribution
-	stored    bool          // books, with index
-	watched   bool          // somebody may watch it: no short way, and show tells
-	carries   bool          // the own contribution names the expiry in force, or a later one; or there is none
-	weight    uint32        // bytes of besides, as the table counts them; written under the shard's mu too
+	gone      bool // no longer in the table
+	counted   bool // in the visible count of keys
+	countedEx bool // in the visible count of keys with an expiry; of a head: its expiry is in fields.word
+	listed    bool // among Engine.stale.keys
+	flightOwn bool // the operand of generation flight has the own contribution
+	stored    bool // books, with index
+	watched   bool // somebody may watch it: no short way, and show tells
+	view      view
+	weight    uint32        // bytes that state takes beside itself, as the table counts them; written under the shard's mu too
 	owner     tlv.ReplicaID // of the expiry in force
 	anchor    int64         // value when it was last folded
 	refreshed int64         // ms; when the foreign part was last brought up to date
@@ -53,6 +50,15 @@ type entry struct {
 
 	gen    uint64 // in which something is pending; 0: nothing is
 	flight uint64 // the generation whose operand a flush is committing or has committed
+}
+
+// view is what of the View of a key's state its entry keeps. The sum is value, clamped, and the expiry is expire and owner: the
+// first two are read without the lock. The text is in the state.
+type view struct {
+	exists  bool // before the expiry is asked
+	natural bool
+	text    bool // value is that of what the text hides
+	carries bool // the own contribution names the expiry in force, or a later one; or there is none
 }
 
 const shortKey = 36 // fills the allocator's size class of 320 bytes
@@ -135,8 +141,8 @@ func (e *entry) fold() {
 
 // differs says whether a view of an existing key differs from what it shows in more than the value.
 func (e *entry) differs(id tlv.ReplicaID, v *tlv.View) bool {
-	return v.Expiry.At != e.expire.Load() || v.Owner != e.owner || (v.Kind == tlv.Natural) != e.natural || v.IsText != e.text ||
-		e.carries && v.Expiry.Stamp > e.state.Named(id).Stamp
+	return v.Expiry.At != e.expire.Load() || v.Owner != e.owner || (v.Kind == tlv.Natural) != e.view.natural || v.IsText != e.view.text ||
+		e.view.carries && v.Expiry.Stamp > e.state.Named(id).Stamp
 }
 
 // roll makes what is pending of an earlier generation part of the stored state, under the stamp of that generation's batch. The pending is

@@ -21,7 +21,7 @@ import "atomiccounter/tlv"
 
 // carry has the own contribution name the expiry in force, or the PERSIST, before something is counted under it.
 func (p *Pipeline) carry(e *entry) {
-	if e.carries && e.exists {
+	if e.view.carries && e.view.exists {
 		return
 	}
 	if x := e.under(p.e.self.id); x.Stamp > e.state.Named(p.e.self.id).Stamp {
@@ -50,7 +50,7 @@ var begun = tlv.Expiry{Stamp: 1}
 
 // carryFields is carry for the head of a hash of which a field is about to be counted. The head is held exclusively.
 func (p *Pipeline) carryFields(head *entry) {
-	if head.carries {
+	if head.view.carries {
 		return
 	}
 	x := head.under(p.e.self.id)

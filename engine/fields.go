@@ -86,10 +86,10 @@ func (e *entry) size() int64 {
 }
 
 // shown says whether there is anything to show, before the expiry is asked.
-func (e *entry) shown() bool { return e.exists || e.size() > 0 }
+func (e *entry) shown() bool { return e.view.exists || e.size() > 0 }
 
-// soilField notes that a field has something pending, for who looks at all of its hash or at all keys.
-func (t *table) soilField(en *entry) {
+// addDirtyField notes that a field has something pending, for who looks at all of its hash or at all keys.
+func (t *table) addDirtyField(en *entry) {
 	f := en.fields
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -100,20 +100,20 @@ func (t *table) soilField(en *entry) {
 		}
 		f.dirty = nil
 		f.gen.Store(en.gen)
-		t.soilHead(f.head)
+		t.addDirtyHead(f.head)
 	}
 	f.dirty = append(f.dirty, en)
 }
 
-func (t *table) soilHead(head *entry) {
+func (t *table) addDirtyHead(head *entry) {
 	s := t.shard(head.hash)
 	s.dirtyMu.Lock()
 	s.heads = append(s.heads, head)
 	s.dirtyMu.Unlock()
 }
 
-// landed forgets the fields that became dirty up to generation gen, which is flushed.
-func (f *fields) landed(gen uint64) {
+// forgetFlight forgets the fields that became dirty up to generation gen, which is flushed.
+func (f *fields) forgetFlight(gen uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.flight = nil

@@ -164,7 +164,7 @@ func (f *flush) run() error {
 		}
 	}
 	e.cuts.flushed.Store(f.gen)
-	e.table.landed(f.gen)
+	e.table.forgetFlight(f.gen)
 	c.dropEmptied(f.emptied)
 	if err := e.journal.Release(c.mark); err != nil {
 		return e.fail(err)
@@ -367,7 +367,7 @@ func (w *deltaWriter) book(en *entry, v *tlv.View) {
 func (t *commit) bookFields() {
 	e := t.c.e
 	for i := range e.table.shards {
-		for _, head := range e.table.shards[i].sunk() {
+		for _, head := range e.table.shards[i].flightHeads() {
 			f := head.fields
 			is := f.stored + f.change
 			head.mu.Lock()

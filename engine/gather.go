@@ -40,7 +40,7 @@ func (p *Pipeline) gatherAll(list []*entry, i intent) (err error) {
 			if p.section.open { // which is one frame, whatever its size
 				break
 			}
-			if err := p.thin(e, i, maxWhole/int64(len(list))); err != nil {
+			if err := p.cancelPages(e, i, maxWhole/int64(len(list))); err != nil {
 				return err
 			}
 		}
@@ -142,8 +142,8 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 	return next, nil
 }
 
-// letGo unpins what was gathered.
-func (p *Pipeline) letGo() {
+// unpinGathered unpins what was gathered.
+func (p *Pipeline) unpinGathered() {
 	if len(p.gathered.of) == 0 {
 		return
 	}
@@ -160,14 +160,14 @@ func unpin(list []*entry) {
 	}
 }
 
-// thin takes the fields of a large hash away a page at a time, until no more than leave are left. e is pinned, and no lock
+// cancelPages takes the fields of a large hash away a page at a time, until no more than leave are left. e is pinned, and no lock
 // is held.
-func (p *Pipeline) thin(e *entry, i intent, leave int64) error {
+func (p *Pipeline) cancelPages(e *entry, i intent, leave int64) error {
 	for cursor := uint64(0); cursor < cursorEnd; {
 		if err := p.writable(0); err != nil {
 			return err
 		}
-		next, err := p.thinPage(e, i, leave, cursor)
+		next, err := p.cancelPage(e, i, leave, cursor)
 		p.pause() // a flush may come in between
 		if err != nil {
 			return err
@@ -178,7 +178,7 @@ func (p *Pipeline) thin(e *entry, i intent, leave int64) error {
 	return nil
 }
 
-func (p *Pipeline) thinPage(e *entry, i intent, leave int64, cursor uint64) (next uint64, err error) {
+func (p *Pipeline) cancelPage(e *entry, i intent, leave int64, cursor uint64) (next uint64, err error) {
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
 	p.wait(e, exclusive)
@@ -204,7 +204,7 @@ func (p *Pipeline) cancelGathered(head *entry) {
 
 // cancelAll takes away all that is observed of the key, with the fields that lockFor has gathered.
 func (p *Pipeline) cancelAll(e *entry) {
-	expired := !e.exists && e.size() > 0 && e.due(p.now())
+	expired := !e.view.exists && e.size() > 0 && e.due(p.now())
 	if len(p.gathered.of) > 0 && e.isHead() {
 		p.cancelGathered(e)
 	}

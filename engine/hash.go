@@ -24,7 +24,7 @@ func (p *Pipeline) headOf(key []byte, i intent, m mode) (*entry, error) {
 	case i == toRedo:
 		p.e.makeHead(e)
 		return e, nil
-	case e.exists && !e.due(p.now()):
+	case e.view.exists && !e.due(p.now()):
 		return nil, ErrWrongType
 	case i == toAdd || i == toEdit:
 		return p.headToWrite(e, key)
@@ -37,7 +37,7 @@ func (p *Pipeline) headOf(key []byte, i intent, m mode) (*entry, error) {
 
 // headToWrite gives the head ready for a new field: what is expired or left over is cancelled first.
 func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
-	if e.size() > 0 && e.carries && !e.due(p.now()) {
+	if e.size() > 0 && e.view.carries && !e.due(p.now()) {
 		return e, nil
 	}
 	e, err := p.lockFor(key, toEdit)
@@ -45,7 +45,7 @@ func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
 		return nil, err
 	}
 	p.prepare(e)
-	if e.exists {
+	if e.view.exists {
 		return nil, ErrWrongType
 	}
 	p.e.makeHead(e)

@@ -260,13 +260,13 @@ func TestFieldsDirtyWhileFlushEnds(t *testing.T) {
 	flusher.Go(func() {
 		for gen := range uint64(generations) {
 			tab.cut()
-			tab.landed(gen)
+			tab.forgetFlight(gen)
 		}
 	})
 	for gen := range uint64(generations) {
 		for _, f := range list {
 			f.gen = gen + 1
-			tab.soilField(f)
+			tab.addDirtyField(f)
 		}
 	}
 	flusher.Wait()

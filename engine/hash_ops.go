@@ -94,7 +94,7 @@ func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool
 // setField assigns a value to a field whose head the pipeline holds exclusively, and says whether it created it.
 func (p *Pipeline) setField(f *entry, v Value) (created bool) {
 	p.visit(f, everything, func() {
-		created = !f.exists
+		created = !f.view.exists
 		first := f.fields.head.size() == 0
 		p.assign(f, v, tlv.ZCounter)
 		if created && first {
@@ -110,7 +110,7 @@ func (p *Pipeline) DelFields(key []byte, names [][]byte) (n int, err error) {
 	err = p.changeFields(key, names, toCancel, size, func(head *entry, list []*entry) error {
 		for _, f := range list {
 			p.visit(f, everything, func() {
-				if f.exists {
+				if f.view.exists {
 					n++
 				}
 				p.cancel(f)

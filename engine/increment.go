@@ -16,7 +16,7 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if e.fast.Load() == p.e.cuts.gen.Load() && (n >= 0 || !e.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
+	if e.fast.Load() == p.e.cuts.gen.Load() && (n >= 0 || !e.view.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
 		(e.expire.Load() == 0 || !e.due(p.now())) {
 		return p.addFast(e, n)
 	}
@@ -54,9 +54,9 @@ func (p *Pipeline) incr(e *entry, n int64) (int64, error) {
 // addable says why what shows cannot be added to.
 func (p *Pipeline) addable(e *entry) error {
 	switch {
-	case e.text:
+	case e.view.text:
 		return ErrNotInteger
-	case !e.exists && e.size() > 0:
+	case !e.view.exists && e.size() > 0:
 		p.tellsFields(e)
 		return ErrWrongType
 	}
@@ -66,9 +66,9 @@ func (p *Pipeline) addable(e *entry) error {
 // kindOf is the key's kind, or that which it gets if it is created.
 func (p *Pipeline) kindOf(e *entry) tlv.Kind {
 	switch {
-	case e.exists && e.natural:
+	case e.view.exists && e.view.natural:
 		return tlv.Natural
-	case !e.exists && isUsers(e.key) && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
+	case !e.view.exists && isUsers(e.key) && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
 		return tlv.Natural
 	}
 	return tlv.ZCounter
@@ -158,7 +158,7 @@ func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
 		return false, err
 	}
 	if p.exists(e) {
-		if !e.exists || e.natural != (k == tlv.Natural) || e.text {
+		if !e.view.exists || e.view.natural != (k == tlv.Natural) || e.view.text {
 			return false, ErrKindFixed
 		}
 		return false, nil

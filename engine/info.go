@@ -44,7 +44,7 @@ func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 		return Info{}, false, nil
 	}
 	info := Info{Value: e.value.Load(), Hash: p.typeOf(e) == TypeHash, Fields: e.size(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
-	if e.natural {
+	if e.view.natural {
 		info.Kind = tlv.Natural
 	}
 	if v := p.valueOf(e); v.IsText {

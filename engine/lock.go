@@ -143,7 +143,7 @@ func (p *Pipeline) fill(e *entry) error {
 	}
 	switch {
 	case isField(e.key):
-		e.watched = true // its hash may be: see touch
+		e.watched = true // its hash may be: see breakWatches
 	default:
 		e.watched = p.e.watches.has(e.key)
 		if e.fields != nil {
@@ -169,7 +169,7 @@ func (p *Pipeline) ready(e *entry, a arrivals) {
 		p.e.roll(e)
 	}
 	e.fold()
-	if e.state.Incoming() != nil && (a == everything || !e.exists || e.due(p.now()) || p.periodOver(e)) {
+	if e.state.Incoming() != nil && (a == everything || !e.view.exists || e.due(p.now()) || p.periodOver(e)) {
 		p.e.takeIn(e)
 	}
 }

@@ -87,7 +87,7 @@ func (p *Pipeline) begin() {
 func (p *Pipeline) Commit() (pos Position, err error) {
 	if p.use.last != nil {
 		p.use.turn++
-		p.use.last.use.touch(p.e.table.seconds.Load(), p.use.turn)
+		p.use.last.use.count(p.e.table.seconds.Load(), p.use.turn)
 		p.use.last = nil
 	}
 	p.pause()
@@ -179,7 +179,7 @@ func (p *Pipeline) release() {
 		h.e = nil
 	}
 	p.held = p.held[:0]
-	p.letGo()
+	p.unpinGathered()
 }
 
 // Now is the time in ms since the Unix epoch that the commands up to the next Commit go by. To compute their expiries from

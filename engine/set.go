@@ -176,7 +176,7 @@ func (p *Pipeline) GetDel(key []byte) (Value, error) {
 // harvestable says why what a key shows cannot be taken away and returned: a sum beyond int64 would be returned in part, and the
 // rest would be lost.
 func (p *Pipeline) harvestable(e *entry) error {
-	if p.exists(e) && !e.text && !e.sum(p.e.self.id).IsInt64() {
+	if p.exists(e) && !e.view.text && !e.sum(p.e.self.id).IsInt64() {
 		return ErrHarvest
 	}
 	return nil

@@ -31,12 +31,12 @@ type shard struct {
 	hand  int
 	bytes int64
 
-	dirtyMu sync.Mutex
-	dirty   []*entry // with something pending in the present generation
-	flight  []*entry // those of the flush in progress
-	heads   []*entry // with fields that became dirty in the present generation
-	sinking []*entry // those of the flush in progress
-	_       [64]byte
+	dirtyMu       sync.Mutex
+	dirty         []*entry // with something pending in the present generation
+	flight        []*entry // those of the flush in progress
+	heads         []*entry // with fields that became dirty in the present generation
+	headsInFlight []*entry // those of the flush in progress
+	_             [64]byte
 }
 
 // slots is an open-addressing hash table with linear probing. Who reads it takes no lock: a slot once in use is never nil
@@ -310,7 +310,7 @@ func (t *table) avgTTL(now int64) (avg [Databases]int64) {
 // clear forgets every entry, with what is pending in it. No pipeline is active.
 func (t *table) clear(gen uint64) {
 	t.cut()
-	t.landed(gen)
+	t.forgetFlight(gen)
 	for _, e := range t.all() {
 		e.mu.Lock()
 		t.remove(e)
@@ -321,22 +321,22 @@ func (t *table) clear(gen uint64) {
 // over says that what is cached is far beyond the limit: entries wait for a flush before they can go.
 func (t *table) over() bool { return t.bytes.Load() > 2*t.limit.Load()+(16<<20) }
 
-// soil notes that e has something pending. The caller holds e.mu exclusively; e.gen was 0.
-func (t *table) soil(e *entry) {
+// addDirty notes that e has something pending. The caller holds e.mu exclusively; e.gen was 0.
+func (t *table) addDirty(e *entry) {
 	s := t.shard(e.hash)
 	s.dirtyMu.Lock()
 	s.dirty = append(s.dirty, e)
 	s.dirtyMu.Unlock()
 }
 
-// cut takes the dirty entries of the generation that ends now; they stay findable in flight until landed.
+// cut takes the dirty entries of the generation that ends now; they stay findable in flight until forgetFlight.
 func (t *table) cut() (n int) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.dirtyMu.Lock()
 		s.dirty, s.flight = s.flight[:0], s.dirty
 		n += len(s.flight)
-		s.heads, s.sinking = s.sinking[:0], s.heads
+		s.heads, s.headsInFlight = s.headsInFlight[:0], s.heads
 		s.dirtyMu.Unlock()
 	}
 	return n
@@ -367,28 +367,28 @@ func (t *table) unflushed() (n int64) {
 	return n
 }
 
-// landed forgets the entries of a finished flush, of what became dirty up to generation gen. The heads are told before their shard
+// forgetFlight forgets the entries of a finished flush, of what became dirty up to generation gen. The heads are told before their shard
 // is locked: who soils a field holds its hash's fields while it locks that.
-func (t *table) landed(gen uint64) {
+func (t *table) forgetFlight(gen uint64) {
 	for i := range t.shards {
 		s := &t.shards[i]
-		for _, head := range s.sunk() {
-			head.fields.landed(gen)
+		for _, head := range s.flightHeads() {
+			head.fields.forgetFlight(gen)
 		}
 		s.dirtyMu.Lock()
 		clear(s.flight)
 		s.flight = s.flight[:0]
-		clear(s.sinking)
-		s.sinking = s.sinking[:0]
+		clear(s.headsInFlight)
+		s.headsInFlight = s.headsInFlight[:0]
 		s.dirtyMu.Unlock()
 	}
 }
 
-// sunk gives the heads of the flush in progress, some perhaps twice. They stay as they are until landed.
-func (s *shard) sunk() []*entry {
+// flightHeads gives the heads of the flush in progress, some perhaps twice. They stay as they are until forgetFlight.
+func (s *shard) flightHeads() []*entry {
 	s.dirtyMu.Lock()
 	defer s.dirtyMu.Unlock()
-	return s.sinking
+	return s.headsInFlight
 }
 
 // pending appends the shard's entries that the database may not know yet, and the heads of such fields.
@@ -396,7 +396,7 @@ func (s *shard) pending(list []*entry) []*entry {
 	s.dirtyMu.Lock()
 	defer s.dirtyMu.Unlock()
 	list = append(append(list, s.flight...), s.dirty...)
-	return append(append(list, s.sinking...), s.heads...)
+	return append(append(list, s.headsInFlight...), s.heads...)
 }
 
 // weigh counts what e holds in memory beside itself. The caller holds e exclusively.

@@ -147,7 +147,7 @@ func (w *testament) adapt(r *record) error {
 	switch {
 	case r.typ == 'A' && r.stamp == 0 && (en.state.Pending == nil || !en.state.Pending.Adds()):
 		r.stamp, r.joined = w.stamp, true
-		if en.exists && en.natural {
+		if en.view.exists && en.view.natural {
 			r.kind = tlv.Natural
 		}
 	case r.typ == 'C' && r.own:
@@ -178,7 +178,7 @@ func (w *testament) before(en *entry) (list []tlv.Contribution) {
 func (w *testament) end() {
 	e := w.e
 	e.table.cut()
-	e.table.landed(e.cuts.gen.Load())
+	e.table.forgetFlight(e.cuts.gen.Load())
 	for _, en := range e.table.all() {
 		en.mu.Lock()
 		if en.gen != 0 {

@@ -36,7 +36,7 @@ func (e *entry) typeAt(now int64) Type {
 	switch {
 	case !e.shown() || e.due(now):
 		return TypeNone
-	case e.exists:
+	case e.view.exists:
 		return TypeString
 	}
 	return TypeHash

@@ -39,8 +39,8 @@ func (u *usage) spare() bool { return u.word.And(^uint32(usedBit))&usedBit != 0 
 // everyTurn is of how many uses within a second one is counted, with that weight.
 const everyTurn = 16
 
-// touch notes a use; turn numbers those of a pipeline. Of two at the same time one may be lost.
-func (u *usage) touch(now uint32, turn uint8) {
+// count notes a use; turn numbers those of a pipeline. Of two at the same time one may be lost.
+func (u *usage) count(now uint32, turn uint8) {
 	if u.word.Load()>>timeShift == now && turn%everyTurn != 0 {
 		return
 	}

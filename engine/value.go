@@ -61,10 +61,10 @@ func (v Value) Len() int {
 }
 
 func (p *Pipeline) valueOf(e *entry) Value {
-	if !e.exists || e.due(p.now()) {
+	if !e.view.exists || e.due(p.now()) {
 		return Value{}
 	}
-	if e.text {
+	if e.view.text {
 		return Value{Text: e.state.View(p.e.self.id).Text, IsText: true, OK: true}
 	}
 	return IntValue(e.value.Load())
@@ -79,10 +79,10 @@ func (p *Pipeline) Value(key []byte) (Value, error) {
 	if e.fields != nil && p.typeOf(e) == TypeHash {
 		return Value{OK: true}, ErrWrongType
 	}
-	if e.text || e.expire.Load() != 0 {
+	if e.view.text || e.expire.Load() != 0 {
 		return p.valueOf(e), nil
 	}
-	return Value{Int: e.value.Load(), OK: e.exists}, nil
+	return Value{Int: e.value.Load(), OK: e.view.exists}, nil
 }
 
 // Get gives the value of a counter; ok is false if there is none. ErrNotInteger: the key holds a text, see Value.

@@ -86,7 +86,7 @@ func (p *Pipeline) Touch(key []byte) error {
 	if err != nil {
 		return err
 	}
-	e.watched = p.e.watches.touch(e.key, p.exists(e))
+	e.watched = p.e.watches.changed(e.key, p.exists(e))
 	return nil
 }
 
@@ -153,9 +153,9 @@ func (s *watches) has(key string) bool {
 	return len(s.of[key]) > 0
 }
 
-// touch breaks the watches of a key that has changed; exists says whether it is there now. It returns whether somebody watches
+// changed breaks the watches of a key that has changed; exists says whether it is there now. It returns whether somebody watches
 // on: whom it breaks needs to hear no more.
-func (s *watches) touch(key string, exists bool) bool {
+func (s *watches) changed(key string, exists bool) bool {
 	if s.keys.Load() == 0 {
 		return false
 	}
@@ -175,27 +175,27 @@ func (s *watches) change(key string, exists bool) bool {
 	return len(s.of[key]) > 0
 }
 
-// touch breaks the watches of the key of an entry that changes; of a field, its hash's. It returns whether to ask again at the
+// breakWatches breaks the watches of the key of an entry that changes; of a field, its hash's. It returns whether to ask again at the
 // next change. A hash that has expired is cancelled field by field, and is absent meanwhile.
-func (e *Engine) touch(en *entry) bool {
+func (e *Engine) breakWatches(en *entry) bool {
 	if !isField(en.key) {
-		return e.watches.touch(en.key, en.shown() && !en.due(e.Now()))
+		return e.watches.changed(en.key, en.shown() && !en.due(e.Now()))
 	}
 	if f := en.fields; f.watched.Load() {
-		e.watches.touch(f.head.key, (en.exists || wordExists(f.word.Load())) && !f.head.due(e.Now()))
+		e.watches.changed(f.head.key, (en.view.exists || wordExists(f.word.Load())) && !f.head.due(e.Now()))
 	}
 	return true
 }
 
-// touchArrival is touch for what has arrived, whether or not it shows yet.
-func (e *Engine) touchArrival(a *arrival) {
+// breakArrivalWatches is breakWatches for what has arrived, whether or not it shows yet.
+func (e *Engine) breakArrivalWatches(a *arrival) {
 	switch {
 	case e.watches.keys.Load() == 0:
 	case isField(a.key):
 		hash, _ := hashOf(a.key)
-		e.watches.touch(hash, a.before.exists || a.after.exists)
+		e.watches.changed(hash, a.before.exists || a.after.exists)
 	default:
-		e.watches.touch(a.key, a.after.exists || a.fields > 0)
+		e.watches.changed(a.key, a.after.exists || a.fields > 0)
 	}
 }
 
