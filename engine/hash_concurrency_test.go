@@ -11,13 +11,14 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
 // fieldDelta is peer.delta for a field.
 func (p *peer) fieldDelta(hash, field string, n int64) tlv.Delta {
 	d := p.delta(hash+"/"+field, n)
-	d.Key = []byte(simKey(hash + "/" + field))
+	d.Key = enginetest.Key(hash + "/" + field)
 	return d
 }
 

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"testing"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
 // fieldGone is what a peer says that has deleted a field as it is published here.
 func fieldGone(t *testing.T, e *Engine, name string) tlv.Delta {
 	t.Helper()
-	key := []byte(simKey(name))
+	key := enginetest.Key(name)
 	s, err := e.readState(e.self.place(key), string(key))
 	own := s.Contribution(e.self.id)
 	if err != nil || own == nil {

@@ -25,47 +25,9 @@ var (
 // every step each key of each replica must show what a ghost says, which tracks single increments and which of them some
 // cancel had observed (it is the ghost of the executable model, tests/model).
 
-// token is one increment or SET of the ghost.
-type token struct {
-	origin tlv.ReplicaID
-	n      int64
-	stamp  tlv.Stamp // of a SET; 0: an increment
-	isText bool      // a SET of text
-	text   string
-}
-
-// event is what a batch does to the ghost.
-type event struct {
-	key  string
-	add  int   // a token; -1: none
-	gone []int // tokens that a cancel had observed
-}
-
-// ghost is what one replica knows.
-type ghost struct {
-	known map[string]map[int]bool
-	gone  map[string]map[int]bool
-}
-
-func newGhost() ghost {
-	return ghost{map[string]map[int]bool{}, map[string]map[int]bool{}}
-}
-
-func (g *ghost) apply(ev event) {
-	if g.known[ev.key] == nil {
-		g.known[ev.key], g.gone[ev.key] = map[int]bool{}, map[int]bool{}
-	}
-	if ev.add >= 0 {
-		g.known[ev.key][ev.add] = true
-	}
-	for _, t := range ev.gone {
-		g.gone[ev.key][t] = true
-	}
-}
-
 type simBatch struct {
 	batch  tlv.Batch
-	events []event
+	events []enginetest.Event
 }
 
 type simReplica struct {
@@ -74,11 +36,11 @@ type simReplica struct {
 	options Options
 	e       *Engine
 	skew    int64
-	ghost   ghost
-	pending []event // not yet in a batch
+	ghost   enginetest.Ghost
+	pending []enginetest.Event // not yet in a batch
 	log     []simBatch
 	births  map[string]tlv.Stamp // of the contribution last published
-	owed    []debt               // of limiters that have counted 1
+	owed    enginetest.Debts     // of limiters that have counted 1
 }
 
 type simWorld struct {
@@ -87,7 +49,7 @@ type simWorld struct {
 	now      int64
 	ttl      bool
 	limits   bool // limiters are all that there is: at the end no key may be left
-	tokens   []token
+	tokens   []enginetest.Token
 	keys     []string
 	fields   map[string][]string // of keys that are used as hashes too: their fields, under the names that the ghosts have for them
 	replicas []*simReplica
@@ -103,7 +65,7 @@ func newSimWorld(t *testing.T, seed uint64) *simWorld {
 		w.fields["k0"] = []string{"k0/f", "k0/g"}
 	}
 	for i := range 2 + seed%3 {
-		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), ghost: newGhost(), births: map[string]tlv.Stamp{}}
+		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), ghost: enginetest.Ghost{}, births: map[string]tlv.Stamp{}}
 		if w.ttl {
 			r.skew = []int64{-3, 0, 0, 2}[w.rng.IntN(4)]
 		}
@@ -136,9 +98,9 @@ func (r *simReplica) published(data []byte) {
 		if own == nil {
 			continue
 		}
-		key := simName(string(d.Key))
+		key := enginetest.Name(d.Key)
 		if r.births[key] != own.Birth {
-			r.pending = append(r.pending, event{key: key, add: -1, gone: r.ownGone(key)})
+			r.pending = append(r.pending, enginetest.Event{Key: key, Add: -1, Gone: r.ghost.OwnGone(r.w.tokens, key, r.e.self.id)})
 		}
 		r.births[key] = own.Birth
 	}
@@ -146,17 +108,8 @@ func (r *simReplica) published(data []byte) {
 	r.pending = nil
 }
 
-func (r *simReplica) ownGone(key string) (list []int) {
-	for t := range r.ghost.gone[key] {
-		if r.w.tokens[t].origin == r.e.self.id {
-			list = append(list, t)
-		}
-	}
-	return list
-}
-
-func (r *simReplica) does(ev event) {
-	r.ghost.apply(ev)
+func (r *simReplica) does(ev enginetest.Event) {
+	r.ghost.Apply(ev)
 	r.pending = append(r.pending, ev)
 }
 
@@ -174,17 +127,7 @@ func (r *simReplica) look(key string) (s tlv.State, v tlv.View) {
 // cancels notes in the ghost what a cancel takes away now.
 func (r *simReplica) cancels(key string) {
 	s, _ := r.look(key)
-	ev := event{key: key, add: -1}
-	for i := range s.Contributions {
-		if c := &s.Contributions[i]; s.Open(c) {
-			for t := range r.ghost.known[key] {
-				if r.w.tokens[t].origin == c.Replica {
-					ev.gone = append(ev.gone, t)
-				}
-			}
-		}
-	}
-	r.does(ev)
+	r.does(enginetest.Event{Key: key, Add: -1, Gone: r.ghost.Observed(r.w.tokens, key, &s)})
 }
 
 // prepares notes what comes before every write. exists: the key's own state shows.
@@ -196,7 +139,9 @@ func (r *simReplica) prepares(key string) (exists bool) {
 	return v.Exists && r.typeOf(key) == TypeString
 }
 
-func (r *simReplica) adds(key string, n int64) { r.tells(key, token{origin: r.e.self.id, n: n}) }
+func (r *simReplica) adds(key string, n int64) {
+	r.tells(key, enginetest.Token{Origin: r.e.self.id, Value: enginetest.Value{Int: n, OK: true}})
+}
 
 // assigned notes a SET that was just made.
 func (r *simReplica) assigned(key string, v Value) {
@@ -206,12 +151,12 @@ func (r *simReplica) assigned(key string, v Value) {
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}
-	r.tells(key, token{origin: r.e.self.id, n: v.Int, isText: v.IsText, text: v.Text, stamp: birth})
+	r.tells(key, enginetest.Token{Origin: r.e.self.id, Value: enginetest.Value(v), Stamp: birth})
 }
 
-func (r *simReplica) tells(key string, t token) {
+func (r *simReplica) tells(key string, t enginetest.Token) {
 	r.w.tokens = append(r.w.tokens, t)
-	r.does(event{key: key, add: len(r.w.tokens) - 1})
+	r.does(enginetest.Event{Key: key, Add: len(r.w.tokens) - 1})
 }
 
 func (r *simReplica) do(f func(p *Pipeline) error) {
@@ -276,7 +221,7 @@ func (r *simReplica) stepLimiter(key string, op float64) {
 		r.cancelsAll(key)
 		r.do(func(p *Pipeline) error { _, err := p.Del([][]byte{[]byte(key)}); return err })
 	case op < .55:
-		r.pay()
+		r.owed.Pay(r.expire)
 	default:
 		r.sweep()
 	}
@@ -292,25 +237,11 @@ func (r *simReplica) limit(key string) {
 	}
 	_, v := r.look(counted)
 	if n := v.Sum; n == tlv.FromInt64(1) || n == tlv.FromInt64(fieldStep) && r.w.fields[key] != nil {
-		r.owed = append(r.owed, debt{key, []int64{3, 6}[r.w.rng.IntN(2)]})
+		r.owed = append(r.owed, enginetest.Debt{Key: key, MS: []int64{3, 6}[r.w.rng.IntN(2)]})
 	}
 	if r.w.rng.IntN(2) == 0 {
-		r.pay()
+		r.owed.Pay(r.expire)
 	}
-}
-
-// debt is a TTL that a limiter is still to set.
-type debt struct {
-	key string
-	ms  int64
-}
-
-// pay sets the TTLs that are owed. It may come long after the counting.
-func (r *simReplica) pay() {
-	for _, o := range r.owed {
-		r.expire(o.key, o.ms)
-	}
-	r.owed = nil
 }
 
 // value is what a SET assigns: a number, or a text.
@@ -352,7 +283,7 @@ func (r *simReplica) append(key, s string) {
 	var next Value
 	r.do(func(p *Pipeline) error {
 		return p.Edit([]byte(key), func(old Value) (Value, bool, error) {
-			if old.OK != exists || exists && old != shown(&before) {
+			if old.OK != exists || exists && enginetest.Value(old) != enginetest.Shown(&before) {
 				r.w.t.Fatalf("%s: Edit(%s) of %+v; want %+v", r.name, key, old, before)
 			}
 			next = ParseValue(append(old.Append(nil), s...))
@@ -365,17 +296,6 @@ func (r *simReplica) append(key, s string) {
 	}
 }
 
-// shown is the value of a view.
-func shown(v *tlv.View) Value {
-	switch {
-	case !v.Exists:
-		return Value{}
-	case v.IsText:
-		return Value{Text: v.Text, IsText: true, OK: true}
-	}
-	return IntValue(v.Sum.Clamp())
-}
-
 // harvest checks that GETDEL returns what it takes.
 func (r *simReplica) harvest(key string) {
 	_, want := r.look(key)
@@ -386,7 +306,7 @@ func (r *simReplica) harvest(key string) {
 	r.cancels(key)
 	r.do(func(p *Pipeline) error {
 		v, err := p.GetDel([]byte(key))
-		if v.OK != exists || exists && v != shown(&want) {
+		if v.OK != exists || exists && enginetest.Value(v) != enginetest.Shown(&want) {
 			r.w.t.Fatalf("%s: GetDel(%s) = %+v, %v; want %v", r.name, key, v, err, want)
 		}
 		return err
@@ -453,7 +373,7 @@ func (r *simReplica) pull(o *simReplica, limit int) {
 			r.w.t.Fatalf("%s: Apply = %v", r.name, err)
 		}
 		for _, ev := range b.events {
-			r.ghost.apply(ev)
+			r.ghost.Apply(ev)
 		}
 	}
 }
@@ -509,8 +429,8 @@ func (w *simWorld) check(step int) {
 		keys := int64(0)
 		for _, key := range w.keys {
 			_, v := r.look(key)
-			want := w.expect(&r.ghost, key)
-			if shown(&v) != want {
+			want := r.ghost.Value(w.tokens, key)
+			if enginetest.Shown(&v) != want {
 				w.t.Fatalf("step %d, %s: %s shows %+v; want %+v", step, r.name, key, v, want)
 			}
 			if r.checkFields(step, key) > 0 || want.OK {
@@ -521,33 +441,6 @@ func (w *simWorld) check(step int) {
 			w.t.Fatalf("step %d, %s: DBSIZE = %d; want %d", step, r.name, n, keys)
 		}
 	}
-}
-
-func (w *simWorld) expect(g *ghost, key string) (v Value) {
-	best := -1
-	for t := range g.known[key] {
-		if g.gone[key][t] {
-			continue
-		}
-		v.OK = true
-		tok := w.tokens[t]
-		if tok.stamp == 0 {
-			v.Int += tok.n
-		} else if best < 0 || later(tok, w.tokens[best]) {
-			best = t
-		}
-	}
-	if best >= 0 {
-		v.Int += w.tokens[best].n
-		if v.IsText, v.Text = w.tokens[best].isText, w.tokens[best].text; v.IsText {
-			v.Int = 0
-		}
-	}
-	return v
-}
-
-func later(a, b token) bool {
-	return a.stamp > b.stamp || a.stamp == b.stamp && a.origin > b.origin
 }
 
 // settle lets everybody hear of everything.
@@ -576,7 +469,7 @@ func (w *simWorld) run(steps int) {
 		w.check(step)
 	}
 	for _, r := range w.replicas {
-		r.pay()
+		r.owed.Pay(r.expire)
 	}
 	w.settle()
 	w.now += 100 // every expiry passes
@@ -585,7 +478,7 @@ func (w *simWorld) run(steps int) {
 	for _, key := range w.names() {
 		_, first := w.replicas[0].look(key)
 		for _, r := range w.replicas {
-			if _, v := r.look(key); v.Exists != first.Exists || v.Sum != first.Sum || shown(&v) != shown(&first) || v.Expiry != first.Expiry {
+			if _, v := r.look(key); v.Exists != first.Exists || v.Sum != first.Sum || enginetest.Shown(&v) != enginetest.Shown(&first) || v.Expiry != first.Expiry {
 				w.t.Fatalf("%s shows %+v on %s and %+v on r0", key, v, r.name, first)
 			}
 		}
@@ -612,7 +505,7 @@ func (w *simWorld) leftovers() {
 	for _, r := range w.replicas {
 		for _, key := range w.names() {
 			_, v := r.look(key)
-			s, err := r.e.readState(r.e.self.place([]byte(simKey(key))), simKey(key))
+			s, err := r.e.readState(r.e.self.place(enginetest.Key(key)), string(enginetest.Key(key)))
 			if err != nil || !v.Exists && r.live(key) == 0 && !s.Empty() { // what is left of a hash's own state may say that it was persisted
 				w.t.Fatalf("%s: dead %s left %+v, %v", r.name, key, s, err)
 			}

@@ -3,30 +3,12 @@ package engine
 import (
 	"errors"
 	"slices"
-	"strings"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
 // The simulation's hashes: keys with fields. The ghosts know a field by the name hash/field.
-
-// simKey is the engine's key of a ghost's.
-func simKey(name string) string {
-	hash, field, ok := strings.Cut(name, "/")
-	if !ok {
-		return "\x00" + name
-	}
-	return string(tlv.AppendFieldName([]byte{tlv.FieldByte(0)}, []byte(hash), []byte(field)))
-}
-
-// simName is the opposite.
-func simName(key string) string {
-	if !isField(key) {
-		return key[1:]
-	}
-	hash, field, _ := tlv.SplitFieldName([]byte(key[1:]))
-	return string(hash) + "/" + string(field)
-}
 
 // names are those of all keys and fields.
 func (w *simWorld) names() []string {
@@ -39,7 +21,7 @@ func (w *simWorld) names() []string {
 
 // lock gives the entry of a key or a field.
 func (r *simReplica) lock(p *Pipeline, name string) *entry {
-	en, err := p.lockKey([]byte(simKey(name)))
+	en, err := p.lockKey(enginetest.Key(name))
 	if err != nil {
 		r.w.t.Fatalf("%s: lock(%s) = %v", r.name, name, err)
 	}
@@ -165,8 +147,8 @@ func (r *simReplica) writeField(key, f string, sets bool) {
 func (r *simReplica) checkFields(step int, key string) (n int64) {
 	for _, f := range r.w.fields[key] {
 		_, v := r.look(f)
-		want := r.w.expect(&r.ghost, f)
-		if shown(&v) != want {
+		want := r.ghost.Value(r.w.tokens, f)
+		if enginetest.Shown(&v) != want {
 			r.w.t.Fatalf("step %d, %s: %s shows %+v; want %+v", step, r.name, f, v, want)
 		}
 		if want.OK {

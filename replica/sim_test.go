@@ -37,7 +37,7 @@ func (f failure) Error() string { return string(f) }
 type simBatch struct {
 	entry  tlv.VectorEntry
 	data   []byte
-	events []event
+	events []enginetest.Event
 }
 
 // writing names what a replica said of a key at one moment: it says so once.
@@ -66,10 +66,10 @@ type simWorld struct {
 	keys       []string
 	replicas   []*simReplica
 
-	tokens        []token
+	tokens        []enginetest.Token
 	history       map[tlv.ReplicaID][]simBatch
 	contributions map[writing]tlv.Contribution
-	snapshots     map[string]ghost
+	snapshots     map[string]enginetest.Ghost
 	dead          []tlv.ReplicaID        // IDs that nobody has any more
 	tails         map[tlv.ReplicaID]bool // IDs of tails
 	transfers     int
@@ -81,7 +81,7 @@ type simWorld struct {
 
 func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorld {
 	w := &simWorld{seed: seed, forks: forks, rng: rand.New(rand.NewPCG(seed, 2)), now: 1_000_000, tracing: tracing, history: map[tlv.ReplicaID][]simBatch{},
-		contributions: map[writing]tlv.Contribution{}, tails: map[tlv.ReplicaID]bool{}, snapshots: map[string]ghost{}}
+		contributions: map[writing]tlv.Contribution{}, tails: map[tlv.ReplicaID]bool{}, snapshots: map[string]enginetest.Ghost{}}
 	w.ttl, w.stale, w.gaps = seed%2 == 1, seed%7 == 3, seed%3 == 0
 	w.backlog = []int64{1 << 20, 1 << 20, 2000, 1000}[w.rng.IntN(4)] // at least what a page of a state publishes
 	keys, replicas := 1+w.rng.IntN(4), 2+w.rng.IntN(5)
@@ -106,7 +106,7 @@ func newSimWorld(seed uint64, forks bool, tracing func(string, ...any)) *simWorl
 	}
 	for i := range replicas {
 		r := &simReplica{w: w, name: fmt.Sprintf("r%d", i), disk: enginetest.NewDisk(w.rng.Uint64),
-			simStored: simStored{ghost: ghost{}, stored: ghost{}, births: map[string]tlv.Stamp{}}}
+			simStored: simStored{ghost: enginetest.Ghost{}, stored: enginetest.Ghost{}, births: map[string]tlv.Stamp{}}}
 		if w.ttl {
 			r.skew = []int64{-3, 0, 0, 2}[w.rng.IntN(4)]
 		}
@@ -239,7 +239,7 @@ func (w *simWorld) step(r *simReplica, key string) {
 	case w.limits && op < .41 && len(w.keys) > 1:
 		r.del(key)
 	case w.limits && op < .47:
-		r.pay()
+		r.owed.Pay(r.expire)
 	case w.limits && op < .56:
 		w.pass(int64(g.IntN(2)))
 	case op < .32:
@@ -336,7 +336,7 @@ func (w *simWorld) end() {
 	}
 	w.settle("first")
 	for _, r := range w.replicas {
-		r.pay()
+		r.owed.Pay(r.expire)
 	}
 	w.settle("when all TTLs are set")
 	w.skip(100 + 30*24*hour) // also those of a clock that was wrong
@@ -358,7 +358,7 @@ func (w *simWorld) end() {
 		w.scrub(r)
 		for _, key := range w.keys {
 			x, a := first.look(key)
-			if y, b := r.look(key); shown(&a) != shown(&b) || a.Sum != b.Sum || a.Expiry != b.Expiry {
+			if y, b := r.look(key); enginetest.Shown(&a) != enginetest.Shown(&b) || a.Sum != b.Sum || a.Expiry != b.Expiry {
 				w.fail("%s of %s shows %+v; %s shows %+v: %+v and %+v", key, first.name, a, r.name, b, x, y)
 			}
 		}

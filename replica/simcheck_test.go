@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -18,8 +19,8 @@ func (w *simWorld) check(r *simReplica) {
 			break
 		}
 		s, v := r.look(key)
-		if want := r.ghost.value(w.tokens, key); shown(&v) != want {
-			w.fail("%s: %s shows %+v; want %+v: %+v", r.name, key, shown(&v), want, s)
+		if want := r.ghost.Value(w.tokens, key); enginetest.Shown(&v) != want {
+			w.fail("%s: %s shows %+v; want %+v: %+v", r.name, key, enginetest.Shown(&v), want, s)
 		}
 		for _, c := range s.Contributions {
 			if c.Replica != r.id && !c.Closed {
@@ -38,7 +39,7 @@ func (w *simWorld) check(r *simReplica) {
 // checkNoGap checks that everything is there which the vector claims more than before.
 func (w *simWorld) checkNoGap(r *simReplica, was, is tlv.VectorEntry) {
 	for _, b := range w.history[is.Replica] {
-		if b.entry.Stamp > was.Stamp && b.entry.Stamp <= is.Stamp && !r.stored.has(b.events) {
+		if b.entry.Stamp > was.Stamp && b.entry.Stamp <= is.Stamp && !r.stored.Has(b.events) {
 			w.fail("%s: its vector has %x up to %d, and batch %d is not there", r.name, is.Replica, is.Stamp, b.entry.Stamp)
 		}
 	}

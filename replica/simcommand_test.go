@@ -3,25 +3,11 @@ package replica
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
-
-func (r *simReplica) observed(key string, s *tlv.State) (gone []int) {
-	for i := range s.Contributions {
-		if c := &s.Contributions[i]; s.Open(c) {
-			for t := range r.ghost.of(key).known {
-				if r.w.tokens[t].origin == c.Replica {
-					gone = append(gone, t)
-				}
-			}
-		}
-	}
-	slices.Sort(gone)
-	return gone
-}
 
 // visible says whether the key shows.
 func (r *simReplica) visible(key string) bool {
@@ -38,8 +24,8 @@ func (r *simReplica) prepares(key string) (shows bool) {
 }
 
 func (r *simReplica) adds(key string, v engine.Value, stamp tlv.Stamp) {
-	r.w.tokens = append(r.w.tokens, token{origin: r.id, value: v, stamp: stamp})
-	r.does(event{key: key, add: len(r.w.tokens) - 1})
+	r.w.tokens = append(r.w.tokens, enginetest.Token{Origin: r.id, Value: enginetest.Value(v), Stamp: stamp})
+	r.does(enginetest.Event{Key: key, Add: len(r.w.tokens) - 1})
 }
 
 // do runs a command and has it synced, as its reply is when it goes out.
@@ -74,17 +60,6 @@ func (r *simReplica) incr(key string, n int64) (reply int64) {
 	return reply
 }
 
-// shown is the value of a view.
-func shown(v *tlv.View) engine.Value {
-	switch {
-	case !v.Exists:
-		return engine.Value{}
-	case v.IsText:
-		return engine.Value{Text: v.Text, IsText: true, OK: true}
-	}
-	return engine.IntValue(v.Sum.Clamp())
-}
-
 // flicker has a key live in one batch of this replica, and dead in the next.
 func (r *simReplica) flicker(key string) {
 	r.count(key, 7)
@@ -117,8 +92,8 @@ func (r *simReplica) harvest(key string) {
 	r.cancels(key)
 	r.do("GETDEL "+key, func(p *engine.Pipeline) error {
 		v, err := p.GetDel([]byte(key))
-		if v.OK != shows || shows && v != shown(&want) {
-			r.w.fail("%s: GetDel(%s) = %+v, %v; want %+v, %v", r.name, key, v, err, shown(&want), shows)
+		if v.OK != shows || shows && enginetest.Value(v) != enginetest.Shown(&want) {
+			r.w.fail("%s: GetDel(%s) = %+v, %v; want %+v, %v", r.name, key, v, err, enginetest.Shown(&want), shows)
 		}
 		return err
 	})
@@ -173,25 +148,11 @@ func (r *simReplica) count(key string, n int64) {
 // limit counts in a window of a few ms. Who counts 1 sets the TTL.
 func (r *simReplica) limit(key string) {
 	if r.incr(key, 1) == 1 {
-		r.owed = append(r.owed, debt{key, []int64{3, 6}[r.w.rng.IntN(2)]})
+		r.owed = append(r.owed, enginetest.Debt{Key: key, MS: []int64{3, 6}[r.w.rng.IntN(2)]})
 	}
 	if !r.w.apart || r.w.rng.IntN(2) == 0 {
-		r.pay()
+		r.owed.Pay(r.expire)
 	}
-}
-
-// debt is a TTL that a limiter is still to set.
-type debt struct {
-	key string
-	ms  int64
-}
-
-// pay sets the TTLs that are owed. It may come long after the counting.
-func (r *simReplica) pay() {
-	for _, o := range r.owed {
-		r.expire(o.key, o.ms)
-	}
-	r.owed = nil
 }
 
 // sweep carries out expiries. What of them the sweeper did is seen afterwards.
@@ -216,21 +177,21 @@ func (r *simReplica) sweep() {
 			r.w.fail("%s: the sweep took %s, which expires at %d", r.name, key, v.Expiry.At)
 		}
 		r.w.trace("%s: sweep takes %s", r.name, key)
-		r.does(event{key: key, add: -1, gone: r.observed(key, &s)})
+		r.does(enginetest.Event{Key: key, Add: -1, Gone: r.ghost.Observed(r.w.tokens, key, &s)})
 	}
 }
 
 // cancels notes in the ghost what a cancel takes away: what of the key is open as stored now.
 func (r *simReplica) cancels(key string) {
 	s, _ := r.look(key)
-	r.does(event{key: key, add: -1, gone: r.observed(key, &s)})
+	r.does(enginetest.Event{Key: key, Add: -1, Gone: r.ghost.Observed(r.w.tokens, key, &s)})
 }
 
-func (r *simReplica) does(ev event) {
-	if ev.add < 0 && len(ev.gone) == 0 || r.w.forks {
+func (r *simReplica) does(ev enginetest.Event) {
+	if ev.Add < 0 && len(ev.Gone) == 0 || r.w.forks {
 		return
 	}
-	ev.life = r.life
-	r.ghost.apply(ev)
+	ev.Life = r.life
+	r.ghost.Apply(ev)
 	r.pending = append(r.pending, ev)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 )
 
 // compare checks that stores with the same batches have the same digests, whatever either has dropped meanwhile, and that no link takes
@@ -37,7 +38,7 @@ func (w *simWorld) compare(r *simReplica) {
 func (w *simWorld) digest(r *simReplica) (engine.Digests, error) {
 	var keys []string
 	for _, key := range append([]string{sent, harvested}, w.keys...) {
-		keys = append(keys, string(simKey(key)))
+		keys = append(keys, string(enginetest.Key(key)))
 	}
 	d, err := r.e.Digest(keys)
 	if err != nil && !errors.Is(err, engine.ErrHeld) {

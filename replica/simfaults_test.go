@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -243,7 +244,7 @@ func (w *simWorld) putBack(r *simReplica) {
 		}
 		for _, key := range w.keys {
 			_, a := others[0].look(key)
-			if _, b := o.look(key); shown(&a) != shown(&b) {
+			if _, b := o.look(key); enginetest.Shown(&a) != enginetest.Shown(&b) {
 				w.fail("%s of %s shows %+v; %s shows %+v", key, others[0].name, a, o.name, b)
 			}
 		}

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"atomiccounter/engine"
+	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
 )
 
@@ -34,7 +35,7 @@ func (w *simWorld) merge(r *simReplica, total int64) {
 	s := tlv.State{Contributions: []tlv.Contribution{{Replica: device, Birth: 1, Rev: rev, Last: rev, Total: tlv.FromInt64(total)}}}
 	var deltas []tlv.Delta
 	for _, key := range []string{sent, harvested} {
-		deltas = append(deltas, tlv.Delta{Key: simKey(key), State: s.Abroad(5)})
+		deltas = append(deltas, tlv.Delta{Key: enginetest.Key(key), State: s.Abroad(5)})
 	}
 	if err := r.e.Merge(deltas); err != nil {
 		w.fail("%s: Merge = %v", r.name, err)

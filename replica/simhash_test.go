@@ -6,31 +6,12 @@ import (
 	"strings"
 
 	"atomiccounter/engine"
-	"atomiccounter/tlv"
 )
 
 // Some keys of the simulation are fields of a hash: the ghosts know them as hash/field.
 
 func cutField(name string) (hash, field []byte, ok bool) {
 	return bytes.Cut([]byte(name), []byte("/"))
-}
-
-// simKey is the key of the engine.
-func simKey(name string) []byte {
-	hash, field, ok := cutField(name)
-	if !ok {
-		return append([]byte{0}, name...)
-	}
-	return tlv.AppendFieldName([]byte{tlv.FieldByte(0)}, hash, field)
-}
-
-// simName is the opposite.
-func simName(key []byte) string {
-	if tlv.Space(key[0]) != tlv.FieldSpace {
-		return string(key[1:])
-	}
-	hash, field, _ := tlv.SplitFieldName(key[1:])
-	return string(hash) + "/" + string(field)
 }
 
 // delHash takes all fields of a hash away.

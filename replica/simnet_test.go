@@ -204,7 +204,7 @@ func (r *simReplica) serve(q *request) (ev Event, waits bool) {
 			return r.declines(err), false
 		}
 		if a.Snapshot == "" {
-			r.w.snapshots[answer.Snapshot] = r.stored.clone()
+			r.w.snapshots[answer.Snapshot] = r.stored.Clone()
 		}
 		return Snapped{decoded(r, csync.ParseSnapAnswer, answer.Append(nil))}, false
 	case AskDigest:

@@ -28,8 +28,8 @@ type simReplica struct {
 	disk   *enginetest.Disk
 	e      *engine.Engine // nil: the replica is down
 	node   *Node
-	parked []*request // that wait for news
-	owed   []debt     // of limiters that have counted 1
+	parked []*request       // that wait for news
+	owed   enginetest.Debts // of limiters that have counted 1
 
 	landing bool // a page of a snapshot: what was given up of another may be published
 
@@ -46,9 +46,9 @@ type simReplica struct {
 type simStored struct {
 	id      tlv.ReplicaID
 	vector  tlv.Vector           // as last seen
-	ghost   ghost                // of what shows
-	stored  ghost                // of what is in the database
-	pending []event              // of what is in the journal only
+	ghost   enginetest.Ghost     // of what shows
+	stored  enginetest.Ghost     // of what is in the database
+	pending []enginetest.Event   // of what is in the journal only
 	births  map[string]tlv.Stamp // of the contributions last published
 	met     map[string]bool      // keys that the transfer under way has brought
 	page    string               // the snapshot that they are from
@@ -56,7 +56,7 @@ type simStored struct {
 
 func (s *simStored) clone() simStored {
 	c := *s
-	c.ghost, c.stored = s.ghost.clone(), s.stored.clone()
+	c.ghost, c.stored = s.ghost.Clone(), s.stored.Clone()
 	c.pending, c.vector = slices.Clone(s.pending), slices.Clone(s.vector)
 	c.births, c.met = maps.Clone(s.births), maps.Clone(s.met)
 	return c
@@ -259,13 +259,13 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 		l.perfect = false
 	}
 	r.pending = append(r.cancelsOfOthers(r.pending[:r.tail]), r.pending[r.tail:]...)
-	r.ghost = r.stored.clone()
-	r.ghost.apply(r.pending...)
+	r.ghost = r.stored.Clone()
+	r.ghost.Apply(r.pending...)
 	for _, ev := range r.pending {
-		if ev.add >= 0 {
-			r.w.tokens[ev.add].origin = id
-			if t := r.e.Tail(ev.life); t != 0 {
-				r.w.tokens[ev.add].origin = t
+		if ev.Add >= 0 {
+			r.w.tokens[ev.Add].Origin = id
+			if t := r.e.Tail(ev.Life); t != 0 {
+				r.w.tokens[ev.Add].Origin = t
 			}
 		}
 	}
@@ -285,11 +285,11 @@ func (r *simReplica) dies() {
 }
 
 // cancelsOfOthers is what of the events concerns tokens that are not this replica's own.
-func (r *simReplica) cancelsOfOthers(events []event) (list []event) {
+func (r *simReplica) cancelsOfOthers(events []enginetest.Event) (list []enginetest.Event) {
 	for _, ev := range events {
-		theirs := slices.DeleteFunc(slices.Clone(ev.gone), func(t int) bool { return r.w.tokens[t].origin == r.id })
+		theirs := slices.DeleteFunc(slices.Clone(ev.Gone), func(t int) bool { return r.w.tokens[t].Origin == r.id })
 		if len(theirs) > 0 {
-			list = append(list, event{key: ev.key, add: -1, gone: theirs})
+			list = append(list, enginetest.Event{Key: ev.Key, Add: -1, Gone: theirs})
 		}
 	}
 	return list
@@ -315,7 +315,7 @@ func (r *simReplica) publishes() {
 		}
 		if own := slices.ContainsFunc(b.Deltas, func(d tlv.Delta) bool { return d.State.Contribution(r.id) != nil }); r.landing && !own && (i > 0 || len(r.pending) == 0) {
 			r.w.relayed++
-			r.pending = r.stored.all(b.Deltas)
+			r.pending = r.stored.All(b.Deltas)
 		}
 		r.published(&b, data)
 	}
@@ -323,7 +323,7 @@ func (r *simReplica) publishes() {
 
 func (r *simReplica) published(b *tlv.Batch, data []byte) {
 	for i := range b.Deltas {
-		key := simName(b.Deltas[i].Key)
+		key := enginetest.Name(b.Deltas[i].Key)
 		for _, c := range b.Deltas[i].State.Contributions {
 			what := writing{key, c.Replica, c.Rev}
 			if _, known := r.w.contributions[what]; !known { // one that is passed on may be forgotten here
@@ -335,36 +335,14 @@ func (r *simReplica) published(b *tlv.Batch, data []byte) {
 			continue
 		}
 		if r.births[key] != own.Birth {
-			r.does(event{key: key, add: -1, gone: r.ownGone(key)})
+			r.does(enginetest.Event{Key: key, Add: -1, Gone: r.ghost.OwnGone(r.w.tokens, key, r.id)})
 		}
 		r.births[key] = own.Birth
 	}
 	r.w.trace("%s publishes %x %d life %x after %d: %+v", r.name, r.id, b.Stamp, b.Life, b.Prev, b.Deltas)
 	r.w.history[r.id] = append(r.w.history[r.id], simBatch{entry: b.Entry(), data: data, events: r.pending})
-	r.stored.apply(r.pending...)
+	r.stored.Apply(r.pending...)
 	r.pending = nil
-}
-
-// all is what the ghost knows of the keys of deltas.
-func (g ghost) all(deltas []tlv.Delta) (list []event) {
-	for i := range deltas {
-		key := simName(deltas[i].Key)
-		list = append(list, event{key: key, add: -1, gone: slices.Sorted(maps.Keys(g.of(key).gone))})
-		for _, t := range slices.Sorted(maps.Keys(g.of(key).known)) {
-			list = append(list, event{key: key, add: t})
-		}
-	}
-	return list
-}
-
-func (r *simReplica) ownGone(key string) (list []int) {
-	for t := range r.ghost.of(key).gone {
-		if r.w.tokens[t].origin == r.id {
-			list = append(list, t)
-		}
-	}
-	slices.Sort(list)
-	return list
 }
 
 // ---- what links do to the store
@@ -378,8 +356,8 @@ func (r *simReplica) took(b *tlv.Batch, before tlv.Vector) {
 	if !bytes.Equal(published.data, tlv.AppendBatch(nil, b)) {
 		r.w.fail("%s: batch %d of %x is not as it was published", r.name, b.Stamp, b.Replica)
 	}
-	r.ghost.apply(published.events...)
-	r.stored.apply(published.events...)
+	r.ghost.Apply(published.events...)
+	r.stored.Apply(published.events...)
 }
 
 // merged notes that a page of a snapshot was merged: each key that it has now knows what the source knew of it.
@@ -389,7 +367,7 @@ func (r *simReplica) merged(page []byte) {
 		r.w.fail("%s: ParseDeltas = %v", r.name, err)
 	}
 	for i := range deltas {
-		r.learn(simName(deltas[i].Key))
+		r.learn(enginetest.Name(deltas[i].Key))
 	}
 }
 
@@ -408,15 +386,15 @@ func (r *simReplica) learn(key string) {
 		return
 	}
 	source := r.w.snapshots[r.page]
-	r.ghost.merge(source, key)
-	r.stored.merge(source, key)
+	r.ghost.Merge(source, key)
+	r.stored.Merge(source, key)
 	r.met[key] = true
 }
 
 // ---- what clients do
 
 func (r *simReplica) look(key string) (tlv.State, tlv.View) {
-	s, err := r.e.State(simKey(key))
+	s, err := r.e.State(enginetest.Key(key))
 	if err != nil {
 		r.w.fail("%s: State(%s) = %v", r.name, key, err)
 	}
