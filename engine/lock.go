@@ -115,9 +115,9 @@ func (p *Pipeline) load(n name) (*entry, error) {
 	p.publish() // a read of the disk holds up nobody else's keys
 	e := newEntry(n)
 	e.use.begin(inSeconds(p.now()))
-	e.mu.Lock()
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
+	e.mu.Lock()
 	if p.e.table.insert(e) != e {
 		e.mu.Unlock()
 		return nil, nil

@@ -1,0 +1,109 @@
+// Package engine keeps counters: in memory as atomics, in a journal that makes acknowledged writes durable, and in a Pebble
+// database that holds everything. It knows no RESP, socket or peer.
+//
+// # What is promised
+//
+// All writes of this process show at once. A write whose Pipeline.Commit returned survives the death of the process, and
+// with Always, once Durable has reached its position, that of the machine too: before that it has no reply, and survives
+// neither. It is counted once. What other replicas did (Apply) shows after at most the update period.
+//
+// # How
+//
+//	command ─► entry in memory (atomic add) ─► journal (append) ─► reply
+//	                   │ dirty
+//	             flush (every few ms to 2 s)
+//	                   ▼
+//	   one Pebble batch, synced: deltas + counts + version vector + journal mark
+//
+// A flush begins with a cut: a moment when no pipeline is active. It draws the batch's stamp, starts the next generation
+// and notes the journal's end. What each dirty key did in the generation that ended becomes one delta. After the
+// commit the journal before the mark is not needed any more; recovery opens the database and replays what lies behind.
+// If a commit fails nobody knows what the disk has: the engine refuses all further writes, and the next start decides.
+//
+// # Replication
+//
+// The engine knows no peer, but all that a protocol between peers needs (package replica): a flush publishes a batch, kept
+// with those of others in a bounded log (Batches, TrimLog); Vector says what is stored and synced, and News when it grew;
+// Apply takes in the next batch of another replica; Snapshot and BeginTransfer bring the state to one that comes too late
+// (transfer.go). A store that lost what it had published takes a new ID (history.go, rename.go). Merge joins states of
+// counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
+// entries in the cache when their update period is over.
+//
+// # Sections
+//
+// From Pipeline.Begin to End a pipeline runs alone, for MULTI and EXEC and for scripts: all it does is one frame of the journal,
+// and part of one batch (section.go). Watch says whether a key has changed (watch.go).
+//
+// # Texts
+//
+// A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a
+// text. Of assigned values that nobody has cancelled the last shows, by birth and replica; if that is a text it shows alone, and
+// Incr gives ErrNotInteger. That goes by what is stored: a text of another replica is taken in at once, update period
+// or not. What others added before they knew of it stays in their contributions, and shows when the text is cancelled and they
+// are not. Edit reads and sets at one moment of one replica; of concurrent ones the last wins.
+//
+// The journal has a text once for each SET. Its bytes count into the cache, and into what one flush may write
+// (maxTexts), so that batches stay of a size that peers take.
+//
+// # Tokens
+//
+// IncrOnce, and Counter.IncrementOnce, count an increment once for a token, however often they are asked to (token.go).
+//
+// # Directory
+//
+//	FORMAT    "atomiccounter 4\n": the version of all that follows
+//	LOCK      held by the process that has the directory open
+//	journal/  segments (package journal)
+//	db/       Pebble (store.go)
+//	COPY      only in a copy made by Backup: the next Open takes a new replica ID
+//
+// # The life of an entry
+//
+// An entry is one cached counter (entry.go). A pipeline that finds none puts a placeholder into the table, locked, and reads the
+// database under loads (lock.go). The first write of a generation marks the entry dirty: it gets a pending part, and the table lists it
+// (markDirty). Later increments of the generation only add to an atomic number, with the entry's lock shared. The cut ends the
+// generation; the flush, or a pipeline that comes first, rolls what is pending into the stored part and leaves an operand for the
+// flush (roll). When the commit is done the entry is clean. What arrives of other replicas waits at a cached entry (incoming) until its
+// update period is over, and is then taken in (takeIn). A clean entry that nothing pins may be evicted.
+//
+// # Lock order
+//
+// A goroutine that has a lock waits only for locks that come after it in this list. A lock that it only tries (TryLock) may be any.
+//
+//  1. commit: the one writer of the database (committer.go)
+//  2. turnstile: the section that runs, or is next (turnstile.go)
+//  3. refreshing: one Refresh at a time (stale.go)
+//  4. a Snapshot (snapshot.go)
+//  5. guards: shared by each active pipeline, all of them exclusively by a cut or a section (cut.go)
+//  6. scans: shared by reads of the database, exclusively by Close (engine.go)
+//  7. loads: shared by a load, exclusively while what arrives becomes readable (engine.go)
+//  8. the entry of a key, or of the head of a hash (entry.go); of several in the order of their keys
+//  9. the entry of a field (entry.go); of several in the order of their keys
+//  10. fields, which a head and its fields share (fields.go)
+//  11. a shard of the table (table.go)
+//  12. all others, which are leaves: a shard's list of dirty entries (table.go), the stale keys (stale.go), the history (history.go),
+//     the replication log (log.go), news (vector.go), the watches (watch.go), the turnstile's count (turnstile.go)
+//
+// The journal's own locks come after all of these.
+//
+// Invariant: a pipeline that holds an entry from one command to the next only tries for another. If that fails it journals, and lets
+// go of all entries, before it waits.
+//
+// # Glossary
+//
+//	cut         the moment between two generations, when no pipeline is active
+//	generation  what happens between two cuts; one batch has all of it
+//	flush       a cut, and the commit of what the generation before it did
+//	mark        the place in the journal up to which the database has everything
+//	commit      a batch for the database, and what becomes true once that is committed
+//	arrival     one key of a batch, page or merge on its way into the store
+//	own         the contribution of this replica to a key, as stored
+//	foreign     the contributions of all others, and what was reset
+//	pending     what the present generation did to a key
+//	head        the entry of a hash's key; its fields have entries of their own
+//	section     a time in which one pipeline runs alone: MULTI and EXEC, or a script
+//	life        one start of the process, which batches name
+//	tail        what the journal of an earlier life had that no batch of this store has
+//	stale       of an entry: something has arrived that it does not show yet
+//	awaiting    of a store: it publishes nothing before its peers have confirmed what they have of it
+package engine
