@@ -86,7 +86,7 @@ func cDigest(c *Context, args [][]byte) {
 	})
 }
 
-// answerPeer has the node answer a request of replica id, of which err is wrong.
+// answerPeer has the node answer a request of replica id. err is the reply if the request could not be read.
 func (c *Context) answerPeer(command string, id tlv.ReplicaID, err error, answer func(Replication)) {
 	if another := c.speaksFor(command, id); another != nil {
 		err = another
@@ -102,7 +102,7 @@ func (c *Context) answerPeer(command string, id tlv.ReplicaID, err error, answer
 	})
 }
 
-// failPeer writes an error of the node.
+// failPeer writes an error of a request, or of the node.
 func (c *Context) failPeer(command string, err error) {
 	var reply csync.Error
 	if errors.As(err, &reply) {

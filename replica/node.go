@@ -51,7 +51,7 @@ func (o Options) withDefaults() Options {
 type Node struct {
 	engine *engine.Engine
 	o      Options
-	wake   chan struct{} // there are something urgent to maintain
+	wake   chan struct{} // there is urgent maintenance
 	acks   news
 	naming sync.Mutex // one renaming at a time
 	roster sync.Mutex // one change of the peers at a time: what the store remembers and links are the same
