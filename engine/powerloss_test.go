@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -203,13 +204,20 @@ func (w *powerWorld) close() {
 func (w *powerWorld) interrupt() (snap *powerSnap) {
 	at := w.rng.IntN(60)
 	w.o.segments.(*enginetest.Segments).Limit(1) // no segment is prepared, and none changes while the power goes
+	var mu sync.Mutex
 	o := w.o
 	o.fs = hookFS(w.o.fs, func() {
+		mu.Lock()
+		defer mu.Unlock()
 		if at--; at == 0 {
 			snap = w.snapshot(100 * w.rng.IntN(2))
 		}
 	})
-	if err := open(w.t, o).Close(); err != nil {
+	e := open(w.t, o)
+	mu.Lock()
+	at = 0 // Close changes the segment
+	mu.Unlock()
+	if err := e.Close(); err != nil {
 		w.t.Fatalf("Close = %v", err)
 	}
 	w.o.segments.(*enginetest.Segments).Limit(-1)
