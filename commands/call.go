@@ -167,7 +167,7 @@ func (c *Context) reject(cmd *Command, line string) {
 func (c *Context) noteSlow(cmd *Command, args [][]byte, took time.Duration) {
 	config := &c.Server.Config
 	if at := config.SlowerThan(); at >= 0 && took >= at && cmd.Flags&SkipSlowlog == 0 {
-		e := stats.SlowEntry{At: time.Now().Unix(), Took: took, Addr: c.Client.Addr, Name: c.Client.Name()}
+		e := stats.SlowEntry{At: time.Now().Unix(), Took: took, Addr: c.Client.Addr, Name: c.Client.identity.Name()}
 		c.Server.Stats.Slow.Add(e, redacted(cmd, args), config.SlowLogLen())
 	}
 	if at := config.LatencyThreshold(); at > 0 && took >= at {

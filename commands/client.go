@@ -2,7 +2,6 @@ package commands
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,7 +9,7 @@ import (
 )
 
 // Client is what the commands know of one connection. Its session owns it and fills the first group before it adds the
-// client to the registry; the fields that other connections read or write are atomic or under mu.
+// client to the registry; the fields that other connections read or write are atomic or guard themselves.
 type Client struct {
 	ID              int64  // given by ClientRegistry.Add
 	Addr, LocalAddr string // as in CLIENT LIST: ip:port, or the socket's path with :0
@@ -28,9 +27,7 @@ type Client struct {
 	// Redis does: a password that is set later asks only those who come later.
 	Authenticated bool
 	Reply         ReplyMode
-	received      int64 // as Received was last told
-	works         bool  // memory counts as taken by its commands
-	Close         bool  // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
+	Close         bool // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
 	credential    credential
 	debugs        bool // it wants its next script to be debugged
 
@@ -38,24 +35,15 @@ type Client struct {
 	DB     atomic.Int32 // copies for CLIENT LIST of what the context has; the commands set them
 	Proto  atomic.Int32
 
-	QueryBuffer atomic.Int64 // bytes received that are no whole command yet
-	Blocked     atomic.Bool  // a command of it waits (Wait); whoever waits sets it
+	Blocked atomic.Bool // a command of it waits (Wait); whoever waits sets it
 
 	last     atomic.Pointer[Command]
 	server   *Server        // NewContext sets it
 	push     *push.Receiver // likewise
 	memory   clientMemory
-	watching atomic.Int32  // keys of WATCH
+	queue    queueFigures  // of its transaction
 	unblock  atomic.Uint32 // how another client wants its wait to end; 0: it does not
-
-	queued      atomic.Int32 // commands since MULTI, and one more; 0: there was no MULTI
-	queuedBytes atomic.Int64
-
-	mu               sync.Mutex
-	touched          func() bool // a key that it watches has changed
-	name             string
-	libName, libVer  string
-	noEvict, noTouch bool
+	identity identity
 }
 
 // ReplyMode is that of CLIENT REPLY.
@@ -74,64 +62,6 @@ func (c *Client) setAuthenticated(on bool) {
 	c.guest.Store(!on)
 }
 
-// Name is that of CLIENT SETNAME; empty: none.
-func (c *Client) Name() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.name
-}
-
-// SetName changes it; the caller has validated it.
-func (c *Client) SetName(name string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.name = name
-}
-
-// setLibrary changes what CLIENT SETINFO knows; nil leaves that part.
-func (c *Client) setLibrary(name, version *string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if name != nil {
-		c.libName = *name
-	}
-	if version != nil {
-		c.libVer = *version
-	}
-}
-
-func (c *Client) setTouched(ask func() bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.touched = ask
-}
-
-func (c *Client) setNoEvict(on bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.noEvict = on
-}
-
-// mayStay says that CLIENT NO-EVICT is on.
-func (c *Client) mayStay() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.noEvict
-}
-
-func (c *Client) setNoTouch(on bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.noTouch = on
-}
-
-// reset forgets what RESET takes away.
-func (c *Client) reset() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.name, c.noEvict, c.noTouch = "", false, false
-}
-
 // LastCommand is the full name of the command that runs or ran last, "NULL" before the first.
 func (c *Client) LastCommand() string {
 	if cmd := c.last.Load(); cmd != nil {
@@ -142,8 +72,8 @@ func (c *Client) LastCommand() string {
 
 // Line describes the client as CLIENT LIST does, without a line end.
 func (c *Client) Line(now time.Time) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.identity.mu.Lock()
+	defer c.identity.mu.Unlock()
 	age, idle := now.Sub(c.Created), now.Sub(time.Unix(0, c.Active.Load()))
 	if c.Active.Load() == 0 {
 		idle = age
@@ -157,21 +87,13 @@ func (c *Client) Line(now time.Time) string {
 	return fmt.Sprintf("id=%d addr=%s laddr=%s fd=-1 name=%s age=%d idle=%d flags=%s db=%d sub=%d psub=%d ssub=%d "+
 		"multi=%d watch=%d qbuf=%d qbuf-free=0 argv-mem=0 multi-mem=%d rbs=0 rbp=0 obl=%d oll=%d omem=%d tot-mem=%d events=r "+
 		"cmd=%s user=default redir=%d resp=%d lib-name=%s lib-ver=%s",
-		c.ID, c.Addr, c.LocalAddr, c.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
+		c.ID, c.Addr, c.LocalAddr, c.identity.name, seconds(age), seconds(idle), c.flags(), c.DB.Load(),
 		c.push.Listens[push.Plain].Load(), c.push.Listens[push.Pattern].Load(), c.push.Listens[push.Shard].Load(),
-		c.queued.Load()-1, c.watches(), c.QueryBuffer.Load(), c.queuedBytes.Load(), first, (waiting-first+replyChunk-1)/replyChunk, waiting-first, clientSize+c.memory.total(), c.LastCommand(), redir, c.Proto.Load(), c.libName, c.libVer)
+		c.queue.queued.Load()-1, c.queue.watches(), c.memory.query.Load(), c.queue.bytes.Load(), first, (waiting-first+replyChunk-1)/replyChunk, waiting-first, clientSize+c.memory.total(), c.LastCommand(), redir, c.Proto.Load(), c.identity.libName, c.identity.libVer)
 }
 
 // replyChunk is how much Redis keeps of what waits for a client in one piece, the first of which is apart.
 const replyChunk = 16 << 10
-
-// watches is how many keys the client watches: none any more once one has changed, as in Redis. It is called under mu.
-func (c *Client) watches() int32 {
-	if c.touched != nil && c.touched() {
-		return 0
-	}
-	return c.watching.Load()
-}
 
 func (c *Client) flags() string {
 	f := ""
@@ -181,7 +103,7 @@ func (c *Client) flags() string {
 	if c.push.ListensToAny() {
 		f += "P"
 	}
-	if c.queued.Load() > 0 {
+	if c.queue.queued.Load() > 0 {
 		f += "x"
 	}
 	if c.Blocked.Load() {
@@ -196,16 +118,16 @@ func (c *Client) flags() string {
 	if c.push.Broadcasts.Load() {
 		f += "B"
 	}
-	if c.touched != nil && c.touched() {
+	if c.queue.broken() {
 		f += "d"
 	}
 	if c.Unix {
 		f += "U"
 	}
-	if c.noEvict {
+	if c.identity.noEvict {
 		f += "e"
 	}
-	if c.noTouch {
+	if c.identity.noTouch {
 		f += "T"
 	}
 	if f == "" {

@@ -11,13 +11,13 @@ func clientID(c *Context, _ [][]byte) { c.Out.Int(c.Client.ID) }
 
 func clientSetName(c *Context, args [][]byte) {
 	if c.validName(args[2]) {
-		c.Client.SetName(string(args[2]))
+		c.Client.identity.SetName(string(args[2]))
 		c.Out.OK()
 	}
 }
 
 func clientGetName(c *Context, _ [][]byte) {
-	if name := c.Client.Name(); name != "" {
+	if name := c.Client.identity.Name(); name != "" {
 		c.Out.BulkString(name)
 	} else {
 		c.Out.Null()
@@ -53,7 +53,7 @@ func clientSetInfo(c *Context, args [][]byte) {
 		c.Out.Error(fmt.Sprintf("ERR %s cannot contain spaces, newlines or special characters.", cString(args[2])))
 		return
 	}
-	c.Client.setLibrary(name, version)
+	c.Client.identity.setLibrary(name, version)
 	c.Out.OK()
 }
 
@@ -207,8 +207,8 @@ func (c *Context) kill(f killFilter) (n int64) {
 	return n
 }
 
-func clientNoEvict(c *Context, args [][]byte) { c.onOff(args[2], c.Client.setNoEvict) }
-func clientNoTouch(c *Context, args [][]byte) { c.onOff(args[2], c.Client.setNoTouch) }
+func clientNoEvict(c *Context, args [][]byte) { c.onOff(args[2], c.Client.identity.setNoEvict) }
+func clientNoTouch(c *Context, args [][]byte) { c.onOff(args[2], c.Client.identity.setNoTouch) }
 
 func (c *Context) onOff(arg []byte, set func(on bool)) {
 	if !same(arg, "on") && !same(arg, "off") {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"atomiccounter/commands/config"
@@ -31,6 +32,10 @@ type clientMemory struct {
 	all  int64
 	soft time.Time // since when there is as much output as the soft limit; zero: there is not
 	cut  bool      // the connection ends: nothing is counted any more
+
+	query    atomic.Int64 // bytes received that are no whole command yet
+	received int64        // as Received was last told; only the session's goroutine uses it, and works
+	works    bool         // memory counts as taken by the client's commands
 }
 
 // Queued counts n bytes more that wait to be sent to the client, or fewer. If that is more than may wait the connection ends. Any
@@ -48,9 +53,9 @@ func (c *Client) Queued(n int64) {
 
 // Received says how many bytes the client's connection has taken memory for, of which so many are no whole command yet.
 func (c *Client) Received(size, taken int64) {
-	c.QueryBuffer.Store(size)
-	if c.received != taken {
-		c.received = taken
+	c.memory.query.Store(size)
+	if c.memory.received != taken {
+		c.memory.received = taken
 		c.holds(input, taken)
 	}
 }
@@ -64,8 +69,8 @@ func (c *Client) holds(why holding, n int64) {
 
 // Sent says that all replies are on their way: what the commands took is free.
 func (c *Client) Sent() {
-	if c.works {
-		c.works = false
+	if c.memory.works {
+		c.memory.works = false
 		c.memory.set(work, 0, c.server)
 	}
 }
@@ -78,7 +83,7 @@ func (c *Context) takes(n int64) error {
 	if !cl.memory.add(work, n, s) {
 		return errClientMemory // it is about to be disconnected
 	}
-	cl.works = true
+	cl.memory.works = true
 	if most := s.mostClientMemory(); most > 0 && s.clientMemory.Load() > most {
 		cl.memory.add(work, -n, s)
 		return errClientMemory
@@ -191,7 +196,7 @@ func (s *Server) boundClients() {
 		var worst *Client
 		size := int64(0)
 		s.Clients.Each(func(cl *Client) {
-			if n := cl.memory.total(); n > size && !cl.mayStay() {
+			if n := cl.memory.total(); n > size && !cl.identity.mayStay() {
 				worst, size = cl, n
 			}
 		})

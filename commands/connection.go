@@ -63,7 +63,7 @@ func (c *Context) speak(proto int) {
 // reset brings the connection back to how it was when it was opened.
 func reset(c *Context, _ [][]byte) {
 	c.discard()
-	c.Client.reset()
+	c.Client.identity.reset()
 	c.Client.debugs = false
 	c.Client.credential = credential{}
 	c.Server.letGo(c.Client)
@@ -157,7 +157,7 @@ func (c *Context) helloOptions(options [][]byte) bool {
 			if !c.validName(options[1]) {
 				return false
 			}
-			c.Client.SetName(string(options[1]))
+			c.Client.identity.SetName(string(options[1]))
 			options = options[2:]
 		default:
 			c.Out.Error(fmt.Sprintf("ERR Syntax error in HELLO option '%s'", cString(word)))

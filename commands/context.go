@@ -49,7 +49,7 @@ func (s *Server) NewContext(c *Client) *Context {
 			c.Wake()
 		}
 	})
-	c.setTouched(pipe.Touched)
+	c.queue.touched = pipe.Touched
 	ctx := &Context{Pipe: pipe, Out: resp.Reply{Proto: 2}, Client: c, Server: s}
 	pipe.Observe(ctx.changed)
 	ctx.Join()

@@ -60,9 +60,7 @@ func (r *ClientRegistry) Blocked() (n int) {
 // Watching is the number of clients that watch keys.
 func (r *ClientRegistry) Watching() (n int) {
 	r.Each(func(c *Client) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.watches() > 0 {
+		if c.queue.watches() > 0 {
 			n++
 		}
 	})
@@ -99,7 +97,7 @@ func (r *ClientRegistry) memory() (n int64) {
 const clientSize = 8 << 10
 
 func (r *ClientRegistry) largestInput() (n int64) {
-	r.Each(func(c *Client) { n = max(n, c.QueryBuffer.Load()) })
+	r.Each(func(c *Client) { n = max(n, c.memory.query.Load()) })
 	return n
 }
 

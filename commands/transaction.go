@@ -3,6 +3,7 @@ package commands
 import (
 	"errors"
 	"strings"
+	"sync/atomic"
 
 	"atomiccounter/engine"
 )
@@ -14,6 +15,24 @@ type transaction struct {
 	calls []call
 	flags Flags // of all of them
 	size  int   // bytes that they take, about
+}
+
+// queueFigures are what other connections ask of a client's transaction.
+type queueFigures struct {
+	queued   atomic.Int32 // commands since MULTI, and one more; 0: there was no MULTI
+	bytes    atomic.Int64
+	watching atomic.Int32 // keys of WATCH
+	touched  func() bool  // one of those has changed; NewContext sets it
+}
+
+func (q *queueFigures) broken() bool { return q.touched != nil && q.touched() }
+
+// watches is how many keys the client watches: none any more once one has changed, as in Redis.
+func (q *queueFigures) watches() int32 {
+	if q.broken() {
+		return 0
+	}
+	return q.watching.Load()
 }
 
 // call is a command with its arguments, a copy.
@@ -36,7 +55,7 @@ func multi(c *Context, _ [][]byte) {
 		return
 	}
 	c.multi.open = true
-	c.Client.queued.Store(1)
+	c.Client.queue.queued.Store(1)
 	c.Out.OK()
 }
 
@@ -58,7 +77,7 @@ func watch(c *Context, args [][]byte) {
 		c.fail(err)
 		return
 	}
-	c.Client.watching.Store(int32(c.Pipe.Watched()))
+	c.Client.queue.watching.Store(int32(c.Pipe.Watched()))
 	c.countQueued()
 	c.Out.OK()
 }
@@ -71,14 +90,14 @@ func unwatch(c *Context, _ [][]byte) {
 // discard ends the transaction, if there is one, and the watches.
 func (c *Context) discard() {
 	c.multi = transaction{}
-	c.Client.queued.Store(0)
-	c.Client.queuedBytes.Store(0)
+	c.Client.queue.queued.Store(0)
+	c.Client.queue.bytes.Store(0)
 	c.unwatch()
 }
 
 func (c *Context) unwatch() {
 	c.Pipe.Unwatch()
-	c.Client.watching.Store(0)
+	c.Client.queue.watching.Store(0)
 	c.countQueued()
 }
 
@@ -112,8 +131,8 @@ func (c *Context) enqueue(cmd *Command, args [][]byte) {
 		m.flags |= c.flagsOf(cmd, args)
 		m.size += callSize + sizeOf(args)
 	}
-	c.Client.queued.Store(int32(len(m.calls)) + 1)
-	c.Client.queuedBytes.Store(int64(m.size))
+	c.Client.queue.queued.Store(int32(len(m.calls)) + 1)
+	c.Client.queue.bytes.Store(int64(m.size))
 	c.countQueued()
 	c.Out.Status("QUEUED")
 }

@@ -97,7 +97,7 @@ func TestErrorsOfScriptsCountOnce(t *testing.T) {
 
 func TestSlowLog(t *testing.T) {
 	c := newContext(t)
-	c.Client.SetName("me")
+	c.Client.identity.SetName("me")
 	for _, line := range []string{"CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET", "CONFIG SET slowlog-max-len 3", "INCR a", "AUTH default secret",
 		"CONFIG SET requirepass secret", "ECHO " + strings.Repeat("x", 200)} {
 		do(t, c, strings.Fields(line)...)
