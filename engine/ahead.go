@@ -17,24 +17,24 @@ func (p *Pipeline) Expect(keys [][]byte) {
 		return
 	}
 	keys = keys[:min(len(keys), MaxAhead)]
-	var names [MaxAhead]name
+	var tags [MaxAhead]uint64
 	var lists [MaxAhead]*slots
 	for i, key := range keys {
-		names[i] = p.e.name(p.DB, key)
-		lists[i] = p.e.table.shard(names[i].hash).slots.Load()
+		n := p.e.name(p.DB, key)
+		tags[i], lists[i] = n.tag(), p.e.table.shard(n.hash).slots.Load()
 	}
 	a := &p.ahead
 	a.from, a.to = 0, len(keys)
 	for i := range keys {
-		a.entries[i] = lists[i].first(names[i].tag())
+		a.entries[i] = lists[i].first(tags[i])
 	}
 	for i, key := range keys {
 		if e := a.entries[i]; e != nil && len(e.key) == 1+len(key) { // the cache line that find needs
 			_ = e.value.Load() // the one that an increment needs
 		}
 	}
-	for i := range keys {
-		a.entries[i] = lists[i].find(names[i])
+	for i, key := range keys {
+		a.entries[i] = lists[i].find(tags[i], p.DB, key)
 	}
 }
 

@@ -76,15 +76,15 @@ func (s *slots) first(tag uint64) *entry {
 	return s.list[tag&uint64(len(s.list)-1)].entry.Load()
 }
 
-func (s *slots) find(n name) *entry {
-	tag := n.tag()
+// find is small enough to be inlined; with a name for its parameters it would not be.
+func (s *slots) find(tag uint64, first byte, rest []byte) *entry {
 	mask := uint64(len(s.list) - 1)
 	for i := tag & mask; ; i = (i + 1) & mask {
 		e := s.list[i].entry.Load()
 		if e == nil {
 			return nil
 		}
-		if s.list[i].tag.Load() == tag && e.is(n.first, n.rest) {
+		if s.list[i].tag.Load() == tag && e.key[0] == first && e.key[1:] == string(rest) {
 			return e
 		}
 	}
@@ -113,7 +113,7 @@ func (t *table) shard(hash uint64) *shard { return &t.shards[hash>>(64-shardBits
 func (e *entry) tag() uint64 { return tagOf(e.hash, e.key[0]) }
 
 // find gives the entry of a key, or nil. The caller locks it and then asks whether it is gone.
-func (t *table) find(n name) *entry { return t.shard(n.hash).slots.Load().find(n) }
+func (t *table) find(n name) *entry { return t.shard(n.hash).slots.Load().find(n.tag(), n.first, n.rest) }
 
 // get is find by the whole key.
 func (t *table) get(hash uint64, key string) *entry {
@@ -125,7 +125,7 @@ func (t *table) insert(e *entry) *entry {
 	s := t.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.slots.Load().find(name{e.key[0], []byte(e.key[1:]), e.hash}); o != nil {
+	if o := s.slots.Load().find(e.tag(), e.key[0], []byte(e.key[1:])); o != nil {
 		return o
 	}
 	s.room(t.deleted).put(e, t.deleted)
