@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"atomiccounter/engine/enginetest"
 	"context"
 	"errors"
 	"log/slog"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"atomiccounter/engine/enginetest"
 )
 
 // quiet is a logger for tests whose failures speak for themselves.

@@ -1,12 +1,13 @@
 package engine
 
 import (
-	"atomiccounter/engine/state"
-	"atomiccounter/tlv"
 	"math"
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"atomiccounter/engine/state"
+	"atomiccounter/tlv"
 )
 
 // entry is one cached counter: there is at most one per key and process, so two handles on a key never race.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,6 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"atomiccounter/engine/enginetest"
 )
 
 // faultyDisk fails the writes of the database once it has done a number of them.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"atomiccounter/engine/enginetest"
 )
 
 // crashed is what the next start finds after the death of the process: nothing that is journaled is lost.

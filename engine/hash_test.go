@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"atomiccounter/engine/enginetest"
 )
 
 // hashWorld is one replica and what it must show: keys of strings and hashes, with expiries.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"atomiccounter/engine/enginetest"
 	"bytes"
 	"errors"
 	"flag"
@@ -12,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"atomiccounter/engine/enginetest"
 )
 
 var (

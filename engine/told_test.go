@@ -1,13 +1,14 @@
 package engine
 
 import (
-	"atomiccounter/engine/enginetest"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"syscall"
 	"testing"
+
+	"atomiccounter/engine/enginetest"
 )
 
 // TestNothingIsToldBeforeItIsJournaled: a pipeline has increments that it has not yet committed. What another one reads of the key

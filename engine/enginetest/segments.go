@@ -1,13 +1,14 @@
 package enginetest
 
 import (
-	"atomiccounter/engine/journal"
 	"bytes"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
 	"syscall"
+
+	"atomiccounter/engine/journal"
 )
 
 // PageSize is how much a mapped file writes at once, in bytes.
