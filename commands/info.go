@@ -253,6 +253,8 @@ func infoEngine(w *infoWriter, s *Server) {
 		return
 	}
 	e := &w.engine
+	settings := *s.Config.Load()
+	settings.Sync = s.Engine.Sync() // a change that failed half way may have left the stricter one
 	failed := ""
 	if e.Failed != nil {
 		failed = strings.Map(oneLine, e.Failed.Error())
@@ -264,7 +266,7 @@ func infoEngine(w *infoWriter, s *Server) {
 		"ready", oneIf(s.Replication == nil || s.Replication.Ready()),
 		"clock_ahead_ms", s.Engine.Ahead().Milliseconds(),
 		"log_lines_dropped", s.logDropped(),
-		"appendfsync", config.Find("appendfsync").Get(s.Config.Load()),
+		"appendfsync", config.Find("appendfsync").Get(&settings),
 		"update_period_ms", s.Engine.UpdatePeriod().Milliseconds(),
 		"cache_size", s.Engine.CacheSize(),
 		"cache_bytes", e.CacheBytes,

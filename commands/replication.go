@@ -88,8 +88,8 @@ func cDigest(c *Context, args [][]byte) {
 
 // answerPeer has the node answer a request of replica id. err is the reply if the request could not be read.
 func (c *Context) answerPeer(command string, id tlv.ReplicaID, err error, answer func(Replication)) {
-	if another := c.speaksFor(command, id); another != nil {
-		err = another
+	if err == nil {
+		err = c.speaksFor(command, id)
 	}
 	if err != nil {
 		c.failPeer(command, err)

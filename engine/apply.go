@@ -111,7 +111,10 @@ func (c *committer) merge(deltas []tlv.Delta, join func(*joining)) (*commit, err
 		t.forgetArrivals()
 		return nil, errors.Join(err, t.close())
 	}
-	t.bookArrivals()
+	if t.bookArrivals(); t.err != nil {
+		t.forgetArrivals()
+		return nil, errors.Join(c.e.fail(fmt.Errorf("merge: %w", t.err)), t.close())
+	}
 	return t, nil
 }
 

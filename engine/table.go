@@ -113,7 +113,9 @@ func (t *table) shard(hash uint64) *shard { return &t.shards[hash>>(64-shardBits
 func (e *entry) tag() uint64 { return tagOf(e.hash, e.key[0]) }
 
 // find gives the entry of a key, or nil. The caller locks it and then asks whether it is gone.
-func (t *table) find(n name) *entry { return t.shard(n.hash).slots.Load().find(n.tag(), n.first, n.rest) }
+func (t *table) find(n name) *entry {
+	return t.shard(n.hash).slots.Load().find(n.tag(), n.first, n.rest)
+}
 
 // get is find by the whole key.
 func (t *table) get(hash uint64, key string) *entry {

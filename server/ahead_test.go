@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -47,12 +49,37 @@ func TestAheadLetsGo(t *testing.T) {
 	if a.take() != nil {
 		t.Error("take() after drop() gives a command; want none")
 	}
-	for i := range a.commands {
-		args := a.commands[i].args
-		for _, arg := range args[:cap(args)] {
+	for i, c := range a.commands {
+		if c.args != nil {
+			t.Fatalf("command %d holds %q after drop(); want nothing", i, c.args)
+		}
+	}
+	for _, list := range [][][]byte{a.args[:cap(a.args)], a.keys[:cap(a.keys)]} {
+		for _, arg := range list {
 			if arg != nil {
-				t.Fatalf("command %d holds %q after drop(); want nothing", i, arg)
+				t.Fatalf("%q is held after drop(); want nothing", arg)
 			}
 		}
+	}
+}
+
+// What a client costs for good does not grow with the arguments that it has sent: they are read in several turns.
+func TestAheadIsSmall(t *testing.T) {
+	var a ahead
+	in := bytes.Repeat([]byte("*10\r\n$4\r\nMGET\r\n"+strings.Repeat("$1\r\na\r\n", 9)), 64)
+	n := 0
+	for a.read(in); ; a.read(in) {
+		c := a.take()
+		if c == nil {
+			break
+		}
+		for ; c != nil; c = a.take() {
+			in = in[c.bytes:]
+			n++
+		}
+	}
+	a.drop()
+	if held := a.held(); n != 64 || len(in) != 0 || held > 3000 {
+		t.Errorf("%d commands read, %d bytes left, %d held; want 64, 0, and at most 3000", n, len(in), held)
 	}
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"strings"
+	"unicode"
 
 	"atomiccounter/engine"
 )
@@ -16,6 +17,9 @@ var units = map[string]int64{"": 1, "b": 1, "k": 1000, "kb": 1 << 10, "m": 1e6, 
 
 // ParseBytes reads an amount of memory as Redis's configuration does: "512", "64kb", "1g".
 func ParseBytes(s string) (int64, bool) {
+	if strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return 0, false // a lower-case letter of ASCII may be that of another alphabet's letter
+	}
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	unit, known := units[strings.ToLower(s[digits:])]
 	n, isInt := ParseInt(s[:digits])

@@ -11,7 +11,7 @@ func TestParseBytes(t *testing.T) {
 			t.Errorf("ParseBytes(%q) = %d, %v; want %d, true", test.s, n, ok, test.n)
 		}
 	}
-	for _, s := range []string{"", "kb", "-1", "1x", "1 kb", "9223372036854775807kb", "1.5g"} {
+	for _, s := range []string{"", "kb", "-1", "1x", "1 kb", "9223372036854775807kb", "1.5g", "1\u212a"} {
 		if n, ok := ParseBytes(s); ok {
 			t.Errorf("ParseBytes(%q) = %d, true; want false", s, n)
 		}

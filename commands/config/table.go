@@ -82,7 +82,7 @@ var table = slices.Concat([]Setting{
 	{Name: "enable-debug-command", Flag: Text, Change: Fixed, Category: network, Default: "no", Usage: "who may use DEBUG: yes, local or no",
 		field: word(func(s *Settings) *string { return &s.Debug }, "none of yes, local and no", "yes", "local", "no")},
 	{Name: "maxclients", Flag: Number, Category: network, Default: "10000", Usage: "most clients at the same time",
-		Refusal: "maxclients must be at least 1", field: maxClients()},
+		Refusal: fmt.Sprintf("maxclients must be between 1 and %d", math.MaxUint32), field: maxClients()},
 	{Name: "busy-reply-threshold", Flag: Number, Category: network, Default: "5000",
 		Usage:   "milliseconds for which others wait for a script before they get BUSY; 0: for ever",
 		Refusal: between("busy-reply-threshold", math.MaxInt64-1), field: busyReply()},

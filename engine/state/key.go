@@ -92,13 +92,13 @@ func (k *Key) Contribution(id tlv.ReplicaID, rev tlv.Stamp) (c tlv.Contribution,
 		p.addTo(&c, rev)
 		return c, true
 	}
+	if !p.Adds() && !p.Carries() {
+		return tlv.Contribution{Replica: id, Rev: rev, Kind: p.Delta.Kind, Birth: rev, Closed: true, Expiry: p.Ended.Or(k.Own.Expiry)}, true
+	}
 	c = p.Delta
 	c.Replica, c.Rev = id, rev
-	switch {
-	case p.Adds():
+	if p.Adds() {
 		c.Last = rev
-	case !p.Carries():
-		c.Birth, c.Closed, c.Expiry = rev, true, p.Ended.Or(k.Own.Expiry)
 	}
 	return c, true
 }
