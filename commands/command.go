@@ -5,6 +5,11 @@
 // letter for letter; clients tell errors apart by them.
 package commands
 
+import (
+	"bytes"
+	"strconv"
+)
+
 // Command is one row of the table, or one subcommand of a row.
 type Command struct {
 	Name       string     // lower case
@@ -69,11 +74,19 @@ func (k KeySpec) counted(args [][]byte) [][]byte {
 	if k.Count >= len(args) {
 		return nil
 	}
-	n, ok := ParseInt(args[k.Count])
-	if !ok || n < 1 || n > int64(len(args)-1-k.Count) {
+	n := leadingInt(args[k.Count])
+	if n < 1 || n > int64(len(args)-1-k.Count) {
 		return nil
 	}
 	return args[k.Count+1:][:n]
+}
+
+// leadingInt is the number that b begins with, or 0. Redis counts keys with C's atoi, and is stricter only when the command runs.
+func leadingInt(b []byte) int64 {
+	b = bytes.TrimPrefix(bytes.TrimLeft(b, " \t\n\v\f\r"), []byte("+"))
+	digits := len(b) - len(bytes.TrimLeft(b, "0123456789"))
+	n, _ := strconv.ParseInt(string(b[:digits]), 10, 32) // none: 0; too many: more than there are keys
+	return n
 }
 
 // Any says whether the command has keys at all.

@@ -207,8 +207,14 @@ func keysOf(c *Context, call [][]byte) *Command {
 	return nil
 }
 
-// access is what a call does with its i-th key. SET is the one command that it depends on.
+// access is what a call does with its i-th key. SET is the one command that it depends on. Redis does not say where the number of keys is
+// none for the command itself.
 func (k KeySpec) access(call [][]byte, i int) string {
+	if k.Count != 0 {
+		if _, ok := ParseInt(call[k.Count]); !ok {
+			return ""
+		}
+	}
 	if k == setKey {
 		if slices.ContainsFunc(call[3:], func(arg []byte) bool { return same(arg, "get") }) {
 			return updateKey.Access

@@ -31,5 +31,7 @@ func TestKeysOfCallsAreThoseOfRedis(t *testing.T) {
 	compare("COMMAND", "GETKEYSANDFLAGS", "none", "a")
 	compare("COMMAND", "GETKEYSANDFLAGS", "SET", "a", "1", "EX", "5", "Get")
 	compare("COMMAND", "GETKEYSANDFLAGS", "set", "a", "get", "nx")
-	compare("COMMAND", "GETKEYSANDFLAGS", "eval", "x", "x", "a")
+	for _, count := range []string{"x", "1.0", "1x", " 1", "+1", "01", "1e5", "-1", "0", "3", "9999999999999999999"} {
+		compare("COMMAND", "GETKEYSANDFLAGS", "eval", "x", count, "a", "b")
+	}
 }

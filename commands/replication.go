@@ -86,10 +86,11 @@ func cDigest(c *Context, args [][]byte) {
 	})
 }
 
-// answerPeer has the node answer a request of replica id. err is the reply if the request could not be read.
+// answerPeer has the node answer a request of replica id. err is the reply if the request could not be read. The
+// connection speaks for the first replica that it names, even if the rest of the request is wrong.
 func (c *Context) answerPeer(command string, id tlv.ReplicaID, err error, answer func(Replication)) {
-	if err == nil {
-		err = c.speaksFor(command, id)
+	if another := c.speaksFor(command, id); another != nil {
+		err = another
 	}
 	if err != nil {
 		c.failPeer(command, err)

@@ -273,6 +273,7 @@ func TestJoinRestarted(t *testing.T) {
 			eventually(t, "it says that it has joined", func() bool { return r.lines.count("has joined") == 1 })
 		}
 		stop()
+		disk = disk.Copy() // of an engine that was abandoned
 		if joins != test.before {
 			t.Errorf("joining at a start: %v; want %v", joins, test.before)
 		}
