@@ -266,8 +266,8 @@ func (e *Engine) free() (int64, error) {
 
 // sweeps is what removes what is over.
 type sweeps struct {
-	heldTo  atomic.Int64 // ms since the Unix epoch, of HoldExpiries
-	longest atomic.Int64 // ns, of LongestSweep
-	expired atomic.Int64
-	litter  signal // there is something to scrub
+	heldTo     atomic.Int64 // ms since the Unix epoch, of HoldExpiries
+	longest    atomic.Int64 // ns, of LongestSweep
+	expired    atomic.Int64
+	unscrubbed signal // there is something to scrub
 }

@@ -71,7 +71,7 @@ func newEngine(o Options) *Engine {
 		running: running{stop: make(chan struct{}), gaveUp: make(chan struct{}), leaving: make(chan struct{}), confirmed: make(chan struct{})},
 		pace:    pace{dirty: newSignal(), hurry: newSignal()},
 		stale:   staleKeys{wake: newSignal(), repaced: newSignal()},
-		sweeps:  sweeps{litter: newSignal()},
+		sweeps:  sweeps{unscrubbed: newSignal()},
 	}
 	e.cuts.turnstile, e.committer = newTurnstile(), newCommitLock(e)
 	e.pools.pendings.New = func() any { return new(state.Pending) }
@@ -302,8 +302,8 @@ func (c *committer) adopt(m *meta) {
 	c.mark, c.flags = m.mark, m.flags
 	c.e.clock.pass(m.clock)
 	c.e.cuts.last.Store(uint64(m.vector.Entry(m.id).Stamp))
-	if m.flags&metaLitter != 0 {
-		c.e.sweeps.litter.give()
+	if m.flags&metaUnscrubbed != 0 {
+		c.e.sweeps.unscrubbed.give()
 	}
 	for i := range m.count {
 		c.e.counts.keys[i].Store(m.count[i])

@@ -125,11 +125,11 @@ type meta struct {
 
 // Flags of meta.
 const (
-	metaLogging = 1 << iota // there is, or was, a peer: the replication log is kept
-	metaLitter              // dead states may be left that nobody will touch again: see Scrub
-	metaHashes              // entries of the vector have hashes: not so in a store of before format 4
-	metaJoining             // made by a start with AwaitPeers, and has not had all of a peer's state since: see Joining
-	metaGiven               // a state of this store has left it, as a snapshot or a backup
+	metaLogging    = 1 << iota // there is, or was, a peer: the replication log is kept
+	metaUnscrubbed             // dead states may be left that nobody will touch again: see Scrub
+	metaHashes                 // entries of the vector have hashes: not so in a store of before format 4
+	metaJoining                // made by a start with AwaitPeers, and has not had all of a peer's state since: see Joining
+	metaGiven                  // a state of this store has left it, as a snapshot or a backup
 	metaFlags
 )
 

@@ -256,13 +256,13 @@ func (e *Engine) FinishTransfer() error {
 	}
 	k.saveHistory()
 	k.delete([]byte{transferPrefix})
-	c.flags |= metaLitter
+	c.flags |= metaUnscrubbed
 	if err := k.sync(); err != nil {
 		return err
 	}
 	c.transfer = transfer{}
 	c.proclaim()
-	e.sweeps.litter.give()
+	e.sweeps.unscrubbed.give()
 	return nil
 }
 
@@ -403,12 +403,12 @@ func (e *Engine) scrubber() {
 		select {
 		case <-e.running.stop:
 			return
-		case <-e.sweeps.litter:
+		case <-e.sweeps.unscrubbed:
 		}
 		begin := time.Now()
 		err := e.Scrub()
 		if err == nil {
-			err = e.noLitter()
+			err = e.noteScrubbed()
 		}
 		switch {
 		case errors.Is(err, ErrClosed):
@@ -421,12 +421,12 @@ func (e *Engine) scrubber() {
 	}
 }
 
-func (e *Engine) noLitter() error {
+func (e *Engine) noteScrubbed() error {
 	c := e.committer.lock()
 	defer c.unlock()
 	if err := e.refusal(); err != nil {
 		return err
 	}
-	c.flags &^= metaLitter
+	c.flags &^= metaUnscrubbed
 	return c.begin(0).sync()
 }
