@@ -154,7 +154,7 @@ func (p *Pipeline) writable(n int) error {
 	}
 	if n > 0 && p.e.pace.texts.Load() >= maxTexts {
 		p.pause()
-		p.e.relieveTexts()
+		p.e.flushTexts()
 	}
 	if p.active {
 		if len(p.buf) > maxGathered {
@@ -163,7 +163,7 @@ func (p *Pipeline) writable(n int) error {
 		return p.e.refusal()
 	}
 	if p.e.table.over() {
-		p.delayedBy(p.e.relieve)
+		p.delayedBy(p.e.flushExcess)
 	}
 	if err := p.enter(); err != nil {
 		return err

@@ -106,8 +106,8 @@ func (e *Engine) Flush() error {
 	return c.flush()
 }
 
-// relieve flushes if the cache holds far more than it may, all of it dirty.
-func (e *Engine) relieve() {
+// flushExcess flushes if the cache holds far more than it may, all of it dirty.
+func (e *Engine) flushExcess() {
 	c := e.committer.lock()
 	defer c.unlock()
 	if e.table.over() && c.mayCommit() == nil && !e.tight() {

@@ -49,10 +49,10 @@ func (p *Pipeline) Begin(wipes bool) error {
 		return nil
 	}
 	if e.table.over() {
-		e.relieve()
+		e.flushExcess()
 	}
 	if e.pace.texts.Load() >= maxTexts {
-		e.relieveTexts()
+		e.flushTexts()
 	}
 	c, err := p.enterSection(wipes)
 	if err != nil {
@@ -98,11 +98,11 @@ func (p *Pipeline) enterSection(wipes bool) (*committer, error) {
 		}
 		return c, nil
 	}
-	for relieved := true; ; relieved = e.relieveTexts() {
+	for flushed := true; ; flushed = e.flushTexts() {
 		if err := e.cuts.turnstile.enter(p.Hasty); err != nil {
 			return nil, err
 		}
-		if !relieved || e.pace.texts.Load() < maxTexts {
+		if !flushed || e.pace.texts.Load() < maxTexts {
 			return nil, nil
 		}
 		e.cuts.turnstile.leave()

@@ -4,8 +4,8 @@ package engine
 // below what a peer takes, and what the disk needs is looked at before the next that many.
 const maxTexts = 32 << 20
 
-// relieveTexts flushes if there are many texts to flush. False: it cannot.
-func (e *Engine) relieveTexts() bool {
+// flushTexts flushes if there are many texts to flush. False: it cannot.
+func (e *Engine) flushTexts() bool {
 	if e.enterScan() == nil {
 		e.checkSpace()
 		e.scans.RUnlock()
