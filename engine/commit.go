@@ -209,7 +209,7 @@ func (t *commit) tell() error {
 	c.reveal()
 	c.e.loads.Lock()
 	defer c.e.loads.Unlock()
-	c.unlooked += t.batch.Len()
+	c.unchecked += t.batch.Len()
 	if err := c.e.db.ApplyNoSyncWait(t.batch, pebble.Sync); err != nil {
 		return err
 	}

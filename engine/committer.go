@@ -31,7 +31,7 @@ type committer struct {
 	tails    []tail           // published along with it
 
 	batchSize int       // bytes of the last flush
-	unlooked  int       // bytes committed since Pebble was last seen to keep up
+	unchecked int       // bytes committed since Pebble was last seen to keep up
 	logBuffer []byte    // of the last flush
 	arrivals  []arrival // memory for those of the next batch
 }

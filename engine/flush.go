@@ -249,7 +249,7 @@ func (f *flush) commit(t *commit) error {
 		return err
 	}
 	c.mark, c.batchSize = f.at, min(size, maxBatchSize)
-	c.unlooked += size
+	c.unchecked += size
 	c.proclaim()
 	if e.options.publish != nil && publish {
 		e.options.publish(w.log)

@@ -33,12 +33,12 @@ func (c *committer) awaitTables() error {
 		case <-time.After(stallLook):
 		}
 	}
-	c.unlooked = 0
+	c.unchecked = 0
 	return nil
 }
 
 // behind says whether to wait. Since Pebble was last seen to keep up it cannot have become much worse if it got little.
-func (c *committer) behind() bool { return c.unlooked >= c.e.options.memTable/8 && c.e.stalled() }
+func (c *committer) behind() bool { return c.unchecked >= c.e.options.memTable/8 && c.e.stalled() }
 
 // stalled says whether Pebble has too much to do, and is at it: when nothing is under way there is nothing to wait for.
 func (e *Engine) stalled() bool {
