@@ -54,8 +54,8 @@ func (l *commitLock) tryLock() *committer {
 }
 
 // enter is lock for a section; if hasty, it may be called away from a holder that waits for another one.
-func (l *commitLock) enter(t *turnstile, hasty bool) (*committer, error) {
-	if err := t.lock(l.latch, hasty); err != nil {
+func (l *commitLock) enter(a *admission, hasty bool) (*committer, error) {
+	if err := a.lock(l.latch, hasty); err != nil {
 		return nil, err
 	}
 	return &l.only, nil

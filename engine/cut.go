@@ -11,7 +11,7 @@ import (
 type cuts struct {
 	guards    [64]guard
 	next      atomic.Uint32 // of guards
-	turnstile turnstile
+	admission admission
 	gen       atomic.Uint64 // present generation; changes at a cut only
 	stamp     atomic.Uint64 // of the batch of the generation before
 	flushed   atomic.Uint64 // last generation that is in the database

@@ -71,7 +71,7 @@
 // A goroutine that has a lock waits only for locks that come after it in this list. A lock that it only tries (TryLock) may be any.
 //
 //  1. commit: the one writer of the database (committer.go)
-//  2. turnstile: the section that runs, or is next (turnstile.go)
+//  2. admission: the section that runs, or is next (admission.go)
 //  3. refreshing: one Refresh at a time (stale.go)
 //  4. a Snapshot (snapshot.go)
 //  5. guards: shared by each active pipeline, all of them exclusively by a cut or a section (cut.go)
@@ -82,7 +82,7 @@
 //  10. fields, which a head and its fields share (fields.go)
 //  11. a shard of the table (table.go)
 //  12. all others, which are leaves: a shard's list of dirty entries (table.go), the stale keys (stale.go), the history (history.go),
-//     the replication log (log.go), news (vector.go), the watches (watch.go), the turnstile's count (turnstile.go)
+//     the replication log (log.go), news (vector.go), the watches (watch.go), the admission's count (admission.go)
 //
 // The journal's own locks come after all of these.
 //

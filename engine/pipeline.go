@@ -22,7 +22,7 @@ import (
 type Pipeline struct {
 	// DB is the selected database, 0 to Databases-1. Set it freely between commands.
 	DB uint8
-	// Hasty has commands fail with ErrBusy where they would wait for a section that has raised the alarm (turnstile.go). By
+	// Hasty has commands fail with ErrBusy where they would wait for a section that has raised the alarm (admission.go). By
 	// default they wait.
 	Hasty bool
 

@@ -59,7 +59,7 @@ func (p *Pipeline) Begin(wipes bool) error {
 		return err
 	}
 	e.cuts.halt()
-	e.cuts.turnstile.open()
+	e.cuts.admission.open()
 	p.section = section{open: true, commits: c, refused: e.refusal()}
 	p.active = true
 	if e.health.closed.Load() {
@@ -82,30 +82,30 @@ func (p *Pipeline) beginGreat(n int) (own bool, err error) {
 	return true, nil
 }
 
-// enterSection takes the turnstile, and the commit lock before it if the section wipes. Sections that have waited there together may each leave
+// enterSection has the section admitted, and takes the commit lock before it if the section wipes. Sections that have waited there together may each leave
 // as much to flush as one flush is to write: the next one enters when that is flushed.
 func (p *Pipeline) enterSection(wipes bool) (*committer, error) {
 	e := p.e
 	if wipes {
-		c, err := e.committer.enter(&e.cuts.turnstile, p.Hasty) // before entering: who has it may be on the way there
+		c, err := e.committer.enter(&e.cuts.admission, p.Hasty) // before entering: who has it may be on the way there
 		if err != nil {
 			return nil, err
 		}
 		_ = c.awaitTables() // the section's own refusal says as much
-		if err := e.cuts.turnstile.enter(p.Hasty); err != nil {
+		if err := e.cuts.admission.enter(p.Hasty); err != nil {
 			c.unlock()
 			return nil, err
 		}
 		return c, nil
 	}
 	for flushed := true; ; flushed = e.flushTexts() {
-		if err := e.cuts.turnstile.enter(p.Hasty); err != nil {
+		if err := e.cuts.admission.enter(p.Hasty); err != nil {
 			return nil, err
 		}
 		if !flushed || e.pace.texts.Load() < maxTexts {
 			return nil, nil
 		}
-		e.cuts.turnstile.leave()
+		e.cuts.admission.leave()
 	}
 }
 
@@ -144,7 +144,7 @@ func (p *Pipeline) leave() {
 
 func (p *Pipeline) resume() {
 	p.clock, p.active = 0, false
-	p.e.cuts.turnstile.close()
+	p.e.cuts.admission.close()
 	p.e.cuts.resume()
 }
 
@@ -153,7 +153,7 @@ func (p *Pipeline) leaveCommit() {
 		c.unlock()
 	}
 	p.section = section{}
-	p.e.cuts.turnstile.leave()
+	p.e.cuts.admission.leave()
 }
 
 // Writable says why there can be no writes at present, or nil. In a section it holds for all of it.
