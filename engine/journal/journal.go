@@ -60,11 +60,7 @@ type Journal struct {
 	syncErr atomic.Pointer[error]
 	syncs   atomic.Int64
 
-	waitMu  sync.Mutex
-	waiters []waiter // in order of position
-	spare   []waiter
-	ended   bool          // closed: Notify itself tells; under waitMu
-	wake    chan struct{} // Run: there are waiters
+	waiters waitlist
 	prepare chan struct{} // preparer: next was taken
 	touch   chan pages    // toucher: memory that will be written soon
 
@@ -75,7 +71,7 @@ type Journal struct {
 // Create begins a journal in a fresh segment, from.Segment; from.Sum chains it to what was before. The caller has all before durable.
 func Create(store Store, from Mark, o Options) (*Journal, error) {
 	j := &Journal{store: store, log: o.Log, size: o.Size, buffered: o.Buffered, touch: make(chan pages, 1),
-		wake: make(chan struct{}, 1), prepare: make(chan struct{}, 1), stop: make(chan struct{})}
+		waiters: waitlist{wake: make(chan struct{}, 1)}, prepare: make(chan struct{}, 1), stop: make(chan struct{})}
 	j.ready = sync.NewCond(&j.mu)
 	first := o.Size
 	if o.Scrap {

@@ -6,15 +6,6 @@ import (
 	"time"
 )
 
-// Waiter is told once that the journal is synced up to its position, or that it never will be. Run calls it, in the order of Notify: it
-// must not block.
-type Waiter interface{ Durable(err error) }
-
-type waiter struct {
-	pos Position
-	w   Waiter
-}
-
 // Run syncs until stop is closed: for waiters, and every second if eachSecond says so. After a sync that failed it calls failed, again and
 // again.
 func (j *Journal) Run(stop <-chan struct{}, eachSecond func() bool, failed func(error)) {
@@ -24,7 +15,7 @@ func (j *Journal) Run(stop <-chan struct{}, eachSecond func() bool, failed func(
 		select {
 		case <-stop:
 			return
-		case <-j.wake:
+		case <-j.waiters.wake:
 			j.serve()
 		case <-tick.C:
 			if eachSecond() {
@@ -104,37 +95,20 @@ func (j *Journal) reached(pos Position) error {
 // Notify has w told once everything up to pos is synced, or cannot be. After Close, which has synced all there will ever be,
 // Notify tells w itself.
 func (j *Journal) Notify(pos Position, w Waiter) {
-	j.waitMu.Lock()
-	ended := j.ended
-	if !ended {
-		j.waiters = append(j.waiters, waiter{pos, w})
-	}
-	j.waitMu.Unlock()
-	if ended {
+	if !j.waiters.add(pos, w) {
 		w.Durable(j.reached(pos))
-		return
-	}
-	select {
-	case j.wake <- struct{}{}:
-	default:
 	}
 }
 
 // serve syncs and tells the waiters. Called by Run and Close only, which do not overlap.
 func (j *Journal) serve() {
-	j.waitMu.Lock()
-	list := j.waiters
-	j.waiters, j.spare = j.spare[:0], nil
-	j.waitMu.Unlock()
-	for _, w := range list {
+	j.waiters.serve(func(w waiter) {
 		var err error
 		if uint64(w.pos) > j.durable.Load() {
 			err = j.Sync()
 		}
 		w.w.Durable(err)
-	}
-	clear(list)
-	j.spare = list[:0]
+	})
 }
 
 // Release removes the segments before m: all they say is in the database, synced.
@@ -175,9 +149,7 @@ func (j *Journal) Close() error {
 	j.mu.Unlock()
 	j.done.Wait()
 	err := j.Sync()
-	j.waitMu.Lock()
-	j.ended = true
-	j.waitMu.Unlock()
+	j.waiters.end()
 	j.serve()
 	for _, s := range append(j.old, j.cur) {
 		err = errors.Join(err, s.file.Close())
