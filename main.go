@@ -202,8 +202,8 @@ func serve(c *cli.Context, out *server.LogQueue) error {
 	level := new(slog.LevelVar)
 	level.Set(settings.LogLevel)
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
-	listen := server.Options{Settings: settings, Log: log, Level: level, Version: version, Sized: server.LimitMemory,
-		LogDropped: out.Dropped, LogFlush: out.Flush}
+	listen := server.Options{Settings: settings, Version: version, Sized: server.LimitMemory,
+		Log: &commands.Log{Logger: log, Level: level, Dropped: out.Dropped, Flush: out.Flush}}
 	if listen.TLS, err = server.ClientTLS(settings); err != nil {
 		return err
 	}
@@ -245,7 +245,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 	defer stop()
 	context.AfterFunc(ctx, stop)                   // a second signal ends the process at once
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE) // as Redis does: neither a terminal that closes nor a dead reader of the log ends the server
-	replica.LogClients(o.Log)
+	replica.LogClients(o.Log.Logger)
 	s, err := server.New(o) // before a store is made for nothing
 	if err != nil {
 		return err
@@ -267,7 +267,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 		end()
 		return errors.Join(orRepair(dir, err), <-served)
 	}
-	err = open(ctx, dir, eng, s, peers, o.Log, out)
+	err = open(ctx, dir, eng, s, peers, o.Log.Logger, out)
 	end()
 	err = errors.Join(err, <-served) // nothing uses the store any more
 	if e := eng.Close(); e != nil {

@@ -128,11 +128,11 @@ const wrongSecret = "WRONGPASS the peer secret is another one (or TLS ends somew
 // and change them, so no password is asked for besides.
 func (c *Context) trust(id tlv.ReplicaID) {
 	c.Client.credential = credential{proven: true, speaks: id}
-	c.Client.setAuthenticated(true)
+	c.Client.Authenticated.Store(true)
 	c.Out.OK()
 }
 
 // intruder has the log tell of a client that is refused.
 func (c *Context) intruder(text string, attrs ...slog.Attr) {
-	c.Server.LogSeldom(slog.LevelWarn, text, append(attrs, slog.String("addr", c.Client.Addr))...)
+	c.Server.Log.Limited(slog.LevelWarn, text, append(attrs, slog.String("addr", c.Client.Addr))...)
 }

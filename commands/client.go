@@ -20,29 +20,28 @@ type Client struct {
 	Local           bool                   // from this machine
 	Channel         func() ([]byte, error) // what only the two ends of its TLS connection know (handshake.Transcript); nil: there is no TLS
 
-	guest atomic.Bool // it has still to authenticate; others ask
 	Ended atomic.Bool // the connection is to end now; the session sets it
 
-	// Only the session's goroutine uses these. A session starts with Authenticated set if there is no password then, as
-	// Redis does: a password that is set later asks only those who come later.
-	Authenticated bool
-	Reply         ReplyMode
-	Close         bool // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
-	credential    credential
-	debugs        bool // it wants its next script to be debugged
+	// Authenticated is set from the start if there is no password then, as in Redis: a password that is set later is asked of later
+	// clients only.
+	Authenticated atomic.Bool
+
+	// Only the session's goroutine uses these.
+	Reply      ReplyMode
+	Close      bool // close the connection once what has been replied is sent (QUIT, SHUTDOWN, CLIENT KILL of itself)
+	credential credential
+	debugs     bool // it wants its next script to be debugged
 
 	Active atomic.Int64 // last command, ns since the Unix epoch; the session sets it
 	DB     atomic.Int32 // copies for CLIENT LIST of what the context has; the commands set them
 	Proto  atomic.Int32
 
-	Blocked atomic.Bool // a command of it waits (Wait); whoever waits sets it
-
 	last     atomic.Pointer[Command]
 	server   *Server        // NewContext sets it
 	push     *push.Receiver // likewise
 	memory   clientMemory
-	queue    queueFigures  // of its transaction
-	unblock  atomic.Uint32 // how another client wants its wait to end; 0: it does not
+	queue    queueFigures // of its transaction
+	wait     waitState
 	identity identity
 }
 
@@ -56,11 +55,6 @@ const (
 	SkipNext
 	Skip
 )
-
-func (c *Client) setAuthenticated(on bool) {
-	c.Authenticated = on
-	c.guest.Store(!on)
-}
 
 // LastCommand is the full name of the command that runs or ran last, "NULL" before the first.
 func (c *Client) LastCommand() string {
@@ -106,7 +100,7 @@ func (c *Client) flags() string {
 	if c.queue.queued.Load() > 0 {
 		f += "x"
 	}
-	if c.Blocked.Load() {
+	if c.Blocked() {
 		f += "b"
 	}
 	if c.push.Tracks.Load() {
@@ -140,5 +134,5 @@ func seconds(d time.Duration) int64 { return int64(max(d, 0) / time.Second) }
 
 // Waits says that the client waits for a reply, or for what others send.
 func (c *Client) Waits() bool {
-	return c.Blocked.Load() || c.push.ListensToAny() || c.push.Monitors.Load()
+	return c.Blocked() || c.push.ListensToAny() || c.push.Monitors.Load()
 }

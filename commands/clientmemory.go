@@ -174,7 +174,7 @@ const guestOutput = 64 << 10
 
 // boundOutput disconnects a client for which more waits than its class allows.
 func (s *Server) boundOutput(cl *Client, now time.Time) {
-	if cl.guest.Load() && s.Config.Password() != "" && cl.Waiting() > guestOutput {
+	if !cl.Authenticated.Load() && s.Config.Password() != "" && cl.Waiting() > guestOutput {
 		s.cutOff(cl, "of a client that has not authenticated")
 		return
 	}
@@ -214,7 +214,7 @@ func (s *Server) cutOff(cl *Client, bound string) {
 		return
 	}
 	s.Stats.CutOff.Add(1)
-	s.LogSeldom(slog.LevelWarn, "client disconnected: it does not read what is sent to it", slog.Int64("client", cl.ID), slog.String("addr", cl.Addr),
+	s.Log.Limited(slog.LevelWarn, "client disconnected: it does not read what is sent to it", slog.Int64("client", cl.ID), slog.String("addr", cl.Addr),
 		slog.Int64("waiting", waiting), slog.String("bound", bound))
 	cl.Kill()
 }
@@ -225,7 +225,7 @@ func (s *Server) evict(cl *Client, size, most int64) {
 		return
 	}
 	s.Stats.Evicted.Add(1)
-	s.LogSeldom(slog.LevelWarn, "client disconnected: all clients together take more memory than maxmemory-clients", slog.Int64("client", cl.ID),
+	s.Log.Limited(slog.LevelWarn, "client disconnected: all clients together take more memory than maxmemory-clients", slog.Int64("client", cl.ID),
 		slog.String("addr", cl.Addr), slog.Int64("takes", size), slog.Int64("waiting", waiting), slog.Int64("bound", most))
 	cl.Kill()
 }

@@ -29,7 +29,7 @@ func TestConfigTakesEffect(t *testing.T) {
 		{"ProtoMaxBulk", s.Config.ProtoMaxBulk(), int64(1 << 20)},
 		{"QueryBuffer", s.Config.QueryBuffer(), int64(2 << 20)},
 		{"Sync", s.Engine.Sync(), engine.Always},
-		{"Level", s.Level.Level(), slog.LevelDebug},
+		{"Level", s.Log.Level.Level(), slog.LevelDebug},
 		{"UpdatePeriod", s.Engine.UpdatePeriod(), 250 * time.Millisecond},
 		{"CacheSize", s.Engine.CacheSize(), int64(64 << 20)},
 		{"CacheSized", told, int64(64 << 20)},
@@ -79,7 +79,7 @@ func TestConfigSetFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Log: &Log{Logger: slog.New(slog.DiscardHandler)}}
 	s.Open(e, nil)
 	c := connect(t, s)
 	if err := e.Close(); err != nil {

@@ -67,7 +67,7 @@ func (s *Server) maySet(name string) error {
 			return errFixedYet
 		}
 	case "loglevel":
-		if s.Level == nil {
+		if s.Log.Level == nil {
 			return config.ErrImmutable
 		}
 	}
@@ -88,7 +88,7 @@ func (s *Server) settingChanged(name string) error {
 		defer s.sizing.Unlock()
 		s.tellSize()
 	case "loglevel":
-		s.Level.Set(settings.LogLevel)
+		s.Log.Level.Set(settings.LogLevel)
 	case "maxmemory-clients":
 		s.boundClients()
 	case "slowlog-log-slower-than":

@@ -68,7 +68,7 @@ func reset(c *Context, _ [][]byte) {
 	c.Client.credential = credential{}
 	c.Server.letGo(c.Client)
 	c.untrack()
-	c.Client.setAuthenticated(c.Server.Config.Password() == "")
+	c.Client.Authenticated.Store(c.Server.Config.Password() == "")
 	if c.Client.Reply != Skip { // as in Redis, a reply that is to be left out is left out
 		c.Client.Reply = ReplyOn
 	}
@@ -103,12 +103,12 @@ func (c *Context) authenticate(user, password []byte) bool {
 	want := c.Server.Config.Password()
 	right := want == "" || subtle.ConstantTimeCompare(password, []byte(want)) == 1
 	if string(user) != defaultUser || !right {
-		c.Server.LogSeldom(slog.LevelWarn, "AUTH failed", slog.Int64("client", c.Client.ID), slog.String("addr", c.Client.Addr),
+		c.Server.Log.Limited(slog.LevelWarn, "AUTH failed", slog.Int64("client", c.Client.ID), slog.String("addr", c.Client.Addr),
 			slog.String("user", string(user[:min(len(user), shown)])))
 		c.Out.Error("WRONGPASS invalid username-password pair or user is disabled.")
 		return false
 	}
-	c.Client.setAuthenticated(true)
+	c.Client.Authenticated.Store(true)
 	return true
 }
 
@@ -120,7 +120,7 @@ func hello(c *Context, args [][]byte) {
 			return
 		}
 	}
-	if !c.Client.Authenticated && c.Server.Config.Password() != "" {
+	if !c.Client.Authenticated.Load() && c.Server.Config.Password() != "" {
 		c.Out.Error("NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> " +
 			"option can be used to authenticate the client and select the RESP protocol version at the same time")
 		return

@@ -40,7 +40,7 @@ type Context struct {
 
 // NewContext gives a connection its context, in RESP2 and database 0. The client is authenticated if there is no password.
 func (s *Server) NewContext(c *Client) *Context {
-	c.setAuthenticated(s.Config.Password() == "")
+	c.Authenticated.Store(s.Config.Password() == "")
 	c.Proto.Store(2)
 	pipe := &engine.Pipeline{Hasty: true}
 	c.server = s

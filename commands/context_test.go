@@ -42,7 +42,7 @@ func newServerIn(t testing.TB, dir string, o engine.Options) *Server {
 			t.Errorf("Close = %v", err)
 		}
 	})
-	s := &Server{Log: quiet, Level: new(slog.LevelVar), Started: time.Now(), RunID: strings.Repeat("0", 40),
+	s := &Server{Log: &Log{Logger: quiet, Level: new(slog.LevelVar)}, Started: time.Now(), RunID: strings.Repeat("0", 40),
 		Port: 6379, Version: "0.0.0", Shutdown: func() {}}
 	s.Open(e, nil)
 	return s

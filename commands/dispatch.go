@@ -94,7 +94,7 @@ func (c *Context) find(args [][]byte) (cmd *Command, refusal string) {
 		return cmd, errNoDebug
 	case cmd.Flags&replicates != 0 && !c.mayReplicate(): // a peer without the secret hears of that, not of a password
 		return cmd, c.notAllowed(cmd)
-	case !c.Client.Authenticated && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "":
+	case !c.Client.Authenticated.Load() && cmd.Flags&NoAuth == 0 && c.Server.Config.Password() != "":
 		return cmd, "NOAUTH Authentication required."
 	case c.multi.open && cmd.Flags&NoMulti != 0:
 		return cmd, errNoMulti

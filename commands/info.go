@@ -265,7 +265,7 @@ func infoEngine(w *infoWriter, s *Server) {
 		"former_ids", hexIDs(s.Engine.Former()),
 		"ready", oneIf(s.Replication == nil || s.Replication.Ready()),
 		"clock_ahead_ms", s.Engine.Ahead().Milliseconds(),
-		"log_lines_dropped", s.logDropped(),
+		"log_lines_dropped", s.Log.dropped(),
 		"appendfsync", config.Find("appendfsync").Get(&settings),
 		"update_period_ms", s.Engine.UpdatePeriod().Milliseconds(),
 		"cache_size", s.Engine.CacheSize(),

@@ -73,7 +73,7 @@ func (s *Server) Sample(now time.Time) {
 	s.Stats.Sample(now)
 	s.noteBackground(now)
 	s.lookAtOutput(now)
-	s.logHeldBack(now)
+	s.Log.sayHeldBack(now)
 }
 
 // noteBackground adds what took long in the store, if the threshold of LATENCY is set.

@@ -11,15 +11,15 @@ import (
 func monitor(c *Context, _ [][]byte) {
 	c.Out.OK()
 	s := c.Server
-	s.attentionMu.Lock()
-	defer s.attentionMu.Unlock()
+	s.push.mu.Lock()
+	defer s.push.mu.Unlock()
 	s.push.monitors.Add(c.Client.push)
 	s.pay(payMonitors, true)
 }
 
 func (s *Server) stopMonitor(cl *Client) {
-	s.attentionMu.Lock()
-	defer s.attentionMu.Unlock()
+	s.push.mu.Lock()
+	defer s.push.mu.Unlock()
 	s.pay(payMonitors, s.push.monitors.Remove(cl.push))
 }
 

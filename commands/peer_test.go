@@ -158,7 +158,7 @@ func TestBackup(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Fatal(err)
 	}
-	e, err := engine.Open(dir, engine.Options{Logger: c.Server.Log})
+	e, err := engine.Open(dir, engine.Options{Logger: c.Server.Log.Logger})
 	if err != nil {
 		t.Fatalf("Open of the backup = %v", err)
 	}

@@ -50,7 +50,7 @@ func (r *ClientRegistry) Blocked() (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.byID {
-		if c.Blocked.Load() {
+		if c.Blocked() {
 			n++
 		}
 	}

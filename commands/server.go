@@ -1,7 +1,6 @@
 package commands
 
 import (
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,17 +14,13 @@ import (
 // Server is what the commands know of the process. Package server makes one, fills the first group before it listens,
 // and shares it between all sessions.
 type Server struct {
-	Log      *slog.Logger
-	Level    *slog.LevelVar // of Log; nil: loglevel cannot be changed
+	Log      *Log
 	Started  time.Time
 	RunID    string                     // 40 hexadecimal digits, random per process
 	Port     int                        // TCP port, 0 if there is none
 	Version  string                     // of this program
 	Shutdown func()                     // asks the process to end; returns at once, may be called again
 	Sized    func(cache, clients int64) // is told when cache-size, or about what clients take, changes; nil: nobody is
-
-	LogDropped func() int64 // lines of Log that nobody has read in time; nil: none
-	LogFlush   func()       // waits until what was logged is written, but not for long; nil: it is
 
 	// Open sets these. While Loading says true nobody reads them.
 	Engine      *engine.Engine
@@ -47,10 +42,8 @@ type Server struct {
 		channels push.Channels
 		tracking push.Tracking
 		monitors push.Monitors
+		mu       sync.Mutex // payTracking and payMonitors agree with tracking and monitors
 	}
-	seldom seldom
-
-	attentionMu sync.Mutex // of the bits payTracking and payMonitors with what push knows
 
 	sizing sync.Mutex // one call of Sized at a time
 	sized  int64      // of clientMemory, when it was last told of

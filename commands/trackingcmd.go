@@ -144,16 +144,16 @@ func (c *Context) untrack() {
 }
 
 func (s *Server) beginTracking(cl *Client, mode push.Mode, prefixes []string, redirect *push.Redirection) {
-	s.attentionMu.Lock()
-	defer s.attentionMu.Unlock()
+	s.push.mu.Lock()
+	defer s.push.mu.Unlock()
 	cl.memory.set(prefixed, s.push.tracking.Begin(cl.ID, cl.push, mode, prefixes, redirect), s)
 	s.pay(payTracking, true)
 	s.boundClients()
 }
 
 func (s *Server) endTracking(cl *Client) {
-	s.attentionMu.Lock()
-	defer s.attentionMu.Unlock()
+	s.push.mu.Lock()
+	defer s.push.mu.Unlock()
 	cl.push.Tracks.Store(false)
 	cl.push.Broadcasts.Store(false)
 	cl.push.BrokenRedirect.Store(false)

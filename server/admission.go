@@ -71,23 +71,23 @@ func sleep(ctx context.Context, d time.Duration) {
 // admit begins to serve a connection, or turns it away.
 func (s *Server) admit(g guest) {
 	if s.protected() && !local(g.RemoteAddr()) {
-		s.shared.LogSeldom(slog.LevelWarn, "client turned away: there is no password, and it is not on this machine", slog.String("addr", g.RemoteAddr().String()))
+		s.shared.Log.Limited(slog.LevelWarn, "client turned away: there is no password, and it is not on this machine", slog.String("addr", g.RemoteAddr().String()))
 		s.turnAway(g, denied)
 		return
 	}
 	client := describe(g.Conn)
 	c, err := s.newConn(g.Conn, g.secure, client)
 	if err != nil {
-		s.shared.LogSeldom(slog.LevelError, "cannot serve a connection", slog.String("addr", client.Addr), slog.Any("err", err))
+		s.shared.Log.Limited(slog.LevelError, "cannot serve a connection", slog.String("addr", client.Addr), slog.Any("err", err))
 		s.turnAway(g, "")
 		return
 	}
 	if err := keepAlive(g.Conn, s.shared.Config.KeepAlive()); err != nil {
-		s.shared.LogSeldom(slog.LevelDebug, "cannot set tcp-keepalive", slog.String("addr", client.Addr), slog.Any("err", err))
+		s.shared.Log.Limited(slog.LevelDebug, "cannot set tcp-keepalive", slog.String("addr", client.Addr), slog.Any("err", err))
 	}
 	client.Kill, client.Wake = c.kill, c.wake
 	if !s.shared.Clients.Add(client, s.shared.Config.MaxClients()) {
-		s.shared.LogSeldom(slog.LevelWarn, "client turned away: there are as many as maxclients", slog.String("addr", client.Addr))
+		s.shared.Log.Limited(slog.LevelWarn, "client turned away: there are as many as maxclients", slog.String("addr", client.Addr))
 		s.turnAway(g, tooManyClients)
 		return
 	}
@@ -133,7 +133,7 @@ func (s *Server) turnAway(g guest, why string) {
 		_, err = g.Write(redcon.AppendError(nil, why))
 	}
 	if err = errors.Join(err, g.Close()); err != nil {
-		s.shared.LogSeldom(slog.LevelDebug, "turned a client away", slog.Any("err", err))
+		s.shared.Log.Limited(slog.LevelDebug, "turned a client away", slog.Any("err", err))
 	}
 }
 

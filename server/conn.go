@@ -216,7 +216,7 @@ func (c *conn) note(err error) {
 	case c.sock.tls != nil && !c.sock.tls.ConnectionState().HandshakeComplete:
 		what = "client disconnected: no TLS with it"
 	}
-	c.shared.LogSeldom(level, what, slog.Int64("client", c.client.ID), slog.String("addr", c.client.Addr), slog.Any("reason", err))
+	c.shared.Log.Limited(level, what, slog.Int64("client", c.client.ID), slog.String("addr", c.client.Addr), slog.Any("reason", err))
 }
 
 func ordinary(err error) bool {

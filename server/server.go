@@ -92,14 +92,8 @@ type Options struct {
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration
 
-	// LogDropped is how many lines of Log nobody has read in time, and LogFlush waits until all are written, but not for long; nil: Log
-	// is such as drops none and needs no flush.
-	LogDropped func() int64
-	LogFlush   func()
-
-	Log     *slog.Logger   // default slog.Default()
-	Level   *slog.LevelVar // of Log, for CONFIG SET loglevel; nil: it cannot be changed
-	Version string         // of the program, for INFO
+	Log     *commands.Log // default slog.Default()
+	Version string        // of the program, for INFO
 }
 
 // Server serves clients from New, when it begins to listen, to the end of Serve.
@@ -120,7 +114,7 @@ type Server struct {
 // New listens, to all that the options ask for, or to none. Clients are served once Serve is called.
 func New(o Options) (*Server, error) {
 	if o.Log == nil {
-		o.Log = slog.Default()
+		o.Log = &commands.Log{Logger: slog.Default()}
 	}
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
@@ -134,9 +128,8 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{options: o, listeners: listeners, asked: make(chan struct{}), conns: make(map[*conn]struct{})}
-	s.shared = &commands.Server{Log: o.Log, Level: o.Level, Started: time.Now(), RunID: runID(), Port: tcpPort(listeners),
-		Version: o.Version, Shutdown: s.askShutdown, Sized: o.Sized,
-		LogDropped: o.LogDropped, LogFlush: o.LogFlush}
+	s.shared = &commands.Server{Log: o.Log, Started: time.Now(), RunID: runID(), Port: tcpPort(listeners),
+		Version: o.Version, Shutdown: s.askShutdown, Sized: o.Sized}
 	shown := *settings
 	shown.Port = int64(s.shared.Port)
 	s.shared.Start(&shown)

@@ -22,11 +22,13 @@ import (
 // patience bounds what a test waits for; nothing is expected to take that long.
 const patience = 30 * time.Second
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *commands.Log {
+	return &commands.Log{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
 
 func openEngine(t testing.TB, mode engine.SyncMode) *engine.Engine {
 	t.Helper()
-	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet(), Sync: mode})
+	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet().Logger, Sync: mode})
 	if err != nil {
 		t.Fatalf("Open = %v", err)
 	}

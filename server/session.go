@@ -171,7 +171,7 @@ func (s *Session) limits() limits {
 	config := &s.ctx.Server.Config
 	return limits{
 		bulk:   config.ProtoMaxBulk(),
-		unauth: !s.ctx.Client.Authenticated && config.Password() != "",
+		unauth: !s.ctx.Client.Authenticated.Load() && config.Password() != "",
 	}
 }
 
@@ -213,7 +213,7 @@ func (s *Session) accuse() {
 	}
 	s.ctx.Server.Log.Error("bug: a command panicked", slog.String("command", string(s.running[0][:min(len(s.running[0]), 64)])),
 		slog.Int("arguments", len(s.running)-1), slog.Int64("client", s.ctx.Client.ID))
-	if flush := s.ctx.Server.LogFlush; flush != nil {
+	if flush := s.ctx.Server.Log.Flush; flush != nil {
 		flush() // the process ends
 	}
 }

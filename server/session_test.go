@@ -111,7 +111,7 @@ func TestFeedReplyOff(t *testing.T) {
 func TestFeedPanics(t *testing.T) {
 	var log bytes.Buffer
 	shared := newShared(t, engine.EverySec)
-	shared.Log = slog.New(slog.NewTextHandler(&log, nil))
+	shared.Log.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s := newSession(shared)
 	s.ctx.Client.Kill = nil
 	shared.Engine = nil // LASTSAVE cannot work without

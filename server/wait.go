@@ -26,7 +26,7 @@ func (c *conn) wait(w *commands.Wait) error {
 	c.client.BeginWait()
 	defer func() {
 		c.client.Active.Store(time.Now().UnixNano()) // the wait was no idleness
-		c.client.Blocked.Store(false)
+		c.client.EndWait()
 	}()
 	for {
 		if err := c.deliver(); err != nil {

@@ -177,7 +177,7 @@ func TestWaitIsNoWayToFillMemory(t *testing.T) {
 		t.Errorf("%d bytes are taken, %v; want at least %d, and not all", sent, err, maxAhead)
 	}
 	r.shared.Clients.Each(func(c *commands.Client) {
-		if !c.Blocked.Load() {
+		if !c.Blocked() {
 			t.Error("the command waits no more")
 		}
 	})
@@ -309,7 +309,7 @@ func TestFeedWhileACommandWaits(t *testing.T) {
 
 // Neither is it by a store whose peers will never confirm it.
 func TestEndOfServeOfAStoreThatAwaitsItsPeers(t *testing.T) {
-	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet(), AwaitPeers: true})
+	e, err := engine.Open(t.TempDir(), engine.Options{Logger: quiet().Logger, AwaitPeers: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestSeldom: of each kind one line a second is logged, which says how many were held back.
-func TestSeldom(t *testing.T) {
-	var l seldom
+// TestLimitedLog: of each kind one line a second is logged, which says how many were held back.
+func TestLimitedLog(t *testing.T) {
+	var l Log
 	now := time.Unix(1000, 0)
 	for _, step := range []struct {
 		kind  string
@@ -39,7 +39,7 @@ func TestSeldom(t *testing.T) {
 func TestFailedAuth(t *testing.T) {
 	s := newServer(t)
 	var log bytes.Buffer
-	s.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s.Log.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	c := connect(t, s)
 	do(t, c, "CONFIG", "SET", "requirepass", "right")
 	for range 100 {
