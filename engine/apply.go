@@ -54,13 +54,13 @@ func (e *Engine) ApplyAll(list []tlv.Batch) (n int, err error) {
 			shown = append(shown, t)
 		}
 	}
-	if failed := c.settle(shown...); failed != nil {
+	if failed := c.awaitSync(shown...); failed != nil {
 		return 0, failed
 	}
 	return n, err
 }
 
-// apply is Apply without the sync. The commit, if there is one, is to be settled, whatever the error.
+// apply is Apply without the sync. The commit, if there is one, is to be given to awaitSync, whatever the error.
 func (c *committer) apply(b *tlv.Batch) (*commit, error) {
 	if err := c.e.refusal(); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (c *committer) apply(b *tlv.Batch) (*commit, error) {
 		return nil, err
 	}
 	c.e.clock.hear(b.Stamp, c.e.Now())
-	t, err := c.merge(b.Deltas, func(a *joining) { c.join(a, b) })
+	t, err := c.merge(b.Deltas, func(a *merging) { c.mergeDelta(a, b) })
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +102,12 @@ func (c *committer) follows(b *tlv.Batch) error {
 	return nil
 }
 
-// merge begins a commit of what deltas make of their keys: join is called for each with the state as it is in all. After an error, of
-// join or of a read, nothing has changed.
-func (c *committer) merge(deltas []tlv.Delta, join func(*joining)) (*commit, error) {
+// merge begins a commit of what deltas make of their keys: mergeKey is called for each with the state as it is in all. After an error, of
+// mergeKey or of a read, nothing has changed.
+func (c *committer) merge(deltas []tlv.Delta, mergeKey func(*merging)) (*commit, error) {
 	t := c.begin(min(1<<10+len(deltas)*roomPerKey, maxBatchSize))
 	t.arrivals = c.room(len(deltas))
-	if err := t.arrive(deltas, join); err != nil {
+	if err := t.arrive(deltas, mergeKey); err != nil {
 		t.forgetArrivals()
 		return nil, errors.Join(err, t.close())
 	}
@@ -118,9 +118,9 @@ func (c *committer) merge(deltas []tlv.Delta, join func(*joining)) (*commit, err
 	return t, nil
 }
 
-// join merges the delta of a batch. A contribution at or below the version vector that is not stored is known to be old,
+// mergeDelta merges the delta of a batch. A contribution at or below the version vector that is not stored is known to be old,
 // and is never let in again.
-func (c *committer) join(a *joining, b *tlv.Batch) {
+func (c *committer) mergeDelta(a *merging, b *tlv.Batch) {
 	delta := a.delta
 	if anyOf(delta.Contributions, c.isOld) {
 		d := a.delta.Clone()
@@ -141,17 +141,17 @@ func (c *committer) isOld(p *tlv.Contribution) bool {
 	return p.Replica == c.e.self.id || c.covers(p.Replica, p.Rev)
 }
 
-// takeIn makes what has arrived part of what the entry shows, and closes what is to be closed of it. The caller holds it
+// mergeAndClose makes what has arrived part of what the entry shows, and closes what is to be closed of it. The caller holds it
 // exclusively, and a guard.
-func (e *Engine) takeIn(en *entry) {
-	if e.absorb(en) {
+func (e *Engine) mergeAndClose(en *entry) {
+	if e.mergeIncoming(en) {
 		e.closeLeftover(en)
 	}
 }
 
-// absorb is takeIn for a batch that is just arriving. What is to be closed closeLeftovers finds when all of it shows: until its fields do, a
+// mergeIncoming is mergeAndClose for a batch that is just arriving. What is to be closed closeLeftovers finds when all of it shows: until its fields do, a
 // hash looks as if there were none.
-func (e *Engine) absorb(en *entry) bool {
+func (e *Engine) mergeIncoming(en *entry) bool {
 	if en.state.Incoming() == nil || en.gone {
 		return false
 	}

@@ -165,13 +165,13 @@ func TestLoadDuringAnArrival(t *testing.T) {
 	stamp := tlv.Stamp(e.Now()) << tlv.StampShift
 	b := foreignAdd(stamp, "k")
 	c := e.committer.lock()
-	k, err := c.merge(b.Deltas, func(a *joining) { c.join(a, b) })
+	k, err := c.merge(b.Deltas, func(a *merging) { c.mergeDelta(a, b) })
 	must(t, nil, err)
 	if v, err := p.Increment(t.Context(), 1); v != 1 || err != nil {
 		t.Errorf("Increment before the commit = %d, %v; want 1", v, err)
 	}
 	k.onCommit(func() { c.vector.Put(b.Entry()) })
-	err = k.land()
+	err = k.showSynced()
 	c.unlock()
 	if err != nil {
 		t.Fatalf("land = %v", err)

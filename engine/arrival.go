@@ -25,21 +25,21 @@ type arrival struct {
 	owes bool // this replica may have something to close, or an expiry to name
 }
 
-// joining is what it takes to work out the new state of one arrival; its memory is used again for the next.
-type joining struct {
+// merging is what it takes to work out the new state of one arrival; its memory is used again for the next.
+type merging struct {
 	*arrival
 	delta *tlv.State // what comes
 	all   tlv.State  // what is stored, then what is made of it, with what may be forgotten
 	state tlv.State  // to be stored: all, or kept
 	kept  tlv.State
 
-	refused error // by join: nothing of the batch is taken in
+	refused error // by mergeKey: nothing of the batch is taken in
 }
 
 // arrive adds what deltas make of their keys. The arrivals are in the order of the store, which reads and takes them faster so.
-func (t *commit) arrive(deltas []tlv.Delta, join func(*joining)) (err error) {
+func (t *commit) arrive(deltas []tlv.Delta, mergeKey func(*merging)) (err error) {
 	order := t.c.e.inOrder(deltas)
-	w := arrivalWriter{t: t, e: t.c.e, join: join}
+	w := arrivalWriter{t: t, e: t.c.e, mergeKey: mergeKey}
 	for i := 0; i < len(order) && err == nil; i++ {
 		if i%lookAhead == 0 {
 			w.ahead += prefetch(deltas, order[i:min(i+lookAhead, len(order))])
@@ -83,14 +83,14 @@ const maxArrivals = 128 << 10
 // arrivalWriter reads what is stored of the keys of a batch, in their order, and writes what becomes of it. The database does
 // not change meanwhile.
 type arrivalWriter struct {
-	joining
-	t     *commit
-	e     *Engine
-	join  func(*joining)
-	it    *pebble.Iterator
-	at    []byte // its key in the database
-	value []byte
-	ahead int // what prefetch read
+	merging
+	t        *commit
+	e        *Engine
+	mergeKey func(*merging)
+	it       *pebble.Iterator
+	at       []byte // its key in the database
+	value    []byte
+	ahead    int // what prefetch read
 }
 
 // write makes one arrival what becomes of it.
@@ -101,7 +101,7 @@ func (w *arrivalWriter) write() error {
 		return fmt.Errorf("read %q: %w", w.key[1:], err)
 	}
 	before := w.all.View()
-	if w.join(&w.joining); w.refused != nil {
+	if w.mergeKey(&w.merging); w.refused != nil {
 		return w.refused
 	}
 	after := w.state.View()
@@ -167,7 +167,7 @@ func anyOf(list []tlv.Contribution, f func(*tlv.Contribution) bool) bool {
 }
 
 // keep makes state what is to be stored of all.
-func (a *joining) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
+func (a *merging) keep(covered func(tlv.ReplicaID, tlv.Stamp) bool) {
 	a.state = a.all
 	if len(a.all.Resets) == 0 && !anyOf(a.all.Contributions, func(c *tlv.Contribution) bool { return c.Closed }) {
 		return // the two may share: state is written before all is given away
@@ -256,12 +256,12 @@ func (c *committer) tell(a *arrival, changes hashChanges) error {
 	en.setBooks(a.after)
 	if a.whole {
 		en.state.Foreign.Other = tlv.State{}
-		c.e.absorb(en)
+		c.e.mergeIncoming(en)
 		return nil
 	}
 	c.e.table.weigh(en)
 	if v := en.state.Ahead(c.e.self.id); v.Exists != en.view.exists || (v.Exists || en.fields != nil) && en.differs(c.e.self.id, &v) {
-		c.e.absorb(en)
+		c.e.mergeIncoming(en)
 		return nil
 	}
 	en.stale.Store(true)

@@ -131,7 +131,7 @@ func (l hashChanges) hold(e *Engine) {
 			en.pins.Add(1)
 			h.head = en
 			e.makeHead(en)
-			e.absorb(en) // an expiry that came before the first field
+			e.mergeIncoming(en) // an expiry that came before the first field
 		}
 		en.mu.Unlock()
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // commit is a batch for the database, and what becomes true with it. It notes the first error, which its end gives: write, sync
-// or land. After an error of these nobody knows what the disk has.
+// or showSynced. After an error of these nobody knows what the disk has.
 type commit struct {
 	c     *committer
 	batch *pebble.Batch // nil: it is closed
@@ -153,12 +153,12 @@ func (t *commit) sync() error {
 	return nil
 }
 
-// land commits what has arrived, synced, and tells the cached keys of it.
-func (t *commit) land() error {
-	return errors.Join(t.show(), t.c.settle(t))
+// showSynced commits what has arrived, synced, and tells the cached keys of it.
+func (t *commit) showSynced() error {
+	return errors.Join(t.show(), t.c.awaitSync(t))
 }
 
-// show commits what has arrived, which is not yet synced then: until it is settled the vector may not speak of it to others. A cached key
+// show commits what has arrived, which is not yet synced then: until awaitSync has returned the vector may not speak of it to others. A cached key
 // learns of it under its lock; a load sees either the old or the new state and is then told of what it missed, because none runs between
 // the commit and the telling.
 func (t *commit) show() error {
@@ -182,8 +182,8 @@ func (t *commit) forgetArrivals() {
 	t.arrivals, t.changes = nil, nil
 }
 
-// settle waits until commits that are shown are synced, lets go of them, and makes the vector known.
-func (c *committer) settle(shown ...*commit) error {
+// awaitSync waits until commits that are shown are synced, lets go of them, and makes the vector known.
+func (c *committer) awaitSync(shown ...*commit) error {
 	shown = slices.DeleteFunc(shown, func(t *commit) bool { return t.batch == nil })
 	if len(shown) == 0 {
 		return nil

@@ -64,7 +64,7 @@
 // (markDirty). Later increments of the generation only add to an atomic number, with the entry's lock shared. The cut ends the
 // generation; the flush, or a pipeline that comes first, rolls what is pending into the stored part and leaves an operand for the
 // flush (roll). When the commit is done the entry is clean. What arrives of other replicas waits at a cached entry (incoming) until its
-// update period is over, and is then taken in (takeIn). A clean entry that nothing pins may be evicted.
+// update period is over, and is then merged (mergeAndClose). A clean entry that nothing pins may be evicted.
 //
 // # Lock order
 //

@@ -301,9 +301,9 @@ func (w *deltaWriter) write(en *entry) error {
 		w.sum = siphash.Hash(w.sum, siphash.Hash(w.sum, 0, w.key), w.value)
 	}
 	if en.state.Foreign == nil {
-		return w.alone(en)
+		return w.writeOwn(en)
 	}
-	return w.joined(en)
+	return w.writeShared(en)
 }
 
 // operand makes delta what the generation changed.
@@ -325,9 +325,9 @@ func (w *deltaWriter) operand(en *entry) {
 	}
 }
 
-// alone writes a key in which no other replica ever had a part: the delta is its whole state. To set that comes to the
+// writeOwn writes a key in which no other replica ever had a part: the delta is its whole state. To set that comes to the
 // same as to merge it, and spares whoever reads or compacts the merge.
-func (w *deltaWriter) alone(en *entry) error {
+func (w *deltaWriter) writeOwn(en *entry) error {
 	v := state.ViewOwn(&en.state.Own, true)
 	w.book(en, &v)
 	if en.state.Own.Closed {
@@ -337,8 +337,8 @@ func (w *deltaWriter) alone(en *entry) error {
 	return w.t.batch.Set(w.key, w.value, nil)
 }
 
-// joined writes a key that others have a part in.
-func (w *deltaWriter) joined(en *entry) error {
+// writeShared writes a key in which other replicas have a part.
+func (w *deltaWriter) writeShared(en *entry) error {
 	full := en.state.Stored()
 	v := full.View()
 	w.book(en, &v)

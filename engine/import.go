@@ -44,7 +44,7 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := all.Validate(); err != nil {
 		return err
 	}
-	join := func(a *joining) {
+	mergeKey := func(a *merging) {
 		s := c.moved(a)
 		a.all.Merge(&s)
 		news, err := c.foreignOnly(a)
@@ -60,12 +60,12 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 		}
 		a.keep(c.covers)
 	}
-	t, err := c.merge(list, join)
+	t, err := c.merge(list, mergeKey)
 	if err != nil {
 		return err
 	}
 	t.publish(&b)
-	if err := t.land(); err != nil {
+	if err := t.showSynced(); err != nil {
 		return err
 	}
 	e.takeInAll(b.Deltas) // it is a write of this replica: it shows at once
@@ -74,7 +74,7 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 
 // foreignOnly is what a.delta has that is not of this cluster, and news: of a plain counter the one who cancelled a part of it dumps what is
 // left under the revision of the whole. The error says why nothing of it may be merged.
-func (c *committer) foreignOnly(a *joining) (s tlv.State, err error) {
+func (c *committer) foreignOnly(a *merging) (s tlv.State, err error) {
 	for i := range a.delta.Origins {
 		o := &a.delta.Origins[i]
 		p, r := a.delta.Contribution(o.ID), a.delta.Reset(o.ID)
@@ -102,7 +102,7 @@ func (c *committer) foreignOnly(a *joining) (s tlv.State, err error) {
 
 // moved is what makes of what a store of format 3 has of the replicas of a.delta, under their own IDs, what they have here now: that goes on
 // under the IDs of foreign ones, cancelled as far as it was, and is cancelled where it was.
-func (c *committer) moved(a *joining) (s tlv.State) {
+func (c *committer) moved(a *merging) (s tlv.State) {
 	for i := range a.delta.Origins {
 		o := &a.delta.Origins[i]
 		p, r := a.all.Contribution(o.Replica), a.all.Reset(o.Replica)
@@ -201,7 +201,7 @@ func (e *Engine) takeInAll(list []tlv.Delta) {
 		key := list[i].Key
 		if en := e.table.find(e.name(key[0], key[1:])); en != nil {
 			en.mu.Lock()
-			e.takeIn(en)
+			e.mergeAndClose(en)
 			en.mu.Unlock()
 		}
 	}
@@ -306,7 +306,7 @@ func (e *Engine) Forget(id tlv.ReplicaID) (keys int64, err error) {
 		if err := c.mayCommit(); err != nil {
 			return err
 		}
-		return c.rework(deltas, func(a *joining) {
+		return c.rework(deltas, func(a *merging) {
 			if forget(&a.all, id) {
 				keys++
 				a.whole = true

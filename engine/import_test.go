@@ -174,7 +174,7 @@ func TestMergeOfWhatFormat3Has(t *testing.T) {
 		}
 		for _, m := range []*member{a, b} {
 			c := m.committer.lock()
-			must(t, nil, c.rework([]tlv.Delta{{Key: []byte("\x00k"), State: old}}, func(j *joining) { j.all.Merge(j.delta); j.keep(c.covers) }))
+			must(t, nil, c.rework([]tlv.Delta{{Key: []byte("\x00k"), State: old}}, func(j *merging) { j.all.Merge(j.delta); j.keep(c.covers) }))
 			c.unlock()
 			m.shows("k", want[0])
 		}

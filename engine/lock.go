@@ -170,7 +170,7 @@ func (p *Pipeline) ready(e *entry, a arrivals) {
 	}
 	e.fold()
 	if e.state.Incoming() != nil && (a == everything || !e.view.exists || e.due(p.now()) || p.periodOver(e)) {
-		p.e.takeIn(e)
+		p.e.mergeAndClose(e)
 	}
 }
 

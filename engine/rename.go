@@ -156,7 +156,7 @@ func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 			return err
 		}
 		b := c.nextBatch(e.clock.next(e.Now()))
-		join := func(a *joining) {
+		mergeKey := func(a *merging) {
 			if p := a.all.Contribution(id); p != nil && a.all.Open(p) {
 				d := tlv.State{Resets: []tlv.Reset{{Replica: id, Rev: p.Rev, Base: p.Total}}}
 				a.all.Merge(&d)
@@ -164,12 +164,12 @@ func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 			}
 			a.keep(c.covers)
 		}
-		t, err := c.merge(deltas, join)
+		t, err := c.merge(deltas, mergeKey)
 		if err != nil {
 			return err
 		}
 		t.publish(&b)
-		return t.land()
+		return t.showSynced()
 	})
 }
 

@@ -119,7 +119,7 @@ func (p *Pipeline) End() {
 	s.open = false
 	err := p.append()
 	if s.wipes != nil {
-		err = errors.Join(err, p.landWipe())
+		err = errors.Join(err, p.commitWipe())
 	}
 	wiped := s.wipes != nil
 	p.resume()
@@ -207,8 +207,8 @@ func (p *Pipeline) wipe(dbs []byte) error {
 	return nil
 }
 
-// landWipe makes the database forget what is wiped, once the journal says so for good: a crash between the two does it again.
-func (p *Pipeline) landWipe() error {
+// commitWipe makes the database forget what is wiped, once the journal says so for good: a crash between the two does it again.
+func (p *Pipeline) commitWipe() error {
 	t := p.section.wipes
 	defer t.close()
 	if err := p.e.journal.Sync(); err != nil {

@@ -91,7 +91,7 @@ func (e *Engine) Refresh() {
 		guard.RLock() // it may make an entry dirty
 		en.mu.Lock()
 		en.listed = false
-		e.takeIn(en)
+		e.mergeAndClose(en)
 		en.mu.Unlock()
 		guard.RUnlock()
 	}

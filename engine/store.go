@@ -84,7 +84,7 @@ var merger = &pebble.Merger{
 	Name: "atomiccounter.state.1",
 	Merge: func(_, value []byte) (pebble.ValueMerger, error) {
 		m := &stateMerger{}
-		return m, m.join(value)
+		return m, m.merge(value)
 	},
 }
 
@@ -93,7 +93,7 @@ type stateMerger struct {
 	operand tlv.State // memory for the next one
 }
 
-func (m *stateMerger) join(value []byte) error {
+func (m *stateMerger) merge(value []byte) error {
 	if m.state.Empty() {
 		return tlv.ParseStateInto(&m.state, value)
 	}
@@ -104,8 +104,8 @@ func (m *stateMerger) join(value []byte) error {
 	return nil
 }
 
-func (m *stateMerger) MergeNewer(value []byte) error { return m.join(value) }
-func (m *stateMerger) MergeOlder(value []byte) error { return m.join(value) }
+func (m *stateMerger) MergeNewer(value []byte) error { return m.merge(value) }
+func (m *stateMerger) MergeOlder(value []byte) error { return m.merge(value) }
 
 func (m *stateMerger) Finish(bool) ([]byte, io.Closer, error) {
 	return tlv.AppendState(nil, &m.state), nil, nil

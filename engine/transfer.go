@@ -153,21 +153,21 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	for i := 0; t.Marks && i < len(k.arrivals); i++ {
 		k.put(metKey(nil, k.arrivals[i].place, k.arrivals[i].key), nil)
 	}
-	return k.land()
+	return k.showSynced()
 }
 
-// mergePage is merge with joinPage, and publishes what may be here alone.
+// mergePage is merge with mergePaged, and publishes what may be here alone.
 func (c *committer) mergePage(deltas []tlv.Delta) (*commit, error) {
 	if !c.transfer.Succeeds {
-		return c.merge(deltas, c.joinPage)
+		return c.merge(deltas, c.mergePaged)
 	}
 	if err := c.flush(); err != nil { // what is pending has earlier stamps than this batch
 		return nil, err
 	}
 	b := c.nextBatch(c.e.clock.next(c.e.Now()))
 	without := append(c.e.history.parted(), c.e.self.id)
-	t, err := c.merge(deltas, func(a *joining) {
-		c.joinPage(a)
+	t, err := c.merge(deltas, func(a *merging) {
+		c.mergePaged(a)
 		if c.mayBeAlone(a) {
 			s := a.state.Clone()
 			dropContributions(&s, without)
@@ -181,8 +181,8 @@ func (c *committer) mergePage(deltas []tlv.Delta) (*commit, error) {
 	return t, nil
 }
 
-// mayBeAlone says whether a state that joinPage has made has what neither the snapshot has nor the batches that are here have brought.
-func (c *committer) mayBeAlone(a *joining) bool {
+// mayBeAlone says whether a state that mergePaged has made has what neither the snapshot has nor the batches that are here have brought.
+func (c *committer) mayBeAlone(a *merging) bool {
 	v, theirs := c.transfer.Vector, a.delta
 	return anyOf(a.state.Contributions, func(p *tlv.Contribution) bool {
 		return !c.isOld(p) && p.Rev > v.Entry(p.Replica).Stamp
@@ -208,8 +208,8 @@ func metKey(buf []byte, at place, key string) []byte {
 	return k
 }
 
-// joinPage merges what a snapshot has of a key, by the rules above; an empty delta: nothing.
-func (c *committer) joinPage(a *joining) {
+// mergePaged merges what a snapshot has of a key, by the rules above; an empty delta: nothing.
+func (c *committer) mergePaged(a *merging) {
 	v := c.transfer.Vector
 	mine, theirs := &a.all, a.delta
 	add := tlv.State{Origins: theirs.Origins}
@@ -293,17 +293,17 @@ func (e *Engine) closeUnmet() error {
 		if err != nil {
 			return err
 		}
-		return t.land()
+		return t.showSynced()
 	})
 }
 
 // rework merges deltas that no peer has to hear of.
-func (c *committer) rework(deltas []tlv.Delta, join func(*joining)) error {
-	t, err := c.merge(deltas, join)
+func (c *committer) rework(deltas []tlv.Delta, mergeKey func(*merging)) error {
+	t, err := c.merge(deltas, mergeKey)
 	if err != nil {
 		return err
 	}
-	return t.land()
+	return t.showSynced()
 }
 
 const (
@@ -390,7 +390,7 @@ func (e *Engine) Scrub() error {
 		if err := c.mayCommit(); err != nil {
 			return err
 		}
-		return c.rework(deltas, func(a *joining) {
+		return c.rework(deltas, func(a *merging) {
 			a.keep(c.covers)
 		})
 	})
