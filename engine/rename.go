@@ -93,7 +93,7 @@ func (c *committer) giveUp(entry tlv.VectorEntry) error {
 	id := randomID(c.e.options.random)
 	return c.flushAs(func() error {
 		if awaited {
-			return c.testament(entry, id)
+			return c.republish(entry, id)
 		}
 		c.e.history.giveUp(entry, c.branch(entry), nil)
 		c.rename(id)

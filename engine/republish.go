@@ -28,9 +28,9 @@ func (t *tail) published(entry tlv.VectorEntry, lives []uint64) bool {
 	return entry.Stamp > t.After && (i < 0 && t.Flushed || i >= 0 && i >= slices.Index(lives, t.Life))
 }
 
-// testament does again all that the journal has since the last flush: tails as such, or not at all if others have published them, who
+// republish does again all that the journal has since the last flush: tails as such, or not at all if others have published them, who
 // have theirs of the old ID; and what is of the present life under id. All guards are held.
-func (c *committer) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
+func (c *committer) republish(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 	if err := c.e.journal.Sync(); err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (c *committer) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 		c.e.counts.expires[db].Store(c.countEx[db])
 	}
 	own := c.vector.Entry(c.e.self.id)
-	w := testament{c: c, e: c.e, entry: theirs, old: c.e.self.id, id: id, lives: c.e.history.numbers(), stamp: own.Stamp, left: map[*entry]*legacy{},
+	w := republication{c: c, e: c.e, entry: theirs, old: c.e.self.id, id: id, lives: c.e.history.numbers(), stamp: own.Stamp, aside: map[*entry]*unpublished{},
 		p: &Pipeline{e: c.e, guard: new(guard), update: -1}}
 	w.p.begin()
 	defer w.p.pause()
@@ -58,8 +58,8 @@ func (c *committer) testament(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 	return nil
 }
 
-// testament is what is under way in the function of that name.
-type testament struct {
+// republication is what is under way in republish.
+type republication struct {
 	c         *committer
 	e         *Engine
 	p         *Pipeline
@@ -68,15 +68,15 @@ type testament struct {
 	lives     []uint64
 	published []tail
 	ended     tlv.VectorEntry
-	left      map[*entry]*legacy
+	aside     map[*entry]*unpublished
 
 	tail   tail      // that is read, or the present life
 	theirs bool      // others have published it under old
 	stamp  tlv.Stamp // of the last record, as the tail's: later than all before
 }
 
-// legacy is what of an entry is to be published though it is not under the new ID.
-type legacy struct {
+// unpublished is what of an entry is to be published though it is not under the new ID.
+type unpublished struct {
 	tails  []tlv.Contribution
 	resets []tlv.Reset
 	was    *tlv.State // of old, before what others have published of it
@@ -84,7 +84,7 @@ type legacy struct {
 
 // begin has what follows counted from nothing under the new ID, until it is known how much is a tail, or still under the old one if others have
 // published it. The store may have more of a tail already, from a copy.
-func (w *testament) begin(t tail) {
+func (w *republication) begin(t tail) {
 	theirs := t.published(w.entry, w.lives)
 	if theirs && w.theirs {
 		w.tail = t
@@ -101,7 +101,7 @@ func (w *testament) begin(t tail) {
 	}
 }
 
-func (w *testament) frame(body []byte) error {
+func (w *republication) frame(body []byte) error {
 	for len(body) > 0 {
 		r, rest, err := parseRecord(body)
 		if err != nil {
@@ -135,7 +135,7 @@ func (w *testament) frame(body []byte) error {
 
 // adapt makes a record that was journaled under the old ID one of another: an increment that followed one of before is the
 // first, and what was cancelled of the own contribution is reset.
-func (w *testament) adapt(r *record) error {
+func (w *republication) adapt(r *record) error {
 	if r.typ == 'F' {
 		return nil
 	}
@@ -159,12 +159,12 @@ func (w *testament) adapt(r *record) error {
 }
 
 // before lists what this store had of a key, under the old ID and in tails, when the present life or tail began.
-func (w *testament) before(en *entry) (list []tlv.Contribution) {
+func (w *republication) before(en *entry) (list []tlv.Contribution) {
 	s := en.state.Other()
 	if c := s.Contribution(w.old); c != nil && s.Open(c) {
 		list = append(list, *c)
 	}
-	if l := w.left[en]; l != nil {
+	if l := w.aside[en]; l != nil {
 		for _, c := range l.tails {
 			if !c.Closed {
 				list = append(list, c)
@@ -175,14 +175,14 @@ func (w *testament) before(en *entry) (list []tlv.Contribution) {
 }
 
 // end makes what was counted under the present ID that of another replica. The order does not matter.
-func (w *testament) end() {
+func (w *republication) end() {
 	e := w.e
 	e.table.cut()
 	e.table.forgetFlight(e.cuts.gen.Load())
 	for _, en := range e.table.all() {
 		en.mu.Lock()
 		if en.gen != 0 {
-			w.bequeath(en)
+			w.setAside(en)
 		}
 		en.state.Disown()
 		e.show(en)
@@ -190,12 +190,12 @@ func (w *testament) end() {
 	}
 }
 
-// bequeath puts aside what is to be published of an entry.
-func (w *testament) bequeath(en *entry) {
-	l := w.left[en]
+// setAside puts aside what is to be published of an entry.
+func (w *republication) setAside(en *entry) {
+	l := w.aside[en]
 	if l == nil {
-		l = &legacy{}
-		w.left[en] = l
+		l = &unpublished{}
+		w.aside[en] = l
 	}
 	if w.theirs && l.was == nil {
 		l.was = &tlv.State{}
@@ -235,7 +235,7 @@ func (w *testament) bequeath(en *entry) {
 }
 
 // carry has what is pending name the expiry that the contribution named which it added to.
-func (w *testament) carry(en *entry) {
+func (w *republication) carry(en *entry) {
 	p := en.state.Pending
 	if !p.Adds() || p.Reborn || p.Carries() || w.theirs {
 		return
@@ -248,22 +248,23 @@ func (w *testament) carry(en *entry) {
 }
 
 // finish has all that was put aside flushed along with what is of the new ID.
-func (w *testament) finish() {
+func (w *republication) finish() {
 	for _, en := range w.e.table.all() {
 		en.mu.Lock()
 		if en.gen != 0 {
 			en.fold()
 			w.carry(en)
 		}
-		if l := w.left[en]; l != nil {
-			w.inherit(en, l)
+		if l := w.aside[en]; l != nil {
+			w.publish(en, l)
 		}
 		w.e.show(en)
 		en.mu.Unlock()
 	}
 }
 
-func (w *testament) inherit(en *entry, l *legacy) {
+// publish has what was put aside of an entry flushed.
+func (w *republication) publish(en *entry, l *unpublished) {
 	en.flight = 0
 	if l.was != nil && en.state.Foreign != nil { // it comes from the others
 		o := &en.state.Foreign.Other
