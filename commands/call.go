@@ -66,7 +66,7 @@ func (c *Context) run(cmd *Command, args [][]byte) {
 		cmd.Run(c, args)
 		return
 	}
-	c.Pipe.Glance(func() { cmd.Run(c, args) })
+	c.Pipe.NoTouch(func() { cmd.Run(c, args) })
 }
 
 // attend runs a command that is timed, and that others may want to know of.

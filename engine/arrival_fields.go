@@ -161,7 +161,7 @@ func (l hashChanges) tell(c *committer) {
 			continue
 		}
 		h.head.fields.stored = h.was + h.by
-		e.counts.turn(h.head.fields, h.unseen)
+		e.counts.showFields(h.head.fields, h.unseen)
 		h.head.pins.Add(-1)
 	}
 }

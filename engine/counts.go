@@ -36,8 +36,8 @@ func adjust(count *atomic.Int64, was *bool, is bool) {
 	*was = is
 }
 
-// turn changes what shows of a hash.
-func (n *counts) turn(f *fields, by int64) {
+// showFields changes what shows of a hash.
+func (n *counts) showFields(f *fields, by int64) {
 	if by == 0 {
 		return
 	}
@@ -57,7 +57,7 @@ func (n *counts) tallyHash(en *entry, exists, expires bool) {
 		en.countedEx = expires
 	}
 	en.counted = exists
-	n.turn(en.fields, by)
+	n.showFields(en.fields, by)
 }
 
 // recountShown is recount for the visible counts.

@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	flushSoon    = 5 * time.Millisecond
-	flushLate    = 2 * time.Second
-	flushAwaited = 1200 * time.Millisecond // the same, where peers wait for it
-	flushSmall   = 100                     // keys: a flush of so few takes no processor to speak of, only the disk's time
-	flushShare   = 9                       // wait that many times as long as the last flush took: at most a tenth of one core
-	flushTurn    = 3                       // the same after a small one, where peers wait: each syncs it too, and has those of others to sync
+	flushSoon       = 5 * time.Millisecond
+	flushLate       = 2 * time.Second
+	flushAwaited    = 1200 * time.Millisecond // the same, where peers wait for it
+	flushSmall      = 100                     // keys: a flush of so few takes no processor to speak of, only the disk's time
+	flushShare      = 9                       // wait that many times as long as the last flush took: at most a tenth of one core
+	flushSmallShare = 3                       // the same after a small one, where peers wait: each syncs it too, and has those of others to sync
 )
 
 // pace says when to flush.
@@ -203,7 +203,7 @@ func (c *committer) restAfter(keys int, took time.Duration) time.Duration {
 	peers := c.flags&metaLogging != 0
 	switch {
 	case keys <= flushSmall && peers:
-		return min(flushTurn*took, flushAwaited)
+		return min(flushSmallShare*took, flushAwaited)
 	case keys <= flushSmall:
 		return 0
 	case peers:

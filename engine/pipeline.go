@@ -86,8 +86,8 @@ func (p *Pipeline) begin() {
 // on, reads of data that is not yet synced included. After an error none of those replies may be sent as they are.
 func (p *Pipeline) Commit() (pos Position, err error) {
 	if p.use.last != nil {
-		p.use.turn++
-		p.use.last.use.count(p.e.table.seconds.Load(), p.use.turn)
+		p.use.round++
+		p.use.last.use.count(p.e.table.seconds.Load(), p.use.round)
 		p.use.last = nil
 	}
 	p.pause()

@@ -36,16 +36,16 @@ func (u *usage) note() {
 // spare says whether the key was used since it was last asked, and forgets that.
 func (u *usage) spare() bool { return u.word.And(^uint32(usedBit))&usedBit != 0 }
 
-// everyTurn is of how many uses within a second one is counted, with that weight.
-const everyTurn = 16
+// everyRound is of how many uses within a second one is counted, with that weight.
+const everyRound = 16
 
-// count notes a use; turn numbers those of a pipeline. Of two at the same time one may be lost.
-func (u *usage) count(now uint32, turn uint8) {
-	if u.word.Load()>>timeShift == now && turn%everyTurn != 0 {
+// count notes a use; round numbers those of a pipeline. Of two at the same time one may be lost.
+func (u *usage) count(now uint32, round uint8) {
+	if u.word.Load()>>timeShift == now && round%everyRound != 0 {
 		return
 	}
 	heat, idle := u.at(now)
-	weight := int64(everyTurn)
+	weight := int64(everyRound)
 	if idle > 0 {
 		weight = 1
 	}
@@ -57,8 +57,8 @@ func (u *usage) count(now uint32, turn uint8) {
 
 // lastUse is what a pipeline notes at the end of a round.
 type lastUse struct {
-	last *entry // that was used since the last Commit
-	turn uint8  // of rounds
+	last  *entry // that was used since the last Commit
+	round uint8  // the number of the present one
 }
 
 // at gives the heat at now, which a minute without use makes one less, and the seconds since the last use.
@@ -79,10 +79,10 @@ type Usage struct {
 	Bytes int64 // in memory
 }
 
-// Glance has the commands of look use none of their keys.
-func (p *Pipeline) Glance(look func()) {
+// NoTouch has the commands of do count as no use of their keys.
+func (p *Pipeline) NoTouch(do func()) {
 	used := p.use.last
-	look()
+	do()
 	p.use.last = used
 }
 
@@ -90,7 +90,7 @@ func (p *Pipeline) Glance(look func()) {
 // of each pipelined round is noted. A key that was not cached begins anew.
 func (p *Pipeline) Usage(key []byte) (u Usage, ok bool, err error) {
 	var e *entry
-	p.Glance(func() { e, err = p.read(key, inTime) })
+	p.NoTouch(func() { e, err = p.read(key, inTime) })
 	if err != nil || !p.exists(e) {
 		return u, false, err
 	}
