@@ -315,3 +315,60 @@ func TestFlushAllDuringFlush(t *testing.T) {
 	}
 	c.unlock()
 }
+
+// TestFlushDBInSection empties a database in the middle of a section: prepared for or not, alone or with a peer, of keys that
+// are cached or cold, pending or stored. Then foreign data arrives, and the process dies.
+func TestFlushDBInSection(t *testing.T) {
+	for _, prepared := range []bool{true, false} {
+		for _, peered := range []bool{true, false} {
+			for _, cold := range []bool{true, false} {
+				name := fmt.Sprintf("prepared=%t,peered=%t,cold=%t", prepared, peered, cold)
+				t.Run(name, func(t *testing.T) { flushInSection(t, prepared, peered, cold) })
+			}
+		}
+	}
+}
+
+func flushInSection(t *testing.T, prepared, peered, cold bool) {
+	o := disk()
+	e := open(t, o)
+	peer := newPeer(9)
+	increment(t, e, "old", 7)
+	increment(t, e, "more", 7)
+	if peered {
+		peer.add(t, e, "old", 5)
+	}
+	if cold {
+		must(t, nil, e.Flush())
+		dropCache(e)
+	}
+	p := e.NewPipeline()
+	begin(t, p, prepared)
+	for _, key := range []string{"first", "more"} {
+		_, err := p.Incr([]byte(key), 1)
+		must(t, nil, err)
+	}
+	must(t, nil, p.FlushDB())
+	if got := keysOf(t, p); len(got) > 0 || sizeOf(t, p) != 0 {
+		t.Errorf("after FLUSHDB Keys = %v, Size = %d; want none", got, sizeOf(t, p))
+	}
+	for _, key := range []string{"old", "new"} {
+		v, err := p.Incr([]byte(key), 2)
+		if v != 2 || err != nil {
+			t.Errorf("Incr(%q) = %d, %v; want 2", key, v, err)
+		}
+	}
+	want := []string{"first", "(none)", "more", "(none)", "old", "2", "new", "2"}
+	unfinished := crashed(e, o)
+	end(t, p)
+	look(t, e, want...)
+	look(t, open(t, crashed(e, o)), want...)
+	look(t, open(t, unfinished), "first", "(none)", "more", "7", "new", "(none)")
+	peer.add(t, e, "more", 3)
+	again := open(t, crashed(e, o))
+	look(t, again, "more", "3", "old", "2", "new", "2")
+	checkSize(t, again)
+	must(t, nil, e.Flush())
+	dropCache(e)
+	look(t, e, "more", "3", "old", "2", "new", "2")
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -139,5 +140,82 @@ func TestTokenAtACopy(t *testing.T) {
 	defer c.Close()
 	if err := c.Attainable(e.Seen()); err != nil || c.ReplicaID() == e.ReplicaID() {
 		t.Errorf("Attainable at a copy = %v; want nothing against it", err)
+	}
+}
+
+// TestPartedIDIsNotGivenAway: a store that published under an ID of which others have another history keeps what it has of that to itself,
+// also when its log does not say any more where they parted. What it counts under its new ID is for all.
+func TestPartedIDIsNotGivenAway(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	b.pull(a)
+	old, back := a.ReplicaID(), *a
+	back.disk = a.disk.Machine()
+	a.add("k", 10)
+	b.pull(a)
+	back.open()
+	back.add("k", 100)
+	back.flush()
+	must(t, nil, back.Rename(b.Vector().Entry(old)))
+	back.add("k", 1000)
+	back.flush()
+	must(t, nil, back.TrimLog(back.Vector()))
+	if back.True(b.Vector().Entry(old)) {
+		t.Error("what the other history has is taken for true")
+	}
+	if v := back.Shared(); v.Entry(old).Stamp != 0 || v.Entry(back.ReplicaID()).Stamp == 0 {
+		t.Errorf("%v is shared; want nothing of %x", v, old)
+	}
+	b.fetch(back.snapshot(), back.ReplicaID(), 0)
+	b.shows("k", 1011)
+	back.fetch(b.snapshot(), b.ReplicaID(), 0)
+	back.shows("k", 1101) // of its own history
+	b.add("k", 10_000)
+	back.pull(b)
+	back.shows("k", 11_101)
+}
+
+// TestPartedIDIsNotTakenIn: nor does such a store take in what others have of that ID, though that is later.
+func TestPartedIDIsNotTakenIn(t *testing.T) {
+	now := time.Now().UnixMilli()
+	o := Options{Now: func() int64 { return now }}
+	a, b := newMember(t, 1, o), newMember(t, 2, o)
+	a.add("k", 1)
+	b.pull(a)
+	old, back := a.ReplicaID(), *a
+	back.disk = a.disk.Machine()
+	a.add("k", 10)
+	b.pull(a)
+	now += 1000
+	back.open()
+	back.add("k", 100)
+	back.add("only", 5)
+	back.flush()
+	must(t, nil, back.Rename(b.Vector().Entry(old)))
+	back.add("k", 1000)
+	b.fetch(back.snapshot(), back.ReplicaID(), 0)
+	b.shows("k", 1011, "only", 0)
+	now += 1000
+	a.add("new", 7)
+	b.pull(a)
+	back.fetch(b.snapshot(), b.ReplicaID(), 0)
+	back.shows("k", 1101, "only", 5, "new", 0)
+}
+
+// What was never published by this store, or a copy of it, is not proven.
+func TestProofOfAnEntry(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	a.add("k", 1)
+	a.flush()
+	e := a.Vector().Entry(a.ReplicaID())
+	if !a.Proven(e) || b.Proven(e) {
+		t.Errorf("%v: Proven = %t, of another store %t", e, a.Proven(e), b.Proven(e))
+	}
+	for name, change := range map[string]func(*tlv.VectorEntry){"stamp": func(e *tlv.VectorEntry) { e.Stamp++ }, "life": func(e *tlv.VectorEntry) { e.Life++ },
+		"hash": func(e *tlv.VectorEntry) { e.Hash ^= 1 << 40 }, "proof": func(e *tlv.VectorEntry) { e.Hash ^= 1 }, "none": func(e *tlv.VectorEntry) { e.Hash = 0 }} {
+		forged := e
+		if change(&forged); a.Proven(forged) {
+			t.Errorf("another %s: %v is proven", name, forged)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"atomiccounter/tlv"
 )
@@ -290,4 +291,72 @@ func TestClusterNames(t *testing.T) {
 	if err := a.JoinCluster(many); !errors.Is(err, ErrClusterNames) || len(a.Cluster().Names) != 2 {
 		t.Errorf("JoinCluster = %v, it is of %v; want %v", err, a.Cluster(), ErrClusterNames)
 	}
+}
+
+// foreignDelta is a state of another cluster, for Merge.
+func foreignDelta(key string, home tlv.ClusterID, s tlv.State) tlv.Delta {
+	return tlv.Delta{Key: []byte("\x00" + key), State: s.Abroad(home)}
+}
+
+func TestMergeFromElsewhere(t *testing.T) {
+	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
+	device := func(rev tlv.Stamp, total int64) tlv.Delta {
+		c := tlv.Contribution{Replica: 77, Birth: 1, Rev: rev, Last: rev, Total: tlv.FromInt64(total)}
+		return foreignDelta("k", 5, tlv.State{Contributions: []tlv.Contribution{c}})
+	}
+	a.add("k", 1)
+	for _, d := range []tlv.Delta{device(5, 50), device(9, 90), device(5, 50)} {
+		if err := a.Merge([]tlv.Delta{d}); err != nil {
+			t.Fatalf("Merge = %v", err)
+		}
+	}
+	a.shows("k", 91)
+	b.pull(a)
+	b.shows("k", 91)
+	b.del("k")
+	a.pull(b)
+	a.shows("k", 0)
+	if err := a.Merge([]tlv.Delta{device(9, 90)}); err != nil {
+		t.Fatalf("Merge again = %v", err)
+	}
+	a.shows("k", 0)
+	if err := a.Merge([]tlv.Delta{device(10, 100)}); err != nil {
+		t.Fatalf("Merge of more = %v", err)
+	}
+	a.shows("k", 10)
+	p := a.NewPipeline()
+	s, ok, err := p.Dump([]byte("k"))
+	if err != nil || !ok || s.Origin(tlv.ForeignID(77, false)) == nil {
+		t.Errorf("Dump = %+v, %t, %v", s, ok, err)
+	}
+	if err := p.finish(); err != nil {
+		t.Error(err)
+	}
+	ahead := tlv.Contribution{Replica: b.ReplicaID(), Birth: 1, Rev: b.Vector().Entry(b.ReplicaID()).Stamp + 1}
+	ahead.Last, ahead.Total = ahead.Rev, tlv.FromInt64(5)
+	both := []tlv.Delta{device(11, 110), foreignDelta("l", 5, tlv.State{Contributions: []tlv.Contribution{ahead}})}
+	if err := a.Merge(both); !errors.Is(err, ErrMember) {
+		t.Errorf("Merge of a member's future = %v; want %v", err, ErrMember)
+	}
+	a.shows("k", 10)
+	b.pull(a)
+	b.shows("k", 10)
+	b.del("k")
+	b.flush()
+	if n, err := b.Forget(77); err != nil || n != 1 {
+		t.Errorf("Forget = %d, %v; want 1", n, err)
+	}
+	if st, err := b.readState(b.self.place([]byte("\x00k")), "\x00k"); err != nil || len(st.Origins) > 0 || st.Reset(tlv.ForeignID(77, false)) != nil {
+		t.Errorf("after Forget: %+v, %v", st, err)
+	}
+}
+
+func TestMergeShowsAtOnce(t *testing.T) {
+	a := newMember(t, 1, Options{UpdatePeriod: time.Hour})
+	a.add("k", 1)
+	c := tlv.Contribution{Replica: 77, Birth: 1, Rev: 5, Last: 5, Total: tlv.FromInt64(50)}
+	if err := a.Merge([]tlv.Delta{foreignDelta("k", 5, tlv.State{Contributions: []tlv.Contribution{c}})}); err != nil {
+		t.Fatalf("Merge = %v", err)
+	}
+	a.shows("k", 51)
 }

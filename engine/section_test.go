@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -305,107 +304,6 @@ func keysOf(t *testing.T, p *Pipeline) (list []string) {
 	return list
 }
 
-// TestFlushDBInSection empties a database in the middle of a section: prepared for or not, alone or with a peer, of keys that
-// are cached or cold, pending or stored. Then foreign data arrives, and the process dies.
-func TestFlushDBInSection(t *testing.T) {
-	for _, prepared := range []bool{true, false} {
-		for _, peered := range []bool{true, false} {
-			for _, cold := range []bool{true, false} {
-				name := fmt.Sprintf("prepared=%t,peered=%t,cold=%t", prepared, peered, cold)
-				t.Run(name, func(t *testing.T) { flushInSection(t, prepared, peered, cold) })
-			}
-		}
-	}
-}
-
-func flushInSection(t *testing.T, prepared, peered, cold bool) {
-	o := disk()
-	e := open(t, o)
-	peer := newPeer(9)
-	increment(t, e, "old", 7)
-	increment(t, e, "more", 7)
-	if peered {
-		peer.add(t, e, "old", 5)
-	}
-	if cold {
-		must(t, nil, e.Flush())
-		dropCache(e)
-	}
-	p := e.NewPipeline()
-	begin(t, p, prepared)
-	for _, key := range []string{"first", "more"} {
-		_, err := p.Incr([]byte(key), 1)
-		must(t, nil, err)
-	}
-	must(t, nil, p.FlushDB())
-	if got := keysOf(t, p); len(got) > 0 || sizeOf(t, p) != 0 {
-		t.Errorf("after FLUSHDB Keys = %v, Size = %d; want none", got, sizeOf(t, p))
-	}
-	for _, key := range []string{"old", "new"} {
-		v, err := p.Incr([]byte(key), 2)
-		if v != 2 || err != nil {
-			t.Errorf("Incr(%q) = %d, %v; want 2", key, v, err)
-		}
-	}
-	want := []string{"first", "(none)", "more", "(none)", "old", "2", "new", "2"}
-	unfinished := crashed(e, o)
-	end(t, p)
-	look(t, e, want...)
-	look(t, open(t, crashed(e, o)), want...)
-	look(t, open(t, unfinished), "first", "(none)", "more", "7", "new", "(none)")
-	peer.add(t, e, "more", 3)
-	again := open(t, crashed(e, o))
-	look(t, again, "more", "3", "old", "2", "new", "2")
-	checkSize(t, again)
-	must(t, nil, e.Flush())
-	dropCache(e)
-	look(t, e, "more", "3", "old", "2", "new", "2")
-}
-
-// TestSectionGreaterThanASegment, then one that is too large: what does not fit is refused before it acts, and the engine lives.
-func TestSectionGreaterThanASegment(t *testing.T) {
-	o := disk()
-	e := open(t, o)
-	p := e.NewPipeline()
-	begin(t, p, false)
-	text := strings.Repeat("x", MaxText)
-	written := 0
-	for ; ; written++ {
-		_, err := p.Put(fmt.Appendf(nil, "k%d", written), ParseValue([]byte(text)), SetOptions{})
-		if errors.Is(err, ErrSectionFull) {
-			break
-		}
-		must(t, nil, err)
-	}
-	end(t, p)
-	if written < 60 || written > 64 {
-		t.Errorf("%d texts of 1 MiB were written; want about 63", written)
-	}
-	last, over := fmt.Sprintf("k%d", written-1), fmt.Sprintf("k%d", written)
-	look(t, e, "k0", text, last, text, over, "(none)")
-	look(t, open(t, crashed(e, o)), "k0", text, last, text, over, "(none)")
-}
-
-// TestSectionWithoutRoom: the journal finds no room for the frame.
-func TestSectionWithoutRoom(t *testing.T) {
-	o := disk()
-	s := o.segments.(*enginetest.Segments)
-	o.segments = s
-	e := open(t, o)
-	prepared(e)
-	s.Fail(errors.New("disk full"), nil)
-	p := e.NewPipeline()
-	begin(t, p, false)
-	_, err := p.Incr([]byte("k"), 1)
-	must(t, nil, err)
-	if _, err := p.Put([]byte("text"), ParseValue([]byte(strings.Repeat("x", 1<<17))), SetOptions{}); !errors.Is(err, ErrNoSpace) {
-		t.Errorf("Put without room = %v; want %v", err, ErrNoSpace)
-	}
-	end(t, p)
-	look(t, e, "k", "1", "text", "(none)")
-	s.Fail(nil, nil)
-}
-
 // TestSectionAgainstClose: Close waits for a section, which goes on as if nothing were; later there is none.
 func TestSectionAgainstClose(t *testing.T) {
 	o := disk()
@@ -426,56 +324,6 @@ func TestSectionAgainstClose(t *testing.T) {
 	}
 	o.fs = o.fs.(*vfs.MemFS)
 	look(t, open(t, o), "a", "1", "b", "1")
-}
-
-// TestGreatSectionsOneAfterAnother: sections that wait together may each write much; a flush has only what one has left.
-func TestGreatSectionsOneAfterAnother(t *testing.T) {
-	const sections, texts = 4, maxTexts>>20 + 1
-	o := disk()
-	greatest := 0
-	o.publish = func(batch []byte) { greatest = max(greatest, len(batch)) }
-	e := open(t, o)
-	first := e.NewPipeline()
-	begin(t, first, false)
-	var waiting sync.WaitGroup
-	write := func(p *Pipeline, section int) {
-		defer p.End()
-		for i := range texts {
-			v := Value{Text: strings.Repeat("x", 1<<20), IsText: true, OK: true}
-			if _, err := p.Put(fmt.Appendf(nil, "k%d %d", section, i), v, SetOptions{}); err != nil {
-				t.Errorf("Put = %v", err)
-			}
-		}
-	}
-	for i := range sections - 1 {
-		waiting.Go(func() {
-			p := e.NewPipeline()
-			if err := p.Begin(false); err != nil {
-				t.Errorf("Begin = %v", err)
-				return
-			}
-			write(p, i)
-			if err := p.finish(); err != nil {
-				t.Errorf("Commit = %v", err)
-			}
-		})
-	}
-	for range 1000 { // they wait, now or soon
-		runtime.Gosched()
-	}
-	write(first, sections)
-	mustCommit(t, first)
-	waiting.Wait()
-	if err := e.Flush(); err != nil {
-		t.Fatalf("Flush = %v", err)
-	}
-	if most := (texts + 1) << 20; greatest > most {
-		t.Errorf("a flush has published %d bytes; want %d at most", greatest, most)
-	}
-	if n := sizeOf(t, first); n != sections*texts {
-		t.Errorf("Size = %d; want %d", n, sections*texts)
-	}
-	mustCommit(t, first)
 }
 
 // TestReadErrorInSection: what cannot be read fails the command that wants it, and no other.

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"testing"
+
+	"atomiccounter/tlv"
 )
 
 // TestTransferThatLosesItsSource: the source of a transfer counts and deletes what nobody else hears of, and is lost in the middle.
@@ -75,5 +78,62 @@ func TestTransferThatLosesItsSource(t *testing.T) {
 		if came == 0 || came > 3*keys/2 {
 			t.Errorf("joins %t: %d changes came; want some of them, or this shows nothing", joins, came)
 		}
+	}
+}
+
+// A deleted key that the snapshot no longer has is closed here, and a lagging replica's batch does not bring it back.
+func TestTransferClosesWhatIsGone(t *testing.T) {
+	a, b, c := newMember(t, 1, Options{}), newMember(t, 2, Options{}), newMember(t, 3, Options{})
+	a.add("dead", 5)
+	a.add("alive", 1)
+	b.pull(a)
+	c.pull(a)
+	for i := range 20 {
+		a.add(fmt.Sprint("new", i), 1)
+	}
+	c.pull(a) // c has what b will be held back from
+	b.add("dead", 2)
+	a.pull(b)
+	a.del("dead")
+	b.del("nothing")
+	a.flush()
+	b.pull(a) // b closes its part
+	b.flush()
+	a.pull(b)
+	a.flush()
+	s := a.snapshot()
+	c.fetch(s, a.ReplicaID(), 3)
+	if _, ok := c.Transfer(); !ok {
+		t.Fatalf("no transfer is under way")
+	}
+	old, err := b.Batches(nil, 0, 1<<20)
+	if err != nil {
+		t.Fatalf("Batches = %v", err)
+	}
+	for _, data := range old.Batches {
+		batch, _, err := tlv.ParseBatch(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if batch.Replica == b.ReplicaID() {
+			if err := c.Apply(&batch); !errors.Is(err, ErrHeld) {
+				t.Errorf("Apply in mid-transfer = %v; want %v", err, ErrHeld)
+			}
+		}
+	}
+	c.restart(c.disk.Copy(), false) // the transfer goes on
+	if tr, ok := c.Transfer(); !ok || tr.Done == 0 || len(tr.Cursor) == 0 {
+		t.Errorf("Transfer after a restart = %+v, %t", tr, ok)
+	}
+	c.fetch(s, a.ReplicaID(), 0)
+	c.shows("dead", 0, "alive", 1, "new0", 1, "new19", 1)
+	if err := c.Scrub(); err != nil {
+		t.Errorf("Scrub = %v", err)
+	}
+	if st, err := c.readState(c.self.place([]byte("\x00dead")), "\x00dead"); err != nil || !st.Empty() {
+		t.Errorf("the dead key left %+v, %v", st, err)
+	}
+	if n := c.Stats().Keys[0]; n != 21 {
+		t.Errorf("DBSIZE = %d; want 21", n)
 	}
 }
