@@ -137,6 +137,7 @@ func compileText(text, source string) (proto *lua.FunctionProto, err error) {
 		}
 		return nil, err
 	}
+	proto.IsVarArg &^= lua.VarArgNeedsArg // a chunk has no table of its arguments
 	finish(proto)
 	return proto, nil
 }

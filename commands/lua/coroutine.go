@@ -2,8 +2,7 @@ package lua
 
 import lua "github.com/yuin/gopher-lua"
 
-// openCoroutine takes the interpreter's library, but makes coroutines that are stopped with their script and have small
-// stacks. By itself it would give them a context of their own, which would never hear of the end.
+// openCoroutine takes the interpreter's library, but makes coroutines that have small stacks.
 func (s *state) openCoroutine() {
 	L := s.lua
 	L.Push(L.NewFunction(lua.OpenCoroutine))
@@ -15,15 +14,12 @@ func (s *state) openCoroutine() {
 	s.library("coroutine", map[string]builtin{
 		"create": func(L *lua.LState) int {
 			checkScripted(L)
-			s.detached(L, create)
-			s.adopt(L.Get(-1))
-			return 1
+			return s.small(L, create)
 		},
 		"wrap": func(L *lua.LState) int {
 			checkScripted(L)
-			s.detached(L, wrap)
+			s.small(L, wrap)
 			f := L.Get(-1).(*lua.LFunction)
-			s.adopt(f.Upvalues[0].Value())
 			wrapped := f.GFunction
 			f.GFunction = func(L *lua.LState) int {
 				if s.depth >= maxNested {
@@ -70,18 +66,13 @@ func checkScripted(L *lua.LState) {
 	}
 }
 
-// detached runs a function that makes a coroutine with the bounds of one, and without the script's context.
-func (s *state) detached(L *lua.LState, run builtin) {
-	own, watch := L.Options, L.RemoveContext()
+// small runs a function that makes a coroutine, with the bounds of one. What a coroutine leaves of the state if a builtin was between a yield
+// and the resume nobody knows.
+func (s *state) small(L *lua.LState, run builtin) int {
+	own := L.Options
 	L.Options.CallStackSize, L.Options.RegistrySize, L.Options.RegistryGrowStep = threadDepth, threadRegisters, threadRegisters
-	run(L)
+	n := run(L)
 	L.Options = own
-	L.SetContext(watch)
-}
-
-// adopt makes a coroutine end with the script. What it leaves of the state if a builtin was between a yield and the resume nobody knows.
-func (s *state) adopt(made lua.LValue) {
-	L := made.(*lua.LState)
-	L.SetContext(&thread{watch: s.watch, lua: L})
 	s.used = true
+	return n
 }

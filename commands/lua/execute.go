@@ -43,7 +43,8 @@ func (s *state) protected(sc *Script) (v lua.LValue, err error) {
 		}
 	}()
 	L := s.lua
-	L.Push(L.NewFunctionFromProto(sc.proto))
+	s.main.Proto = sc.proto
+	L.Push(s.main)
 	if err := L.PCall(0, 1, s.handler); err != nil {
 		return nil, err
 	}
@@ -108,8 +109,10 @@ func (w *writer) failure(sc *Script, v lua.LValue) {
 // forget lets go of what the last script has left.
 func (s *state) forget() {
 	s.lua.SetTop(0)
-	s.call, s.watch = nil, nil
+	s.call = nil
+	s.main.Proto = nil
+	s.keys.clear()
+	s.argv.clear()
+	s.numbers = s.numbers[:0]
 	clear(s.args[:cap(s.args)])
-	s.globals.RawSetString("KEYS", lua.LNil)
-	s.globals.RawSetString("ARGV", lua.LNil)
 }

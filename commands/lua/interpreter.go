@@ -19,15 +19,15 @@ func closeUpvalues(L *lua.LState, from int)
 type offsets struct {
 	handled  uintptr // of a state: an error handler does what is to be done with shared variables
 	reg, top uintptr // of a state its registers, of these how many are in use
-	frame    uintptr // of what GetStack gives
-	tails    uintptr // of that frame: how many tail calls it has made
+	frame    uintptr // of a state: the frame that runs
+	tails    uintptr // of that: how many tail calls it has made
 }
 
 var inside = findHidden()
 
 func findHidden() (o offsets) {
-	state, debug := reflect.TypeFor[lua.LState](), reflect.TypeFor[lua.Debug]()
-	reg, frame := hiddenField(state, "reg", reflect.Pointer), hiddenField(debug, "frame", reflect.Pointer)
+	state := reflect.TypeFor[lua.LState]()
+	reg, frame := hiddenField(state, "reg", reflect.Pointer), hiddenField(state, "currentFrame", reflect.Pointer)
 	o.handled = hiddenField(state, "hasErrorFunc", reflect.Bool).Offset
 	o.reg, o.top = reg.Offset, hiddenField(reg.Type.Elem(), "top", reflect.Int).Offset
 	o.frame, o.tails = frame.Offset, hiddenField(frame.Type.Elem(), "TailCall", reflect.Int).Offset
@@ -54,17 +54,47 @@ const maxTails = 64
 
 // forgetTails has the frame that runs remember no more.
 func forgetTails(L *lua.LState) {
-	debug, ok := L.GetStack(0)
-	if !ok {
-		return
-	}
-	frame := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(debug), inside.frame))
+	frame := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(L), inside.frame))
 	tails := (*int)(unsafe.Add(frame, inside.tails))
 	*tails = min(*tails, maxTails)
 }
 
+// instruction carries out an instruction of a thread of the interpreter; base is a frame of it.
+type instruction = func(L *lua.LState, code uint32, base unsafe.Pointer) int
+
+//go:linkname jumpTable github.com/yuin/gopher-lua.jumpTable
+var jumpTable [lua.OP_NOP + 1]instruction
+
+// heedTheEnd has scripts ask whether they are to end. The interpreter would do that before every instruction. It is enough where one
+// calls, returns or jumps back: no script runs for long without.
+func heedTheEnd() {
+	for _, op := range []int{lua.OP_CALL, lua.OP_RETURN, lua.OP_JMP, lua.OP_FORLOOP, lua.OP_TFORLOOP} {
+		plain := jumpTable[op]
+		jumpTable[op] = func(L *lua.LState, code uint32, base unsafe.Pointer) int {
+			stateOf(L).check(L)
+			return plain(L, code, base)
+		}
+	}
+	tailCall := jumpTable[lua.OP_TAILCALL]
+	jumpTable[lua.OP_TAILCALL] = func(L *lua.LState, code uint32, base unsafe.Pointer) int {
+		stateOf(L).check(L)
+		forgetTails(L)
+		return tailCall(L, code, base)
+	}
+}
+
+// global is what all threads of a state share: what the interpreter needs, and the state.
+type global struct {
+	lua.Global
+	state *state
+}
+
+// stateOf gives the state that a thread is of.
+func stateOf(L *lua.LState) *state { return (*global)(unsafe.Pointer(L.G)).state }
+
 // try calls what is on the stack, with all results, and gives what it throws, as handle makes it; nil: as it is.
 func (s *state) try(L *lua.LState, nargs int, handle func(L *lua.LState, v lua.LValue) lua.LValue) error {
+	s.check(L)
 	base, was, depth := registersUsed(L)-nargs-1, *handled(L), s.depth
 	defer func() { *handled(L), s.depth = was, depth }()
 	if s.depth+1 >= maxNested {
@@ -94,21 +124,3 @@ func (s *state) invoke(L *lua.LState, nargs, nret int) {
 	L.Call(nargs, nret)
 	s.depth--
 }
-
-// thread is the context of one coroutine, or of the script itself.
-type thread struct {
-	*watch
-	lua   *lua.LState
-	steps int
-}
-
-// Done is called before every instruction.
-func (t *thread) Done() <-chan struct{} {
-	if t.steps++; t.steps%stepsToForget == 0 {
-		forgetTails(t.lua)
-	}
-	return t.watch.Done()
-}
-
-// stepsToForget is so few that all frames together remember no more than some ten thousand calls.
-const stepsToForget = 512

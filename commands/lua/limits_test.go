@@ -247,9 +247,9 @@ func TestNesting(t *testing.T) {
 func TestBuiltinsHeedTheEnd(t *testing.T) {
 	vm := New(Options{})
 	s := vm.newState()
-	w := newWatch()
-	s.reset(&Call{Do: nothing}, w)
-	w.stop(errKilled)
+	s.call = &Call{Do: nothing}
+	s.reset()
+	s.watch.stop(errKilled)
 	numbers, texts, keys := s.lua.NewTable(), s.lua.NewTable(), s.lua.NewTable()
 	for i := range 2 * spendToCheck {
 		numbers.Append(lua.LNumber(-i))

@@ -2,7 +2,6 @@ package lua
 
 import (
 	"math"
-	"reflect"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -75,11 +74,12 @@ func isPlace(t *lua.LTable, key lua.LValue) bool {
 	if key == lua.LNil || t.RawGet(key) != lua.LNil {
 		return true
 	}
-	inner := reflect.ValueOf(t).Elem()
-	if n, ok := key.(lua.LNumber); ok && n >= 1 && float64(n) <= float64(inner.FieldByName("array").Len()) {
+	c := contentsOf(t)
+	if n, ok := key.(lua.LNumber); ok && n >= 1 && float64(n) <= float64(len(c.array)) {
 		return float64(n) == math.Floor(float64(n))
 	}
-	return inner.FieldByName("k2i").MapIndex(reflect.ValueOf(key)).IsValid()
+	_, ok := c.k2i[key]
+	return ok
 }
 
 func rawEqual(L *lua.LState) int {

@@ -16,6 +16,14 @@ func numberText(f float64) string {
 	return formatG(f, 14)
 }
 
+// appendNumber writes a number as commands get it: C's %.17g.
+func appendNumber(b []byte, f float64) []byte {
+	if n := int64(f); float64(n) == f && n > -1e15 && n < 1e15 && n != 0 {
+		return strconv.AppendInt(b, n, 10)
+	}
+	return append(b, formatG(f, 17)...)
+}
+
 // formatG writes a number as C's %.<precision>g does.
 func formatG(f float64, precision int) string {
 	if text, ok := noNumber(f); ok {

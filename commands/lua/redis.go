@@ -72,22 +72,24 @@ func (s *state) do(args [][]byte) []byte {
 	return s.call.Do(args, s.resp)
 }
 
-// arguments are those of a command. They are copies: whoever runs it may keep slices of them.
+// arguments are those of a command, which only reads them. Texts stay as they are; numbers are overwritten by the next command.
 func (s *state) arguments(L *lua.LState) (args [][]byte, bad *lua.LTable) {
 	n := L.GetTop()
 	if n == 0 {
 		return nil, errorTable(L, "ERR Please specify at least one argument for this redis lib call")
 	}
-	args = s.args[:0]
+	args, s.digits = s.args[:0], s.digits[:0]
 	size := 0
 	for i := 1; i <= n; i++ {
 		switch v := L.Get(i).(type) {
 		case lua.LString:
 			size += len(v)
 			room(L, size)
-			args = append(args, []byte(v))
+			args = append(args, bytesOf(string(v)))
 		case lua.LNumber:
-			args = append(args, []byte(formatG(float64(v), 17)))
+			from := len(s.digits)
+			s.digits = appendNumber(s.digits, float64(v))
+			args = append(args, s.digits[from:len(s.digits):len(s.digits)])
 		default:
 			return nil, errorTable(L, "ERR Lua redis lib command arguments must be strings or integers")
 		}

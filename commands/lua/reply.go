@@ -18,7 +18,7 @@ func (s *state) fromReply(L *lua.LState, raw []byte) (lua.LValue, []byte) {
 	switch mark {
 	case ':':
 		n, _ := strconv.ParseInt(string(line), 10, 64) // the server wrote it
-		return lua.LNumber(n), rest
+		return s.numbers.box(float64(n)), rest
 	case '+':
 		return field(L, "ok", lua.LString(line)), rest
 	case '-':
@@ -53,7 +53,7 @@ func (s *state) fromReply(L *lua.LState, raw []byte) (lua.LValue, []byte) {
 }
 
 func field(L *lua.LState, name string, v lua.LValue) *lua.LTable {
-	t := L.NewTable()
+	t := L.CreateTable(0, 1)
 	t.RawSetString(name, v)
 	return t
 }

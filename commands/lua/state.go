@@ -30,16 +30,23 @@ type state struct {
 	shown   map[*lua.LTable]lua.LValue  // what getmetatable says of it; missing: nil
 	null    *lua.LUserData
 	handler *lua.LFunction // located
-	call    *Call          // in progress
-	watch   *watch
-	resp    int // of redis.setresp
+	main    *lua.LFunction // the script
+	keys    given          // KEYS
+	argv    given          // ARGV
+	numbers numbers
+	call    *Call // in progress
+	watch   watch
+	nth     uint64        // of all runs, the call
+	over    chan struct{} // closed at its end; nil: it has not run for long
+	resp    int           // of redis.setresp
 	dice    uint64
 	json    jsonOptions
-	depth   int  // of such calls
-	spent   int  // work of builtins since the last check
-	used    bool // as no script leaves it: it is not used again
-	fault   any  // panic of a command
-	args    [][]byte
+	depth   int      // of such calls
+	spent   int      // work of builtins since the last check
+	used    bool     // as no script leaves it: it is not used again
+	fault   any      // panic of a command
+	args    [][]byte // of the command that is run
+	digits  []byte   // of those of them that are numbers
 }
 
 func (vm *VM) newState() *state {
@@ -51,6 +58,7 @@ func (vm *VM) newState() *state {
 		shown:  make(map[*lua.LTable]lua.LValue),
 		null:   &lua.LUserData{Metatable: lua.LNil},
 	}
+	s.lua.G = &(&global{Global: *s.lua.G, state: s}).Global
 	s.globals = s.lua.NewTable()
 	s.env = s.protect(s.globals)
 	s.openBase()
@@ -65,6 +73,10 @@ func (vm *VM) newState() *state {
 	s.openStruct()
 	s.strict()
 	s.handler = s.lua.NewFunction(s.located)
+	s.main = &lua.LFunction{Env: s.env}
+	s.keys.table, s.argv.table = s.lua.CreateTable(0, 0), s.lua.CreateTable(0, 0)
+	s.globals.RawSetString("KEYS", s.keys.table)
+	s.globals.RawSetString("ARGV", s.argv.table)
 	s.lua.Env = s.env
 	return s
 }
@@ -120,29 +132,18 @@ func (s *state) library(name string, functions map[string]builtin) *lua.LTable {
 }
 
 // reset makes the state as new before a script.
-func (s *state) reset(c *Call, w *watch) {
-	s.call, s.watch, s.resp, s.depth = c, w, 2, 1
+func (s *state) reset() {
+	s.resp, s.depth = 2, 1
 	s.json = defaultJSON
-	s.lua.SetContext(&thread{watch: w, lua: s.lua})
 	s.lua.G.CurrentThread = s.lua
-	s.globals.RawSetString("KEYS", s.list(c.Keys))
-	s.globals.RawSetString("ARGV", s.list(c.Args))
+	s.keys.fill(s.call.Keys)
+	s.argv.fill(s.call.Args)
 }
 
-func (s *state) list(values [][]byte) *lua.LTable {
-	t := s.lua.CreateTable(len(values), 0)
-	for _, v := range values {
-		t.Append(lua.LString(v))
-	}
-	return t
-}
-
-// check stops a builtin that takes long where the script is to be stopped.
+// check ends the script if it is to be stopped.
 func (s *state) check(L *lua.LState) {
-	select {
-	case <-s.watch.Done():
-		throw(L, lua.LString(s.watch.Err().Error()))
-	default:
+	if err := s.watch.heed(); err != nil {
+		throw(L, lua.LString(err.Error()))
 	}
 }
 

@@ -21,6 +21,7 @@
 package lua
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -44,8 +45,10 @@ type VM struct {
 
 	mu      sync.Mutex
 	dice    uint64 // of math.random, when the last script ended
+	runs    uint64 // that have begun
 	idle    []*state
-	running map[*watch]bool
+	running []*state
+	patrol  patrol
 	closed  bool
 }
 
@@ -64,7 +67,7 @@ func New(o Options) *VM {
 		o.Scripts = 64 << 20
 	}
 	adaptInterpreter()
-	return &VM{options: o, dice: firstDice, cache: cache{most: o.Evaluated, mostBytes: o.Scripts}, running: make(map[*watch]bool)}
+	return &VM{options: o, dice: firstDice, cache: cache{most: o.Evaluated, mostBytes: o.Scripts}}
 }
 
 // adaptInterpreter has t[67108863] = 1 not allocate a gigabyte at once: beyond this an index of a table is hashed. And goto is a
@@ -72,9 +75,11 @@ func New(o Options) *VM {
 var adaptInterpreter = sync.OnceFunc(func() {
 	lua.MaxArrayIndex = 1 << 22
 	delete(reservedWords, "goto")
+	checkContents()
+	heedTheEnd()
 })
 
-// Call is one run of a script.
+// Call is one run of a script. After it, it may be another's.
 type Call struct {
 	Keys, Args [][]byte
 	RESP       int // protocol of the client, 2 or 3
@@ -84,15 +89,15 @@ type Call struct {
 	Known func(args [][]byte) bool
 	// Log writes a message of a script, at a level from 0 (debug) to 3 (warning).
 	Log func(level int, msg string)
-	// Slow is called once, from another goroutine, when the script takes more than a few milliseconds, and Alarm when it has
-	// run for Busy. Neither is after Run has returned.
+	// Slow is called once, from another goroutine, when the script takes more than a few milliseconds, and Alarm later, when it has
+	// run for Busy; 0: never. Neither is after Run has returned.
 	Slow, Alarm func()
 	Busy        time.Duration
 
 	watch *watch
 }
 
-// Kill stops the script. It may be called from when Slow is called on, also after the end.
+// Kill stops the script. It may be called from when Slow is called on, until another is run.
 func (c *Call) Kill() { c.watch.stop(errKilled) }
 
 // Stopped says whether the script is to end at once. Do may call it.
@@ -100,42 +105,42 @@ func (c *Call) Stopped() bool { return c.watch.Err() != nil }
 
 // Run runs a script and appends its reply.
 func (vm *VM) Run(sc *Script, c *Call, out []byte) []byte {
-	w := newWatch()
-	c.watch = w
-	s := vm.enter(w)
-	over := make(chan struct{})
-	patrol := time.AfterFunc(patrolInterval, func() { w.patrol(over, uint64(vm.options.Memory), c) })
-	defer func() {
-		patrol.Stop()
-		close(over)
-		w.end()
-		vm.leave(w, s)
-	}()
-	s.reset(c, w)
+	s := vm.enter(c)
+	defer vm.leave(s)
+	s.reset()
 	return s.execute(sc, out)
 }
 
-func (vm *VM) enter(w *watch) *state {
+func (vm *VM) enter(c *Call) *state {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
-	vm.running[w] = true
-	if vm.closed {
-		w.stop(errClosed)
-	}
 	var s *state
 	if n := len(vm.idle); n > 0 {
 		s, vm.idle = vm.idle[n-1], vm.idle[:n-1]
 	} else {
 		s = vm.newState()
 	}
-	s.dice = vm.dice
+	vm.runs++
+	s.nth, s.dice = vm.runs, vm.dice
+	s.call, c.watch = c, &s.watch
+	s.watch.reset()
+	if vm.closed {
+		s.watch.stop(errClosed)
+	}
+	vm.running = append(vm.running, s)
+	vm.alert()
 	return s
 }
 
-func (vm *VM) leave(w *watch, s *state) {
+func (vm *VM) leave(s *state) {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
-	delete(vm.running, w)
+	i := slices.Index(vm.running, s)
+	vm.running = slices.Delete(vm.running, i, i+1)
+	if s.over != nil {
+		close(s.over)
+		s.over = nil
+	}
 	vm.dice = s.dice
 	if !s.used && len(vm.idle) < maxIdle {
 		s.forget()
@@ -148,7 +153,7 @@ func (vm *VM) Close() {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
 	vm.closed = true
-	for w := range vm.running {
-		w.stop(errClosed)
+	for _, s := range vm.running {
+		s.watch.stop(errClosed)
 	}
 }
