@@ -3,6 +3,7 @@ package commands
 import (
 	"bytes"
 	"context"
+	"sync/atomic"
 
 	"atomiccounter/commands/config"
 	"atomiccounter/commands/lua"
@@ -41,7 +42,7 @@ func (c *Context) evalSHA(args [][]byte, readOnly bool) {
 	if !ok || c.refuseDebugging() {
 		return
 	}
-	s := c.Server.Scripts.machine().Find(bytes.ToLower(args[1]))
+	s := c.Server.Scripts.find(args[1])
 	if s == nil {
 		c.Out.Error(errNoScript)
 		return
@@ -76,13 +77,40 @@ func (c *Context) scriptKeys(args [][]byte) (keys, rest [][]byte, ok bool) {
 	return nil, nil, false
 }
 
-// evaluation is a script that runs for a client.
+// evaluation is a script that runs for a client. Later it is another.
 type evaluation struct {
 	c        *Context
-	run      *scriptRun
+	call     lua.Call
+	fate     atomic.Int32 // undecided, or what has happened first
+	slow     *slowScript  // nil: it has not run for long
 	readOnly bool
 	buf      []byte // replies of its commands
 	failure  string // the last error that one of them replied
+}
+
+// A script that has written is not killed: only a part of what it was to do would have happened.
+const (
+	undecided = iota
+	hasWritten
+	isKilled
+)
+
+func newEvaluation() *evaluation {
+	e := new(evaluation)
+	e.call = lua.Call{Do: e.do, Known: e.known, Log: e.log, Slow: e.isSlow, Alarm: e.isBusy}
+	return e
+}
+
+// isSlow has others look out for the script.
+func (e *evaluation) isSlow() {
+	e.slow = &slowScript{e: e, over: make(chan struct{}), busy: make(chan struct{})}
+	e.c.Server.Scripts.slow.Store(e.slow)
+}
+
+// isBusy has others wait no longer.
+func (e *evaluation) isBusy() {
+	close(e.slow.busy)
+	e.c.Pipe.Alarm()()
 }
 
 // runScript runs a script with nobody else running, and replies what it returns. All it does is one record of the journal.
@@ -94,29 +122,20 @@ func (c *Context) runScript(s *lua.Script, keys, args [][]byte, readOnly bool) {
 		}
 		defer c.endSection()
 	}
-	e := &evaluation{c: c, run: &scriptRun{over: make(chan struct{}), busy: make(chan struct{})}, readOnly: readOnly || s.ReadOnly}
-	call := &lua.Call{Keys: keys, Args: args, RESP: c.Out.Proto, Do: e.do, Known: e.known, Log: e.log,
-		Slow: func() { c.Server.Scripts.slow.Store(e.run) }}
-	e.run.call = call
-	if ms := c.Server.Config.BusyReply(); ms > 0 {
-		alarm := c.Pipe.Alarm()
-		call.Busy = ms
-		call.Alarm = func() {
-			close(e.run.busy)
-			alarm()
-		}
-	}
-	c.Out = e.borrow(func() []byte { return c.Server.Scripts.machine().Run(s, call, c.Out.Buf) })
+	e := c.Server.Scripts.newEvaluation()
+	e.c, e.readOnly = c, readOnly || s.ReadOnly
+	e.call.Keys, e.call.Args, e.call.RESP, e.call.Busy = keys, args, c.Out.Proto, c.Server.Config.BusyReply()
+	c.Out = e.run(s)
+	c.Server.Scripts.end(e)
 }
 
-// borrow runs a script, and gives the client's reply with what the script has replied. The context is the script's
-// meanwhile.
-func (e *evaluation) borrow(run func() []byte) resp.Reply {
+// run runs a script, and gives the client's reply with what the script has replied. The context is the script's meanwhile.
+func (e *evaluation) run(s *lua.Script) resp.Reply {
 	c := e.c
 	out, mode, db := c.Out, c.Client.Reply, c.Pipe.DB
-	c.Client.Reply, c.script, c.declared = ReplyOn, e.run.call, e.run.call.Keys
+	c.Client.Reply, c.script, c.declared = ReplyOn, &e.call, e.call.Keys
 	mark := len(out.Buf)
-	out.Buf = run()
+	out.Buf = c.Server.Scripts.machine().Run(s, &e.call, out.Buf)
 	if len(out.Buf) > mark && out.Buf[mark] == '-' {
 		out.Errors++
 		c.passedOn = e.failure != "" && bytes.HasPrefix(out.Buf[mark:], []byte(e.failure))
@@ -124,8 +143,6 @@ func (e *evaluation) borrow(run func() []byte) resp.Reply {
 	c.Client.Reply, c.Pipe.DB, c.script = mode, db, nil
 	c.declared = nil
 	c.Client.DB.Store(int32(db))
-	c.Server.Scripts.slow.Store(nil)
-	close(e.run.over)
 	return out
 }
 
@@ -164,7 +181,7 @@ func (e *evaluation) allowed(args [][]byte) (cmd *Command, refusal string) {
 		return cmd, "ERR Write commands are not allowed from read-only scripts."
 	case cmd.Flags&Write == 0:
 		return cmd, ""
-	case !e.run.fate.CompareAndSwap(undecided, hasWritten) && e.run.fate.Load() == isKilled:
+	case !e.fate.CompareAndSwap(undecided, hasWritten) && e.fate.Load() == isKilled:
 		return cmd, "ERR Script killed by user with SCRIPT KILL."
 	}
 	return cmd, ""

@@ -113,7 +113,7 @@ func (c *Context) runsReadOnly(cmd *Command, args [][]byte) bool {
 	var s *lua.Script
 	switch {
 	case cmd.Name == "evalsha":
-		s = c.Server.Scripts.machine().Find(bytes.ToLower(args[1]))
+		s = c.Server.Scripts.find(args[1])
 	case cmd.Name == "eval" && bytes.HasPrefix(args[1], []byte("#!")):
 		s, _ = c.Server.Scripts.machine().Eval(args[1]) // an error is for the call itself to reply
 	}
