@@ -7,10 +7,6 @@ import (
 	"atomiccounter/tlv"
 )
 
-// The hash of a batch has two halves. The upper one is of what the batch says, the hash of the batch before included, so that
-// two histories of one replica differ in all that follows the moment at which they parted. The lower one proves that a store
-// with the secret of this one made the upper: this store, or a copy of it.
-
 // nextBatch begins the next batch of this replica.
 func (c *committer) nextBatch(stamp tlv.Stamp) tlv.Batch {
 	before := c.vector.Entry(c.e.self.id)
@@ -19,11 +15,6 @@ func (c *committer) nextBatch(stamp tlv.Stamp) tlv.Batch {
 		b.Ends, b.End, b.Tail = c.ended.Of, c.ended.End, c.ended.Replica
 	}
 	return b
-}
-
-// Proven says whether a store with the secret of this one has published what entry says: this store, or a copy of it.
-func (e *Engine) Proven(entry tlv.VectorEntry) bool {
-	return e.self.proof(entry, uint32(entry.Hash>>32)) == uint32(entry.Hash)
 }
 
 // convert makes a store of an earlier format one of this: what it published has no hashes, and its log, whose batches say

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
@@ -59,7 +60,7 @@ func (c *committer) check(w io.Writer, look func(*checker, journal.Mark)) error 
 	if err := errors.Join(c.e.beginLife(0), c.readTransfer()); err != nil {
 		return err
 	}
-	c.e.self.former = c.e.history.former
+	c.e.self.former = c.e.Former()
 	k := checker{e: c.e, store: c, w: w}
 	k.say("replica      %016x", uint64(m.id))
 	k.database()
@@ -223,15 +224,15 @@ func (c *checker) logRecord(key []byte, it *pebble.Iterator) {
 		return
 	}
 	c.batches++
-	l, ok := parseLogKey(key)
+	l, ok := history.ParseKey(key[1:])
 	v, err := it.ValueAndErr()
 	if !ok || err != nil {
 		c.problem("record %x of the replication log: malformed, %v", key, err)
 		return
 	}
 	b, rest, err := tlv.ParseBatch(v)
-	if err != nil || len(rest) > 0 || b.Replica != l.replica || b.Prev != l.prev || b.Stamp != l.stamp || b.Hash != l.hash || len(b.Deltas) != int(l.keys) {
-		c.problem("batch %d of replica %x in the replication log: not what its key says, %v", l.stamp, uint64(l.replica), err)
+	if err != nil || len(rest) > 0 || b.Replica != l.Replica || b.Prev != l.Prev || b.Stamp != l.Stamp || b.Hash != l.Hash || len(b.Deltas) != int(l.Keys) {
+		c.problem("batch %d of replica %x in the replication log: not what its key says, %v", l.Stamp, uint64(l.Replica), err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
@@ -58,7 +59,7 @@ func (t *commit) advance(entry tlv.VectorEntry) {
 	was := c.vector.Entry(entry.Replica).Stamp
 	for _, tail := range c.vector {
 		if tail.Of == entry.Replica && was < tail.End && tail.End <= entry.Stamp {
-			c.e.history.void(tail.Replica)
+			c.e.history.Void(tail.Replica)
 		}
 	}
 	c.vector.Put(entry)
@@ -67,13 +68,13 @@ func (t *commit) advance(entry tlv.VectorEntry) {
 // end notes tails, those in a vector that somebody has. Of an ID of which others have another history, theirs has the tail, or not.
 func (t *commit) end(v tlv.Vector) {
 	c := t.c
-	parted := c.e.history.parted()
+	parted := c.e.history.Parted()
 	for _, tail := range slices.Clone(v) {
 		if tail.End == 0 {
 			continue
 		}
 		if tail.End <= c.vector.Entry(tail.Of).Stamp && !slices.Contains(parted, tail.Of) {
-			c.e.history.void(tail.Replica)
+			c.e.history.Void(tail.Replica)
 		}
 		c.vector.Put(tail)
 	}
@@ -87,7 +88,7 @@ func (t *commit) record(b *tlv.Batch, keys int, encoded func() []byte) {
 	}
 	t.saveHistory()
 	if t.c.flags&metaLogging != 0 {
-		t.log(logged{replica: b.Replica, prev: b.Prev, stamp: b.Stamp, hash: b.Hash, keys: uint32(keys)}, encoded())
+		t.log(history.Logged{Replica: b.Replica, Prev: b.Prev, Stamp: b.Stamp, Hash: b.Hash, Keys: uint32(keys)}, encoded())
 	}
 }
 
@@ -101,17 +102,15 @@ func (t *commit) publish(b *tlv.Batch) {
 		return
 	}
 	e := t.c.e
-	b.Seal(func(content []byte) tlv.Hash { return e.self.chainHash(b, content) })
+	b.Seal(func(content []byte) tlv.Hash { return e.self.secret.Hash(b, content) })
 	e.cuts.last.Store(uint64(b.Stamp))
 	t.record(b, len(b.Deltas), b.Encoded)
 }
 
-func (t *commit) saveHistory() { t.note(t.c.e.history.write(t.batch)) }
-
 // saveMeta has the database say that it has what the journal says up to at.
 func (t *commit) saveMeta(at journal.Mark) {
 	c := t.c
-	m := meta{id: c.e.self.id, seed: c.e.self.seed, clock: tlv.Stamp(c.e.clock.last.Load()), mark: at, flags: c.flags, count: c.count, countEx: c.countEx, vector: c.vector}
+	m := meta{id: c.e.self.id, seed: c.e.self.secret, clock: tlv.Stamp(c.e.clock.last.Load()), mark: at, flags: c.flags, count: c.count, countEx: c.countEx, vector: c.vector}
 	t.put([]byte{metaPrefix}, m.encode())
 }
 

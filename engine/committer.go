@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
 	"atomiccounter/tlv"
 )
@@ -28,7 +29,7 @@ type committer struct {
 	count    [Databases]int64 // keys in the database
 	countEx  [Databases]int64 // those with an expiry
 	ended    tlv.VectorEntry  // the tail that the first batch under the present ID brings
-	tails    []tail           // published along with it
+	tails    []history.Tail   // published along with it
 
 	batchSize int       // bytes of the last flush
 	unchecked int       // bytes committed since Pebble was last seen to keep up

@@ -16,14 +16,14 @@ import (
 const (
 	formatName    = "FORMAT"
 	formatNew     = "FORMAT.new" // a store that is being made; renamed to FORMAT when it is complete
-	formatLine    = "atomiccounter 4\n"
+	formatLine    = "atomiccounter 5\n"
 	journalFolder = "journal"
 	dbFolder      = "db"
 )
 
-// formatsBefore are those that convert makes this one of. In version 2 there were no fields of hashes and no tokens, in version 3
-// no hashes of batches.
-var formatsBefore = []string{"atomiccounter 2\n", "atomiccounter 3\n"}
+// formatsBefore are those that a start makes this one of. In version 2 there were no fields of hashes and no tokens, in version 3
+// no hashes of batches (convert); up to version 4 the records of the history and of a transfer were JSON (history.Begin, transfer).
+var formatsBefore = []string{"atomiccounter 2\n", "atomiccounter 3\n", "atomiccounter 4\n"}
 
 // ErrNotStore: the directory holds something that is not a store of this format; it was not touched.
 var ErrNotStore = errors.New("not an atomiccounter store")
@@ -101,7 +101,7 @@ func checkFormat(fs vfs.FS, name string) error {
 		return err
 	}
 	if v, ok := strings.CutPrefix(line, "atomiccounter "); ok {
-		return fmt.Errorf("%s: format version %s is unknown to this program, which reads versions 2 to 4", name, strings.TrimSpace(v))
+		return fmt.Errorf("%s: format version %s is unknown to this program, which reads versions 2 to 5", name, strings.TrimSpace(v))
 	}
 	return fmt.Errorf("%s: %w", name, ErrNotStore)
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,7 +89,7 @@ func TestRefusedDirectory(t *testing.T) {
 	}{
 		{"foreign", func(dir string) { write(t, filepath.Join(dir, "dump.rdb"), "REDIS0011") }, ErrNotStore, "dump.rdb"},
 		{"foreign format", func(dir string) { write(t, filepath.Join(dir, formatName), "pebble\n") }, ErrNotStore, formatName},
-		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 5\n") }, nil, "version 5"},
+		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 6\n") }, nil, "version 6"},
 		{"no database", func(dir string) { write(t, filepath.Join(dir, formatName), formatLine) }, nil, "database"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -150,7 +151,7 @@ func TestCorruptStore(t *testing.T) {
 func TestUpgrade(t *testing.T) {
 	for _, line := range formatsBefore {
 		dir := madeStore(t)
-		entry := makeOld(t, dir)
+		entry := makeOld(t, dir, line)
 		format := filepath.Join(dir, formatName)
 		write(t, format, line)
 		if err := Check(dir, smallStore(), io.Discard); err != nil {
@@ -167,6 +168,9 @@ func TestUpgrade(t *testing.T) {
 		if !e.True(entry) || e.LogSize() != 0 {
 			t.Errorf("%v is not true, or the log has %d bytes", entry, e.LogSize())
 		}
+		if transfer, under := e.Transfer(); !under || transfer.Source != 78 || transfer.Keys != 3 || !slices.Equal(e.Former(), []tlv.ReplicaID{77}) {
+			t.Errorf("the store was %x before, and is in the transfer %+v", e.Former(), transfer)
+		}
 		increment(t, e, "k", 1)
 		must(t, nil, e.Close())
 		if err := Check(dir, smallStore(), io.Discard); err != nil {
@@ -175,8 +179,9 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// makeOld makes a stopped store what one of format 3 is, and gives its entry of the vector.
-func makeOld(t *testing.T, dir string) tlv.VectorEntry {
+// makeOld makes a stopped store what one of an earlier format is, and gives its entry of the vector. It was replica 77 once, and is in the
+// middle of a transfer.
+func makeOld(t *testing.T, dir, format string) tlv.VectorEntry {
 	t.Helper()
 	o := smallStore().withDefaults()
 	db, err := pebble.Open(filepath.Join(dir, dbFolder), newEngine(o).pebbleOptions(false))
@@ -189,6 +194,13 @@ func makeOld(t *testing.T, dir string) tlv.VectorEntry {
 	entry := m.vector.Entry(m.id)
 	if m.flags&metaHashes == 0 || entry.Hash == 0 {
 		t.Fatalf("flags %x, entry %v", m.flags, entry)
+	}
+	lives := fmt.Sprintf(`{"Former":[77],"Lives":[{"Number":%d,"End":0}]}`, entry.Life)
+	must(t, nil, db.Set([]byte{historyPrefix}, []byte(lives), pebble.Sync))
+	must(t, nil, db.Set([]byte{transferPrefix}, []byte(`{"Source":78,"Snapshot":"s","Cursor":null,"Vector":null,"Keys":3,"Running":true}`), pebble.Sync))
+	if format == "atomiccounter 4\n" {
+		must(t, nil, db.Close())
+		return entry
 	}
 	m.flags, m.vector = m.flags&^metaHashes, nil
 	old := m.encode()

@@ -25,7 +25,7 @@
 // The engine knows no peer, but all that a protocol between peers needs (package replica): a flush publishes a batch, kept
 // with those of others in a bounded log (Batches, TrimLog); Vector says what is stored and synced, and News when it grew;
 // Apply takes in the next batch of another replica; Snapshot and BeginTransfer bring the state to one that comes too late
-// (transfer.go). A store that lost what it had published takes a new ID (history.go, rename.go). Merge joins states of
+// (transfer.go). A store that lost what it had published takes a new ID (package history, rename.go). Merge joins states of
 // counters that live elsewhere (import.go). Whatever arrives is in the order of the store, under its locks, and shows to
 // entries in the cache when their update period is over.
 //
@@ -51,7 +51,7 @@
 //
 // # Directory
 //
-//	FORMAT    "atomiccounter 4\n": the version of all that follows
+//	FORMAT    "atomiccounter 5\n": the version of all that follows
 //	LOCK      held by the process that has the directory open
 //	journal/  segments (package journal)
 //	db/       Pebble (store.go)
@@ -81,8 +81,8 @@
 //  9. the entry of a field (entry.go); of several in the order of their keys
 //  10. fields, which a head and its fields share (fields.go)
 //  11. a shard of the table (table.go)
-//  12. all others, which are leaves: a shard's list of dirty entries (table.go), the stale keys (stale.go), the history (history.go),
-//     the replication log (log.go), news (vector.go), the watches (watch.go), the admission's count (admission.go)
+//  12. all others, which are leaves: a shard's list of dirty entries (table.go), the stale keys (stale.go), the history and its log
+//     (package history), news (vector.go), the watches (watch.go), the admission's count (admission.go)
 //
 // The journal's own locks come after all of these.
 //

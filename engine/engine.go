@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
 	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
@@ -49,7 +50,7 @@ type Engine struct {
 	table    *table
 	clock    hlc
 	self     identity
-	history  history
+	history  history.History
 	startup  startup
 
 	sync    syncing

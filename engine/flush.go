@@ -230,7 +230,7 @@ func (f *flush) commit(t *commit) error {
 	if !w.logs {
 		w.log = binary.LittleEndian.AppendUint64(w.log, w.sum)
 	}
-	b.Hash = tlv.SealBatch(w.log, 0, func(content []byte) tlv.Hash { return e.self.chainHash(&b, content) })
+	b.Hash = tlv.SealBatch(w.log, 0, func(content []byte) tlv.Hash { return e.self.secret.Hash(&b, content) })
 	w.log = tlv.EndBatch(w.log, 0)
 	if c.logBuffer = w.log; cap(c.logBuffer) > maxBatchSize {
 		c.logBuffer = nil

@@ -9,47 +9,6 @@ import (
 	"atomiccounter/tlv"
 )
 
-// What is given up with an ID: the lives in which only this store went on from where the histories parted.
-func TestGiveUp(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		lives []life
-		entry tlv.VectorEntry // that others have
-		want  []uint64
-	}{
-		{"others went on in a life that is known", []life{{1, 10}, {2, 20}, {3, 40}, {4, 0}}, tlv.VectorEntry{Stamp: 30, Life: 2}, []uint64{3, 4}},
-		{"in the present one", []life{{1, 10}, {2, 0}}, tlv.VectorEntry{Stamp: 30, Life: 2}, nil},
-		{"in another: of lives before that is true which went beyond it", []life{{1, 10}, {2, 20}, {3, 40}, {4, 0}}, tlv.VectorEntry{Stamp: 30, Life: 9}, []uint64{3, 4}},
-		{"in another, and beyond all here", []life{{1, 10}, {2, 0}}, tlv.VectorEntry{Stamp: 30, Life: 9}, []uint64{2}},
-	} {
-		h := history{id: 5, lives: c.lives}
-		h.giveUp(c.entry, branch{Last: 50}, nil)
-		if got := h.given[0]; got.Replica != 5 || got.Last != 50 || got.Other != c.entry.Stamp || !slices.Equal(got.Lives, c.want) {
-			t.Errorf("%s: given up %+v; want the lives %v", c.name, got, c.want)
-		}
-	}
-}
-
-func TestBranchEnds(t *testing.T) {
-	b := branch{Replica: 5, Lives: []uint64{3, 4}, Last: 50, Other: 30}
-	for _, c := range []struct {
-		name string
-		seen tlv.VectorEntry
-		want bool
-	}{
-		{"published", tlv.VectorEntry{Replica: 5, Stamp: 40, Life: 3}, false},
-		{"never published", tlv.VectorEntry{Replica: 5, Stamp: 51, Life: 4}, true},
-		{"perhaps from before they parted", tlv.VectorEntry{Replica: 5, Stamp: 30, Life: 3}, false},
-		{"of the others' history", tlv.VectorEntry{Replica: 5, Stamp: 95, Life: 9}, false},
-		{"of another replica", tlv.VectorEntry{Replica: 6, Stamp: 51, Life: 4}, false},
-		{"nothing", tlv.VectorEntry{}, false},
-	} {
-		if got := b.ends(c.seen); got != c.want {
-			t.Errorf("%s: ends = %t; want %t", c.name, got, c.want)
-		}
-	}
-}
-
 // attainable checks tokens by name.
 func (m *member) attainable(when string, tokens map[string]tlv.Vector, gone ...string) {
 	m.t.Helper()
@@ -117,6 +76,9 @@ func TestTokenOfAnUnpublishedLife(t *testing.T) {
 	a.restart(backup, true)
 	a.confirm()
 	a.add("k", 100)
+	a.flush()
+	tokens["published"] = a.Seen()
+	a.add("k", 1000)
 	tokens["pending"] = a.Seen()
 	a.restart(a.disk.Copy(), true)
 	if err := a.Rename(b.Vector().Entry(a.ReplicaID())); err != nil {

@@ -297,7 +297,7 @@ func (e *Engine) readMeta(fresh bool) (*meta, error) {
 }
 
 func (c *committer) adopt(m *meta) {
-	c.e.self.id, c.e.self.seed, c.vector = m.id, m.seed, m.vector
+	c.e.self.id, c.e.self.secret, c.vector = m.id, m.seed, m.vector
 	c.count, c.countEx = m.count, m.countEx
 	c.mark, c.flags = m.mark, m.flags
 	c.e.clock.pass(m.clock)

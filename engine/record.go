@@ -19,32 +19,43 @@ import (
 //	L  life                                a life of the replica begins
 //
 // They are logical and complete: replay looks at no clock and at no foreign data.
+const (
+	recordAdd    = 'A'
+	recordCancel = 'C'
+	recordAssign = 'V'
+	recordText   = 'T'
+	recordExpire = 'E'
+	recordBegin  = 'H'
+	recordFlush  = 'F'
+	recordCut    = 'B'
+	recordLife   = 'L'
+)
 
 func appendAdd(buf []byte, key string, n int64, stamp tlv.Stamp, kind tlv.Kind, joined bool) []byte {
 	flags := uint64(kind)
 	if joined {
 		flags |= addJoined
 	}
-	return appendNumbers(buf, 'A', key, tlv.Zigzag(n), uint64(stamp), flags)
+	return appendNumbers(buf, recordAdd, key, tlv.Zigzag(n), uint64(stamp), flags)
 }
 
 const addJoined = 2 // beside the kind in a record A
 
 func appendAssign(buf []byte, key string, v int64, stamp, since tlv.Stamp, kind tlv.Kind) []byte {
-	return appendNumbers(buf, 'V', key, tlv.Zigzag(v), uint64(stamp), uint64(kind), uint64(since))
+	return appendNumbers(buf, recordAssign, key, tlv.Zigzag(v), uint64(stamp), uint64(kind), uint64(since))
 }
 
 func appendText(buf []byte, key, text string, stamp, since tlv.Stamp) []byte {
 	size := recordSize(len(key)) + recordSize(len(text)) + 2 + tlv.ZipLen(uint64(stamp)) + tlv.ZipLen(uint64(since))
-	buf = appendKey(tlv.AppendHeader(buf, 'T', size), key)
+	buf = appendKey(tlv.AppendHeader(buf, recordText, size), key)
 	buf = append(tlv.AppendHeader(buf, 'X', len(text)), text...)
 	return tlv.AppendTinyZip(tlv.AppendTinyZip(buf, uint64(stamp)), uint64(since))
 }
 
 func appendExpire(buf []byte, key string, x tlv.Expiry, birth tlv.Stamp, joined bool) []byte {
-	typ := byte('H')
+	typ := byte(recordBegin)
 	if joined {
-		typ = 'E'
+		typ = recordExpire
 	}
 	return appendNumbers(buf, typ, key, uint64(x.Stamp), uint64(x.At), uint64(birth))
 }
@@ -85,7 +96,7 @@ func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset, ended tl
 		flag = 1
 	}
 	size := recordSize(len(key)) + 1 + tlv.ZipLen(flag) + recordSize(len(state)) + 2 + tlv.ZipLen(uint64(ended.Stamp)) + tlv.ZipLen(uint64(ended.At))
-	buf = tlv.AppendHeader(buf, 'C', size)
+	buf = tlv.AppendHeader(buf, recordCancel, size)
 	buf = appendKey(buf, key)
 	buf = tlv.AppendTinyZip(buf, flag)
 	buf = tlv.Append(buf, 'S', state)
@@ -93,14 +104,14 @@ func appendCancel(buf []byte, key string, own bool, resets []tlv.Reset, ended tl
 	return tlv.AppendTinyZip(buf, uint64(ended.At))
 }
 
-func appendFlush(buf []byte, db byte) []byte { return tlv.Append(buf, 'F', []byte{db}) }
+func appendFlush(buf []byte, db byte) []byte { return tlv.Append(buf, recordFlush, []byte{db}) }
 
 func appendCut(buf []byte, stamp tlv.Stamp) []byte {
-	return tlv.Append(buf, 'B', tlv.AppendZip(nil, uint64(stamp)))
+	return tlv.Append(buf, recordCut, tlv.AppendZip(nil, uint64(stamp)))
 }
 
 func appendLife(buf []byte, number uint64) []byte {
-	return tlv.Append(buf, 'L', tlv.AppendZip(nil, number))
+	return tlv.Append(buf, recordLife, tlv.AppendZip(nil, number))
 }
 
 // record is one record, parsed.
@@ -128,13 +139,13 @@ func parseRecord(body []byte) (r record, rest []byte, err error) {
 	}
 	r.typ = typ
 	switch typ {
-	case 'F':
+	case recordFlush:
 		r.key = data
 		if len(data) != 1 {
 			err = fmt.Errorf("%w: flush record", tlv.ErrMalformed)
 		}
 		return r, rest, err
-	case 'B', 'L':
+	case recordCut, recordLife:
 		r.number, err = tlv.Unzip(data)
 		return r, rest, err
 	}
@@ -145,9 +156,9 @@ func parseRecord(body []byte) (r record, rest []byte, err error) {
 		return r, rest, fmt.Errorf("%w: record without a database", tlv.ErrMalformed)
 	}
 	switch typ {
-	case 'C':
+	case recordCancel:
 		return r, rest, r.parseCancel(data)
-	case 'T':
+	case recordText:
 		return r, rest, r.parseText(data)
 	}
 	return r, rest, r.parseNumbers(data)
@@ -224,7 +235,7 @@ func takeNumbers(data []byte, least, most int) (v [4]uint64, err error) {
 
 func (r *record) parseNumbers(data []byte) error {
 	most := 3
-	if r.typ == 'V' {
+	if r.typ == recordAssign {
 		most = 4
 	}
 	v, err := takeNumbers(data, 3, most)
@@ -232,14 +243,14 @@ func (r *record) parseNumbers(data []byte) error {
 		return err
 	}
 	switch r.typ {
-	case 'A':
+	case recordAdd:
 		r.joined = v[2]&addJoined != 0
 		v[2] &^= addJoined
 		fallthrough
-	case 'V':
+	case recordAssign:
 		r.n, r.stamp, r.kind, r.since = tlv.Unzigzag(v[0]), tlv.Stamp(v[1]), tlv.Kind(v[2]), tlv.Stamp(v[3])
-	case 'E', 'H':
-		r.joined = r.typ == 'E'
+	case recordExpire, recordBegin:
+		r.joined = r.typ == recordExpire
 		r.expiry = tlv.Expiry{Stamp: tlv.Stamp(v[0]), At: int64(v[1])}
 		if r.birth = tlv.Stamp(v[2]); r.birth == 0 { // before version 4
 			r.birth = r.expiry.Stamp

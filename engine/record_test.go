@@ -17,7 +17,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add(appendFlush(nil, 3))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, rest, err := parseRecord(data)
-		if err == nil && (len(r.key) == 0 && r.typ != 'B' && r.typ != 'L' || len(rest) >= len(data)) {
+		if err == nil && (len(r.key) == 0 && r.typ != recordCut && r.typ != recordLife || len(rest) >= len(data)) {
 			t.Fatalf("parseRecord(%x) = %+v, %d bytes left", data, r, len(rest))
 		}
 	})

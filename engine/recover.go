@@ -30,12 +30,12 @@ func (c *committer) replay(ctx context.Context, m journal.Mark) (journal.Mark, e
 				return err
 			}
 			switch r.typ {
-			case 'B':
-			case 'L':
-				c.e.history.lived(r.number, c.vector.Entry(c.e.self.id).Stamp)
+			case recordCut:
+			case recordLife:
+				c.e.history.Lived(r.number, c.vector.Entry(c.e.self.id).Stamp)
 				started = true
 			default:
-				c.e.history.interrupted = c.e.history.interrupted || started
+				c.e.history.Interrupted = c.e.history.Interrupted || started
 				err = c.redo(p, &r)
 			}
 			if err != nil {
@@ -74,7 +74,7 @@ func (c *committer) redo(p *Pipeline, r *record) error {
 	if tlv.Space(r.key[0]) > tlv.TokenSpace {
 		return fmt.Errorf("%w: key of space %d", tlv.ErrMalformed, tlv.Space(r.key[0]))
 	}
-	if r.typ == 'F' {
+	if r.typ == recordFlush {
 		return c.redoFlushDB(tlv.Database(r.key[0]))
 	}
 	en, err := p.lockKey(r.key)
@@ -82,20 +82,20 @@ func (c *committer) redo(p *Pipeline, r *record) error {
 		return err
 	}
 	defer p.release()
-	if isField(en.key) && r.typ != 'C' {
+	if isField(en.key) && r.typ != recordCancel {
 		c.e.reopenLeftover(en.fields.head)
 	}
 	c.e.markDirty(en)
 	switch r.typ {
-	case 'A':
+	case recordAdd:
 		en.state.Add(r.n, r.stamp, r.kind, r.joined)
-	case 'C':
+	case recordCancel:
 		en.state.Cancel(r.own, r.resets, r.expiry)
-	case 'V':
+	case recordAssign:
 		en.state.Assign(tlv.Contribution{Kind: r.kind, Birth: r.stamp, Since: r.since, Assigned: r.n})
-	case 'T':
+	case recordText:
 		en.state.Assign(tlv.Contribution{Birth: r.stamp, Since: r.since, IsText: true, Text: r.text})
-	case 'E', 'H':
+	case recordExpire, recordBegin:
 		en.state.ExpireAt(r.expiry, r.birth, r.joined)
 	}
 	c.e.show(en)

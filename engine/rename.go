@@ -45,7 +45,7 @@ func (e *Engine) Confirm() error {
 	if !c.awaiting {
 		return nil
 	}
-	if e.history.interrupted {
+	if e.history.Interrupted {
 		return c.giveUp(c.vector.Entry(e.self.id))
 	}
 	c.awaiting = false
@@ -95,16 +95,10 @@ func (c *committer) giveUp(entry tlv.VectorEntry) error {
 		if awaited {
 			return c.republish(entry, id)
 		}
-		c.e.history.giveUp(entry, c.branch(entry), nil)
+		c.e.history.GiveUp(entry, c.vector.Entry(c.e.self.id).Stamp, nil)
 		c.rename(id)
 		return nil
 	})
-}
-
-// branch is what ends here if others have entry of this replica.
-func (c *committer) branch(entry tlv.VectorEntry) branch {
-	since, parted := c.e.published.log.refutes(entry)
-	return branch{Last: c.vector.Entry(c.e.self.id).Stamp, Parted: parted, Since: since}
 }
 
 // rename changes the ID at a moment when all guards are held.
@@ -124,18 +118,18 @@ func (c *committer) rename(id tlv.ReplicaID) {
 func (c *committer) become(id tlv.ReplicaID) {
 	c.e.self.id = id
 	c.e.cuts.last.Store(0) // of the old ID
-	c.e.history.rename(id, c.e.options.random)
+	c.e.history.Rename(id, uint64(randomID(c.e.options.random)))
 	c.e.self.former = c.e.Former()
 	c.e.reportAll()
 }
 
 // DropTails cancels the tails of IDs, here and everywhere, of which it has turned out that batches have them too.
 func (e *Engine) DropTails() error {
-	for _, id := range e.history.toVoid() {
+	for _, id := range e.history.ToVoid() {
 		if err := e.cancelAll(id); err != nil {
 			return err
 		}
-		e.history.voided(id)
+		e.history.Voided(id)
 	}
 	return nil
 }
@@ -192,7 +186,7 @@ func (c *committer) readHistory() error {
 	if err := c.e.beginLife(c.vector.Entry(c.e.self.id).Stamp); err != nil {
 		return err
 	}
-	c.e.self.former = c.e.history.former
+	c.e.self.former = c.e.Former()
 	c.proclaim()
 	if err := errors.Join(c.readCluster(), c.e.readLog()); err != nil {
 		return err
@@ -211,7 +205,7 @@ func (c *committer) readHistory() error {
 	c.awaiting = c.e.options.AwaitPeers || len(peers)+len(pullers) > 0
 	if d := c.e.options.Disk; d != nil && d.Resumes() {
 		c.awaiting = false
-		c.e.history.resume()
+		c.e.history.Resume()
 	}
 	if c.awaiting {
 		c.flags |= metaLogging

@@ -145,7 +145,7 @@ func TestRolledBackStoreKeepsWhatFollowsTheCut(t *testing.T) {
 	a.add("new", 5)
 	a.restart(a.disk.Copy(), true)
 	a.add("k", 1000)
-	if err := a.Rename(tlv.VectorEntry{Replica: a.ReplicaID(), Stamp: stamp, Life: a.history.lives[0].Number}); err != nil {
+	if err := a.Rename(tlv.VectorEntry{Replica: a.ReplicaID(), Stamp: stamp, Life: a.history.Lives()[0]}); err != nil {
 		t.Fatalf("Rename = %v", err)
 	}
 	a.shows("k", 1101, "new", 5)

@@ -4,29 +4,11 @@ import (
 	"fmt"
 	"slices"
 
+	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
 	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
-
-// tail is what the journal has of a life before the present one and no batch of this store has. Others may have it: a copy of the store, or the
-// beginning of it, and the original of this one has perhaps published it. So who gives up an ID publishes its tail as
-// the contribution of another, which like its stamps follows from the journal alone: of two who publish it the one that has more of it
-// counts. Where it turns out that batches of the old ID have it too it is cancelled (DropTails), or not even published.
-type tail struct {
-	Replica tlv.ReplicaID // under which it is published
-	Life    uint64        // in which it was journaled
-	After   tlv.Stamp     // of the last batch before
-	Flushed bool          // that batch is of this life, or there is none
-}
-
-// published says whether the batches up to entry, of the ID that is given up, have a tail too. Of a life that is known here they have what lives up
-// to that journaled. One that is not known was begun by the original after the copy was made: it has what the last flush had left,
-// but of starts after that nothing, which a store never publishes under its old ID (Confirm).
-func (t *tail) published(entry tlv.VectorEntry, lives []uint64) bool {
-	i := slices.Index(lives, entry.Life)
-	return entry.Stamp > t.After && (i < 0 && t.Flushed || i >= 0 && i >= slices.Index(lives, t.Life))
-}
 
 // republish does again all that the journal has since the last flush: tails as such, or not at all if others have published them, who
 // have theirs of the old ID; and what is of the present life under id. All guards are held.
@@ -40,16 +22,16 @@ func (c *committer) republish(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 		c.e.counts.expires[db].Store(c.countEx[db])
 	}
 	own := c.vector.Entry(c.e.self.id)
-	w := republication{c: c, e: c.e, entry: theirs, old: c.e.self.id, id: id, lives: c.e.history.numbers(), stamp: own.Stamp, aside: map[*entry]*unpublished{},
+	w := republication{c: c, e: c.e, entry: theirs, old: c.e.self.id, id: id, lives: c.e.history.Lives(), stamp: own.Stamp, aside: map[*entry]*unpublished{},
 		p: &Pipeline{e: c.e, guard: new(guard), update: -1}}
 	w.p.begin()
 	defer w.p.pause()
-	w.begin(tail{Life: c.e.history.stored, After: own.Stamp, Flushed: true})
+	w.begin(history.Tail{Life: c.e.history.Stored, After: own.Stamp, Flushed: true})
 	if _, err := journal.Replay(c.e.segments, c.mark, w.frame); err != nil {
 		return fmt.Errorf("journal: %w", err)
 	}
 	w.finish()
-	c.e.history.giveUp(theirs, c.branch(theirs), w.published)
+	c.e.history.GiveUp(theirs, own.Stamp, w.published)
 	c.ended, c.tails = tlv.VectorEntry{}, w.published
 	if len(w.published) > 0 {
 		c.ended = w.ended
@@ -66,13 +48,13 @@ type republication struct {
 	entry     tlv.VectorEntry // that others have of old
 	old, id   tlv.ReplicaID   // that is given up, and the new one
 	lives     []uint64
-	published []tail
+	published []history.Tail
 	ended     tlv.VectorEntry
 	aside     map[*entry]*unpublished
 
-	tail   tail      // that is read, or the present life
-	theirs bool      // others have published it under old
-	stamp  tlv.Stamp // of the last record, as the tail's: later than all before
+	tail   history.Tail // that is read, or the present life
+	theirs bool         // others have published it under old
+	stamp  tlv.Stamp    // of the last record, as the tail's: later than all before
 }
 
 // unpublished is what of an entry is to be published though it is not under the new ID.
@@ -84,13 +66,13 @@ type unpublished struct {
 
 // begin has what follows counted from nothing under the new ID, until it is known how much is a tail, or still under the old one if others have
 // published it. The store may have more of a tail already, from a copy.
-func (w *republication) begin(t tail) {
-	theirs := t.published(w.entry, w.lives)
+func (w *republication) begin(t history.Tail) {
+	theirs := t.Published(w.entry, w.lives)
 	if theirs && w.theirs {
 		w.tail = t
 		return
 	}
-	t.Replica = w.e.self.tailID(t.Life, t.After)
+	t.Replica = w.e.self.secret.TailID(&t)
 	if t.Flushed && !theirs {
 		w.ended = tlv.VectorEntry{Replica: t.Replica, End: t.After + 1, Of: w.old}
 	}
@@ -109,15 +91,15 @@ func (w *republication) frame(body []byte) error {
 		}
 		body = rest
 		switch r.typ {
-		case 'B':
+		case recordCut:
 			w.stamp = max(w.stamp+1, tlv.Stamp(r.number))
 			if tlv.Stamp(r.number) > w.entry.Stamp {
 				continue // perhaps that batch never came to be
 			}
-			w.begin(tail{Life: w.tail.Life, After: tlv.Stamp(r.number), Flushed: true})
+			w.begin(history.Tail{Life: w.tail.Life, After: tlv.Stamp(r.number), Flushed: true})
 			continue
-		case 'L':
-			w.begin(tail{Life: r.number, After: w.tail.After})
+		case recordLife:
+			w.begin(history.Tail{Life: r.number, After: w.tail.After})
 			continue
 		}
 		w.stamp = max(w.stamp+1, r.stamp, r.expiry.Stamp+1)
@@ -136,7 +118,7 @@ func (w *republication) frame(body []byte) error {
 // adapt makes a record that was journaled under the old ID one of another: an increment that followed one of before is the
 // first, and what was cancelled of the own contribution is reset.
 func (w *republication) adapt(r *record) error {
-	if r.typ == 'F' {
+	if r.typ == recordFlush {
 		return nil
 	}
 	en, err := w.p.lockKey(r.key)
@@ -145,12 +127,12 @@ func (w *republication) adapt(r *record) error {
 	}
 	defer w.p.release()
 	switch {
-	case r.typ == 'A' && r.stamp == 0 && (en.state.Pending == nil || !en.state.Pending.Adds()):
+	case r.typ == recordAdd && r.stamp == 0 && (en.state.Pending == nil || !en.state.Pending.Adds()):
 		r.stamp, r.joined = w.stamp, true
 		if en.view.exists && en.view.natural {
 			r.kind = tlv.Natural
 		}
-	case r.typ == 'C' && r.own:
+	case r.typ == recordCancel && r.own:
 		for _, c := range w.before(en) {
 			state.PutReset(&r.resets, tlv.Reset{Replica: c.Replica, Rev: c.Rev, Base: c.Total})
 		}

@@ -43,7 +43,7 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	if err := c.giveAway(); err != nil {
 		return nil, err
 	}
-	parted := e.history.parted()
+	parted := e.history.Parted()
 	s := &Snapshot{Vector: without(c.vector, parted), parted: parted, e: e, snap: e.db.NewSnapshot()}
 	for _, n := range c.count {
 		s.Keys += n

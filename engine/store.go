@@ -16,11 +16,11 @@ import (
 //
 //	f  database  hash (8 B)  key       the number of live fields of a hash (8 B), where there are any
 //	m                                  metadata, one record (meta)
-//	h                                  lives and former IDs of this replica, one record (history)
+//	h                                  lives and former IDs of this replica, one record (package history)
 //	l  replica  stamp  prev  hash (8 B each, big-endian)  keys (4 B)   a batch (tlv.AppendBatch): the replication log
 //	n  name                            a small setting (Remember)
 //	s  place  key                      state of a key (tlv.AppendState), set or merged
-//	t                                  the state transfer that is not finished, one record (Transfer)
+//	t                                  the state transfer that is not finished, one record (transfer)
 //	u  place  key                      met in that transfer
 //	x  at (8 B, big-endian, ms)  database  key    a key whose expiry this replica is to carry out at that time (books)
 //

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,14 +35,6 @@ type Transfer struct {
 	Complete bool  // all pages are merged; it is to be finished
 }
 
-// transfer is the record under t, in JSON.
-type transfer struct {
-	Transfer
-	Running  bool // BeginTransfer was called
-	Succeeds bool // another one that was not finished
-	Marks    bool // what is met is marked: there may be something here that the snapshot lacks
-}
-
 // ErrNoTransfer: there is no transfer under way.
 var ErrNoTransfer = errors.New("no state transfer is under way")
 
@@ -73,7 +64,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 		return ErrHeld
 	}
 	was := &c.transfer
-	t.Vector = without(t.Vector, e.history.parted()) // of those what is here stays
+	t.Vector = without(t.Vector, e.history.Parted()) // of those what is here stays
 	for _, v := range t.Vector {
 		if v.Stamp > lastStamp {
 			return fmt.Errorf("replica %x: %w", v.Replica, ErrClock)
@@ -104,9 +95,7 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 
 // setTransfer makes next the transfer that is under way.
 func (t *commit) setTransfer(next transfer) {
-	v, err := json.Marshal(next)
-	t.note(err)
-	t.put([]byte{transferPrefix}, v)
+	t.put([]byte{transferPrefix}, next.encode())
 	t.onCommit(func() { t.c.transfer = next })
 }
 
@@ -118,7 +107,7 @@ func (c *committer) readTransfer() error {
 	} else if err != nil {
 		return err
 	}
-	if err := errors.Join(json.Unmarshal(v, &c.transfer), closer.Close()); err != nil {
+	if err := errors.Join(c.transfer.decode(v), closer.Close()); err != nil {
 		return fmt.Errorf("state transfer: %w", err)
 	}
 	return nil
@@ -136,7 +125,7 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	if err := c.transferring(); err != nil {
 		return err
 	}
-	if parted := e.history.parted(); len(parted) > 0 {
+	if parted := e.history.Parted(); len(parted) > 0 {
 		for i := range deltas { // of those what is here stays (BeginTransfer)
 			dropContributions(&deltas[i].State, parted)
 		}
@@ -165,7 +154,7 @@ func (c *committer) mergePage(deltas []tlv.Delta) (*commit, error) {
 		return nil, err
 	}
 	b := c.nextBatch(c.e.clock.next(c.e.Now()))
-	without := append(c.e.history.parted(), c.e.self.id)
+	without := append(c.e.history.Parted(), c.e.self.id)
 	t, err := c.merge(deltas, func(a *merging) {
 		c.mergePaged(a)
 		if c.mayBeAlone(a) {

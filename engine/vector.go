@@ -106,7 +106,6 @@ func (e *Engine) Hurry() {
 
 // published is what peers may have.
 type published struct {
-	log     replicationLog
 	durable atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown   atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
 	news    news

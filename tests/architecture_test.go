@@ -20,10 +20,11 @@ const module = "atomiccounter"
 var below = map[string][]string{
 	"tlv":               {},
 	"replica/handshake": {"tlv"},
+	"engine/history":    {"tlv"},
 	"engine/journal":    {},
 	"engine/enginetest": {"engine/journal", "tlv"},
 	"engine/state":      {"tlv"},
-	"engine":            {onlyTests, "engine/journal", "engine/state", "tlv"},
+	"engine":            {onlyTests, "engine/history", "engine/journal", "engine/state", "tlv"},
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/push":     {"commands/resp", "engine"},
@@ -55,6 +56,7 @@ var banned = map[string][]string{
 	"engine/journal":    {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine/enginetest": {"engine/journal", "tlv"},
 	"replica/csync":     {"net", "flag", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"}, // its replies are RESP
+	"engine/history":    {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine/state":      {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"commands/resp":     {"net", "flag"},

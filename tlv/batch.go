@@ -195,12 +195,12 @@ func ParseBatch(data []byte) (b Batch, rest []byte, err error) {
 }
 
 func (b *Batch) parse(body []byte) error {
-	r := reader{rest: body}
-	b.Replica, b.Hash, b.Chain = r.replica(), r.hash(), r.hash()
-	b.Prev, b.Stamp, b.Life = r.stamp(), r.stamp(), r.zip()
+	r := Reader{rest: body}
+	b.Replica, b.Hash, b.Chain = r.Replica(), r.hash(), r.hash()
+	b.Prev, b.Stamp, b.Life = r.Stamp(), r.Stamp(), r.Zip()
 	if b.Prev == 0 {
-		if b.Ends = r.replica(); b.Ends != 0 {
-			b.End, b.Tail = r.stamp(), r.replica()
+		if b.Ends = r.Replica(); b.Ends != 0 {
+			b.End, b.Tail = r.Stamp(), r.Replica()
 		}
 	}
 	offset := len(body) - len(r.rest)
@@ -212,7 +212,7 @@ func (b *Batch) parse(body []byte) error {
 		}
 		r.rest = nil
 	}
-	return r.end()
+	return r.End()
 }
 
 // ParseDeltas reads a sequence of deltas, which is all of data: a page of a state transfer. Keys are slices of data;
@@ -237,7 +237,7 @@ func ParseDeltas(data []byte) ([]Delta, error) {
 func parseDeltas(data []byte) (list []Delta, at int, err error) {
 	list = room(list, countRecords(data, 'D', minDelta))
 	var s slab
-	for r := (reader{rest: data}); len(r.rest) > 0; {
+	for r := (Reader{rest: data}); len(r.rest) > 0; {
 		at = len(data) - len(r.rest)
 		s.more = cap(list) - len(list)
 		list = append(list, Delta{})
@@ -265,12 +265,12 @@ func (s *slab) take(n int) []Contribution {
 	return list
 }
 
-func (d *Delta) parse(from *reader, s *slab) error {
-	r := reader{rest: from.record('D')}
+func (d *Delta) parse(from *Reader, s *slab) error {
+	r := Reader{rest: from.Record('D')}
 	if from.err != nil {
 		return from.err
 	}
-	d.Key = r.record('K')
+	d.Key = r.Record('K')
 	if r.err != nil {
 		return r.err
 	}

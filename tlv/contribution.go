@@ -193,13 +193,13 @@ func (c *Contribution) flags() (f uint64) {
 
 // parse reads the body of record C into c, which is zero.
 func (c *Contribution) parse(body []byte) error {
-	r := reader{rest: body}
-	c.Replica = r.replica()
-	c.Rev = r.stamp()
+	r := Reader{rest: body}
+	c.Replica = r.Replica()
+	c.Rev = r.Stamp()
 	c.Birth = r.before(c.Rev)
 	c.parseLast(&r)
 	c.Total = r.int128()
-	flags := r.zip()
+	flags := r.Zip()
 	if flags >= flagSince<<1 || flags&flagAssigned != 0 && flags&flagText != 0 {
 		r.fail(malformed("flags %#x", flags))
 	}
@@ -209,7 +209,7 @@ func (c *Contribution) parse(body []byte) error {
 	case c.IsText:
 		c.parseText(&r)
 	case c.HasValue:
-		c.Assigned = Unzigzag(r.zip())
+		c.Assigned = Unzigzag(r.Zip())
 	}
 	if flags&flagExpiry != 0 {
 		c.parseExpiry(&r)
@@ -219,12 +219,12 @@ func (c *Contribution) parse(body []byte) error {
 			r.fail(malformed("since no stamp"))
 		}
 	}
-	return r.end()
+	return r.End()
 }
 
 // parseText copies the text, if it can be one: of what is refused nothing is kept.
-func (c *Contribution) parseText(r *reader) {
-	text := r.record('X')
+func (c *Contribution) parseText(r *Reader) {
+	text := r.Record('X')
 	if len(text) > MaxText {
 		r.fail(malformed("text of %d bytes", len(text)))
 		return
@@ -232,8 +232,8 @@ func (c *Contribution) parseText(r *reader) {
 	c.Text = string(text)
 }
 
-func (c *Contribution) parseLast(r *reader) {
-	distance := r.stamp() // and one; 0: none
+func (c *Contribution) parseLast(r *Reader) {
+	distance := r.Stamp() // and one; 0: none
 	if distance == 0 {
 		return
 	}
@@ -244,8 +244,8 @@ func (c *Contribution) parseLast(r *reader) {
 	c.Last = c.Rev - (distance - 1)
 }
 
-func (c *Contribution) parseExpiry(r *reader) {
-	c.Expiry = Expiry{Stamp: r.before(c.Rev), At: int64(r.zip())}
+func (c *Contribution) parseExpiry(r *Reader) {
+	c.Expiry = Expiry{Stamp: r.before(c.Rev), At: int64(r.Zip())}
 	if c.Expiry.Stamp == 0 {
 		r.fail(malformed("expiry without a stamp"))
 	}

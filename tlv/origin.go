@@ -71,10 +71,10 @@ func appendOrigin(buf []byte, o *Origin) []byte {
 }
 
 func (o *Origin) parse(body []byte) error {
-	r := reader{rest: body}
-	replica := r.replica()
-	*o = NewOrigin(ClusterID(r.zip()), replica)
-	return r.end()
+	r := Reader{rest: body}
+	replica := r.Replica()
+	*o = NewOrigin(ClusterID(r.Zip()), replica)
+	return r.End()
 }
 
 // Origin is where the contribution that s has under an ID comes from, or nil: from that replica. The pointer is into the state.
@@ -182,9 +182,9 @@ func AppendDump(buf []byte, home ClusterID, s *State) []byte {
 func ParseDump(data []byte) (State, error) {
 	home := NoCluster
 	if typ, body, rest, err := Take(data); err == nil && typ == 'H' {
-		r := reader{rest: body}
-		home = ClusterID(r.fixed())
-		if err := r.end(); err != nil || home <= PlainCluster {
+		r := Reader{rest: body}
+		home = ClusterID(r.Fixed())
+		if err := r.End(); err != nil || home <= PlainCluster {
 			return State{}, fmt.Errorf("dump: %w", cmp.Or(err, malformed("cluster %d", home)))
 		}
 		data = rest

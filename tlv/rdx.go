@@ -40,8 +40,8 @@ func (t *NTotal) append(buf []byte) []byte {
 	return closeRecord(appendPair(openRecord(buf), t.Total, t.Replica), start, 'T')
 }
 
-func (t *NTotal) parse(r *reader) {
-	body := reader{rest: r.record('T')}
+func (t *NTotal) parse(r *Reader) {
+	body := Reader{rest: r.Record('T')}
 	t.Total, t.Replica = body.pair()
 	r.join(&body)
 }
@@ -96,8 +96,8 @@ func (v *ZValue) append(buf []byte) []byte {
 	return closeRecord(AppendZip(buf, Zigzag(v.Value)), start, 'I')
 }
 
-func (v *ZValue) parse(r *reader) {
-	body := reader{rest: r.record('I')}
+func (v *ZValue) parse(r *Reader) {
+	body := Reader{rest: r.Record('I')}
 	var revision uint64
 	revision, v.Replica = body.pair()
 	v.Revision, v.Value = Unzigzag(revision), Unzigzag(body.lastZip())
@@ -109,7 +109,7 @@ type plain[E any] interface {
 	part[E]
 	Validate() error
 	append([]byte) []byte
-	parse(*reader)
+	parse(*Reader)
 }
 
 // minPlain bounds a record of an N or a Z from below: header, tiny header, a pair of two bytes.
@@ -117,13 +117,13 @@ const minPlain = shortHead + 1 + 2
 
 func parsePlain[E any, P plain[E]](data []byte) ([]E, error) {
 	list := make([]E, 0, len(data)/minPlain)
-	r := reader{rest: data}
+	r := Reader{rest: data}
 	for len(r.rest) > 0 {
 		var e E
 		P(&e).parse(&r)
 		list = append(list, e)
 	}
-	err := r.end()
+	err := r.End()
 	if err == nil {
 		err = validateParts[E, P](list)
 	}
@@ -145,7 +145,7 @@ func appendPair(buf []byte, first uint64, replica ReplicaID) []byte {
 	return AppendTiny(buf, 'T', AppendZipPair(b[:0], first, uint64(replica)))
 }
 
-func (r *reader) pair() (first uint64, replica ReplicaID) {
+func (r *Reader) pair() (first uint64, replica ReplicaID) {
 	body, rest, err := TakeTiny(r.rest, 'T')
 	r.rest = rest
 	if err == nil {
@@ -160,20 +160,13 @@ func (r *reader) pair() (first uint64, replica ReplicaID) {
 }
 
 // lastZip takes the zipped integer that ends a body, without a header of its own.
-func (r *reader) lastZip() uint64 {
+func (r *Reader) lastZip() uint64 {
 	v, err := Unzip(r.rest)
 	r.rest = nil
 	if err != nil {
 		r.fail(err)
 	}
 	return v
-}
-
-// join makes what went wrong in a body go wrong in r too.
-func (r *reader) join(body *reader) {
-	if err := body.end(); err != nil {
-		r.fail(err)
-	}
 }
 
 func validateReplica(id ReplicaID) error {

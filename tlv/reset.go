@@ -47,9 +47,9 @@ func appendReset(buf []byte, r *Reset) []byte {
 
 // parse reads the body of record R into r.
 func (r *Reset) parse(body []byte) error {
-	f := reader{rest: body}
-	r.Replica = f.replica()
-	r.Rev = f.stamp()
+	f := Reader{rest: body}
+	r.Replica = f.Replica()
+	r.Rev = f.Stamp()
 	r.Base = f.int128()
-	return f.end()
+	return f.End()
 }

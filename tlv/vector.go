@@ -22,7 +22,7 @@ type VectorEntry struct {
 	Of      ReplicaID
 }
 
-// Hash identifies a batch and all batches of its replica before it. Only its replica computes it (engine/history.go); others
+// Hash identifies a batch and all batches of its replica before it. Only its replica computes it (engine/history/chain.go); others
 // compare. 0: none, or a batch of before there were hashes.
 type Hash uint64
 
@@ -120,19 +120,19 @@ func ParseVector(data []byte) (Vector, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vector: %w", err)
 	}
-	r := reader{rest: body}
+	r := Reader{rest: body}
 	v := make(Vector, 0, len(body)/minEntry)
 	for len(r.rest) > 0 {
-		e := VectorEntry{Replica: r.replica(), Stamp: r.stamp(), Life: r.zip(), Hash: r.hash(), End: r.stamp()}
+		e := VectorEntry{Replica: r.Replica(), Stamp: r.Stamp(), Life: r.Zip(), Hash: r.hash(), End: r.Stamp()}
 		if e.End != 0 {
-			e.Of = r.replica()
+			e.Of = r.Replica()
 		}
 		v = append(v, e)
 	}
 	if len(rest) > 0 {
 		r.fail(malformed("%d bytes too many", len(rest)))
 	}
-	if err := r.end(); err != nil {
+	if err := r.End(); err != nil {
 		return nil, fmt.Errorf("vector: %w", err)
 	}
 	if err := validateParts[VectorEntry](v); err != nil {
