@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"unsafe"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"atomiccounter/engine/state"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -39,7 +38,7 @@ type merging struct {
 // arrive adds what deltas make of their keys. The arrivals are in the order of the store, which reads and takes them faster so.
 func (t *commit) arrive(deltas []tlv.Delta, mergeKey func(*merging)) (err error) {
 	order := t.c.e.inOrder(deltas)
-	w := arrivalWriter{t: t, e: t.c.e, mergeKey: mergeKey}
+	w := arrivalWriter{t: t, e: t.c.e, mergeKey: mergeKey, found: store.Finder{From: t.c.e.db}}
 	for i := 0; i < len(order) && err == nil; i++ {
 		if i%lookAhead == 0 {
 			w.ahead += prefetch(deltas, order[i:min(i+lookAhead, len(order))])
@@ -49,7 +48,7 @@ func (t *commit) arrive(deltas []tlv.Delta, mergeKey func(*merging)) (err error)
 		w.arrival, w.delta = &t.arrivals[i], &d.State
 		err = w.write()
 	}
-	return errors.Join(err, w.close())
+	return errors.Join(err, w.found.Close())
 }
 
 // lookAhead is how many deltas are brought into the processor's caches together. They came in another order: one at a time,
@@ -87,7 +86,7 @@ type arrivalWriter struct {
 	t        *commit
 	e        *Engine
 	mergeKey func(*merging)
-	it       *pebble.Iterator
+	found    store.Finder
 	at       []byte // its key in the database
 	value    []byte
 	ahead    int // what prefetch read
@@ -135,25 +134,8 @@ func (w *arrivalWriter) stored() (cached bool, err error) {
 			return true, nil
 		}
 	}
-	if w.it == nil {
-		if w.it, err = w.e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{statePrefix}, UpperBound: []byte{statePrefix + 1}, UseL6Filters: true}); err != nil {
-			return false, err
-		}
-	}
-	var v []byte
-	if w.it.SeekPrefixGE(w.at) {
-		v, err = w.it.ValueAndErr()
-	} else {
-		err = w.it.Error()
-	}
+	v, _, err := w.found.Find(w.at)
 	return false, errors.Join(err, tlv.ParseStateInto(&w.all, v))
-}
-
-func (w *arrivalWriter) close() error {
-	if w.it == nil {
-		return nil
-	}
-	return w.it.Close()
 }
 
 // anyOf is slices.ContainsFunc without a copy of each, of which there is one for every key of a batch.

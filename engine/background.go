@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"atomiccounter/engine/store"
 )
 
 const (
@@ -117,18 +119,15 @@ func (e *Engine) duePage(from []byte, now int64) (page []due, err error) {
 		return nil, err
 	}
 	defer e.scans.RUnlock()
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: indexKey(nil, now+1, "")})
-	if err != nil {
-		return nil, err
-	}
-	for ok := it.First(); ok && len(page) < sweepPage; ok = it.Next() {
-		k := it.Key()
+	for k := range store.Scan(e.db, from, indexKey(nil, now+1, ""), &err) {
 		if len(k) < 1+8+1 {
 			continue // Check reports it
 		}
-		page = append(page, due{int64(binary.BigEndian.Uint64(k[1:])), string(k[9:])})
+		if page = append(page, due{int64(binary.BigEndian.Uint64(k[1:])), string(k[9:])}); len(page) == sweepPage {
+			break
+		}
 	}
-	return page, it.Close()
+	return page, err
 }
 
 // sweep carries out one expiry, or removes its record from the index if it is out of date.

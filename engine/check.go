@@ -11,6 +11,7 @@ import (
 
 	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -108,21 +109,17 @@ func (c *checker) problem(format string, args ...any) {
 }
 
 func (c *checker) database() {
-	it, err := c.e.db.NewIter(nil)
-	if err != nil {
-		c.problem("database: %v", err)
-		return
-	}
+	var err error
 	index := int64(0)
-	for ok := it.First(); ok; ok = it.Next() {
-		switch key := it.Key(); key[0] {
+	for key, value := range store.Scan(c.e.db, nil, nil, &err) {
+		switch key[0] {
 		case metaPrefix, historyPrefix, settingPrefix, lineagePrefix, transferPrefix, metPrefix:
 		case fieldsPrefix:
-			c.fieldsRecord(key, it)
+			c.fieldsRecord(key, value)
 		case logPrefix:
-			c.logRecord(key, it)
+			c.logRecord(key, value)
 		case statePrefix:
-			c.stateRecord(key, it)
+			c.stateRecord(key, value)
 		case indexPrefix:
 			index++
 			c.indexRecord(key)
@@ -131,7 +128,7 @@ func (c *checker) database() {
 		}
 	}
 	c.endHash()
-	if err := it.Close(); err != nil {
+	if err != nil {
 		c.problem("database: %v", err)
 	}
 	c.say("keys         %d stored, %d in the expiry index", c.keys, index)
@@ -152,7 +149,7 @@ func (c *checker) database() {
 	}
 }
 
-func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
+func (c *checker) stateRecord(key, value []byte) {
 	c.keys++
 	name, ok := keyOf(key)
 	if !ok || tlv.Space(key[1]) > tlv.TokenSpace {
@@ -162,11 +159,6 @@ func (c *checker) stateRecord(key []byte, it *pebble.Iterator) {
 	user := name[1:]
 	if want := stateKey(nil, c.e.self.place(name), string(name)); string(want) != string(key) {
 		c.problem("key %q is stored under %x; it should be %x", user, key, want)
-	}
-	value, err := it.ValueAndErr()
-	if err != nil {
-		c.problem("key %q: %v", user, err)
-		return
 	}
 	s, err := tlv.ParseState(value)
 	if err != nil {
@@ -219,18 +211,17 @@ func (c *checker) contributions(user []byte, s *tlv.State) {
 	}
 }
 
-func (c *checker) logRecord(key []byte, it *pebble.Iterator) {
+func (c *checker) logRecord(key, value []byte) {
 	if c.store.flags&metaHashes == 0 { // the next start drops it (convert)
 		return
 	}
 	c.batches++
 	l, ok := history.ParseKey(key[1:])
-	v, err := it.ValueAndErr()
-	if !ok || err != nil {
-		c.problem("record %x of the replication log: malformed, %v", key, err)
+	if !ok {
+		c.problem("record %x of the replication log: malformed", key)
 		return
 	}
-	b, rest, err := tlv.ParseBatch(v)
+	b, rest, err := tlv.ParseBatch(value)
 	if err != nil || len(rest) > 0 || b.Replica != l.Replica || b.Prev != l.Prev || b.Stamp != l.Stamp || b.Hash != l.Hash || len(b.Deltas) != int(l.Keys) {
 		c.problem("batch %d of replica %x in the replication log: not what its key says, %v", l.Stamp, uint64(l.Replica), err)
 	}

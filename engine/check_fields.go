@@ -1,11 +1,9 @@
 package engine
 
-import "github.com/cockroachdb/pebble/v2"
-
 // fieldsRecord meets a number of fields; that it is right is seen when the fields themselves come.
-func (c *checker) fieldsRecord(key []byte, it *pebble.Iterator) {
+func (c *checker) fieldsRecord(key, value []byte) {
 	c.recorded++
-	n, err := fieldsValue(it)
+	n, err := fieldsValue(value)
 	if err != nil || n <= 0 || len(key) < stateKeyHeader || !isUsers(string(key[1:])) {
 		c.problem("record %q of a number of fields: %d, %v", key, n, err)
 		return

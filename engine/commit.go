@@ -9,6 +9,7 @@ import (
 
 	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -41,13 +42,7 @@ func (t *commit) delete(key []byte) { t.note(t.batch.Delete(key, nil)) }
 
 // deleteAll deletes all whose keys begin so.
 func (t *commit) deleteAll(prefix ...byte) {
-	end := slices.Clone(prefix)
-	for i := len(end) - 1; ; i-- {
-		if end[i]++; end[i] != 0 {
-			break
-		}
-	}
-	t.note(t.batch.DeleteRange(prefix, end, nil))
+	t.note(t.batch.DeleteRange(prefix, store.After(prefix), nil))
 }
 
 // onCommit has f called once the batch is committed, with the commit lock still held.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -30,23 +31,24 @@ func (e *Engine) DigestPage(from []byte) (d Digests, err error) {
 	if from == nil {
 		from = []byte{statePrefix}
 	}
-	err = e.digest(&d, from, func(it *pebble.Iterator) error {
-		names := 0
-		for ok, looked := it.First(), 0; ok; ok, looked = it.Next(), looked+1 {
+	err = e.digest(&d, func(snap *pebble.Snapshot) (err error) {
+		names, looked := 0, 0
+		for k, v := range store.Scan(snap, from, []byte{statePrefix + 1}, &err) {
 			if len(d.Keys) == maxDigests || names >= maxDigestNames || looked == maxDigestLook {
-				d.Next = slices.Clone(it.Key())
-				return nil
+				d.Next = slices.Clone(k)
+				break
 			}
-			sum, err := digestOf(it)
-			if err != nil {
-				return err
+			looked++
+			var sum uint64
+			if sum, err = digestOf(v); err != nil {
+				break
 			}
-			if key, ok := keyOf(it.Key()); ok && sum != 0 {
+			if key, ok := keyOf(k); ok && sum != 0 {
 				d.Keys, d.Sums = append(d.Keys, string(key)), append(d.Sums, sum)
 				names += len(key)
 			}
 		}
-		return nil
+		return err
 	})
 	return d, err
 }
@@ -54,35 +56,30 @@ func (e *Engine) DigestPage(from []byte) (d Digests, err error) {
 // Digest looks at keys, which are valid. ErrHeld is as of DigestPage.
 func (e *Engine) Digest(keys []string) (d Digests, err error) {
 	d.Keys = keys
-	err = e.digest(&d, []byte{statePrefix}, func(it *pebble.Iterator) error {
-		for _, key := range keys {
-			sum := uint64(0)
-			if it.SeekPrefixGE(stateKey(nil, e.self.place([]byte(key)), key)) {
-				var err error
-				if sum, err = digestOf(it); err != nil {
-					return err
-				}
+	err = e.digest(&d, func(snap *pebble.Snapshot) (err error) {
+		f := store.Finder{From: snap}
+		for i := 0; i < len(keys) && err == nil; i++ {
+			var v []byte
+			var sum uint64
+			if v, _, err = f.Find(stateKey(nil, e.self.place([]byte(keys[i])), keys[i])); err == nil {
+				sum, err = digestOf(v)
 			}
 			d.Sums = append(d.Sums, sum)
 		}
-		return it.Error()
+		return errors.Join(err, f.Close())
 	})
 	return d, err
 }
 
-// digest has read read what is stored from a place on, and fills in the vector of that moment.
-func (e *Engine) digest(d *Digests, from []byte, read func(*pebble.Iterator) error) error {
+// digest has read read what is stored at this moment, and fills in the vector of it.
+func (e *Engine) digest(d *Digests, read func(*pebble.Snapshot) error) error {
 	snap, v, err := e.moment()
 	if err != nil {
 		return err
 	}
 	defer e.scans.RUnlock()
 	d.Vector = v
-	it, err := snap.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{statePrefix + 1}})
-	if err == nil {
-		err = errors.Join(read(it), it.Error(), it.Close())
-	}
-	return errors.Join(err, snap.Close())
+	return errors.Join(read(snap), snap.Close())
 }
 
 // moment is what is stored now, and the vector of just that. If there is no error, the caller ends the scan.
@@ -101,11 +98,10 @@ func (e *Engine) moment() (*pebble.Snapshot, tlv.Vector, error) {
 	return e.db.NewSnapshot(), slices.Clone(c.vector), nil
 }
 
-// digestOf is that of the state at it.
-func digestOf(it *pebble.Iterator) (uint64, error) {
-	v, err := it.ValueAndErr()
-	if err != nil || len(v) == 0 {
-		return 0, err
+// digestOf is that of a stored state.
+func digestOf(v []byte) (uint64, error) {
+	if len(v) == 0 {
+		return 0, nil
 	}
 	s, err := tlv.ParseState(v)
 	if err != nil {

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -95,34 +93,25 @@ func (w *fieldWalk) stored(cursor uint64) (next uint64, err error) {
 		return cursorEnd, nil
 	}
 	lower := binary.BigEndian.AppendUint64([]byte{statePrefix, tlv.FieldByte(database(w.head.key))}, w.head.hash)
-	upper := append(slices.Clone(lower), bytes.Repeat([]byte{0xff}, 9)...)
-	it, err := w.p.e.db.NewIter(&pebble.IterOptions{LowerBound: binary.BigEndian.AppendUint64(lower, cursor<<cursorShift), UpperBound: upper})
-	if err != nil {
-		return 0, err
-	}
+	upper := store.After(lower)
 	next = cursorEnd
-	for ok := it.First(); ok; ok = it.Next() {
-		hash := binary.BigEndian.Uint64(it.Key()[fieldKeyHeader-8:])
+	for k, v := range store.Scan(w.p.e.db, binary.BigEndian.AppendUint64(lower, cursor<<cursorShift), upper, &err) {
+		hash := binary.BigEndian.Uint64(k[fieldKeyHeader-8:])
 		if n := len(w.list); n > 0 && (n >= w.want || w.bytes > pageBytes) && hash>>cursorShift != w.list[n-1].hash>>cursorShift {
 			next = hash >> cursorShift
 			break
 		}
-		if err := w.take(hash, it); err != nil {
-			return 0, errors.Join(err, it.Close())
+		if err = w.take(hash, k[fieldKeyHeader:], v); err != nil {
+			break
 		}
 	}
-	return next, it.Close()
+	return next, err
 }
 
 // take adds a stored field, whether or not it exists.
-func (w *fieldWalk) take(hash uint64, it *pebble.Iterator) error {
-	name := it.Key()[fieldKeyHeader:]
+func (w *fieldWalk) take(hash uint64, name, v []byte) error {
 	if !bytes.HasPrefix(name, w.prefix) {
 		return nil // of another hash, whose key collides
-	}
-	v, err := it.ValueAndErr()
-	if err != nil {
-		return err
 	}
 	s, err := tlv.ParseState(v)
 	if err == nil {

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/cockroachdb/pebble/v2"
+	"atomiccounter/engine/store"
 )
 
 // A hash is a key with fields. Each field is a counter or a text of its own, with an entry of its own; the entry of the hash's
@@ -143,18 +143,14 @@ func (e *Engine) fieldsStored(hash uint64, key string) (n int64, err error) {
 		return 0, nil
 	}
 	var b [128]byte
-	err = e.lookUp(fieldsKey(b[:0], hash, key), key, func(it *pebble.Iterator) (err error) {
-		n, err = fieldsValue(it)
+	err = e.lookUp(fieldsKey(b[:0], hash, key), key, func(v []byte) (err error) {
+		n, err = fieldsValue(v)
 		return err
 	})
 	return n, err
 }
 
-func fieldsValue(it *pebble.Iterator) (int64, error) {
-	v, err := it.ValueAndErr()
-	if err != nil {
-		return 0, err
-	}
+func fieldsValue(v []byte) (int64, error) {
 	if len(v) != 8 {
 		return 0, errors.New("number of fields is malformed")
 	}
@@ -162,11 +158,10 @@ func fieldsValue(it *pebble.Iterator) (int64, error) {
 }
 
 // anyFields says whether the database has any.
-func (e *Engine) anyFields() (bool, error) {
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{fieldsPrefix}, UpperBound: []byte{fieldsPrefix + 1}})
-	if err != nil {
-		return false, err
+func (e *Engine) anyFields() (any bool, err error) {
+	for range store.Scan(e.db, []byte{fieldsPrefix}, []byte{fieldsPrefix + 1}, &err) {
+		any = true
+		break
 	}
-	any := it.First()
-	return any, it.Close()
+	return any, err
 }

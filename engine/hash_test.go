@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"atomiccounter/engine/enginetest"
+	"atomiccounter/engine/store"
 )
 
 // hashWorld is one replica and what it must show: keys of strings and hashes, with expiries.
@@ -385,16 +386,13 @@ func (w *hashWorld) finish() {
 		w.t.Fatalf("%d keys are left, %d with an expiry", s.Keys[0], s.Expires[0])
 	}
 	w.do(w.e.Sweep)
-	it, err := w.e.db.NewIter(nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		if k := it.Key(); k[0] == statePrefix || k[0] == fieldsPrefix || k[0] == indexPrefix {
-			w.t.Errorf("the database has %q: %q", k, it.Value())
+	var err error
+	for k, v := range store.Scan(w.e.db, nil, nil, &err) {
+		if k[0] == statePrefix || k[0] == fieldsPrefix || k[0] == indexPrefix {
+			w.t.Errorf("the database has %q: %q", k, v)
 		}
 	}
-	if err := it.Close(); err != nil {
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }

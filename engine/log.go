@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/engine/history"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -17,21 +18,16 @@ import (
 func logKey(l *history.Logged) []byte { return l.AppendKey([]byte{logPrefix}) }
 
 // readLog reads the table of contents at the start.
-func (e *Engine) readLog() error {
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{logPrefix}, UpperBound: []byte{logPrefix + 1}})
-	if err != nil {
-		return err
-	}
-	for ok := it.First(); ok; ok = it.Next() {
-		l, ok := history.ParseKey(it.Key()[1:])
+func (e *Engine) readLog() (err error) {
+	for k, v := range store.Scan(e.db, []byte{logPrefix}, []byte{logPrefix + 1}, &err) {
+		l, ok := history.ParseKey(k[1:])
 		if !ok {
-			return errors.Join(fmt.Errorf("replication log: key % x is malformed", it.Key()), it.Close())
+			return fmt.Errorf("replication log: key % x is malformed", k)
 		}
-		v := it.LazyValue()
-		l.Size = int64(v.Len()) + history.Overhead
+		l.Size = int64(len(v)) + history.Overhead
 		e.history.Log.Add(l)
 	}
-	return it.Close()
+	return err
 }
 
 // log adds a batch to the log, and what is too much goes.

@@ -7,8 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -168,45 +167,34 @@ func (w *walk) stored(prefix byte, cursor, limit uint64) (next uint64, err error
 	if w.wiped {
 		return limit, nil
 	}
-	lower := []byte{prefix, w.db}
-	o := &pebble.IterOptions{
-		LowerBound: binary.BigEndian.AppendUint64(lower, cursor<<cursorShift),
-		UpperBound: []byte{prefix, w.db + 1},
-	}
+	lower := binary.BigEndian.AppendUint64([]byte{prefix, w.db}, cursor<<cursorShift)
+	upper := []byte{prefix, w.db + 1}
 	if limit < cursorEnd {
-		o.UpperBound = binary.BigEndian.AppendUint64([]byte{prefix, w.db}, limit<<cursorShift)
-	}
-	it, err := w.e.db.NewIter(o)
-	if err != nil {
-		return 0, err
+		upper = binary.BigEndian.AppendUint64([]byte{prefix, w.db}, limit<<cursorShift)
 	}
 	next = limit
-	for ok := it.First(); ok; ok = it.Next() {
-		k := it.Key()
+	for k, v := range store.Scan(w.e.db, lower, upper, &err) {
 		hash := binary.BigEndian.Uint64(k[2:])
 		if len(w.list) >= w.want && hash>>cursorShift != w.list[len(w.list)-1].hash>>cursorShift {
 			next = hash >> cursorShift
 			break
 		}
-		if err := w.take(hash, k[stateKeyHeader:], it); err != nil {
-			return 0, errors.Join(err, it.Close())
+		if err = w.take(hash, k, v); err != nil {
+			break
 		}
 	}
-	return next, it.Close()
+	return next, err
 }
 
 // take adds a stored key if it shows: by its cached entry if there is one, which knows what is not flushed.
-func (w *walk) take(hash uint64, key []byte, it *pebble.Iterator) error {
+func (w *walk) take(hash uint64, k, v []byte) (err error) {
+	key := k[stateKeyHeader:]
 	if en := w.e.table.find(name{w.db, key, hash}); en != nil && !w.stale {
 		w.add(hash, string(key), w.typeOf(en))
 		return nil
 	}
-	v, err := it.ValueAndErr()
-	if err != nil {
-		return err
-	}
 	var s tlv.State
-	fields := it.Key()[0] == fieldsPrefix
+	fields := k[0] == fieldsPrefix
 	if fields {
 		name := string(append([]byte{w.db}, key...))
 		s, err = w.e.readState(place{first: w.db, hash: hash}, name)

@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"errors"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
+	"atomiccounter/engine/store"
 )
 
 // Remember keeps a small value under a name in the store, synced; nil forgets it. It is not replicated.
@@ -38,21 +37,13 @@ func (e *Engine) Recall(prefix string) (map[string][]byte, error) {
 	return e.settings(prefix)
 }
 
-func (e *Engine) settings(prefix string) (map[string][]byte, error) {
+func (e *Engine) settings(prefix string) (list map[string][]byte, err error) {
 	lower := append([]byte{settingPrefix}, prefix...)
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: []byte{settingPrefix + 1}})
-	if err != nil {
-		return nil, err
+	list = make(map[string][]byte)
+	for k, v := range store.Scan(e.db, lower, store.After(lower), &err) {
+		list[string(k[len(lower):])] = slices.Clone(v)
 	}
-	list := make(map[string][]byte)
-	for ok := it.First(); ok && len(it.Key()) >= len(lower) && string(it.Key()[:len(lower)]) == string(lower); ok = it.Next() {
-		v, err := it.ValueAndErr()
-		if err != nil {
-			return nil, errors.Join(err, it.Close())
-		}
-		list[string(it.Key()[len(lower):])] = slices.Clone(v)
-	}
-	return list, it.Close()
+	return list, err
 }
 
 // PeerSetting begins the names under which peers are remembered. A store that has such awaits them when it is opened, as

@@ -2,13 +2,13 @@ package engine
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -97,30 +97,25 @@ type pageWalk struct {
 }
 
 // some adds the states of a part of the store.
-func (w *pageWalk) some(lower, upper []byte) error {
-	it, err := w.snap.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
-	if err != nil {
-		return err
-	}
-	for ok := it.First(); ok; ok = it.Next() {
+func (w *pageWalk) some(lower, upper []byte) (err error) {
+	for k, v := range store.Scan(w.snap, lower, upper, &err) {
 		if len(w.page) >= w.maxBytes {
 			w.full = true
 			break
 		}
-		if w.page, err = appendStored(w.page, it, w.parted); err != nil {
-			return errors.Join(err, it.Close())
+		if w.page, err = appendStored(w.page, k, v, w.parted); err != nil {
+			break
 		}
-		w.last = append(w.last[:0], it.Key()[1:]...)
+		w.last = append(w.last[:0], k[1:]...)
 		w.keys++
 	}
-	return it.Close()
+	return err
 }
 
 // appendStored appends the delta of a stored state, without contributions of some. If nothing is left there is none.
-func appendStored(page []byte, it *pebble.Iterator, without []tlv.ReplicaID) ([]byte, error) {
-	v, err := it.ValueAndErr()
-	if err != nil || len(v) == 0 {
-		return page, err
+func appendStored(page, k, v []byte, without []tlv.ReplicaID) ([]byte, error) {
+	if len(v) == 0 {
+		return page, nil
 	}
 	state, err := tlv.ParseState(v)
 	if err != nil {
@@ -129,9 +124,9 @@ func appendStored(page []byte, it *pebble.Iterator, without []tlv.ReplicaID) ([]
 	if dropContributions(&state, without); state.Empty() {
 		return page, nil
 	}
-	key, ok := keyOf(it.Key())
+	key, ok := keyOf(k)
 	if !ok {
-		return page, fmt.Errorf("key % x of a state is malformed", it.Key())
+		return page, fmt.Errorf("key % x of a state is malformed", k)
 	}
 	return tlv.AppendDelta(page, &tlv.Delta{Key: key, State: state}), nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -176,27 +177,21 @@ func (m *meta) decode(b []byte) (err error) {
 // readState gives what the database has of a key.
 func (e *Engine) readState(at place, key string) (s tlv.State, err error) {
 	var b [128]byte
-	err = e.lookUp(stateKey(b[:0], at, key), key, func(it *pebble.Iterator) error {
-		v, err := it.ValueAndErr()
-		if err == nil {
-			s, err = tlv.ParseState(v)
-		}
+	err = e.lookUp(stateKey(b[:0], at, key), key, func(v []byte) (err error) {
+		s, err = tlv.ParseState(v)
 		return err
 	})
 	return s, err
 }
 
-// lookUp has read read what the database has under k, if it has that, which is of a key. It is not a Get, which reads a data
-// block of the lowest level even where the filter there knows that the key is new.
-func (e *Engine) lookUp(k []byte, key string, read func(*pebble.Iterator) error) error {
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: k, UseL6Filters: true})
-	if err == nil {
-		if it.SeekPrefixGE(k) {
-			err = read(it)
-		}
-		err = errors.Join(err, it.Close())
+// lookUp has read read what the database has under k, if it has that, which is of a key.
+func (e *Engine) lookUp(k []byte, key string, read func(value []byte) error) error {
+	f := store.Finder{From: e.db}
+	v, ok, err := f.Find(k)
+	if ok {
+		err = read(v)
 	}
-	if err != nil {
+	if err = errors.Join(err, f.Close()); err != nil {
 		err = fmt.Errorf("read %q: %w", key[1:], err)
 	}
 	return err

@@ -9,8 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cockroachdb/pebble/v2"
-
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -217,18 +216,14 @@ func (p *Pipeline) storedTokens(from []byte) (page []string, next []byte, err er
 		return nil, nil, err
 	}
 	defer p.e.scans.RUnlock()
-	it, err := p.e.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{statePrefix, from[1] + 1}})
-	if err != nil {
-		return nil, nil, err
-	}
-	for ok := it.First(); ok; ok = it.Next() {
+	for k := range store.Scan(p.e.db, from, []byte{statePrefix, from[1] + 1}, &err) {
 		if len(page) == tokenPage {
-			next = bytes.Clone(it.Key())
+			next = bytes.Clone(k)
 			break
 		}
-		if key, ok := keyOf(it.Key()); ok { // otherwise Check reports it
+		if key, ok := keyOf(k); ok { // otherwise Check reports it
 			page = append(page, string(key))
 		}
 	}
-	return slices.Clip(page), next, it.Close()
+	return slices.Clip(page), next, err
 }

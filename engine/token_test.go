@@ -9,8 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -36,16 +35,11 @@ func wantOnce(t *testing.T, e *Engine, key, token string, n, want int64) {
 // rows is how many records of the database begin with a prefix.
 func rows(t *testing.T, e *Engine, prefix ...byte) (n int) {
 	t.Helper()
-	upper := append([]byte(nil), prefix...)
-	upper[len(upper)-1]++
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: upper})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ok := it.First(); ok; ok = it.Next() {
+	var err error
+	for range store.Scan(e.db, prefix, store.After(prefix), &err) {
 		n++
 	}
-	if err := it.Close(); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	return n

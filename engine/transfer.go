@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -323,47 +324,36 @@ func (e *Engine) storedPage(from []byte, concerns func(*tlv.State) bool, unmet b
 		return nil, nil, err
 	}
 	defer e.scans.RUnlock()
-	it, err := e.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: []byte{statePrefix + 1}})
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	met, err := e.db.NewIter(&pebble.IterOptions{LowerBound: []byte{metPrefix}, UpperBound: []byte{metPrefix + 1}})
-	if err != nil {
-		return nil, nil, err
-	}
+	met := store.Finder{From: e.db}
 	defer func() { err = errors.Join(err, met.Close()) }()
 	var state tlv.State
+	var mark []byte
 	looked := 0
-	for ok := it.First(); ok; ok = it.Next() {
+	for k, v := range store.Scan(e.db, from, []byte{statePrefix + 1}, &err) {
 		if looked++; len(list) == reworkPage || looked > lookPage {
-			return list, slices.Clone(it.Key()), nil
+			next = slices.Clone(k)
+			break
 		}
-		v, err := it.ValueAndErr()
-		if err == nil {
-			err = tlv.ParseStateInto(&state, v)
+		if err = tlv.ParseStateInto(&state, v); err != nil {
+			break
 		}
-		if err != nil {
-			return nil, nil, err
-		}
-		k := it.Key()
 		if len(v) > 0 && !concerns(&state) {
 			continue
 		}
-		if unmet && isMet(met, k) {
-			continue
+		if unmet {
+			mark = append(append(mark[:0], metPrefix), k[1:]...)
+			var is bool
+			if _, is, err = met.Find(mark); err != nil {
+				break
+			} else if is {
+				continue
+			}
 		}
 		if key, ok := keyOf(k); ok { // otherwise Check reports it
 			list = append(list, tlv.Delta{Key: key})
 		}
 	}
-	return list, nil, nil
-}
-
-func isMet(met *pebble.Iterator, stateKey []byte) bool {
-	k := slices.Clone(stateKey)
-	k[0] = metPrefix
-	return met.SeekGE(k) && slices.Equal(met.Key(), k)
+	return list, next, err
 }
 
 // Scrub deletes what dead keys have left behind and nobody will touch again: what a state transfer closed before the

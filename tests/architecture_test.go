@@ -24,7 +24,8 @@ var below = map[string][]string{
 	"engine/journal":    {},
 	"engine/enginetest": {"engine/journal", "tlv"},
 	"engine/state":      {"tlv"},
-	"engine":            {onlyTests, "engine/history", "engine/journal", "engine/state", "tlv"},
+	"engine/store":      {},
+	"engine":            {onlyTests, "engine/history", "engine/journal", "engine/state", "engine/store", "tlv"},
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/push":     {"commands/resp", "engine"},
@@ -58,6 +59,7 @@ var banned = map[string][]string{
 	"replica/csync":     {"net", "flag", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"}, // its replies are RESP
 	"engine/history":    {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine/state":      {"net", "flag", "github.com/cockroachdb/pebble/v2", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
+	"engine/store":      {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"engine":            {"net", "flag", "github.com/tidwall/redcon", "github.com/redis/go-redis/v9", "github.com/urfave/cli/v2"},
 	"commands/resp":     {"net", "flag"},
 	"commands/config":   {"flag", "github.com/urfave/cli/v2"}, // main makes flags of its table
