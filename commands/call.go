@@ -81,7 +81,7 @@ func (c *Context) attend(cmd *Command, args [][]byte) {
 	if why&payMonitors != 0 && cmd.Flags&SkipMonitor != 0 {
 		c.showMonitors(cmd, args)
 	}
-	if !c.inside && cmd.Flags&(Fast|Write) == 0 { // others wait for what this connection has not yet journaled
+	if !c.inside && cmd.Flags&(Fast|Write|sections) == 0 { // others wait for what this connection has not yet journaled
 		c.Pipe.Pause()
 	}
 	before, changes := c.start(), c.Pipe.Changes()

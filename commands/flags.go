@@ -32,6 +32,7 @@ const (
 	protected    // has to be enabled by enable-debug-command
 	whileJoining // also while the first state of the peers comes
 	replicates   // for peers and administrators: takes the peers' secret, or without one a client on this machine
+	sections     // runs in a section, and lets go itself before it waits for one
 	onlyAsks     // about its keys: they are not used by it, as OBJECT IDLETIME has it
 )
 

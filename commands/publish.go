@@ -55,6 +55,7 @@ func (c *Context) endSection() {
 	if len(c.letters) == 0 {
 		return
 	}
+	c.Pipe.Pause()
 	pos := c.Server.Engine.Appended()
 	for _, l := range c.letters {
 		l.to.Send(l.Message, pos)

@@ -30,7 +30,7 @@ func pairs(access string) KeySpec { return KeySpec{First: 1, Last: -1, Step: 2, 
 
 const (
 	always    = NoScript | Loading | Stale | Fast | NoAuth | AllowBusy // what a connection may do at any time
-	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys
+	scripted  = NoScript | Stale | SkipMonitor | NoMandatoryKeys | MovableKeys | sections
 	forAdmins = Admin | NoScript | Loading | Stale
 	ofPeers   = forPeers | whileJoining
 	forPeers  = Admin | NoScript | Stale | NoMulti | replicates
@@ -341,7 +341,7 @@ var table = []Command{
 	{Name: "multi", Arity: 1, Flags: inTransactions | Fast | AllowBusy, Categories: Transaction, Run: multi,
 		Group: "transactions", Since: "1.2.0", Complexity: constant,
 		Summary: "Queues the commands that follow, up to EXEC."},
-	{Name: "exec", Arity: 1, Flags: inTransactions | SkipSlowlog, Categories: Transaction, Run: execute,
+	{Name: "exec", Arity: 1, Flags: inTransactions | SkipSlowlog | sections, Categories: Transaction, Run: execute,
 		Group: "transactions", Since: "1.2.0", Complexity: "Depends on the commands in the transaction",
 		Summary: "Runs what is queued, alone and as one; nothing if a watched key has changed."},
 	{Name: "discard", Arity: 1, Flags: inTransactions | Fast | AllowBusy, Categories: Transaction, Run: discard,

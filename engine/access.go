@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"time"
 )
 
 // How commands come to their keys. Each begins with one of the verbs of this file, which own what it could forget: whether there may be
@@ -155,6 +156,9 @@ func (p *Pipeline) writable(n int) error {
 	if n > 0 && p.e.pace.texts.Load() >= maxTexts {
 		p.pause()
 		p.e.flushTexts()
+	}
+	if s := &p.section; s.alone && time.Since(s.since) > aloneFor {
+		p.pause()
 	}
 	if p.active {
 		if len(p.buf) > maxGathered {

@@ -67,7 +67,7 @@ func TestAlarmOfASection(t *testing.T) {
 		_, failed := waits.Commit()
 		errs <- errors.Join(err, failed)
 	}()
-	p.End()
+	end(t, p)
 	if err := <-errs; err != nil {
 		t.Errorf("Get beside another section = %v; want that it waits", err)
 	}

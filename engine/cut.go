@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -9,7 +10,7 @@ import (
 
 // cuts are the moments between two generations, when no pipeline is active.
 type cuts struct {
-	guards    [64]guard
+	guards    []guard
 	next      atomic.Uint32 // of guards
 	admission admission
 	gen       atomic.Uint64 // present generation; changes at a cut only
@@ -23,6 +24,9 @@ type guard struct {
 	sync.RWMutex
 	_ [104]byte // a cache line of its own, and its neighbour's
 }
+
+// newGuards gives so few that to take them all is quick, and so many that two processors seldom meet at one.
+func newGuards() []guard { return make([]guard, min(4*runtime.GOMAXPROCS(0), 64)) }
 
 func (c *cuts) guard() *guard { return &c.guards[c.next.Add(1)%uint32(len(c.guards))] }
 

@@ -164,7 +164,7 @@ func TestFlushDBAtOnce(t *testing.T) {
 			t.Fatalf("Begin = %v", err)
 		}
 		n = sizeOf(t, p)
-		p.End()
+		end(t, p)
 		if n != 0 && n != keys+1 {
 			t.Errorf("a section sees %d keys of %d", n, keys+1)
 			break
@@ -196,15 +196,11 @@ func TestSizeOutsideSection(t *testing.T) {
 			<-asked
 		}
 	}
-	section.End()
+	end(t, section)
 	if n := <-size; n != keys {
 		t.Errorf("Size = %d; want %d", n, keys)
 	}
-	for _, p := range []*Pipeline{section, other} {
-		if _, err := p.Commit(); err != nil {
-			t.Errorf("Commit = %v", err)
-		}
-	}
+	mustCommit(t, other)
 }
 
 // TestFlushAllAfterTheStateWasGiven: what somebody has of the store is cancelled there too, though no peer is known yet, or was when the

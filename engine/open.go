@@ -73,7 +73,7 @@ func newEngine(o Options) *Engine {
 		stale:   staleKeys{wake: newSignal(), repaced: newSignal()},
 		sweeps:  sweeps{unscrubbed: newSignal()},
 	}
-	e.cuts.admission, e.committer = newAdmission(), newCommitLock(e)
+	e.cuts.guards, e.cuts.admission, e.committer = newGuards(), newAdmission(), newCommitLock(e)
 	e.pools.pendings.New = func() any { return new(state.Pending) }
 	e.pools.pipes.New = func() any {
 		p := e.NewPipeline()

@@ -111,15 +111,23 @@ func (p *Pipeline) DependOn(pos Position) { p.told.pos = max(p.told.pos, pos) }
 // pause journals what is done so far and lets go of all locks, the guard included, in mid-pipeline.
 func (p *Pipeline) pause() {
 	if p.section.open {
-		p.publish() // only End lets others run
+		p.publish() // others do not run before its end
 		return
 	}
 	p.clock = 0
-	if p.active {
-		p.publish()
-		p.guard.RUnlock()
-		p.active = false
+	if !p.active {
+		return
 	}
+	alone := p.section.alone
+	p.section.alone = false // so it is journaled
+	p.publish()
+	if alone {
+		p.resume()
+		p.e.cuts.admission.leave()
+		return
+	}
+	p.guard.RUnlock()
+	p.active = false
 }
 
 // Pause journals what the commands so far did and lets go of all locks, for one that goes on to call the engine itself or
@@ -132,11 +140,11 @@ func (p *Pipeline) takeErr() error {
 	return err
 }
 
-// publish appends what is gathered and lets go of the keys, not of the guard. In a section, where nobody else could lock
-// them, it leaves the first to End.
+// publish appends what is gathered and lets go of the keys, not of the guard. Alone, where no other pipeline could lock them, it
+// leaves the first to pause, or a section to its end, if it is little.
 func (p *Pipeline) publish() {
 	p.endRun()
-	if len(p.buf) > 0 && !p.section.open {
+	if s := &p.section; len(p.buf) > 0 && !s.open && (!s.alone || len(p.buf) > maxGathered) {
 		if err := p.append(); err != nil {
 			p.err = err
 		}
@@ -158,7 +166,7 @@ func (p *Pipeline) appended(pos Position, err error) error {
 		err = p.e.fail(fmt.Errorf("append to the journal: %w", err))
 	}
 	p.told.pos, p.wrote = max(p.told.pos, pos), p.e.cuts.gen.Load()
-	p.buf = p.buf[:0]
+	p.buf, p.section.room = p.buf[:0], 0
 	if cap(p.buf) > 1<<20 {
 		p.buf = nil
 	}

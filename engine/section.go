@@ -4,17 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
 
 // A section is what MULTI and EXEC, or a script, do: from Begin to End this pipeline is the only one that runs, and what it
-// did becomes one frame of the journal, which holds whole or not at all, and part of one batch.
+// did is in one frame of the journal, which holds whole or not at all, and part of one batch.
 //
-// Locks. A section holds every guard, as a cut does; whoever is in the middle of something is done before. What runs on are
+// Locks. A section holds every guard, as a cut does; a pipeline that is in the middle of something is done before. What runs on are
 // the parts of the engine that need no guard: a flush that writes, a scan, a sync. They lock an entry for a moment and wait for
-// nothing meanwhile, so a section may wait for them. Whoever holds the commit lock may wait for the guards: a section must
+// nothing meanwhile, so a section may wait for them. The holder of the commit lock may wait for the guards: a section must
 // not wait for that lock, but only take it before the guards, or try. Nothing in a section lets go of the guards, or waits for a peer.
+//
+// To halt all others and to wake them takes longer than a small section. So after End the pipeline stays alone for what it does until
+// Commit, if that is not long: the next section of its round begins at once, and shares the frame.
 //
 // A command of a section that is refused or fails leaves the others as they are: that is what Redis does.
 
@@ -27,27 +31,52 @@ var (
 // MaxSection is what a section may write, in bytes of the journal.
 const MaxSection = 64 << 20
 
+// aloneFor is how long a pipeline stays alone after a section.
+const aloneFor = 200 * time.Microsecond
+
 // section is a pipeline's own; the zero value: none.
 type section struct {
-	open    bool
+	alone bool      // the pipeline has the admission and all guards: from Begin on, until it pauses after End
+	since time.Time // of alone
+	room  int       // bytes that the journal has for the frame
+
+	open    bool       // what follows is of a section between Begin and End
 	commits *committer // of a section that has the commit lock, else nil
 	single  bool       // of one command that began it itself
 	refused error      // why there are no writes; the same for all of the section
-	room    int        // bytes that the journal has for the frame
 	wiped   uint16     // databases of which nothing that is stored shows
 	wipes   *commit    // takes that away; nil: nothing
 	emptied bool       // FlushDB or FlushAll was called
 }
 
-// Begin begins a section: it journals what the commands so far did, waits until nobody else is in the middle of anything, and
-// keeps all others waiting until End, which must follow soon. wipes says that FlushDB or FlushAll will be called; without that they
+// Begin begins a section: it waits until no other pipeline is in the middle of anything, and keeps all others waiting until Commit, which
+// must follow soon after End. wipes says that FlushDB or FlushAll will be called; without that they
 // take the keys away one by one, and may find that too much. After an error there is no section.
 func (p *Pipeline) Begin(wipes bool) error {
-	p.pause()
-	e := p.e
+	e, s := p.e, &p.section
 	if e == nil {
 		return nil
 	}
+	if wipes || !s.alone || e.table.over() || e.pace.texts.Load() >= maxTexts {
+		if err := p.halt(wipes); err != nil {
+			return err
+		}
+	}
+	p.publish()
+	e.cuts.admission.open()
+	s.open, s.refused = true, e.refusal()
+	if e.health.closed.Load() {
+		p.End()
+		p.pause()
+		return ErrClosed
+	}
+	return nil
+}
+
+// halt journals what the commands so far did, and makes the pipeline the only one.
+func (p *Pipeline) halt(wipes bool) error {
+	p.pause()
+	e := p.e
 	if e.table.over() {
 		e.flushExcess()
 	}
@@ -59,13 +88,8 @@ func (p *Pipeline) Begin(wipes bool) error {
 		return err
 	}
 	e.cuts.halt()
-	e.cuts.admission.open()
-	p.section = section{open: true, commits: c, refused: e.refusal()}
+	p.section = section{alone: true, since: time.Now(), commits: c}
 	p.active = true
-	if e.health.closed.Load() {
-		p.leave()
-		return ErrClosed
-	}
 	return nil
 }
 
@@ -109,51 +133,46 @@ func (p *Pipeline) enterSection(wipes bool) (*committer, error) {
 	}
 }
 
-// End ends the section and lets all others go on. What Commit gives later includes it: the replies may not be sent before.
+// End ends the section. What Commit gives later includes it: the replies may not be sent before.
 func (p *Pipeline) End() {
 	if p.e == nil {
 		return
 	}
-	s := &p.section
-	p.publish() // the locks of keys
-	s.open = false
+	s := p.section
+	p.section = section{alone: true, since: s.since, room: s.room}
+	p.publish()
+	p.e.cuts.admission.close()
+	switch {
+	case s.commits != nil:
+		p.err = errors.Join(p.err, p.endWipe(&s))
+	case s.emptied || time.Since(s.since) > aloneFor:
+		p.pause()
+	}
+	if s.emptied {
+		p.e.reportAll()
+	}
+}
+
+// endWipe ends a section that has the commit lock.
+func (p *Pipeline) endWipe(s *section) error {
 	err := p.append()
 	if s.wipes != nil {
-		err = errors.Join(err, p.commitWipe())
+		err = errors.Join(err, p.commitWipe(s.wipes))
 	}
-	wiped := s.wipes != nil
 	p.resume()
-	if wiped && err == nil {
+	if s.wipes != nil && err == nil {
 		// What arrives from now on must not be taken away by a replay: the mark has to be behind the wipe first.
 		err = s.commits.flushMark()
 	}
-	emptied := p.section.emptied
-	p.leaveCommit()
-	if emptied {
-		p.e.reportAll()
-	}
-	p.err = errors.Join(p.err, err)
-}
-
-// leave ends a section in which nothing was done.
-func (p *Pipeline) leave() {
-	p.section.open = false
-	p.resume()
-	p.leaveCommit()
-}
-
-func (p *Pipeline) resume() {
-	p.clock, p.active = 0, false
-	p.e.cuts.admission.close()
-	p.e.cuts.resume()
-}
-
-func (p *Pipeline) leaveCommit() {
-	if c := p.section.commits; c != nil {
-		c.unlock()
-	}
-	p.section = section{}
+	s.commits.unlock()
 	p.e.cuts.admission.leave()
+	return err
+}
+
+// resume lets all others go on, but no section begin.
+func (p *Pipeline) resume() {
+	p.clock, p.active, p.section = 0, false, section{}
+	p.e.cuts.resume()
 }
 
 // Writable says why there can be no writes at present, or nil. In a section it holds for all of it.
@@ -208,8 +227,7 @@ func (p *Pipeline) wipe(dbs []byte) error {
 }
 
 // commitWipe makes the database forget what is wiped, once the journal says so for good: a crash between the two does it again.
-func (p *Pipeline) commitWipe() error {
-	t := p.section.wipes
+func (p *Pipeline) commitWipe(t *commit) error {
 	defer t.close()
 	if err := p.e.journal.Sync(); err != nil {
 		return p.e.fail(err)

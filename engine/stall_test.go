@@ -138,10 +138,8 @@ func (s *stalledStore) reads() {
 func (s *stalledStore) sections() {
 	s.t.Helper()
 	p := s.NewPipeline()
-	if err := p.Begin(false); err != nil {
-		s.t.Fatalf("Begin = %v", err)
-	}
-	p.End()
+	begin(s.t, p, false)
+	end(s.t, p)
 }
 
 // reopens looks for all that was acknowledged after a loss of power.
