@@ -15,6 +15,34 @@ type transaction struct {
 	calls []call
 	flags Flags // of all of them
 	size  int   // bytes that they take, about
+
+	args [][]byte // memory for those of the calls
+	text []byte   // memory for those of args
+}
+
+// maxKeptQueue is how large a transaction is, by size, whose memory the next one of the connection uses again.
+const maxKeptQueue = 2 << 10
+
+// emptied is the transaction with nothing queued, and no MULTI.
+func (t *transaction) emptied() transaction {
+	if t.size > maxKeptQueue {
+		return transaction{}
+	}
+	clear(t.calls)
+	clear(t.args)
+	return transaction{calls: t.calls[:0], args: t.args[:0], text: t.text[:0]}
+}
+
+// add queues a call, of which it keeps a copy.
+func (t *transaction) add(cmd *Command, args [][]byte) {
+	from := len(t.args)
+	for _, arg := range args {
+		at := len(t.text)
+		t.text = append(t.text, arg...)
+		t.args = append(t.args, t.text[at:len(t.text):len(t.text)])
+	}
+	t.calls = append(t.calls, call{cmd, t.args[from:len(t.args):len(t.args)]})
+	t.size += callSize + sizeOf(args)
 }
 
 // queueFigures are what other connections ask of a client's transaction.
@@ -89,7 +117,7 @@ func unwatch(c *Context, _ [][]byte) {
 
 // discard ends the transaction, if there is one, and the watches.
 func (c *Context) discard() {
-	c.multi = transaction{}
+	c.multi = c.multi.emptied()
 	c.Client.queue.queued.Store(0)
 	c.Client.queue.bytes.Store(0)
 	c.unwatch()
@@ -127,9 +155,8 @@ func (c *Context) enqueue(cmd *Command, args [][]byte) {
 	}
 	m := &c.multi
 	if !m.dirty { // otherwise nobody asks for it any more
-		m.calls = append(m.calls, call{cmd, cloneArgs(args)})
+		m.add(cmd, args)
 		m.flags |= c.flagsOf(cmd, args)
-		m.size += callSize + sizeOf(args)
 	}
 	c.Client.queue.queued.Store(int32(len(m.calls)) + 1)
 	c.Client.queue.bytes.Store(int64(m.size))
@@ -179,15 +206,17 @@ func execute(c *Context, _ [][]byte) {
 		return
 	}
 	defer c.endSection()
-	broken := c.Pipe.Broken()
-	c.discard()
-	if broken {
+	if c.Pipe.Broken() {
+		c.discard()
 		c.Out.NullArray()
 		return
 	}
+	c.multi = transaction{} // while it runs
+	c.discard()
 	errors := c.Out.Errors
 	c.runQueued(m.calls)
 	c.Out.Errors = errors // each command has counted its own: EXEC has not failed
+	c.multi = m.emptied()
 }
 
 // beginExec begins the section, if all of the transaction may run.
