@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -195,5 +196,44 @@ func BenchmarkApplySmall(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkSection is a small section as a connection does it, from some goroutines, some sections to a Commit.
+func BenchmarkSection(b *testing.B) {
+	for _, goroutines := range []int{1, 50} {
+		for _, depth := range []int{1, 16} {
+			b.Run(fmt.Sprintf("goroutines=%d/depth=%d", goroutines, depth), func(b *testing.B) {
+				e := openDisk(b, Options{})
+				b.ReportAllocs()
+				b.ResetTimer()
+				var wg sync.WaitGroup
+				for i := range goroutines {
+					wg.Go(func() {
+						p, key := e.NewPipeline(), []byte("key:"+strconv.Itoa(i))
+						for n := range b.N / goroutines {
+							if err := p.Begin(false); err != nil {
+								b.Error(err)
+								return
+							}
+							_, err := p.Incr(key, 1)
+							p.End()
+							if n%depth == 0 {
+								_, failed := p.Commit()
+								err = errors.Join(err, failed)
+							}
+							if err != nil {
+								b.Error(err)
+								return
+							}
+						}
+						if _, err := p.Commit(); err != nil {
+							b.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+			})
+		}
 	}
 }
