@@ -215,7 +215,7 @@ func (e *Engine) checkSpace() {
 	switch {
 	case short && !refused:
 		e.health.refuse.Or(refuseSpace)
-		if !tooManyFiles(noRoom) { // the journal has told that
+		if !store.TooManyFiles(noRoom) { // the journal has told that
 			e.log.Error("disk almost full: writes are refused, reads go on", "free", free, "needed", need)
 		}
 	case !short && refused:

@@ -7,8 +7,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
 	"atomiccounter/engine/store"
@@ -48,7 +46,7 @@ func (c *committer) check(w io.Writer, look func(*checker, journal.Mark)) error 
 	if err := c.e.openSegments(); err != nil {
 		return err
 	}
-	db, err := pebble.Open(c.e.folder.path(dbFolder), c.e.pebbleOptions(false))
+	db, err := store.Open(c.e.folder.path(dbFolder), c.e.storeOptions(false))
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}

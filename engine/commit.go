@@ -124,7 +124,7 @@ func (t *commit) write(o *pebble.WriteOptions) error {
 	defer t.close()
 	err := t.err
 	if err == nil {
-		err = errors.Join(t.batch.Commit(o), t.c.e.Failed()) // Failed: see fence
+		err = errors.Join(t.batch.Commit(o), t.c.e.Failed()) // Failed: see store.Fence
 	}
 	if err == nil {
 		t.committed()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -184,7 +185,7 @@ func TestUpgrade(t *testing.T) {
 func makeOld(t *testing.T, dir, format string) tlv.VectorEntry {
 	t.Helper()
 	o := smallStore().withDefaults()
-	db, err := pebble.Open(filepath.Join(dir, dbFolder), newEngine(o).pebbleOptions(false))
+	db, err := store.Open(filepath.Join(dir, dbFolder), newEngine(o).storeOptions(false))
 	must(t, nil, err)
 	v, closer, err := db.Get([]byte{metaPrefix})
 	must(t, nil, err)

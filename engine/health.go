@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"sync/atomic"
+
+	"atomiccounter/engine/store"
 )
 
 // health says why the engine takes no writes, if it does not.
@@ -18,6 +20,12 @@ const (
 	refuseFailed
 	refuseSpace
 )
+
+// full notes that a table could not be written because the disk was full.
+func (h *health) full() {
+	h.refuse.Or(refuseSpace)
+	h.shortages.Add(1)
+}
 
 // fail makes every later write an error. The first reason stays.
 func (e *Engine) fail(err error) error {
@@ -56,7 +64,7 @@ func (e *Engine) refusal() error {
 	case e.Failed() != nil:
 		return e.failure()
 	}
-	if tooManyFiles(e.journal.NoRoom()) {
+	if store.TooManyFiles(e.journal.NoRoom()) {
 		return ErrNoFiles
 	}
 	return ErrNoSpace

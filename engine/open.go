@@ -11,10 +11,8 @@ import (
 
 	"atomiccounter/engine/journal"
 	"atomiccounter/engine/state"
+	"atomiccounter/engine/store"
 
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
-	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -29,14 +27,14 @@ func Open(dir string, o Options) (*Engine, error) {
 func OpenContext(ctx context.Context, dir string, o Options) (*Engine, error) {
 	o = o.withDefaults()
 	e, err := openOnce(ctx, dir, o)
-	for told := false; tooManyFiles(err); told = true { // a start that broke off leaves all as it was
+	for told := false; store.TooManyFiles(err); told = true { // a start that broke off leaves all as it was
 		if !told {
 			o.Logger.Warn("too many open files: the start goes on when some are closed; a greater ulimit -n avoids that", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(ctx.Err(), err)
-		case <-time.After(filesPause):
+		case <-time.After(store.FilesPause):
 		}
 		e, err = openOnce(ctx, dir, o)
 	}
@@ -111,7 +109,7 @@ func (e *Engine) open(ctx context.Context) error {
 			return err
 		}
 	}
-	db, err := pebble.Open(e.folder.path(dbFolder), e.pebbleOptions(fresh))
+	db, err := store.Open(e.folder.path(dbFolder), e.storeOptions(fresh))
 	if err != nil {
 		return fmt.Errorf("database %s: %w", e.folder.path(dbFolder), err)
 	}
@@ -150,9 +148,9 @@ func (e *Engine) open(ctx context.Context) error {
 // inspect finds what is wrong with a store while nothing is changed yet: opening the database to write brings its log into
 // tables, and removes it.
 func (e *Engine) inspect(ctx context.Context) error {
-	o := e.pebbleOptions(false)
+	o := e.storeOptions(false)
 	o.ReadOnly = true
-	db, err := pebble.Open(e.folder.path(dbFolder), o)
+	db, err := store.Open(e.folder.path(dbFolder), o)
 	if err != nil {
 		return fmt.Errorf("database %s: %w", e.folder.path(dbFolder), err)
 	}
@@ -241,46 +239,17 @@ func (e *Engine) fitDisk() error {
 	return err
 }
 
-// remover removes what Pebble does not need any more. Pebble keeps its logs to write them again, as many as it ever needed at
-// once, unless its cleaner wants what they contain.
-type remover struct {
-	pebble.DeleteCleaner
-	wantsContents
-}
-
-type wantsContents struct{ pebble.ArchiveCleaner }
-
-func (e *Engine) pebbleOptions(fresh bool) *pebble.Options {
-	o := &pebble.Options{
-		FS:                          fence{e.options.fs, e},
-		Merger:                      merger,
-		Logger:                      pebbleLog{e},
-		Cleaner:                     remover{},
-		ErrorIfNotExists:            !fresh,
-		ErrorIfExists:               fresh,
-		ReadOnly:                    e.options.readOnly,
-		CacheSize:                   80 << 20,
-		MaxOpenFiles:                e.options.MaxFiles - otherFiles,
-		MemTableSize:                uint64(e.options.memTable),
-		MemTableStopWritesThreshold: stallNever,
-		L0CompactionThreshold:       4,
-		L0StopWritesThreshold:       stallNever,
-		LBaseMaxBytes:               64 << 20,
-		FormatMajorVersion:          pebble.FormatNewest,
+func (e *Engine) storeOptions(create bool) store.Options {
+	return store.Options{
+		FS: e.options.fs,
+		Host: store.Host{Log: e.log, Fail: e.fail, Failed: e.Failed, Full: e.health.full,
+			Leaving: e.running.leaving, GaveUp: e.running.gaveUp},
+		Create:   create,
+		ReadOnly: e.options.readOnly,
+		InMemory: e.options.InMemory,
+		MaxFiles: e.options.MaxFiles - otherFiles,
+		MemTable: e.options.memTable,
 	}
-	o.EventListener = &pebble.EventListener{DataCorruption: func(info pebble.DataCorruptionInfo) {
-		e.log.Error("pebble", "msg", info.String()) // who reads gets an error
-	}}
-	for i := range o.Levels {
-		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		if i < len(o.Levels)-1 { // what is soon to be written again
-			o.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
-		}
-	}
-	if e.options.InMemory {
-		o.CacheSize = 1 << 20
-	}
-	return o
 }
 
 func (e *Engine) readMeta(fresh bool) (*meta, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"atomiccounter/engine/enginetest"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -66,7 +67,7 @@ func newStalledStore(t *testing.T, write func(*stalledStore) error) *stalledStor
 		t.Fatalf("Flush = %v", err)
 	}
 	g.shut.Store(true)
-	for !s.stalled() {
+	for !store.Behind(s.db, s.options.memTable) {
 		if err := write(s); err != nil {
 			t.Fatalf("write before the stall = %v", err)
 		}
@@ -196,7 +197,7 @@ func TestStall(t *testing.T) {
 				if err := s.Close(); err != nil {
 					t.Errorf("Close = %v", err)
 				}
-				if took := time.Since(begin); took > fencePause {
+				if took := time.Since(begin); took > store.FencePause {
 					t.Errorf("Close waited for %v; want at most one pause", took)
 				}
 				s.reopens()
@@ -232,7 +233,7 @@ func TestRetriesWhileClosing(t *testing.T) {
 		go func() { closed <- s.Close() }()
 		synctest.Wait()
 		tries := s.gate.tries.Load()
-		<-time.After(10 * fencePause)
+		<-time.After(10 * store.FencePause)
 		if tries = s.gate.tries.Load() - tries; tries > 20 {
 			t.Errorf("Pebble began %d tables in ten pauses", tries)
 		}

@@ -4,9 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/engine/journal"
 	"atomiccounter/engine/store"
@@ -77,39 +74,6 @@ func fieldsKey(buf []byte, hash uint64, key string) []byte {
 func indexKey(buf []byte, at int64, key string) []byte {
 	buf = binary.BigEndian.AppendUint64(append(buf, indexPrefix), uint64(at))
 	return append(buf, key...)
-}
-
-// merger joins operands of states. It is context-free and uses the plain Finish: a merge that can delete its key loses
-// to a defect of Pebble 2.1 (its issue 6168). A dead state becomes an empty value instead, which reads as absent.
-var merger = &pebble.Merger{
-	Name: "atomiccounter.state.1",
-	Merge: func(_, value []byte) (pebble.ValueMerger, error) {
-		m := &stateMerger{}
-		return m, m.merge(value)
-	},
-}
-
-type stateMerger struct {
-	state   tlv.State
-	operand tlv.State // memory for the next one
-}
-
-func (m *stateMerger) merge(value []byte) error {
-	if m.state.Empty() {
-		return tlv.ParseStateInto(&m.state, value)
-	}
-	if err := tlv.ParseStateInto(&m.operand, value); err != nil {
-		return err
-	}
-	m.state.Merge(&m.operand)
-	return nil
-}
-
-func (m *stateMerger) MergeNewer(value []byte) error { return m.merge(value) }
-func (m *stateMerger) MergeOlder(value []byte) error { return m.merge(value) }
-
-func (m *stateMerger) Finish(bool) ([]byte, io.Closer, error) {
-	return tlv.AppendState(nil, &m.state), nil, nil
 }
 
 // meta is the record under m: what a flush commits beside the deltas.
@@ -224,20 +188,4 @@ func (e *Engine) forget(en *entry) {
 	if en.state.Incoming() != nil { // whoever loads the key sees it
 		e.report(en, Arrived)
 	}
-}
-
-// pebbleLog passes Pebble's messages on. Its fatal ones, which Pebble would end the process with, fail the engine: from then
-// on the fence lets nothing change on the disk, and reads go on.
-type pebbleLog struct{ e *Engine }
-
-func (l pebbleLog) Infof(format string, args ...any) {
-	l.e.log.Debug("pebble", "msg", fmt.Sprintf(format, args...))
-}
-
-func (l pebbleLog) Errorf(format string, args ...any) {
-	l.e.log.Error("pebble", "msg", fmt.Sprintf(format, args...))
-}
-
-func (l pebbleLog) Fatalf(format string, args ...any) {
-	_ = l.e.fail(fmt.Errorf("pebble: "+format, args...)) // logged there
 }

@@ -24,7 +24,7 @@ var below = map[string][]string{
 	"engine/journal":    {},
 	"engine/enginetest": {"engine/journal", "tlv"},
 	"engine/state":      {"tlv"},
-	"engine/store":      {},
+	"engine/store":      {"tlv"},
 	"engine":            {onlyTests, "engine/history", "engine/journal", "engine/state", "engine/store", "tlv"},
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},

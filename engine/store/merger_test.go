@@ -1,4 +1,4 @@
-package engine
+package store
 
 import (
 	"errors"
@@ -19,9 +19,9 @@ import (
 
 // deletableMerger is the same join with the other way to finish.
 var deletableMerger = &pebble.Merger{
-	Name: merger.Name,
+	Name: Merger.Name,
 	Merge: func(key, value []byte) (pebble.ValueMerger, error) {
-		m, err := merger.Merge(key, value)
+		m, err := Merger.Merge(key, value)
 		return deletable{m}, err
 	},
 }
@@ -37,9 +37,15 @@ func (d deletable) DeletableFinish(includesBase bool) ([]byte, bool, io.Closer, 
 	return v, includesBase && !s.View().Exists, closer, err
 }
 
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)              {}
+func (quiet) Errorf(string, ...any)             {}
+func (quiet) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
 func openMerges(t *testing.T, m *pebble.Merger) *pebble.DB {
 	t.Helper()
-	db, err := pebble.Open("db", &pebble.Options{FS: vfs.NewMem(), Merger: m, Logger: pebbleLog{&Engine{log: quiet}},
+	db, err := pebble.Open("db", &pebble.Options{FS: vfs.NewMem(), Merger: m, Logger: quiet{},
 		DisableAutomaticCompactions: true, FormatMajorVersion: pebble.FormatNewest, EventListener: &pebble.EventListener{}})
 	if err != nil {
 		t.Fatalf("Open = %v", err)
@@ -79,14 +85,14 @@ func consumed(t *testing.T, db *pebble.DB) *tlv.State {
 }
 
 func TestMergeConsumes(t *testing.T) {
-	db := openMerges(t, merger)
+	db := openMerges(t, Merger)
 	defer db.Close()
 	if s := consumed(t, db); s == nil || s.View().Exists || s.Contributions[0].Rev != 3 {
 		t.Errorf("after the merge: %+v; want a closed contribution", s)
 	}
 }
 
-// TestDeletableMergeRevives fails once Pebble's defect is gone; then the comment on merger is out of date.
+// TestDeletableMergeRevives fails once Pebble's defect is gone; then the comment on Merger is out of date.
 func TestDeletableMergeRevives(t *testing.T) {
 	db := openMerges(t, deletableMerger)
 	defer db.Close()
@@ -108,7 +114,7 @@ func TestMergeStress(t *testing.T) {
 }
 
 func stress(t *testing.T, rng *rand.Rand) {
-	db := openMerges(t, merger)
+	db := openMerges(t, Merger)
 	defer db.Close()
 	var snapshots []*pebble.Snapshot
 	want := map[string]tlv.State{}

@@ -1,4 +1,4 @@
-package engine
+package store
 
 import (
 	"errors"
@@ -10,79 +10,80 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// fence stands between Pebble and the disk, because Pebble 2.1 has no way to stop writing and go on reading:
+// Fence stands between Pebble and the disk, because Pebble 2.1 has no way to stop writing and go on reading:
 //
 //   - An error of its log makes it panic, at a rotation even with a mutex that nobody can unlock any more; one of its
-//     manifest leaves its lists of tables half changed. So no such error reaches it: the engine fails, and what is written
-//     there from then on goes nowhere. Who commits asks Failed.
+//     manifest leaves its lists of tables half changed. So no such error reaches it: the host fails, and what is written
+//     there from then on goes nowhere. A committer asks Failed after its commit.
 //   - Too many open files, of the process or the system, is no fault of the disk and passes: who opens a file waits until it can.
 //   - A failed flush or compaction is tried again at once. So the error of a table is given back after a pause; a full disk
-//     refuses writes until there is room, anything else fails the engine.
+//     refuses writes until there is room, anything else fails the host.
 //
-// Once the engine has failed nothing on the disk changes any more: the next start decides from what was there then.
-type fence struct {
+// Once the host has failed nothing on the disk changes any more: the next start decides from what was there then.
+type Fence struct {
 	vfs.FS
-	e *Engine
+	Host Host
 }
 
-const fencePause = 100 * time.Millisecond
+// FencePause is how long the error of a table is held back.
+const FencePause = 100 * time.Millisecond
 
 // check reports the outcome of a write to a table.
-func (f fence) check(err error) error {
+func (f Fence) check(err error) error {
 	if err == nil {
 		return nil
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		f.e.health.refuse.Or(refuseSpace)
-		f.e.health.shortages.Add(1)
-	} else if f.e.Failed() == nil {
-		err = f.e.fail(err)
+		f.Host.Full()
+	} else if f.Host.Failed() == nil {
+		err = f.Host.Fail(err)
 	}
 	f.pause()
 	return err
 }
 
 // pause ends early when Pebble is about to be told to stop; before that it would try again at full speed.
-func (f fence) pause() { f.rest(fencePause) }
+func (f Fence) pause() { f.rest(FencePause) }
 
 // rest waits, and says whether the store goes on: not if it is being closed, or its start was given up.
-func (f fence) rest(d time.Duration) bool {
+func (f Fence) rest(d time.Duration) bool {
 	select {
-	case <-f.e.running.leaving:
+	case <-f.Host.Leaving:
 		return false
-	case <-f.e.running.gaveUp:
+	case <-f.Host.GaveUp:
 		return false
 	case <-time.After(d):
 		return true
 	}
 }
 
-func tooManyFiles(err error) bool {
+// TooManyFiles says that no file could be opened because the process or the system has too many.
+func TooManyFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// filesPause is that between two attempts to open a file while too many are open.
-const filesPause = 20 * time.Millisecond
+// FilesPause is that between two attempts to open a file while too many are open.
+const FilesPause = 20 * time.Millisecond
 
 // patiently opens a file, and waits while too many are open.
-func (f fence) patiently(open func() (vfs.File, error)) (vfs.File, error) {
+func (f Fence) patiently(open func() (vfs.File, error)) (vfs.File, error) {
 	for told := false; ; told = true {
 		file, err := open()
-		if !tooManyFiles(err) || f.e.Failed() != nil {
+		if !TooManyFiles(err) || f.Host.Failed() != nil {
 			return file, err
 		}
 		if !told {
-			f.e.log.Warn("too many open files: the store waits until some are closed; a greater ulimit -n avoids that", "err", err)
+			f.Host.Log.Warn("too many open files: the store waits until some are closed; a greater ulimit -n avoids that", "err", err)
 		}
-		if !f.rest(filesPause) {
+		if !f.rest(FilesPause) {
 			return file, err
 		}
 	}
 }
 
 // closed says why nothing may be written any more.
-func (f fence) closed() error {
-	if err := f.e.Failed(); err != nil {
+func (f Fence) closed() error {
+	if err := f.Host.Failed(); err != nil {
 		f.pause()
 		return err
 	}
@@ -96,7 +97,7 @@ func unfailing(name string) bool {
 }
 
 // open gives a file that is written to.
-func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error) {
+func (f Fence) open(name string, open func() (vfs.File, error)) (vfs.File, error) {
 	if unfailing(name) {
 		return f.openLog(open)
 	}
@@ -110,51 +111,51 @@ func (f fence) open(name string, open func() (vfs.File, error)) (vfs.File, error
 	return &fencedFile{File: file, f: f}, nil
 }
 
-func (f fence) openLog(open func() (vfs.File, error)) (vfs.File, error) {
-	if f.e.Failed() == nil {
+func (f Fence) openLog(open func() (vfs.File, error)) (vfs.File, error) {
+	if f.Host.Failed() == nil {
 		file, err := f.patiently(open)
 		if err == nil {
-			return &fencedLog{File: file, e: f.e}, nil
+			return &fencedLog{File: file, host: f.Host}, nil
 		}
-		_ = f.e.fail(err) // logged there
+		_ = f.Host.Fail(err) // logged there
 	}
-	return &fencedLog{File: vfs.NewMemFile(nil), e: f.e}, nil
+	return &fencedLog{File: vfs.NewMemFile(nil), host: f.Host}, nil
 }
 
-func (f fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+func (f Fence) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return f.open(name, func() (vfs.File, error) { return f.FS.Create(name, c) })
 }
 
-func (f fence) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+func (f Fence) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return f.open(newname, func() (vfs.File, error) { return f.FS.ReuseForWrite(oldname, newname, c) })
 }
 
-func (f fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+func (f Fence) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	return f.open(name, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, opts...) })
 }
 
 // Open is for reads, of tables above all. Without this a flush that reads would fail, which nobody can try again.
-func (f fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+func (f Fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	return f.patiently(func() (vfs.File, error) { return f.FS.Open(name, opts...) })
 }
 
 // OpenDir is for the syncs of directories, which Pebble does for its log and manifest too, and panics at their errors.
-func (f fence) OpenDir(name string) (vfs.File, error) {
+func (f Fence) OpenDir(name string) (vfs.File, error) {
 	file, err := f.patiently(func() (vfs.File, error) { return f.FS.OpenDir(name) })
 	if err != nil {
 		return nil, err
 	}
-	return &fencedLog{File: file, e: f.e}, nil
+	return &fencedLog{File: file, host: f.Host}, nil
 }
 
-func (f fence) Rename(oldname, newname string) error {
+func (f Fence) Rename(oldname, newname string) error {
 	if err := f.closed(); err != nil {
 		return err
 	}
 	return f.check(f.FS.Rename(oldname, newname))
 }
 
-func (f fence) Remove(name string) error {
+func (f Fence) Remove(name string) error {
 	if err := f.closed(); err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func (f fence) Remove(name string) error {
 // fencedFile is a table.
 type fencedFile struct {
 	vfs.File
-	f fence
+	f Fence
 }
 
 func (w *fencedFile) do(write func() error) error {
@@ -192,18 +193,18 @@ func (w *fencedFile) SyncTo(length int64) (full bool, err error) {
 	return full, err
 }
 
-// fencedLog never fails; the engine does.
+// fencedLog never fails; the host does.
 type fencedLog struct {
 	vfs.File
-	e *Engine
+	host Host
 }
 
 func (w *fencedLog) do(write func() error) {
-	if w.e.Failed() != nil {
+	if w.host.Failed() != nil {
 		return
 	}
 	if err := write(); err != nil {
-		_ = w.e.fail(err) // logged there
+		_ = w.host.Fail(err) // logged there
 	}
 }
 
@@ -237,7 +238,7 @@ func (w *fencedLog) SyncTo(length int64) (full bool, err error) {
 
 func (w *fencedLog) Close() error {
 	if err := w.File.Close(); err != nil {
-		_ = w.e.fail(err) // logged there
+		_ = w.host.Fail(err) // logged there
 	}
 	return nil
 }
