@@ -238,7 +238,7 @@ func TestPauseOfWritesAndScripts(t *testing.T) {
 }
 
 // Limiters, as most scripts are.
-func BenchmarkEvalSHA(b *testing.B) {
+func BenchmarkEval(b *testing.B) {
 	for _, limiter := range []struct{ name, body string }{
 		{"limiter", "local n=redis.call('INCR',KEYS[1]) if n==1 then redis.call('EXPIRE',KEYS[1],60) end return n"},
 		{"limiter with a remainder", `local n = redis.call('INCR', KEYS[1])
@@ -246,18 +246,22 @@ if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 if n > tonumber(ARGV[1]) then return {0, redis.call('PTTL', KEYS[1])} end
 return {1, n}`},
 	} {
-		b.Run(limiter.name, func(b *testing.B) {
-			c := newContext(b)
-			sha := strings.Split(do(b, c, "SCRIPT", "LOAD", limiter.body), "\r\n")[1]
-			args := words("EVALSHA", sha, "1", "limit:user", "100", "60000")
-			b.ReportAllocs()
-			for b.Loop() {
-				c.Out.Buf = c.Out.Buf[:0]
-				c.Run(args)
-				if _, err := c.Pipe.Commit(); err != nil {
-					b.Fatal(err)
+		for _, name := range []string{"EVAL", "EVALSHA"} {
+			b.Run(limiter.name+"/"+name, func(b *testing.B) {
+				c := newContext(b)
+				args := words(name, limiter.body, "1", "limit:user", "100", "60000")
+				if sha := strings.Split(do(b, c, "SCRIPT", "LOAD", limiter.body), "\r\n")[1]; name == "EVALSHA" {
+					args[1] = []byte(sha)
 				}
-			}
-		})
+				b.ReportAllocs()
+				for b.Loop() {
+					c.Out.Buf = c.Out.Buf[:0]
+					c.Run(args)
+					if _, err := c.Pipe.Commit(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *state) openBase() {
 		"pairs":  func(L *lua.LState) int { return push(L, next, checkTable(L, 1), lua.LNil) },
 		"pcall":  s.pcall,
 		"xpcall": s.xpcall, "rawequal": rawEqual, "rawget": s.rawGet, "rawset": s.rawSet, "select": baseSelect,
-		"setmetatable": s.setMetatable, "tonumber": toNumber, "tostring": s.toString, "type": typeOf, "unpack": s.unpack,
+		"setmetatable": s.setMetatable, "tonumber": s.toNumber, "tostring": s.toString, "type": typeOf, "unpack": s.unpack,
 		concatName: s.concat, initialName: numberBound(initialName), limitName: numberBound(limitName), stepName: numberBound(stepName),
 		moduloName: s.operator("__mod"), powerName: s.operator("__pow"),
 	} {
@@ -90,11 +90,11 @@ func baseSelect(L *lua.LState) int {
 	return n - i
 }
 
-func toNumber(L *lua.LState) int {
+func (s *state) toNumber(L *lua.LState) int {
 	base := optInt(L, 2, 10)
 	if base == 10 {
 		if f, ok := asNumber(checkAny(L, 1)); ok {
-			return push(L, lua.LNumber(f))
+			return push(L, s.numbers.box(f))
 		}
 		return push(L, lua.LNil)
 	}

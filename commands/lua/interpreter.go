@@ -83,6 +83,14 @@ func heedTheEnd() {
 	}
 }
 
+// refuseGlobals has no script set a global variable.
+func refuseGlobals() {
+	jumpTable[lua.OP_SETGLOBAL] = func(L *lua.LState, _ uint32, _ unsafe.Pointer) int {
+		throw(L, lua.LString(place(L, 0)+errReadonly))
+		return 0
+	}
+}
+
 // global is what all threads of a state share: what the interpreter needs, and the state.
 type global struct {
 	lua.Global

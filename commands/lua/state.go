@@ -73,17 +73,17 @@ func (vm *VM) newState() *state {
 	s.openStruct()
 	s.strict()
 	s.handler = s.lua.NewFunction(s.located)
-	s.main = &lua.LFunction{Env: s.env}
+	s.main = &lua.LFunction{Env: s.globals}
 	s.keys.table, s.argv.table = s.lua.CreateTable(0, 0), s.lua.CreateTable(0, 0)
 	s.globals.RawSetString("KEYS", s.keys.table)
 	s.globals.RawSetString("ARGV", s.argv.table)
-	s.lua.Env = s.env
+	s.lua.Env = s.globals // for reads; what writes is refused
 	return s
 }
 
 // protect gives a table that shows what is in t and cannot be changed.
 func (s *state) protect(t *lua.LTable) *lua.LTable {
-	p, meta := s.lua.NewTable(), s.lua.NewTable()
+	p, meta := s.lua.CreateTable(0, 0), s.lua.CreateTable(0, 2)
 	meta.RawSetString("__index", t)
 	meta.RawSetString("__newindex", s.lua.NewFunction(func(L *lua.LState) int {
 		raise(L, errReadonly)

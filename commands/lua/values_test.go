@@ -73,12 +73,15 @@ return n .. KEYS[1]`))
 // A limiter, which is what most scripts are, allocates nothing.
 func TestLimiterAllocatesNothing(t *testing.T) {
 	vm := New(Options{})
-	s, err := vm.Eval([]byte("local n=redis.call('INCR',KEYS[1]) if n==1 then redis.call('EXPIRE',KEYS[1],60) end return n"))
+	s, err := vm.Eval([]byte(`local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('EXPIRE', KEYS[1], 60) end
+if n < tonumber(ARGV[1]) then return redis.error_reply('no') end
+return n`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	n, out := int64(1000), make([]byte, 0, 100)
-	call := &Call{RESP: 2, Keys: [][]byte{[]byte("key")}, Do: counting(&n)}
+	call := &Call{RESP: 2, Keys: [][]byte{[]byte("key")}, Args: [][]byte{[]byte("1000")}, Do: counting(&n)}
 	if got := testing.AllocsPerRun(1000, func() { out = vm.Run(s, call, out[:0]) }); got != 0 {
 		t.Errorf("a limiter allocates %v times; want never", got)
 	}

@@ -77,6 +77,7 @@ var adaptInterpreter = sync.OnceFunc(func() {
 	delete(reservedWords, "goto")
 	checkContents()
 	heedTheEnd()
+	refuseGlobals()
 })
 
 // Call is one run of a script. After it, it may be another's.
