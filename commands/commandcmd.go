@@ -182,12 +182,12 @@ func commandGetKeysAndFlags(c *Context, args [][]byte) {
 	if cmd == nil {
 		return
 	}
-	keys := cmd.Keys.Of(call)
+	keys, accesses := cmd.Keys.Of(call), cmd.Keys.accesses(call)
 	c.Out.Array(len(keys))
 	for i, key := range keys {
 		c.Out.Array(2)
 		c.Out.Bulk(key)
-		writeStatuses(&c.Out, "", strings.Fields(cmd.Keys.access(call, i)))
+		writeStatuses(&c.Out, "", strings.Fields(accesses[min(i, len(accesses)-1)]))
 	}
 }
 
@@ -207,20 +207,18 @@ func keysOf(c *Context, call [][]byte) *Command {
 	return nil
 }
 
-// access is what a call does with its i-th key. SET is the one command that it depends on. Redis does not say where the number of keys is
-// none for the command itself.
-func (k KeySpec) access(call [][]byte, i int) string {
-	if k.Count != 0 {
+// accesses are what a call does with its keys, the last of them with all further keys. SET is the one command whose other arguments
+// matter. Where the number of keys is none for the command itself, Redis does not say.
+func (k KeySpec) accesses(call [][]byte) []string {
+	switch {
+	case k == setKey && slices.ContainsFunc(call[3:], func(arg []byte) bool { return same(arg, "get") }):
+		return []string{updateKey.Access}
+	case k == setKey:
+		return []string{writeKey.Access}
+	case k.Count != 0:
 		if _, ok := ParseInt(call[k.Count]); !ok {
-			return ""
+			return []string{""}
 		}
 	}
-	if k == setKey {
-		if slices.ContainsFunc(call[3:], func(arg []byte) bool { return same(arg, "get") }) {
-			return updateKey.Access
-		}
-		return writeKey.Access
-	}
-	ways := strings.Split(k.Access, "; ")
-	return ways[min(i, len(ways)-1)]
+	return strings.Split(k.Access, "; ")
 }

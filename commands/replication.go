@@ -50,14 +50,11 @@ func cSync(c *Context, args [][]byte) {
 func (c *Context) sync(node Replication, r *csync.SyncRequest, until time.Time, expired bool) {
 	news := c.Server.Engine.News()
 	a, err := node.Sync(c.Client.Addr, *r)
-	switch {
-	case err != nil:
-		c.failPeer("CSYNC", err)
-	case len(a.Batches) == 0 && !a.NeedState && !expired && time.Now().Before(until):
+	if err == nil && len(a.Batches) == 0 && !a.NeedState && !expired && time.Now().Before(until) {
 		c.wait(news, until, func(expired bool) { c.sync(node, r, until, expired) })
-	default:
-		c.Out.Buf = a.Append(c.Out.Buf)
+		return
 	}
+	c.replyPeer("CSYNC", &a, err)
 }
 
 // cSnap answers a peer with a page of a snapshot.
@@ -65,11 +62,7 @@ func cSnap(c *Context, args [][]byte) {
 	r, err := csync.ParseSnapRequest(args)
 	c.answerPeer("CSNAP", r.ID, err, func(node Replication) {
 		a, err := node.Snap(c.Client.Addr, r)
-		if err != nil {
-			c.failPeer("CSNAP", err)
-			return
-		}
-		c.Out.Buf = a.Append(c.Out.Buf)
+		c.replyPeer("CSNAP", &a, err)
 	})
 }
 
@@ -78,11 +71,7 @@ func cDigest(c *Context, args [][]byte) {
 	r, err := csync.ParseDigestRequest(args)
 	c.answerPeer("CDIGEST", r.ID, err, func(node Replication) {
 		a, err := node.Digest(c.Client.Addr, r)
-		if err != nil {
-			c.failPeer("CDIGEST", err)
-			return
-		}
-		c.Out.Buf = a.Append(c.Out.Buf)
+		c.replyPeer("CDIGEST", &a, err)
 	})
 }
 
@@ -101,6 +90,15 @@ func (c *Context) answerPeer(command string, id tlv.ReplicaID, err error, answer
 			answer(node)
 		}
 	})
+}
+
+// replyPeer writes the node's answer, or why there is none.
+func (c *Context) replyPeer(command string, answer interface{ Append(buf []byte) []byte }, err error) {
+	if err != nil {
+		c.failPeer(command, err)
+		return
+	}
+	c.Out.Buf = answer.Append(c.Out.Buf)
 }
 
 // failPeer writes an error of a request, or of the node.

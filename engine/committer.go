@@ -69,7 +69,7 @@ func (c *committer) proclaim() {
 	v := slices.Clone(c.vector)
 	c.e.published.durable.Store(&v)
 	c.e.published.shown.Store(&v)
-	c.e.published.news.announce()
+	c.e.published.news.Send()
 }
 
 // reveal makes Seen speak of the vector as it will be: what it says is about to show.

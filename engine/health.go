@@ -34,7 +34,7 @@ func (e *Engine) fail(err error) error {
 	if first {
 		e.log.Error("the engine stops taking writes; restart to recover", "err", err)
 	}
-	e.published.news.announce() // there will be no more
+	e.published.news.Send() // there will be no more
 	return fmt.Errorf("%w: %w", ErrFailed, err)
 }
 

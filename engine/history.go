@@ -61,7 +61,13 @@ func (e *Engine) Life() uint64 { return e.history.Life() }
 func (e *Engine) Former() []tlv.ReplicaID { return e.history.Former() }
 
 // Shared is Vector without the former IDs of which others have another history: what this store has of them is for nobody else.
-func (e *Engine) Shared() tlv.Vector { return without(e.Vector(), e.history.Parted()) }
+// The caller only reads it.
+func (e *Engine) Shared() tlv.Vector {
+	if parted := e.history.Parted(); len(parted) > 0 {
+		return without(e.Vector(), parted)
+	}
+	return e.Vector()
+}
 
 func without(v tlv.Vector, ids []tlv.ReplicaID) tlv.Vector {
 	return slices.DeleteFunc(slices.Clone(v), func(entry tlv.VectorEntry) bool { return slices.Contains(ids, entry.Replica) })

@@ -41,7 +41,7 @@ func (e *Engine) Abandon() error {
 	e.health.refuse.Or(refuseClosed)
 	close(e.running.stop)
 	e.running.done.Wait()
-	e.published.news.announce()
+	e.published.news.Send()
 	e.scans.Lock()
 	defer e.scans.Unlock()
 	return errors.Join(e.journal.Close(), e.closeDB(), e.folder.lock.Close())

@@ -421,7 +421,7 @@ func (e *Engine) Close() error {
 	defer e.cuts.resume()
 	e.scans.Lock()
 	defer e.scans.Unlock()
-	e.published.news.announce()
+	e.published.news.Send()
 	return errors.Join(err, e.journal.Close(), e.closeDB(), e.folder.lock.Close())
 }
 

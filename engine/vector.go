@@ -2,38 +2,14 @@ package engine
 
 import (
 	"slices"
-	"sync"
 	"sync/atomic"
 
+	"atomiccounter/engine/broadcast"
 	"atomiccounter/tlv"
 )
 
-// news wakes those who wait for the version vector to grow.
-type news struct {
-	mu   sync.Mutex
-	next chan struct{} // nil: nobody has asked since the last announcement
-}
-
-func (n *news) wait() <-chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.next == nil {
-		n.next = make(chan struct{})
-	}
-	return n.next
-}
-
-func (n *news) announce() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.next != nil {
-		close(n.next)
-		n.next = nil
-	}
-}
-
 // News is closed when Vector grows next, or never will, because the engine has failed or is closed. Ask for it before looking.
-func (e *Engine) News() <-chan struct{} { return e.published.news.wait() }
+func (e *Engine) News() <-chan struct{} { return e.published.news.Next() }
 
 // Vector says up to which batch of each replica, this one included, everything is stored and synced. The caller only reads it.
 func (e *Engine) Vector() tlv.Vector {
@@ -108,5 +84,5 @@ func (e *Engine) Hurry() {
 type published struct {
 	durable atomic.Pointer[tlv.Vector] // vector as it is committed and synced
 	shown   atomic.Pointer[tlv.Vector] // vector of what shows, a moment before it is synced
-	news    news
+	news    broadcast.Signal
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"atomiccounter/engine"
+	"atomiccounter/engine/broadcast"
 	"atomiccounter/tlv"
 )
 
@@ -52,7 +53,7 @@ type Node struct {
 	engine *engine.Engine
 	o      Options
 	wake   chan struct{} // there is urgent maintenance
-	acks   news
+	acks   broadcast.Signal
 	naming sync.Mutex // one renaming at a time
 	roster sync.Mutex // one change of the peers at a time: what the store remembers and links are the same
 
@@ -306,4 +307,4 @@ func (n *Node) Acked(own tlv.Stamp) int {
 }
 
 // AckNews is closed when one of them has more than before, or this replica gets a new ID. Ask for it before looking.
-func (n *Node) AckNews() <-chan struct{} { return n.acks.wait() }
+func (n *Node) AckNews() <-chan struct{} { return n.acks.Next() }

@@ -27,7 +27,7 @@ func (n *Node) rename(e tlv.VectorEntry) error {
 	n.mu.Lock()
 	n.store.confirmed = true
 	n.mu.Unlock()
-	n.acks.announce()
+	n.acks.Send()
 	n.o.Log.Warn("this store is another replica from now on", "replica", csync.Hex(n.engine.ReplicaID()), "before", csync.Hex(e.Replica))
 	return nil
 }
@@ -74,7 +74,7 @@ func (n *Node) renew(pullers int) error {
 		}
 	}
 	n.mu.Unlock()
-	n.acks.announce()
+	n.acks.Send()
 	slices.Sort(missing)
 	n.o.Log.Warn("not all who know this store could be asked whether it lost anything: it is another replica from now on",
 		"replica", csync.Hex(n.engine.ReplicaID()), "before", csync.Hex(before), "unheard_peers", missing, "unheard_pullers", pullers)
@@ -105,7 +105,7 @@ func (n *Node) confirm() error {
 		return fmt.Errorf("confirm: %w", err)
 	}
 	if id := n.engine.ReplicaID(); id != before {
-		n.acks.announce()
+		n.acks.Send()
 		n.o.Log.Warn("this store was stopped while it waited for those who know it, and had been written to: it is another replica from now on",
 			"replica", csync.Hex(id), "before", csync.Hex(before))
 	}

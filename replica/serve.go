@@ -38,7 +38,7 @@ func (n *Node) Sync(remote string, r csync.SyncRequest) (csync.SyncAnswer, error
 	n.compareHistories(&self, remote, &r)
 	n.mu.Unlock()
 	if acked {
-		n.acks.announce()
+		n.acks.Send()
 	}
 	if err := closeAll(gone); err != nil {
 		return csync.SyncAnswer{}, err

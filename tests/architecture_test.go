@@ -20,12 +20,13 @@ const module = "atomiccounter"
 var below = map[string][]string{
 	"tlv":               {},
 	"replica/handshake": {"tlv"},
+	"engine/broadcast":  {},
 	"engine/history":    {"tlv"},
 	"engine/journal":    {},
 	"engine/enginetest": {"engine/journal", "tlv"},
 	"engine/state":      {"tlv"},
 	"engine/store":      {"tlv"},
-	"engine":            {onlyTests, "engine/history", "engine/journal", "engine/state", "engine/store", "tlv"},
+	"engine":            {onlyTests, "engine/broadcast", "engine/history", "engine/journal", "engine/state", "engine/store", "tlv"},
 	"replica/csync":     {"tlv"},
 	"commands/resp":     {},
 	"commands/push":     {"commands/resp", "engine"},
@@ -33,7 +34,7 @@ var below = map[string][]string{
 	"commands/lua":      {"commands/resp"},
 	"commands/config":   {"engine", "replica/handshake"},
 	"commands":          {"commands/config", "commands/lua", "commands/push", "commands/resp", "commands/stats", "engine", onlyTests, "replica/csync", "replica/handshake", "tlv"},
-	"replica":           {"engine", onlyTests, "replica/csync", "replica/handshake", "tlv"},
+	"replica":           {"engine", "engine/broadcast", onlyTests, "replica/csync", "replica/handshake", "tlv"},
 	"server":            {"commands", "commands/config", "commands/resp", "commands/stats", "engine", "replica/csync", "replica/handshake", "tlv"},
 	"replica/migrate":   {},
 }
