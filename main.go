@@ -67,7 +67,7 @@ func seeHelp(c *cli.Context, err error) error {
 	return fmt.Errorf("%w; see %s --help", err, c.Command.HelpName)
 }
 
-// helpOrUnknown is for who names no command that there is.
+// helpOrUnknown is for a command line without a known command.
 func helpOrUnknown(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return seeHelp(c, fmt.Errorf("there is no command %q", c.Args().First()))
@@ -256,7 +256,7 @@ func run(dir string, store engine.Options, o server.Options, peers replica.Optio
 		served <- s.Serve(ctx)
 		end() // SHUTDOWN ends the rest too
 	}()
-	syscall.Umask(0o077) // the store is for nobody else, also in a directory that was there; a Unix socket was made before
+	syscall.Umask(0o077) // the store is for this user alone, also in a directory that was there; a Unix socket was made before
 	store.Progress = s.Progress
 	eng, err := engine.OpenContext(ctx, dir, store)
 	if err != nil {

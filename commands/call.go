@@ -8,9 +8,9 @@ import (
 
 // Reasons why calls need more attention than to be counted: bits of Server.attention, which the short way reads once.
 const (
-	payMonitors = 1 << iota // somebody watches all commands
+	payMonitors = 1 << iota // a client watches all commands
 	payTime                 // each command is timed: what counts as slow is less than what fast commands always are
-	payTracking             // somebody caches keys
+	payTracking             // a client caches keys
 	payPause                // clients are paused
 )
 

@@ -124,7 +124,7 @@ func cAuthSecret(c *Context, args [][]byte) {
 
 const wrongSecret = "WRONGPASS the peer secret is another one (or TLS ends somewhere between the two servers)"
 
-// trust lets a connection replicate: as this replica, or as the first that it speaks for if id is 0. Who has the peers' secret can have all data
+// trust lets a connection replicate: as this replica, or as the first that it speaks for if id is 0. A client with the peers' secret can have all data
 // and change them, so no password is asked for besides.
 func (c *Context) trust(id tlv.ReplicaID) {
 	c.Client.credential = credential{proven: true, speaks: id}

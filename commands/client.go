@@ -16,7 +16,7 @@ type Client struct {
 	Unix            bool   // connected through a Unix socket
 	Created         time.Time
 	Kill            func()                 // ends the connection; any goroutine may call it, it does not block
-	Wake            func()                 // has the connection look at its inbox soon, likewise; nil: nobody waits
+	Wake            func()                 // has the connection look at its inbox soon, likewise; nil: it never waits
 	Local           bool                   // from this machine
 	Channel         func() ([]byte, error) // what only the two ends of its TLS connection know (handshake.Transcript); nil: there is no TLS
 

@@ -70,7 +70,7 @@ func (c *Context) clientType(arg []byte) (string, bool) {
 	return "", false
 }
 
-// kind is the type of a client: who listens to channels, and all others. Peers are normal clients.
+// kind is the type of a client: pubsub if it listens to channels, or normal. Peers are normal clients.
 func (c *Client) kind() string {
 	if c.push.ListensToAny() {
 		return "pubsub"

@@ -29,7 +29,7 @@ type Context struct {
 	track    push.Mode      // of the client; tracking has it too
 	caching  bool           // CLIENT CACHING was said before this command
 	ran      *Command       // last; nil: it was rejected
-	created  []string       // keys of which nobody has been told yet
+	created  []string       // keys of which no client has been told yet
 	early    []byte         // what the command sent to its own client, in other words than its reply
 	letters  []letter       // to others, which wait for the end of the section
 	unmuted  bool           // its reply is one that cannot be turned off

@@ -113,7 +113,7 @@ func (e *evaluation) isBusy() {
 	e.c.Pipe.Alarm()()
 }
 
-// runScript runs a script with nobody else running, and replies what it returns. All it does is one record of the journal.
+// runScript runs a script while no other command runs, and replies what it returns. All it does is one record of the journal.
 func (c *Context) runScript(s *lua.Script, keys, args [][]byte, readOnly bool) {
 	if !c.Pipe.InSection() {
 		if err := c.Pipe.Begin(s.Flushes && !readOnly); err != nil {

@@ -10,7 +10,7 @@ const (
 	Write           Flags = 1 << iota // may change a key
 	ReadOnly                          // only reads keys
 	DenyOOM                           // may need more memory
-	Admin                             // for whoever runs the server
+	Admin                             // for administrators
 	PubSub                            // of messages
 	NoScript                          // not in scripts
 	Loading                           // also while the server loads

@@ -16,7 +16,7 @@ import (
 type infoSection struct {
 	name  string
 	write func(w *infoWriter, s *Server)
-	asked bool // shown only to who asks for it, or for all
+	asked bool // shown only if it is asked for, or all is
 }
 
 var infoSections = []infoSection{

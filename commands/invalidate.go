@@ -8,11 +8,11 @@ import (
 
 func (s *Server) trackingClients() int { return s.push.tracking.Clients() }
 
-// tracks says that somebody caches keys. It is asked after a change can be seen: who begins to track afterwards reads the
+// tracks says that a client caches keys. It is asked after a change can be seen: a client that begins to track afterwards reads the
 // new value.
 func (s *Server) tracks() bool { return s.attention.Load()&payTracking != 0 }
 
-// TellExpired tells those who cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
+// TellExpired tells the clients that cache keys of the ones that have expired, here or elsewhere. It is called several times a second.
 func (s *Server) TellExpired() {
 	if s.tracks() && !s.Loading() {
 		s.push.tracking.TellExpired(s.Engine.Now())
@@ -53,14 +53,14 @@ func (c *Context) rememberExpiry(cmd *Command, args [][]byte) {
 	}
 }
 
-// invalidate tells those who cache the keys of a command that has changed something.
+// invalidate tells the clients that cache the keys of a command that has changed something.
 func (c *Context) invalidate(cmd *Command, args [][]byte) {
 	if keys := cmd.Keys.Of(args); len(keys) > 0 {
 		c.Server.push.tracking.Changed(keys, c.Client.ID)
 	}
 }
 
-// invalidateOf tells those who cache a key of what no command did.
+// invalidateOf tells the clients that cache a key of what no command did.
 func (s *Server) invalidateOf(key string, ch engine.Change) {
 	switch {
 	case !s.tracks():

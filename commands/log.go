@@ -11,7 +11,7 @@ import (
 type Log struct {
 	*slog.Logger
 	Level   *slog.LevelVar // of Logger; nil: loglevel cannot be changed
-	Dropped func() int64   // lines that nobody has read in time; nil: none
+	Dropped func() int64   // lines that were dropped because they were not read in time; nil: none
 	Flush   func()         // waits until what was logged is written, but not for long; nil: it is
 
 	mu    sync.Mutex
@@ -81,7 +81,7 @@ func (l *Log) sayHeldBack(now time.Time) {
 	}
 }
 
-// dropped is how many lines nobody has read in time.
+// dropped is how many lines were dropped because they were not read in time.
 func (l *Log) dropped() int64 {
 	if l.Dropped == nil {
 		return 0

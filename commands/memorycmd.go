@@ -36,7 +36,7 @@ func memoryDoctor(c *Context, _ [][]byte) {
 	c.Out.Verbatim("txt", "No trouble with memory was found. What is cached is bounded by cache-size.\n")
 }
 
-// memoryPurge gives memory that is free back to the system. That is work for the collector, which holds nobody up; a
+// memoryPurge gives memory that is free back to the system. That is work for the collector, which holds up no command; a
 // transaction does not wait for it, as all would wait for that.
 func memoryPurge(c *Context, _ [][]byte) {
 	if c.inside {

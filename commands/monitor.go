@@ -23,7 +23,7 @@ func (s *Server) stopMonitor(cl *Client) {
 	s.pay(payMonitors, s.push.monitors.Remove(cl.push))
 }
 
-// showMonitors shows a command to all who watch, in the format of Redis. Those of administrators are not shown.
+// showMonitors shows a command to all that watch, in the format of Redis. Those of administrators are not shown.
 func (c *Context) showMonitors(cmd *Command, args [][]byte) {
 	if cmd.Flags&Admin != 0 {
 		return

@@ -28,7 +28,7 @@ const (
 	missEvent
 )
 
-// notify tells who listens what happened to a key of the selected database.
+// notify tells the listeners what happened to a key of the selected database.
 func (c *Context) notify(class uint32, event string, key []byte) {
 	if set := c.Server.Config.Load().Events; set != 0 {
 		c.notifyOf(set, class, event, key)
@@ -73,7 +73,7 @@ func (c *Context) notifyExpire(key []byte, at int64) {
 	}
 }
 
-// hasExpiry says whether a key will expire, for those who are told when that ends.
+// hasExpiry says whether a key will expire, for the clients that are told when that ends.
 func (c *Context) hasExpiry(key []byte) bool {
 	if c.Server.Config.Load().Events == 0 {
 		return false
@@ -112,7 +112,7 @@ func (c *Context) changed(_ uint8, key string, ch engine.Change) {
 	}
 }
 
-// background tells of what no command did: listeners of an expiry, and those who cache the key of whatever it was.
+// background tells of what no command did: listeners of an expiry, and the clients that cache the key of whatever it was.
 func (s *Server) background(db uint8, key string, ch engine.Change) {
 	s.invalidateOf(key, ch)
 	if set := s.Config.Load().Events; set != 0 && ch == engine.Expired {

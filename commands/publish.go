@@ -7,7 +7,7 @@ import (
 	"atomiccounter/engine"
 )
 
-// publish sends a message to all who listen to a channel, and says to how many. Patterns are matched before, without the lock, for
+// publish sends a message to all that listen to a channel, and says to how many. Patterns are matched before, without the lock, for
 // there may be many.
 func (c *Context) publish(kind push.Kind, channel, payload []byte) int64 {
 	var matching []string
@@ -21,7 +21,7 @@ func (c *Context) publish(kind push.Kind, channel, payload []byte) int64 {
 	return c.Server.push.channels.Publish(kind, channel, payload, matching, c.post)
 }
 
-// post sends a message to one who listens. What the client itself listens to is in its own hands before the reply to its command.
+// post sends a message to one listener. What the client itself listens to is in its own hands before the reply to its command.
 func (c *Context) post(to *push.Receiver, m push.Message) {
 	switch {
 	case c.Client == nil || to != c.Client.push:

@@ -121,7 +121,7 @@ func pubsubNumPat(c *Context, _ [][]byte) {
 	c.Out.Int(int64(patterns))
 }
 
-// listensOnly says that the connection may do nothing but listen: in RESP2 nobody could tell a message from a reply.
+// listensOnly says that the connection may do nothing but listen: in RESP2 a message cannot be told from a reply.
 func (c *Context) listensOnly(cmd *Command) bool {
 	if c.Out.Proto == 3 || !c.Client.push.ListensToAny() {
 		return false

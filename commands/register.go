@@ -51,7 +51,7 @@ func setRange(c *Context, args [][]byte) {
 }
 
 // edit replaces a value by what change makes of it, and replies its length. As in Redis an APPEND of nothing is an event, and a
-// write for those who watch the key.
+// write for the clients that watch the key.
 func (c *Context) edit(key []byte, change func(engine.Value) (engine.Value, bool, error), event string) {
 	n, changed := 0, false
 	err := c.Pipe.Edit(key, func(old engine.Value) (engine.Value, bool, error) {

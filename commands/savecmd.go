@@ -3,7 +3,7 @@ package commands
 import "time"
 
 // What is acknowledged survives the end of the process without being saved, and in the journal, once that is synced, also that of the
-// machine. Those who ask for a save wait until LASTSAVE moves.
+// machine. A client that asks for a save waits until LASTSAVE moves.
 
 // lastSave is when the database last got what was journaled. Nothing that is acknowledged waits for that.
 func lastSave(c *Context, _ [][]byte) {
@@ -49,7 +49,7 @@ func (c *Context) flushStore(reply func()) {
 	})
 }
 
-// replicaOf accepts that this server follows nobody, which is always so.
+// replicaOf accepts that this server follows no other, which is always so.
 func replicaOf(c *Context, args [][]byte) {
 	if same(args[1], "no") && same(args[2], "one") {
 		c.Out.OK()

@@ -32,7 +32,7 @@ func keys(c *Context, args [][]byte) {
 
 var errStopped = errors.New("the client is disconnected, or its script was stopped")
 
-// stopped says that nobody waits for the command any more: what takes long ends then.
+// stopped says that the client is gone: what takes long ends then.
 func (c *Context) stopped() bool {
 	return c.Client.Ended.Load() || c.script != nil && c.script.Stopped()
 }

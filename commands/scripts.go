@@ -13,7 +13,7 @@ type Scripts struct {
 	vm   *lua.VM
 	kept sync.Pool // of evaluations that have ended
 
-	slow atomic.Pointer[slowScript] // that runs, once it has run for a few milliseconds; nil: nobody need look out
+	slow atomic.Pointer[slowScript] // that runs, once it has run for a few milliseconds; nil: no command need look out
 	mu   sync.Mutex                 // held while slow is killed, or ends
 }
 

@@ -20,9 +20,9 @@ type Server struct {
 	Port     int                        // TCP port, 0 if there is none
 	Version  string                     // of this program
 	Shutdown func()                     // asks the process to end; returns at once, may be called again
-	Sized    func(cache, clients int64) // is told when cache-size, or about what clients take, changes; nil: nobody is
+	Sized    func(cache, clients int64) // is told when cache-size, or about what clients take, changes; may be nil
 
-	// Open sets these. While Loading says true nobody reads them.
+	// Open sets these. They are not read while Loading says true.
 	Engine      *engine.Engine
 	Replication Replication // nil: there is none
 	opened      atomic.Bool

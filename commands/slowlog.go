@@ -7,7 +7,7 @@ import (
 	"atomiccounter/commands/stats"
 )
 
-// redacted hides passwords from those who look at commands. It finds them as the commands do.
+// redacted hides passwords from clients that look at commands. It finds them as the commands do.
 func redacted(cmd *Command, args [][]byte) [][]byte {
 	from := len(args)
 	switch cmd.FullName {

@@ -18,7 +18,7 @@ var (
 // notKey is what is done with channels, which are no keys but belong to a slot as they do.
 const notKey = "not_key"
 
-// What a script does with its keys nobody knows.
+// What a script does with its keys is not known.
 var (
 	scriptKeys     = KeySpec{Count: 2, Access: "RW access update"}
 	readScriptKeys = KeySpec{Count: 2, Access: "RO access"}

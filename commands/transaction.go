@@ -154,7 +154,7 @@ func (c *Context) enqueue(cmd *Command, args [][]byte) {
 		}
 	}
 	m := &c.multi
-	if !m.dirty { // otherwise nobody asks for it any more
+	if !m.dirty { // otherwise it is never run
 		m.add(cmd, args)
 		m.flags |= c.flagsOf(cmd, args)
 	}

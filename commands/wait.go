@@ -3,15 +3,15 @@ package commands
 import "time"
 
 // Wait is a command that has no reply yet: its handler has asked for this instead of writing one. The round ends there;
-// whoever runs the session sends the replies before it, waits with no lock held until News can be received from or Until
+// the connection sends the replies before it, waits with no lock held until News can be received from or Until
 // has come, and then has the session go on (Context.Resume). The command either replies then, or waits on.
 //
-// Who cannot wait, as in a transaction or a script, resumes at once with Expired set: the command then replies as it does at
+// A command that cannot wait, as in a transaction or a script, resumes at once with Expired set: the command then replies as it does at
 // the end of its time.
 type Wait struct {
 	News    <-chan struct{} // nil: there will be none
 	Until   time.Time       // zero: never
-	Expired bool            // Until has come; set by who waits
+	Expired bool            // Until has come; set by the connection
 
 	refused bool               // by another client: CLIENT UNBLOCK … ERROR
 	again   func(expired bool) // keeps nothing of the arguments, which are in a buffer that is gone by then
@@ -62,7 +62,7 @@ func (c *Context) settled() bool {
 	}
 }
 
-// unsettled is for those who cannot wait.
+// unsettled is the reply of a command that cannot wait.
 func (c *Context) unsettled() {
 	c.Out.Error("ERR this replica has just started, and its peers have not confirmed it yet: try again")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// LogClients takes what the client library of this process says of its connections, which the node says better: it is for those who debug.
+// LogClients takes what the client library of this process says of its connections, which the node says better: it is for debugging.
 func LogClients(log *slog.Logger) { redis.SetLogger(clientLog{log}) }
 
 type clientLog struct{ *slog.Logger }

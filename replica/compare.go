@@ -43,12 +43,12 @@ type doubt struct {
 }
 
 // mayCompare says whether it is time to. The link has just settled.
-func (p *Puller) mayCompare() bool {
-	return p.State() == Syncing && p.self.Transfer == nil && !p.now.Before(p.compared.due)
+func (p *puller) mayCompare() bool {
+	return p.State() == syncing && p.self.Transfer == nil && !p.now.Before(p.compared.due)
 }
 
 // compare looks at the keys that are in doubt, or at more.
-func (p *Puller) compare() Action {
+func (p *puller) compare() Action {
 	c := &p.compared
 	c.due = p.now.Add(compareEvery)
 	if len(c.doubts) == 0 {
@@ -58,12 +58,12 @@ func (p *Puller) compare() Action {
 }
 
 // comparing says whether the last that this link did was for a comparison.
-func (p *Puller) comparing() bool {
+func (p *puller) comparing() bool {
 	_, ok := p.last.(AskDigest)
 	return ok
 }
 
-func (p *Puller) looked(d *engine.Digests, err error) Action {
+func (p *puller) looked(d *engine.Digests, err error) Action {
 	c := &p.compared
 	if err != nil {
 		return p.ask() // it will be said where it matters
@@ -77,7 +77,7 @@ func (p *Puller) looked(d *engine.Digests, err error) Action {
 }
 
 // digested compares.
-func (p *Puller) digested(a *csync.DigestAnswer) Action {
+func (p *puller) digested(a *csync.DigestAnswer) Action {
 	c := &p.compared
 	p.status.LastContact = p.now
 	if a.ID != p.status.ID || len(a.Sums) != len(c.mine.Keys) {

@@ -96,7 +96,7 @@ func TestPullerCannotCompare(t *testing.T) {
 		t.Errorf("when the peer cannot: %+v; want CSYNC", a)
 	}
 	k.step(mine)
-	if a, ok := k.step(Digested{csync.DigestAnswer{ID: theirs}}).(Pause); !ok || k.p.State() != Down {
+	if a, ok := k.step(Digested{csync.DigestAnswer{ID: theirs}}).(Pause); !ok || k.p.State() != down {
 		t.Errorf("when the answer has nothing: %+v, %s; want a pause", a, k.p.State())
 	}
 }

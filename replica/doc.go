@@ -15,9 +15,9 @@
 // # Forks
 //
 // A store that lost what it had published must not go on under its ID: what it publishes next would take the place of the
-// greater contribution that its peers hold. Nobody publishes under an ID that was not vouched for, and nothing is repaired
+// greater contribution that its peers hold. No store publishes under an ID that was not vouched for, and nothing is repaired
 // afterwards: an entry of a vector never goes back. An entry says which batch of its replica is the last, by a hash that is of
-// that batch and all before it, and engine.Engine.True whether that is this store's own past. So (Self, Puller.forked, JudgeSync,
+// that batch and all before it, and engine.Engine.True whether that is this store's own past. So (Self, puller.forked, judgeSync,
 // Node.confirm)
 //
 //   - after a start nothing is published until all who know this replica have shown an entry of it that is true: peers in their
@@ -25,20 +25,20 @@
 //     says which it had before, and so speaks for these too;
 //   - if an entry is not true, or not all have been heard within 2 s, the store takes a new ID before it has published anything.
 //     A store that this start has made, or that has never had a peer or a puller, does not ask;
-//   - the same is looked for in every later request and answer. Somebody who says that this replica has published what it
+//   - the same is looked for in every later request and answer. A peer that says that this replica has published what it
 //     knows nothing of has to prove it: the hash of what was published by this store, or a copy of it, is made with its secret
 //     (engine.Engine.Proven). Then this store takes a new ID;
-//   - who meets its own ID with another life does not sync. The error says what that has published: a store that has published
+//   - a store that meets its own ID with another life does not sync. The error says what that has published: a store that has published
 //     nothing since its start, and lacks that, takes a new ID.
 //
 // A store takes a new ID in the midst of its work at most once an hour. The second time it fails (engine.Engine.Fail): it takes no writes, and
 // publishes nothing, until an operator starts it again.
 //
 // What such a store has in its journal from before its start, and never published, others may count too: a copy of it has that or the beginning
-// of it, and its original has perhaps published it. So who gives up an ID publishes that as the tail: the contribution
-// of an ID of its own, which like its stamps follows from the journal alone, so that of two who publish it the one that has more
+// of it, and its original has perhaps published it. So a store that gives up an ID publishes that as the tail: the contribution
+// of an ID of its own, which like its stamps follows from the journal alone, so that of two stores that publish it the one that has more
 // of it counts (engine.Engine.Renew). With the first batch of the new ID every vector learns that the old one ended after such and such a batch
-// (tlv.VectorEntry): who knows that does not vouch for a store that begins there. And where it turns out that batches of the old ID go
+// (tlv.VectorEntry): a peer that knows that does not vouch for a store that begins there. And where it turns out that batches of the old ID go
 // on, as its original has the tail in the next of them, the tail is cancelled (engine.Engine.DropTails), or not even published.
 //
 // A fork all the same, of an ID that two stores publish under though all whom either of them knows have vouched for it (an operator
@@ -50,7 +50,7 @@
 //
 // Where the log of the peer does not reach back a link fetches the peer's state, page by page; each page is durable here
 // together with the cursor of the next. A link that is cut goes on from there, also after a restart, as long as the snapshot
-// is kept. One link at a time does so (Turns); batches of replicas that are held back meanwhile are not asked for (EXCEPT),
+// is kept. One link at a time does so (turns); batches of replicas that are held back meanwhile are not asked for (EXCEPT),
 // all others flow. A transfer that is not finished waits a few seconds for its source before another peer takes its place. What has
 // come of it stays, and where the source was the only one that had it, this replica publishes it (package engine).
 //
@@ -63,10 +63,10 @@
 // lies may have made two stores differ in silence, for good. The vectors need not be equal for that, and nothing is held up. Where the
 // two differ though each has all that the other has, the log says so once, and INFO does (divergent_keys).
 //
-// # Who decides
+// # What decides
 //
-// Puller, JudgeSync, Members, Turns and Leases decide, and have no goroutine, socket, clock, disk or randomness.
-// A Puller is driven by one step at a time: it is told what came of the last action and names the next, so that whoever
-// drives it may stop for ever between any two. Node and link drive them, and decide nothing. The simulation (sim_test.go)
+// The types puller, members, turns and leases, and judgeSync, decide, and have no goroutine, socket, clock, disk or randomness.
+// A puller is driven by one step at a time: it is told what came of the last action and names the next, so that its
+// driver may stop for ever between any two. Node and link drive them, and decide nothing. The simulation (sim_test.go)
 // drives the same Node over a network of its own.
 package replica

@@ -32,12 +32,12 @@ type refusal struct {
 	until time.Time
 }
 
-func (p *Puller) refuses(id tlv.ReplicaID) bool {
+func (p *puller) refuses(id tlv.ReplicaID) bool {
 	r, ok := p.refused[id]
 	return ok && p.now.Before(r.until)
 }
 
-func (p *Puller) synced(ev Synced) Action {
+func (p *puller) synced(ev Synced) Action {
 	a := &ev.Answer
 	if a.ID == p.self.ID {
 		return p.mirrored(a.Life == p.self.Life)
@@ -69,7 +69,7 @@ func (p *Puller) synced(ev Synced) Action {
 }
 
 // joinedCluster is after the store has been asked to know the names of the peer's cluster.
-func (p *Puller) joinedCluster(err error) Action {
+func (p *puller) joinedCluster(err error) Action {
 	switch {
 	case errors.Is(err, engine.ErrClusterNames):
 		return p.trouble(Refused, slog.LevelError, err)
@@ -80,17 +80,17 @@ func (p *Puller) joinedCluster(err error) Action {
 }
 
 // compareHistories finds out of which replicas the peer has another history than this store, as far as entries show that.
-func (p *Puller) compareHistories(theirs tlv.Vector) {
+func (p *puller) compareHistories(theirs tlv.Vector) {
 	for _, e := range theirs {
 		if !p.self.True(e) {
-			p.refuse(e.Replica, refusal{state: Forked, until: p.now.Add(maxBackoff),
+			p.refuse(e.Replica, refusal{state: forked, until: p.now.Add(maxBackoff),
 				why: fmt.Sprintf("replica %s has forked: the peer has another history of it, up to %d", csync.Hex(e.Replica), e.Stamp)})
 		}
 	}
 }
 
-// met notes who the peer is.
-func (p *Puller) met(id tlv.ReplicaID) {
+// met notes which replica the peer is.
+func (p *puller) met(id tlv.ReplicaID) {
 	switch p.status.ID {
 	case id:
 		return
@@ -108,7 +108,7 @@ func (p *Puller) met(id tlv.ReplicaID) {
 
 // compareClocks knows that the peer's clock was read some time between the request and the answer: of the offsets that are
 // possible it takes the smallest.
-func (p *Puller) compareClocks(theirs int64, sent time.Time) {
+func (p *puller) compareClocks(theirs int64, sent time.Time) {
 	least, most := theirs-p.now.UnixMilli(), theirs-sent.UnixMilli()
 	offset := max(least, min(0, most))
 	p.status.ClockOffsetMillis = offset
@@ -123,19 +123,19 @@ func (p *Puller) compareClocks(theirs int64, sent time.Time) {
 }
 
 // mirrored meets this replica's own ID.
-func (p *Puller) mirrored(same bool) Action {
+func (p *puller) mirrored(same bool) Action {
 	p.status.LastContact, p.status.ID = p.now, p.self.ID
 	if same {
-		p.enter(Itself, "")
+		p.enter(itself, "")
 		return Pause{selfPause}
 	}
-	return p.trouble(Duplicate, slog.LevelError, fmt.Errorf("the peer has this replica's own ID %s: the same store runs twice", csync.Hex(p.self.ID)))
+	return p.trouble(duplicate, slog.LevelError, fmt.Errorf("the peer has this replica's own ID %s: the same store runs twice", csync.Hex(p.self.ID)))
 }
 
 // duplicated is answered by another process with this replica's own ID. If that has published what is not of this store's
 // history, and this store has published nothing since its start, it is this one that takes a new ID: nothing is lost on
 // either side then, as later it would be.
-func (p *Puller) duplicated(err csync.Error) Action {
+func (p *puller) duplicated(err csync.Error) Action {
 	e, ok := csync.ParseDuplicate(err)
 	if ok && !p.self.Confirmed && !p.self.True(e) {
 		p.status.LastContact, p.status.ID = p.now, p.self.ID
@@ -146,11 +146,11 @@ func (p *Puller) duplicated(err csync.Error) Action {
 
 // forked has learned that the peer holds what this store, as far as it knows, never published: it lost what it had published, if
 // that is proven.
-func (p *Puller) forked(e tlv.VectorEntry) Action {
+func (p *puller) forked(e tlv.VectorEntry) Action {
 	if !p.self.Proven(e) {
 		return p.trouble(Refused, slog.LevelError, fmt.Errorf("the peer has batches of this replica up to %d, which it has never published", e.Stamp))
 	}
-	p.enter(Forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, csync.Hex(e.Life)))
+	p.enter(forked, fmt.Sprintf("the peer has batches of this replica up to %d of life %s, which are not of this store's history", e.Stamp, csync.Hex(e.Life)))
 	p.lines = append(p.lines, lostLine(&p.self, e))
 	return Rename{e}
 }
@@ -160,7 +160,7 @@ func (p *Puller) forked(e tlv.VectorEntry) Action {
 const maxTake = 4 << 10
 
 // takeNext takes in the next batches of the answer that are not refused.
-func (p *Puller) takeNext() Action {
+func (p *puller) takeNext() Action {
 	n := &p.intake
 	for ; n.next < len(n.batches); n.next++ {
 		b := &n.batches[n.next]
@@ -180,7 +180,7 @@ func (p *Puller) takeNext() Action {
 }
 
 // takeUpTo is the end of the batches that are taken in together, from the next on.
-func (p *Puller) takeUpTo() int {
+func (p *puller) takeUpTo() int {
 	n := &p.intake
 	end, keys := n.next, 0
 	for end < len(n.batches) && end-n.next < engine.MaxApply && keys < maxTake {
@@ -194,7 +194,7 @@ func (p *Puller) takeUpTo() int {
 }
 
 // taken hears how many of the batches the store has taken in, and why not the next.
-func (p *Puller) taken(batches int, err error) Action {
+func (p *puller) taken(batches int, err error) Action {
 	n := &p.intake
 	for range batches {
 		delete(p.refused, n.batches[n.next].Replica)
@@ -214,14 +214,14 @@ func (p *Puller) taken(batches int, err error) Action {
 }
 
 // passOver hears why the store has refused a batch of a replica. false: it is no reason to go on with the next.
-func (p *Puller) passOver(id tlv.ReplicaID, err error) bool {
+func (p *puller) passOver(id tlv.ReplicaID, err error) bool {
 	switch {
 	case errors.Is(err, engine.ErrHeld): // not lost: it comes again
 		p.refused[id] = refusal{state: Held, until: p.now.Add(heldPause)}
 	case errors.Is(err, engine.ErrGap):
 		p.intake.gap = true
 	case errors.Is(err, engine.ErrFork):
-		p.refuse(id, refusal{state: Forked, why: err.Error(), until: p.now.Add(maxBackoff)}) // one of the two may get another history
+		p.refuse(id, refusal{state: forked, why: err.Error(), until: p.now.Add(maxBackoff)}) // one of the two may get another history
 	case errors.Is(err, engine.ErrClock):
 		p.refuse(id, refusal{state: Refused, why: err.Error(), until: p.now.Add(maxBackoff)})
 	default:
@@ -231,7 +231,7 @@ func (p *Puller) passOver(id tlv.ReplicaID, err error) bool {
 }
 
 // refuse takes no more batches of a replica from this peer. Those of others flow on.
-func (p *Puller) refuse(id tlv.ReplicaID, r refusal) {
+func (p *puller) refuse(id tlv.ReplicaID, r refusal) {
 	if _, known := p.refused[id]; !known {
 		p.say(slog.LevelError, "batches of a replica are refused from this peer", "replica", csync.Hex(id), "err", r.why)
 		p.status.Errors++
@@ -240,7 +240,7 @@ func (p *Puller) refuse(id tlv.ReplicaID, r refusal) {
 }
 
 // takenIn is after the last batch of an answer.
-func (p *Puller) takenIn() Action {
+func (p *puller) takenIn() Action {
 	n := &p.intake
 	if n.gaps++; !n.gap {
 		n.gaps = 0
@@ -261,7 +261,7 @@ func (p *Puller) takenIn() Action {
 }
 
 // empty says whether the peer says nothing where it should have waited, or says that there is more of nothing.
-func (p *Puller) empty() bool {
+func (p *puller) empty() bool {
 	a := p.intake.answer
 	if len(p.intake.batches) > 0 || a.NeedState {
 		return false
@@ -270,13 +270,13 @@ func (p *Puller) empty() bool {
 }
 
 // polled is how long the peer was to wait for news.
-func (p *Puller) polled() time.Duration {
+func (p *puller) polled() time.Duration {
 	asked, _ := p.last.(AskSync)
 	return asked.Block
 }
 
 // needsState says whether it takes the peer's state to get what the peer has.
-func (p *Puller) needsState() bool {
+func (p *puller) needsState() bool {
 	a := p.intake.answer
 	has := func(h tlv.VectorEntry) bool {
 		return a.Vector.Entry(h.Replica).Stamp >= h.Stamp
@@ -285,13 +285,13 @@ func (p *Puller) needsState() bool {
 }
 
 // brings says whether the peer has what is lacking here.
-func (p *Puller) brings() bool { return !covers(p.self.Vector, p.intake.answer.Vector, p.self.ID) }
+func (p *puller) brings() bool { return !covers(p.self.Vector, p.intake.answer.Vector, p.self.ID) }
 
 // awaitsState says whether something that the peer has takes its state, or the end of the transfer that is under way.
-func (p *Puller) awaitsState() bool { return p.needsState() || p.self.Transfer != nil && p.brings() }
+func (p *puller) awaitsState() bool { return p.needsState() || p.self.Transfer != nil && p.brings() }
 
 // lag says how much of what the peer has is lacking here, as far as its answer is taken in.
-func (p *Puller) lag() {
+func (p *puller) lag() {
 	n := &p.intake
 	p.status.LagBatches = n.answer.Left + int64(len(n.batches)-n.next)
 	p.status.LagKeys = n.answer.LeftKeys
@@ -301,7 +301,7 @@ func (p *Puller) lag() {
 }
 
 // lacks notes that a batch of that stamp is not here yet: it has been lacking since the peer's clock showed that.
-func (p *Puller) lacks(stamp tlv.Stamp) {
+func (p *puller) lacks(stamp tlv.Stamp) {
 	n := &p.intake
 	if n.behind.IsZero() || !p.needsState() {
 		n.behind = n.received.Add(-time.Duration(max(0, min(n.answer.Clock-stamp.Millis(), maxLag))) * time.Millisecond)
@@ -312,7 +312,7 @@ func (p *Puller) lacks(stamp tlv.Stamp) {
 const maxLag = 100 * 365 * 24 * 3600 * 1000
 
 // caughtUp is after the last batch of an answer: unless the peer has more, nothing is lacking.
-func (p *Puller) caughtUp() {
+func (p *puller) caughtUp() {
 	n := &p.intake
 	p.lag()
 	switch {
@@ -326,7 +326,7 @@ func (p *Puller) caughtUp() {
 }
 
 // goOn asks for more; at once if there is some.
-func (p *Puller) goOn() Action {
+func (p *puller) goOn() Action {
 	p.settle()
 	if p.intake.gap || p.intake.answer.Left > 0 {
 		return p.askNow()
@@ -337,9 +337,9 @@ func (p *Puller) goOn() Action {
 	return p.ask()
 }
 
-// settle is Syncing, or shows why that is not all.
-func (p *Puller) settle() {
-	state, why := Syncing, ""
+// settle is syncing, or shows why that is not all.
+func (p *puller) settle() {
+	state, why := syncing, ""
 	if p.awaitsState() {
 		state, why = Held, awaited
 	}
@@ -358,8 +358,8 @@ func (p *Puller) settle() {
 // awaited is for a link that has to wait for its turn at the peer's state, or for the end of another's.
 const awaited = "what is lacking here takes the state of a peer, which is being fetched"
 
-// worse orders what a link may show beside Syncing.
+// worse orders what a link may show beside syncing.
 func worse(a, b State) bool {
-	order := []State{Syncing, Held, Refused, Forked}
+	order := []State{syncing, Held, Refused, forked}
 	return slices.Index(order, a) > slices.Index(order, b)
 }

@@ -9,9 +9,9 @@ import (
 
 const keepSnapshot = 5 * time.Minute // after the last request for it
 
-// Leases knows the snapshots that are kept for callers of CSNAP, one for each, so that nobody takes the place of another. There are only so many callers
-// (Members.Admit).
-type Leases struct {
+// leases knows the snapshots that are kept for callers of CSNAP, one for each, so that no caller takes the place of another. There are only so many callers
+// (members.Admit).
+type leases struct {
 	list []lease
 }
 
@@ -23,17 +23,17 @@ type lease struct {
 }
 
 // Replace takes away the snapshot of a caller, which is to get another one.
-func (l *Leases) Replace(caller tlv.ReplicaID) (gone []string) {
+func (l *leases) Replace(caller tlv.ReplicaID) (gone []string) {
 	return l.take(func(i *lease) bool { return i.caller == caller })
 }
 
 // Grant keeps a snapshot.
-func (l *Leases) Grant(name string, caller tlv.ReplicaID, v tlv.Vector, now time.Time) {
+func (l *leases) Grant(name string, caller tlv.ReplicaID, v tlv.Vector, now time.Time) {
 	l.list = append(l.list, lease{name, caller, v, now})
 }
 
 // Renew says whether the snapshot of that name is here, and keeps it on.
-func (l *Leases) Renew(name string, now time.Time) bool {
+func (l *leases) Renew(name string, now time.Time) bool {
 	for i := range l.list {
 		if l.list[i].name == name {
 			l.list[i].used = now
@@ -43,20 +43,20 @@ func (l *Leases) Renew(name string, now time.Time) bool {
 	return false
 }
 
-// Expired takes away the snapshots that nobody has asked for lately.
-func (l *Leases) Expired(now time.Time) (gone []string) {
+// Expired takes away the snapshots that were not asked for lately.
+func (l *leases) Expired(now time.Time) (gone []string) {
 	return l.take(func(i *lease) bool { return now.Sub(i.used) > keepSnapshot })
 }
 
 // Served takes away the snapshot of a caller whose vector says that it has all of it.
-func (l *Leases) Served(caller tlv.ReplicaID, v tlv.Vector) (gone []string) {
+func (l *leases) Served(caller tlv.ReplicaID, v tlv.Vector) (gone []string) {
 	return l.take(func(i *lease) bool { return i.caller == caller && covers(v, i.vector, caller) })
 }
 
 // All takes away everything.
-func (l *Leases) All() (gone []string) { return l.take(func(*lease) bool { return true }) }
+func (l *leases) All() (gone []string) { return l.take(func(*lease) bool { return true }) }
 
-func (l *Leases) take(f func(*lease) bool) (gone []string) {
+func (l *leases) take(f func(*lease) bool) (gone []string) {
 	l.list = slices.DeleteFunc(l.list, func(i lease) bool {
 		if f(&i) {
 			gone = append(gone, i.name)

@@ -10,8 +10,8 @@ import (
 )
 
 // leasesOf has snapshots a, b, … of the vector of the peer, each for a caller of its own, 100, 101, …
-func leasesOf(n int, now time.Time) *Leases {
-	s := &Leases{}
+func leasesOf(n int, now time.Time) *leases {
+	s := &leases{}
 	for i := range n {
 		s.Grant(string(rune('a'+i)), tlv.ReplicaID(100+i), peerHas(), now)
 	}
@@ -21,19 +21,19 @@ func leasesOf(n int, now time.Time) *Leases {
 // Which snapshots go when; what stays is what is found afterwards.
 func TestLeases(t *testing.T) {
 	now := time.UnixMilli(1000)
-	replace := func(caller tlv.ReplicaID) func(*Leases) []string {
-		return func(s *Leases) []string { return s.Replace(caller) }
+	replace := func(caller tlv.ReplicaID) func(*leases) []string {
+		return func(s *leases) []string { return s.Replace(caller) }
 	}
-	served := func(caller tlv.ReplicaID, v tlv.Vector) func(*Leases) []string {
-		return func(s *Leases) []string { return s.Served(caller, v) }
+	served := func(caller tlv.ReplicaID, v tlv.Vector) func(*leases) []string {
+		return func(s *leases) []string { return s.Served(caller, v) }
 	}
-	expired := func(after time.Duration) func(*Leases) []string {
-		return func(s *Leases) []string { return s.Expired(now.Add(after)) }
+	expired := func(after time.Duration) func(*leases) []string {
+		return func(s *leases) []string { return s.Expired(now.Add(after)) }
 	}
 	for _, c := range []struct {
 		name string
 		has  int
-		do   func(*Leases) []string
+		do   func(*leases) []string
 		gone string
 	}{
 		{"another caller", 4, replace(9), ""},
@@ -44,8 +44,8 @@ func TestLeases(t *testing.T) {
 		{"who lacks something", 2, served(101, tlv.Vector{at(mine, 40), at(theirs, 90), at(third, 89)}), ""},
 		{"who has nothing", 2, served(101, nil), ""},
 		{"a caller without one", 2, served(9, peerHas()), ""},
-		{"all", 2, (*Leases).All, "[a b]"},
-		{"all of nothing", 0, (*Leases).All, ""},
+		{"all", 2, (*leases).All, "[a b]"},
+		{"all of nothing", 0, (*leases).All, ""},
 	} {
 		s := leasesOf(c.has, now)
 		var gone string
@@ -80,7 +80,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 
 // What a caller did itself it has, whatever its vector says.
 func TestLeasesOfOneCaller(t *testing.T) {
-	s := &Leases{}
+	s := &leases{}
 	s.Grant("a", theirs, peerHas(), time.UnixMilli(1))
 	if gone := s.Served(theirs, tlv.Vector{at(mine, 40), at(third, 90)}); !slices.Equal(gone, []string{"a"}) {
 		t.Errorf("Served = %q; want a", gone)

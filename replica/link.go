@@ -28,14 +28,14 @@ const (
 // link is one peer that this replica pulls from.
 type link struct {
 	addr   string
-	puller *Puller // under the node's mu
+	puller *puller // under the node's mu
 	cancel context.CancelFunc
 
 	patience atomic.Int64 // a time.Duration: with the request that is on its way
 }
 
 func newLink(addr string, now time.Time) *link {
-	return &link{addr: addr, puller: NewPuller(addr, now), cancel: func() {}}
+	return &link{addr: addr, puller: newPuller(addr, now), cancel: func() {}}
 }
 
 // run does what the puller says, until ctx ends.
@@ -86,7 +86,7 @@ func (o *Options) client(l *link, id tlv.ReplicaID, life uint64) *redis.Client {
 				return nil, err
 			}
 			if o.Secret != "" {
-				stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // a peer that says nothing holds nobody up
+				stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) // a peer that says nothing holds up no other link
 				err := prove(conn, o.Secret, id, life)
 				if !stop() && err == nil {
 					err = ctx.Err()

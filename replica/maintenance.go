@@ -119,7 +119,7 @@ func (n *Node) keepLog() error {
 	return nil
 }
 
-// noteMembers keeps in the store who pulls from it.
+// noteMembers keeps in the store which replicas pull from it.
 func (n *Node) noteMembers() error {
 	n.mu.Lock()
 	forget := n.due.forget
@@ -172,7 +172,7 @@ func recallPullers(e *engine.Engine) (list []tlv.ReplicaID, err error) {
 	return list, nil
 }
 
-// trim drops from the log what all have who pull.
+// trim drops from the log what all replicas that pull have.
 func (n *Node) trim() error {
 	n.mu.Lock()
 	least, ok := n.members.Minimum()
@@ -190,7 +190,7 @@ func (n *Node) trim() error {
 	return nil
 }
 
-// tidy closes the snapshots that nobody asks for any more.
+// tidy closes the snapshots that are not asked for any more.
 func (n *Node) tidy() error {
 	n.mu.Lock()
 	gone := n.snapshots.take(n.snapshots.leases.Expired(n.o.now()))

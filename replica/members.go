@@ -8,9 +8,9 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Members are the replicas that pull from this one, now or formerly. What they have acknowledged decides how much of the
+// members are the replicas that pull from this one, now or formerly. What they have acknowledged decides how much of the
 // log is kept, and what WAIT waits for.
-type Members struct {
+type members struct {
 	of map[tlv.ReplicaID]*member
 }
 
@@ -32,9 +32,9 @@ const maxPullers = 64
 // for good.
 func (p *member) remembered() bool { return p.stored || p.asked > 1 }
 
-// NewMembers are those that the store remembers.
-func NewMembers(stored []tlv.ReplicaID) *Members {
-	m := &Members{of: map[tlv.ReplicaID]*member{}}
+// newMembers are those that the store remembers.
+func newMembers(stored []tlv.ReplicaID) *members {
+	m := &members{of: map[tlv.ReplicaID]*member{}}
 	for _, id := range stored {
 		m.of[id] = &member{stored: true}
 	}
@@ -42,7 +42,7 @@ func NewMembers(stored []tlv.ReplicaID) *Members {
 }
 
 // Heard notes a CSYNC of a replica, and where that is to be had. acked: it acknowledges more of replica own than before.
-func (m *Members) Heard(id tlv.ReplicaID, v tlv.Vector, addr string, now time.Time, own tlv.ReplicaID) (acked bool) {
+func (m *members) Heard(id tlv.ReplicaID, v tlv.Vector, addr string, now time.Time, own tlv.ReplicaID) (acked bool) {
 	p := m.met(id, addr, now)
 	p.addr = addr
 	had := p.vector.Entry(own).Stamp
@@ -57,7 +57,7 @@ func (m *Members) Heard(id tlv.ReplicaID, v tlv.Vector, addr string, now time.Ti
 }
 
 // met notes that a replica is there, and where it called from unless more is known.
-func (m *Members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
+func (m *members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
 	p := m.of[id]
 	if p == nil {
 		p = &member{}
@@ -73,7 +73,7 @@ func (m *Members) met(id tlv.ReplicaID, remote string, now time.Time) *member {
 
 // Admit says whether a replica may be a member: there is room for maxPullers beside the peers of this replica. Members that have asked only
 // once, and are gone, make room.
-func (m *Members) Admit(id tlv.ReplicaID, peers map[tlv.ReplicaID]bool, now time.Time) bool {
+func (m *members) Admit(id tlv.ReplicaID, peers map[tlv.ReplicaID]bool, now time.Time) bool {
 	if m.of[id] != nil || peers[id] {
 		return true
 	}
@@ -91,7 +91,7 @@ func (m *Members) Admit(id tlv.ReplicaID, peers map[tlv.ReplicaID]bool, now time
 }
 
 // at is which of them is to be had at an address; 0: none.
-func (m *Members) at(addr string) tlv.ReplicaID {
+func (m *members) at(addr string) tlv.ReplicaID {
 	for _, id := range m.ids() {
 		if m.of[id].addr == addr {
 			return id
@@ -101,10 +101,10 @@ func (m *Members) at(addr string) tlv.ReplicaID {
 }
 
 // Knows says whether it is one of them.
-func (m *Members) Knows(id tlv.ReplicaID) bool { return m.of[id] != nil }
+func (m *members) Knows(id tlv.ReplicaID) bool { return m.of[id] != nil }
 
-// Forked notes that a member has another history of replica id than this store, or of none if that is 0. false: it was known.
-func (m *Members) Forked(member, id tlv.ReplicaID) (news bool) {
+// forked notes that a member has another history of replica id than this store, or of none if that is 0. false: it was known.
+func (m *members) forked(member, id tlv.ReplicaID) (news bool) {
 	p := m.of[member]
 	if p == nil || p.forked == id {
 		return false
@@ -114,17 +114,17 @@ func (m *Members) Forked(member, id tlv.ReplicaID) (news bool) {
 }
 
 // Sent counts what was answered.
-func (m *Members) Sent(id tlv.ReplicaID, bytes int64) {
+func (m *members) Sent(id tlv.ReplicaID, bytes int64) {
 	if p := m.of[id]; p != nil {
 		p.sent += bytes
 	}
 }
 
 // Forget is for a replica that will not come back: the log does not wait for it.
-func (m *Members) Forget(id tlv.ReplicaID) { delete(m.of, id) }
+func (m *members) Forget(id tlv.ReplicaID) { delete(m.of, id) }
 
 // Unstored lists those that the store is to know of, and does not yet, and takes them for stored.
-func (m *Members) Unstored() (list []tlv.ReplicaID) {
+func (m *members) Unstored() (list []tlv.ReplicaID) {
 	for _, id := range m.ids() {
 		if p := m.of[id]; p.remembered() && !p.stored {
 			p.stored = true
@@ -135,7 +135,7 @@ func (m *Members) Unstored() (list []tlv.ReplicaID) {
 }
 
 // Acked is how many of those that are remembered have everything of replica own up to a stamp durable.
-func (m *Members) Acked(own tlv.ReplicaID, stamp tlv.Stamp) (n int) {
+func (m *members) Acked(own tlv.ReplicaID, stamp tlv.Stamp) (n int) {
 	for _, p := range m.of {
 		if p.remembered() && p.vector.Entry(own).Stamp >= stamp {
 			n++
@@ -146,7 +146,7 @@ func (m *Members) Acked(own tlv.ReplicaID, stamp tlv.Stamp) (n int) {
 
 // Minimum is what all of those that are remembered have. It is unknown as long as one has not been heard in this
 // run, and if there is none.
-func (m *Members) Minimum() (least tlv.Vector, ok bool) {
+func (m *members) Minimum() (least tlv.Vector, ok bool) {
 	for _, p := range m.of {
 		switch {
 		case !p.remembered():
@@ -175,4 +175,4 @@ func lesser(a, b tlv.Vector) (least tlv.Vector) {
 	return least
 }
 
-func (m *Members) ids() []tlv.ReplicaID { return slices.Sorted(maps.Keys(m.of)) }
+func (m *members) ids() []tlv.ReplicaID { return slices.Sorted(maps.Keys(m.of)) }

@@ -10,7 +10,7 @@ import (
 
 // One member after the other is heard; what is acknowledged then, and what of the log nobody needs any more.
 func TestMembers(t *testing.T) {
-	m := NewMembers([]tlv.ReplicaID{theirs})
+	m := newMembers([]tlv.ReplicaID{theirs})
 	now := time.UnixMilli(1000)
 	has := func(own, other tlv.Stamp) tlv.Vector {
 		v := tlv.Vector{at(mine, own)}
@@ -57,7 +57,7 @@ func TestMembers(t *testing.T) {
 
 // Who has only fetched a state has acknowledged nothing: the log waits for it.
 func TestMembersThatFetch(t *testing.T) {
-	m := NewMembers(nil)
+	m := newMembers(nil)
 	if _, ok := m.Minimum(); ok {
 		t.Errorf("the minimum of nobody is known")
 	}
@@ -72,7 +72,7 @@ func TestMembersThatFetch(t *testing.T) {
 }
 
 func TestMembersAreStored(t *testing.T) {
-	m := NewMembers([]tlv.ReplicaID{4})
+	m := newMembers([]tlv.ReplicaID{4})
 	m.Heard(third, nil, "", time.UnixMilli(1), mine)
 	m.Heard(theirs, nil, "", time.UnixMilli(1), mine)
 	m.Heard(4, nil, "", time.UnixMilli(1), mine)
@@ -107,7 +107,7 @@ func TestMembersAreStored(t *testing.T) {
 
 // Who has asked once has acknowledged nothing; what it said counts when it asks again, and that is news.
 func TestMembersAreCountedWhenRemembered(t *testing.T) {
-	m := NewMembers(nil)
+	m := newMembers(nil)
 	has := tlv.Vector{at(mine, 20)}
 	for i, want := range []bool{false, true, false} {
 		if got := m.Heard(theirs, has, "", time.UnixMilli(1000), mine); got != want {
@@ -121,7 +121,7 @@ func TestMembersAreCountedWhenRemembered(t *testing.T) {
 
 // There are only so many members, but for those that this replica pulls from, and those that are known.
 func TestMembersAreFew(t *testing.T) {
-	m := NewMembers([]tlv.ReplicaID{theirs})
+	m := newMembers([]tlv.ReplicaID{theirs})
 	now := time.UnixMilli(1000)
 	peers := map[tlv.ReplicaID]bool{third: true, 77: true}
 	m.met(77, "", now)

@@ -18,11 +18,11 @@ import (
 // Options of New. The zero value of each means its default.
 type Options struct {
 	Peers          []string                    // host:port to pull from, beside those that the store remembers
-	Secret         string                      // that the peers and this replica prove to each other that they know (package handshake); "": nobody is asked to
+	Secret         string                      // that the peers and this replica prove to each other that they know (package handshake); "": no proof is asked for
 	User, Password string                      // for the peers; none if Password is ""
 	TLS            func() (*tls.Config, error) // is asked for each connection, and gives a config of its own; nil: plain
 	Port           int                         // TCP, on which peers find this replica; 0: none
-	// Wait bounds how long after a start nothing is published because somebody who knows this replica has not yet confirmed what it
+	// Wait bounds how long after a start nothing is published because a peer that knows this replica has not yet confirmed what it
 	// has of it; then this takes a new ID. Default 2 s.
 	Wait time.Duration
 	Log  *slog.Logger // default slog.Default()
@@ -47,7 +47,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Node replicates one store: it pulls from its peers, and answers those who pull from it. All methods may be called at the
+// Node replicates one store: it pulls from its peers, and answers the peers that pull from it. All methods may be called at the
 // same time by many goroutines. None may be called while a pipeline of the store is active: they may wait for a flush.
 type Node struct {
 	engine *engine.Engine
@@ -61,8 +61,8 @@ type Node struct {
 	links     map[string]*link
 	ctx       context.Context // of Run; nil: it does not run
 	done      sync.WaitGroup  // links that run
-	members   *Members
-	turns     Turns
+	members   *members
+	turns     turns
 	heard     map[tlv.ReplicaID]time.Time
 	former    map[tlv.ReplicaID][]tlv.ReplicaID // IDs that others had before, as they say
 	store     storeStatus
@@ -93,7 +93,7 @@ func New(e *engine.Engine, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.members = NewMembers(pullers)
+	n.members = newMembers(pullers)
 	n.store.awaited = map[tlv.ReplicaID]bool{}
 	for _, id := range pullers {
 		n.store.awaited[id] = true

@@ -54,7 +54,7 @@ func TestMeshConverges(t *testing.T) {
 		}
 	}
 	for _, r := range list {
-		eventually(t, "the link to itself is known for one", func() bool { return r.peer(r.addr()).State == string(Itself) })
+		eventually(t, "the link to itself is known for one", func() bool { return r.peer(r.addr()).State == string(itself) })
 	}
 }
 
@@ -84,9 +84,9 @@ func TestBadPeersBlockNothing(t *testing.T) {
 	good.add(t, "k", 1)
 	eventually(t, "the good peer is heard", func() bool { return r.get(t, "k") == 1 })
 	for _, bad := range []*server{garbage, nonsense} {
-		eventually(t, "garbage is noticed", func() bool { s := r.peer(bad.addr()); return s.State == string(Down) && s.Errors > 1 })
+		eventually(t, "garbage is noticed", func() bool { s := r.peer(bad.addr()); return s.State == string(down) && s.Errors > 1 })
 	}
-	if s := r.peer(silent.addr()); s.State != string(Connecting) && s.State != string(Down) {
+	if s := r.peer(silent.addr()); s.State != string(connecting) && s.State != string(down) {
 		t.Errorf("the silent peer is %q", s.State)
 	}
 	if n := r.lines.count(garbage.addr()); n != 1 {
@@ -229,7 +229,7 @@ func TestJoin(t *testing.T) {
 		t.Error("a store that has heard nothing of its peer has joined")
 	}
 	c := beginWith(t, fresh, Options{Peers: []string{silent, b.addr()}})
-	eventually(t, "c has heard b", func() bool { return c.peer(b.addr()).State == string(Syncing) })
+	eventually(t, "c has heard b", func() bool { return c.peer(b.addr()).State == string(syncing) })
 	if !c.node.Joining() {
 		t.Error("a store that has heard only one that has nothing itself, of two peers, has joined")
 	}

@@ -17,13 +17,13 @@ const (
 	maxBytes   = 64 << 20        // that a caller can ask for
 	minBackoff = 100 * time.Millisecond
 	maxBackoff = 10 * time.Second // where the peer refuses, or this store
-	// maxLost is for a link that is lost: who waits to be vouched for after a start does so for 2 s (Options.Wait), and a link that is there
+	// maxLost is for a link that is lost: a store that waits to be vouched for after a start does so for 2 s (Options.Wait), and a link that is there
 	// again by then costs no new ID.
 	maxLost    = time.Second
 	heldPause  = time.Second // until a link asks again that waits for another's state transfer
 	shortPause = 50 * time.Millisecond
 	selfPause  = time.Minute
-	maxOffset  = time.Minute // of two clocks, before somebody is warned
+	maxOffset  = time.Minute // of two clocks, before the log warns of it
 	sayEvery   = 5 * time.Second
 )
 
@@ -41,7 +41,7 @@ type Self struct {
 	Transfer  *engine.Transfer // one that is not finished
 }
 
-// ended says whether a vector has a tail of this replica that begins beyond what this store has: who has that does not vouch.
+// ended says whether a vector has a tail of this replica that begins beyond what this store has: a peer that has one does not vouch.
 func (s *Self) ended(v tlv.Vector) bool {
 	have := s.Vector.Entry(s.ID).Stamp
 	return slices.ContainsFunc(v, func(e tlv.VectorEntry) bool { return e.Of == s.ID && e.End > have })

@@ -19,7 +19,7 @@ import (
 	"atomiccounter/tlv"
 )
 
-// maxErrorLine bounds what is read of an error of somebody who has proven nothing.
+// maxErrorLine bounds what is read of an error of a peer that has proven nothing.
 const maxErrorLine = 1 << 10
 
 // prove has the peer at the other end of a new connection prove that it knows the secret, and then proves that to it for replica id in

@@ -32,24 +32,24 @@ func TestPullerBegins(t *testing.T) {
 	again := ask(0) // of what it has of this replica alone
 	again.Bytes = 1
 	converse(t, []conversation{
-		{"no news", nil, []exchange{{answers(0), ask(blockTime)}, {answers(0), ask(blockTime)}}, Syncing, "I"},
+		{"no news", nil, []exchange{{answers(0), ask(blockTime)}, {answers(0), ask(blockTime)}}, syncing, "I"},
 		{"nothing is taken before the store is sure of itself", unsure, []exchange{
 			{answers(0, batch(theirs, 10, 20)), Pause{shortPause}},
 			{Woken{}, again},
 			{answers(0, batch(theirs, 10, 20)), Pause{shortPause}},
 			{moment{Event: Woken{}, store: sure}, ask(0)},
 			{answers(0, batch(theirs, 10, 20)), takes(batch(theirs, 10, 20))},
-		}, Confirming, "I"},
+		}, confirming, "I"},
 		{"what the peer has of this replica is asked for again after it was lost", unsure, []exchange{
 			{Lost{errors.New("x")}, Pause{firstPause}},
 			{Woken{}, ask(0)},
-		}, Down, "W"},
+		}, down, "W"},
 		{"it has vouched once and for all", unsure, []exchange{
 			{answers(0), Pause{shortPause}},
 			{moment{Event: Woken{}, store: sure}, ask(0)},
 			{Lost{errors.New("x")}, Pause{firstPause}},
 			{moment{Event: Woken{}, store: unsure}, again},
-		}, Down, "IW"},
+		}, down, "IW"},
 	})
 }
 
@@ -70,33 +70,33 @@ func TestPullerTakesBatches(t *testing.T) {
 		return []exchange{{answers(0, other, one), takes(other, one)}, {Taken{0, err}, Pause{firstPause}}, {Woken{}, ask(0)}}
 	}
 	converse(t, []conversation{
-		{"in order", nil, []exchange{{answers(0, one, two), takes(one, two)}, {Taken{2, nil}, ask(blockTime)}}, Syncing, "I"},
+		{"in order", nil, []exchange{{answers(0, one, two), takes(one, two)}, {Taken{2, nil}, ask(blockTime)}}, syncing, "I"},
 		{"as many together as may be", nil, []exchange{{answers(0, many(0, engine.MaxApply+1)...), takes(many(0, engine.MaxApply)...)},
-			{Taken{engine.MaxApply, nil}, takes(many(engine.MaxApply, 1)...)}, {Taken{1, nil}, ask(blockTime)}}, Syncing, "I"},
-		{"large ones not together", nil, []exchange{{answers(0, one, large, after), takes(one, large)}, {Taken{2, nil}, takes(after)}}, Syncing, "I"},
+			{Taken{engine.MaxApply, nil}, takes(many(engine.MaxApply, 1)...)}, {Taken{1, nil}, ask(blockTime)}}, syncing, "I"},
+		{"large ones not together", nil, []exchange{{answers(0, one, large, after), takes(one, large)}, {Taken{2, nil}, takes(after)}}, syncing, "I"},
 		{"what is refused lies between", nil, []exchange{{answers(0, other), takes(other)}, {Taken{0, engine.ErrFork}, ask(blockTime, third)},
-			{answers(0, one, batch(third, 20, 30), two), takes(one)}, {Taken{1, nil}, takes(two)}, {Taken{1, nil}, ask(blockTime, third)}}, Forked, "IE"},
+			{answers(0, one, batch(third, 20, 30), two), takes(one)}, {Taken{1, nil}, takes(two)}, {Taken{1, nil}, ask(blockTime, third)}}, forked, "IE"},
 		{"the second is refused", nil, []exchange{{answers(0, one, other, two), takes(one, other, two)}, {Taken{1, engine.ErrHeld}, takes(two)},
 			{Taken{1, nil}, ask(blockTime, third)}}, Held, "I"},
-		{"more is asked for at once", nil, []exchange{{answers(2, one), takes(one)}, {Taken{1, nil}, ask(0)}}, Syncing, "I"},
+		{"more is asked for at once", nil, []exchange{{answers(2, one), takes(one)}, {Taken{1, nil}, ask(0)}}, syncing, "I"},
 		{"the acknowledgement is the vector that results", nil, []exchange{{answers(0, one), takes(one)},
-			{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = tlv.Vector{at(theirs, 20)} }}, ask(blockTime)}}, Syncing, "I"},
+			{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = tlv.Vector{at(theirs, 20)} }}, ask(blockTime)}}, syncing, "I"},
 		{"held back: not asked for, for a second", nil, take(engine.ErrHeld,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{moment{Event: answers(0), after: heldPause - 1}, ask(blockTime, third)},
 			exchange{moment{Event: answers(0), after: 1}, ask(blockTime)}), Held, "I"},
 		{"held back, and it comes by another way", nil, take(engine.ErrHeld,
-			exchange{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = peerHas() }}, ask(blockTime)}), Syncing, "I"},
+			exchange{moment{Event: Taken{1, nil}, store: func(s *Self) { s.Vector = peerHas() }}, ask(blockTime)}), syncing, "I"},
 		{"a fork: not for ten seconds, others flow", nil, take(engine.ErrFork,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{moment{Event: answers(0, batch(third, 20, 30), two), after: maxBackoff - 1}, takes(two)},
 			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{moment{Event: answers(0, other), after: 1}, takes(other)},
-			exchange{Taken{0, engine.ErrFork}, ask(blockTime, third)}), Forked, "IE"},
+			exchange{Taken{0, engine.ErrFork}, ask(blockTime, third)}), forked, "IE"},
 		{"a fork, until the peer was away", nil, take(engine.ErrFork,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{Lost{errors.New("x")}, Pause{firstPause}},
-			exchange{Woken{}, ask(0)}), Down, "IEW"},
+			exchange{Woken{}, ask(0)}), down, "IEW"},
 		{"a clock far ahead: not for ten seconds", nil, take(engine.ErrClock,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{moment{Event: answers(0, other), after: maxBackoff - 1}, ask(blockTime, third)},
@@ -105,17 +105,17 @@ func TestPullerTakesBatches(t *testing.T) {
 		{"a clock far ahead that comes right", nil, take(engine.ErrClock,
 			exchange{Taken{1, nil}, ask(blockTime, third)},
 			exchange{moment{Event: answers(0, other), after: maxBackoff}, takes(other)},
-			exchange{Taken{1, nil}, ask(blockTime)}), Syncing, "IE"},
-		{"a gap: asked again at once", nil, take(engine.ErrGap, exchange{Taken{1, nil}, ask(0)}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(blockTime)}), syncing, "IE"},
+		{"a gap: asked again at once", nil, take(engine.ErrGap, exchange{Taken{1, nil}, ask(0)}), syncing, "I"},
 		{"a gap twice: it takes the state", nil, take(engine.ErrGap,
-			exchange{Taken{1, nil}, ask(0)}, exchange{answers(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, Claim{theirs, true}}), Syncing, "I"},
+			exchange{Taken{1, nil}, ask(0)}, exchange{answers(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, Claim{theirs, true}}), syncing, "I"},
 		{"a gap twice, but not in a row", nil, take(engine.ErrGap,
 			exchange{Taken{1, nil}, ask(0)}, exchange{answers(0, one), takes(one)}, exchange{Taken{1, nil}, ask(blockTime)},
-			exchange{answers(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, ask(0)}), Syncing, "I"},
-		{"the store is closed", nil, broken(engine.ErrClosed), Down, "IE"},
-		{"the store has failed", nil, broken(engine.ErrFailed), Down, "IE"},
-		{"the disk is full", nil, broken(engine.ErrNoSpace), Down, "IE"},
-		{"the store takes it for malformed", nil, broken(tlv.ErrMalformed), Down, "IW"},
+			exchange{answers(0, other), takes(other)}, exchange{Taken{0, engine.ErrGap}, ask(0)}), syncing, "I"},
+		{"the store is closed", nil, broken(engine.ErrClosed), down, "IE"},
+		{"the store has failed", nil, broken(engine.ErrFailed), down, "IE"},
+		{"the disk is full", nil, broken(engine.ErrNoSpace), down, "IE"},
+		{"the store takes it for malformed", nil, broken(tlv.ErrMalformed), down, "IW"},
 	})
 }
 
@@ -134,9 +134,9 @@ func TestPullerDeclined(t *testing.T) {
 		level string
 		pause time.Duration
 	}{
-		{"SELF this is the replica that asks", Itself, "", selfPause},
-		{"DUPLICATE replica 0000000000000001 is my own ID", Duplicate, "E", firstPause},
-		{"FORKED replica 0000000000000002 has two histories", Forked, "E", firstPause},
+		{"SELF this is the replica that asks", itself, "", selfPause},
+		{"DUPLICATE replica 0000000000000001 is my own ID", duplicate, "E", firstPause},
+		{"FORKED replica 0000000000000002 has two histories", forked, "E", firstPause},
 		{"NOSNAPSHOT \"s\" is not kept here", Refused, "W", firstPause}, // nobody has asked for one
 		{"BUSY ask again", Held, "I", heldPause},
 		{csync.VersionError("CSYNC", csync.Version), Refused, "E", firstPause},
@@ -147,10 +147,10 @@ func TestPullerDeclined(t *testing.T) {
 		k := newTalk(t)
 		name := fmt.Sprintf("%q", c.reply)
 		k.run(name, []exchange{{Woken{}, ask(0)}, {Declined{c.reply}, Pause{c.pause}}})
-		if s := k.p.Status(); k.p.State() != c.state || k.said() != c.level || (s.Errors == 0) != (c.state == Itself) {
+		if s := k.p.Status(); k.p.State() != c.state || k.said() != c.level || (s.Errors == 0) != (c.state == itself) {
 			t.Errorf("%s: %s, said %q, %d errors; want %s, %q", name, k.p.State(), k.said(), s.Errors, c.state, c.level)
 		}
-		if k.p.Vouched() != (c.state == Itself) {
+		if k.p.Vouched() != (c.state == itself) {
 			t.Errorf("%s: Vouched = %t", name, k.p.Vouched())
 		}
 		k.step(Woken{})
@@ -202,30 +202,30 @@ func TestPullerHearsNonsense(t *testing.T) {
 		return s
 	}
 	fork := at(mine, 51)
-	forked := changed(func(a *csync.SyncAnswer) { a.Vector = tlv.Vector{fork} })
+	parted := changed(func(a *csync.SyncAnswer) { a.Vector = tlv.Vector{fork} })
 	converse(t, []conversation{
-		{"it is this process", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.ID, a.Life = mine, 11 }), Pause{selfPause}}}, Itself, ""},
-		{"it has this ID", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.ID = mine }), Pause{firstPause}}}, Duplicate, "E"},
-		{"it has of this replica what never was", nil, []exchange{{forked, Rename{fork}}, {Done{}, ask(0)}}, Forked, "IE"},
-		{"and the store cannot take another ID", nil, []exchange{{forked, Rename{fork}}, {Done{engine.ErrFailed}, Pause{firstPause}}}, Down, "IEE"},
+		{"it is this process", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.ID, a.Life = mine, 11 }), Pause{selfPause}}}, itself, ""},
+		{"it has this ID", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.ID = mine }), Pause{firstPause}}}, duplicate, "E"},
+		{"it has of this replica what never was", nil, []exchange{{parted, Rename{fork}}, {Done{}, ask(0)}}, forked, "IE"},
+		{"and the store cannot take another ID", nil, []exchange{{parted, Rename{fork}}, {Done{engine.ErrFailed}, Pause{firstPause}}}, down, "IEE"},
 		{"it says so without a proof", nil, []exchange{{changed(func(a *csync.SyncAnswer) { a.Vector = tlv.Vector{{Replica: mine, Stamp: 51, Hash: 1}} }), Pause{firstPause}}}, Refused, "IE"},
-		{"not even before the store is sure of itself", func(s *Self) { s.Confirmed = false }, []exchange{{forked, Rename{fork}}}, Forked, "IE"},
-		{"a batch of this replica", nil, []exchange{{answers(0, batch(mine, 50, 60)), Pause{firstPause}}}, Down, "IW"},
-		{"no batch", nil, []exchange{{unreadable(), Pause{firstPause}}}, Down, "IW"},
+		{"not even before the store is sure of itself", func(s *Self) { s.Confirmed = false }, []exchange{{parted, Rename{fork}}}, forked, "IE"},
+		{"a batch of this replica", nil, []exchange{{answers(0, batch(mine, 50, 60)), Pause{firstPause}}}, down, "IW"},
+		{"no batch", nil, []exchange{{unreadable(), Pause{firstPause}}}, down, "IW"},
 		{"good ones before a bad one are taken", nil, []exchange{
-			{unreadable(one), takes(one)}, {Taken{1, nil}, Pause{firstPause}}}, Down, "IW"},
+			{unreadable(one), takes(one)}, {Taken{1, nil}, Pause{firstPause}}}, down, "IW"},
 		{"more, but nothing comes", nil, []exchange{{answers(1), Pause{firstPause}}}, Refused, "IW"},
 		{"nothing, at once", nil, []exchange{{atOnce(answers(0)), ask(blockTime)}, {atOnce(answers(0)), Pause{firstPause}}}, Refused, "IW"},
 		{"it is another replica now: what was refused is asked for", nil, []exchange{
 			{answers(0, one), takes(one)}, {Taken{0, engine.ErrFork}, ask(blockTime, theirs)},
-			{changed(func(a *csync.SyncAnswer) { a.ID = third }), ask(blockTime)}}, Syncing, "IEW"},
+			{changed(func(a *csync.SyncAnswer) { a.ID = third }), ask(blockTime)}}, syncing, "IEW"},
 		{"it has another history of a third: what it has of that is not asked for, once and for all", func(s *Self) {
 			s.True = func(e tlv.VectorEntry) bool { return e.Replica != third }
-		}, []exchange{{answers(0), ask(blockTime, third)}, {answers(0), ask(blockTime, third)}}, Forked, "IE"},
+		}, []exchange{{answers(0), ask(blockTime, third)}, {answers(0), ask(blockTime, third)}}, forked, "IE"},
 		{"its clock is off, and is set", nil, []exchange{
 			{changed(func(a *csync.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
 			{changed(func(a *csync.SyncAnswer) { a.Clock = 1 }), ask(blockTime)},
-			{answers(0), ask(blockTime)}}, Syncing, "IWI"},
+			{answers(0), ask(blockTime)}}, syncing, "IWI"},
 	})
 }
 
@@ -277,7 +277,7 @@ func TestPullerShows(t *testing.T) {
 		t.Errorf("the last line is %+v; want one of progress", l)
 	}
 	k.step(Done{})
-	if s := k.p.Status(); s.Transfers != 1 || s.TransferKeys != 0 || s.State != string(Syncing) {
+	if s := k.p.Status(); s.Transfers != 1 || s.TransferKeys != 0 || s.State != string(syncing) {
 		t.Errorf("at the end: %+v", s)
 	}
 	k.step(needState)
@@ -295,7 +295,7 @@ func TestPullerShows(t *testing.T) {
 // pulled is a puller that a test takes through its steps.
 type pulled struct {
 	t    *testing.T
-	p    *Puller
+	p    *puller
 	now  time.Time
 	self Self
 }
@@ -303,7 +303,7 @@ type pulled struct {
 func pull(t *testing.T) *pulled {
 	now := time.UnixMilli(1_767_225_600_000)
 	self := Self{ID: 1, Life: 11, Confirmed: true, True: func(tlv.VectorEntry) bool { return true }, Proven: func(tlv.VectorEntry) bool { return true }}
-	return &pulled{t: t, p: NewPuller("peer:1", now), now: now, self: self}
+	return &pulled{t: t, p: newPuller("peer:1", now), now: now, self: self}
 }
 
 func (d *pulled) step(ev Event) (Action, []Line) {
@@ -333,14 +333,14 @@ func TestConfirmedLinkAsksAtOnce(t *testing.T) {
 	d := pull(t)
 	d.self.Confirmed = false
 	d.asks(Woken{})
-	if a, _ := d.step(d.answer()); a != (Pause{shortPause}) || d.p.State() != Confirming {
+	if a, _ := d.step(d.answer()); a != (Pause{shortPause}) || d.p.State() != confirming {
 		t.Fatalf("a peer has confirmed, others have not: %v in state %s; want a short pause, confirming", a, d.p.State())
 	}
 	d.self.Confirmed = true
 	if ask := d.asks(Woken{}); ask.Block != 0 {
 		t.Errorf("once confirmed it has the peer wait for %v; want an answer at once", ask.Block)
 	}
-	if ask := d.asks(d.answer()); ask.Block == 0 || d.p.State() != Syncing {
+	if ask := d.asks(d.answer()); ask.Block == 0 || d.p.State() != syncing {
 		t.Errorf("after the answer it asks with BLOCK %v in state %s; want a long poll, syncing", ask.Block, d.p.State())
 	}
 }
@@ -453,18 +453,18 @@ func TestLagWhileAnAnswerIsTakenIn(t *testing.T) {
 	}
 	d.asks(Woken{})
 	d.step(answer)
-	want("with an answer in hand", Connecting, 3, 11, 5000)
+	want("with an answer in hand", connecting, 3, 11, 5000)
 	d.now = d.now.Add(time.Second)
 	d.step(Taken{1, nil})
-	want("with its first batch stored", Syncing, 2, 8, 3000)
+	want("with its first batch stored", syncing, 2, 8, 3000)
 	d.asks(Taken{1, nil})
-	want("with both stored", Syncing, 1, 7, 3000)
+	want("with both stored", syncing, 1, 7, 3000)
 
 	answer = d.answer()
 	answer.Answer.Vector = tlv.Vector{{Replica: 2, Stamp: last, Life: 22}}
 	answer.Batches = []tlv.Batch{batch(second, last, "a", "b", "c", "d", "e", "f", "g")}
 	d.step(answer)
-	want("with the last in hand", Syncing, 1, 7, 2000)
+	want("with the last in hand", syncing, 1, 7, 2000)
 	d.asks(Taken{1, nil})
-	want("with all stored", Syncing, 0, 0, 0)
+	want("with all stored", syncing, 0, 0, 0)
 }

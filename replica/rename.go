@@ -37,7 +37,7 @@ const renameAgain = time.Hour
 
 // noteRename notes durably that the store is about to take a new ID because it has forked. If it has done so a short while ago, and what it
 // publishes has forked again, it stops for good: an operator has to look at where the copies of it come from. To start it again is the
-// operator's word: it publishes nothing then before all who know it have been asked.
+// operator's word: it publishes nothing then before all peers that know it have been asked.
 func (n *Node) noteRename() error {
 	now := n.o.now()
 	noted, err := n.engine.Recall(engine.RenamedSetting)
@@ -57,7 +57,7 @@ func (n *Node) noteRename() error {
 	return n.engine.Remember(engine.RenamedSetting, binary.AppendVarint(nil, now.UnixMilli()))
 }
 
-// renew has the store take a new ID, because not all who know it have confirmed it in time.
+// renew has the store take a new ID, because not all peers that know it have confirmed it in time.
 func (n *Node) renew(pullers int) error {
 	n.naming.Lock()
 	defer n.naming.Unlock()
@@ -81,7 +81,7 @@ func (n *Node) renew(pullers int) error {
 	return nil
 }
 
-// confirm makes the store sure of its history when all who know it have confirmed what they have of it. When the time for that is
+// confirm makes the store sure of its history when all peers that know it have confirmed what they have of it. When the time for that is
 // over, it has the store take a new ID.
 func (n *Node) confirm() error {
 	n.mu.Lock()
@@ -115,7 +115,7 @@ func (n *Node) confirm() error {
 	return nil
 }
 
-// vouchedFor says whether all who know this replica have confirmed it. The caller holds mu.
+// vouchedFor says whether all peers that know this replica have confirmed it. The caller holds mu.
 func (n *Node) vouchedFor() bool {
 	if n.engine.Created() {
 		return true

@@ -9,15 +9,15 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Verdict is what a responder makes of a request before it looks at its store.
-type Verdict struct {
+// verdict is what a responder makes of a request before it looks at its store.
+type verdict struct {
 	Err  csync.Error     // the answer, unless it is ""
 	Lost tlv.VectorEntry // nonzero: the caller has this of our own, and it is not of our history: we have to take a new ID
 	Line *Line           // for the log
 }
 
-// JudgeSync decides whether CSYNC is answered.
-func JudgeSync(self *Self, remote string, r *csync.SyncRequest) Verdict {
+// judgeSync decides whether CSYNC is answered.
+func judgeSync(self *Self, remote string, r *csync.SyncRequest) verdict {
 	v := judge(self, "CSYNC", remote, &r.Request)
 	e := r.Vector.Entry(self.ID)
 	switch {
@@ -28,27 +28,27 @@ func JudgeSync(self *Self, remote string, r *csync.SyncRequest) Verdict {
 	}
 	line := lostLine(self, e)
 	line.Args = append([]any{"peer", remote}, line.Args...)
-	return Verdict{Lost: e, Line: &line,
+	return verdict{Lost: e, Line: &line,
 		Err: csync.Error(fmt.Sprintf("%s replica %s has two histories: it takes a new ID; ask again", csync.CodeForked, csync.Hex(self.ID)))}
 }
 
 // judge decides whether any request is answered.
-func judge(self *Self, command, remote string, r *csync.Request) Verdict {
+func judge(self *Self, command, remote string, r *csync.Request) verdict {
 	switch {
 	case r.Version != csync.Version:
 		return refuse(csync.VersionError(command, r.Version), remote)
 	case r.ID == 0:
-		return Verdict{Err: csync.Error(fmt.Sprintf("ERR %s: a replica ID is not zero", command))}
+		return verdict{Err: csync.Error(fmt.Sprintf("ERR %s: a replica ID is not zero", command))}
 	case r.ID == self.ID && r.Life == self.Life:
-		return Verdict{Err: csync.ErrSelf}
+		return verdict{Err: csync.ErrSelf}
 	case r.ID == self.ID:
 		return refuse(csync.DuplicateError(self.Vector.Entry(self.ID)), remote)
 	}
-	return Verdict{}
+	return verdict{}
 }
 
-func refuse(err csync.Error, remote string) Verdict {
-	return Verdict{Err: err, Line: &Line{Level: slog.LevelError, Text: "a peer is refused", Args: []any{"peer", remote, "err", err}}}
+func refuse(err csync.Error, remote string) verdict {
+	return verdict{Err: err, Line: &Line{Level: slog.LevelError, Text: "a peer is refused", Args: []any{"peer", remote, "err", err}}}
 }
 
 // wanted is the caller's vector, with what it does not want now as if it had it.

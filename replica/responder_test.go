@@ -44,7 +44,7 @@ func TestJudge(t *testing.T) {
 		{"an older version, whatever else it says", 0, mine, 11, never, fmt.Sprintf(version, 0), true},
 	} {
 		own, v := ownSelf(), tlv.Vector{c.has}
-		sync := JudgeSync(&own, "peer:1", &csync.SyncRequest{Request: csync.Request{Version: c.version, ID: c.id, Life: c.life}, Vector: v})
+		sync := judgeSync(&own, "peer:1", &csync.SyncRequest{Request: csync.Request{Version: c.version, ID: c.id, Life: c.life}, Vector: v})
 		if string(sync.Err) != c.want || (sync.Line != nil) != c.logged || (sync.Lost == c.has) != (c.want == forked || c.has.Stamp == 0) {
 			t.Errorf("%s: CSYNC = %+v; want %q, logged %t", c.name, sync, c.want, c.logged)
 		}
@@ -88,7 +88,7 @@ func TestSize(t *testing.T) {
 func TestForkFoundByARequestIsSaid(t *testing.T) {
 	entry := tlv.VectorEntry{Replica: 1, Stamp: 500, Life: 98}
 	self := Self{ID: 1, Life: 11, True: func(e tlv.VectorEntry) bool { return e != entry }, Proven: func(tlv.VectorEntry) bool { return true }}
-	v := JudgeSync(&self, "peer:1", &csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 2, Life: 22}, Vector: tlv.Vector{entry}})
+	v := judgeSync(&self, "peer:1", &csync.SyncRequest{Request: csync.Request{Version: csync.Version, ID: 2, Life: 22}, Vector: tlv.Vector{entry}})
 	if v.Lost != entry || v.Err.Code() != csync.CodeForked {
 		t.Fatalf("JudgeSync = %+v; want the entry that is lost, and an error", v)
 	}

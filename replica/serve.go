@@ -13,12 +13,12 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Sync answers CSYNC, at once: with nothing if there is nothing. Who waits for more asks again at the store's News. Errors
+// Sync answers CSYNC, at once: with nothing if there is nothing. A caller that waits for more asks again at the store's News. Errors
 // of type csync.Error are replies.
 func (n *Node) Sync(remote string, r csync.SyncRequest) (csync.SyncAnswer, error) {
 	n.mu.Lock()
 	self := n.self()
-	err := n.judged(JudgeSync(&self, remote, &r))
+	err := n.judged(judgeSync(&self, remote, &r))
 	if err == nil {
 		err = n.admit(r.ID, remote)
 	}
@@ -93,7 +93,7 @@ func (n *Node) compareHistories(self *Self, remote string, r *csync.SyncRequest)
 	if i >= 0 {
 		id = r.Vector[i].Replica
 	}
-	if n.members.Forked(r.ID, id) {
+	if n.members.forked(r.ID, id) {
 		n.o.Log.Error("a replica has forked: a peer has another history of it than this store", "replica", csync.Hex(id), "peer", remote)
 	}
 }
@@ -120,7 +120,7 @@ func (n *Node) Digest(remote string, r csync.DigestRequest) (csync.DigestAnswer,
 }
 
 // judged does what a verdict asks for, and gives the error that is the answer. The caller holds mu.
-func (n *Node) judged(v Verdict) error {
+func (n *Node) judged(v verdict) error {
 	if v.Line != nil {
 		n.o.Log.Log(context.Background(), v.Line.Level, v.Line.Text, v.Line.Args...)
 	}

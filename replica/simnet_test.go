@@ -8,7 +8,7 @@ import (
 	"atomiccounter/replica/csync"
 )
 
-// simLink drives one real Puller over the virtual network: it does what link.run does, one step at a time.
+// simLink drives one real puller over the virtual network: it does what link.run does, one step at a time.
 type simLink struct {
 	r, to   *simReplica
 	link    *link

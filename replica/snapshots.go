@@ -13,7 +13,7 @@ import (
 // keptSnapshots holds the snapshots that are kept for callers of CSNAP, by name.
 type keptSnapshots struct {
 	taking sync.Mutex // from when there is room for a snapshot until it has its place; locked before the node's mu
-	leases Leases
+	leases leases
 	open   map[string]*engine.Snapshot
 }
 
@@ -26,7 +26,7 @@ func (l *keptSnapshots) take(names []string) (gone []*engine.Snapshot) {
 	return gone
 }
 
-// closeAll closes snapshots. Who is reading one is waited for.
+// closeAll closes snapshots. It waits for the requests that read one.
 func closeAll(list []*engine.Snapshot) error {
 	var errs []error
 	for _, s := range list {
@@ -126,7 +126,7 @@ func noSnapshot(name string) error {
 	return csync.Error(fmt.Sprintf("%s %q is not kept here; begin again", csync.CodeNoSnapshot, name))
 }
 
-// wrapCursor puts the number of keys that are done before an engine's cursor, for the one who resumes there.
+// wrapCursor puts the number of keys that are done before an engine's cursor, for the caller that resumes there.
 func wrapCursor(done int64, next []byte) []byte {
 	if len(next) == 0 {
 		return nil

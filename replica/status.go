@@ -29,7 +29,7 @@ func (n *Node) Peers() []csync.PeerStatus {
 		if p := n.members.of[s.ID]; p != nil {
 			s.AckedOwn, s.BytesOut, s.LastPull = p.vector.Entry(own).Stamp, p.sent, p.heard
 			// Where our own link has failed the peer may be gone: only what it asked since then shows that it is not.
-			s.Pulls = p.pulls(now) && (s.State != string(Down) || p.heard.After(s.Since))
+			s.Pulls = p.pulls(now) && (s.State != string(down) || p.heard.After(s.Since))
 		}
 		linked[s.ID] = true
 		list = append(list, s)

@@ -38,14 +38,14 @@ func TestPeersThatPull(t *testing.T) {
 	if _, err := a.node.AddPeer(b.addr()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a knows b", func() bool { s := a.peer(b.addr()); return s.Pulls && s.State == string(Syncing) })
+	eventually(t, "a knows b", func() bool { s := a.peer(b.addr()); return s.Pulls && s.State == string(syncing) })
 	eventually(t, "b, which may not have had a's first answer yet, knows a", func() bool { return b.peer(a.addr()).Pulls })
 
 	b.refuse()
 	b.cut()
-	eventually(t, "a's link to b is down", func() bool { return a.peer(b.addr()).State == string(Down) })
+	eventually(t, "a's link to b is down", func() bool { return a.peer(b.addr()).State == string(down) })
 	a.add(t, "k", 1)
-	eventually(t, "b, whose own link is well, still pulls", func() bool { s := a.peer(b.addr()); return s.State == string(Down) && s.Pulls })
+	eventually(t, "b, whose own link is well, still pulls", func() bool { s := a.peer(b.addr()); return s.State == string(down) && s.Pulls })
 }
 
 func TestWhoDoesNotAskIsAway(t *testing.T) {

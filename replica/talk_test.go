@@ -68,7 +68,7 @@ func askSnap(snapshot, cursor string) AskSnap {
 // talk drives a puller by hand.
 type talk struct {
 	t     *testing.T
-	p     *Puller
+	p     *puller
 	self  Self
 	now   time.Time
 	lines []Line
@@ -76,7 +76,7 @@ type talk struct {
 
 func newTalk(t *testing.T) *talk {
 	now := time.UnixMilli(1_000_000_000)
-	p := NewPuller("peer:1", now)
+	p := newPuller("peer:1", now)
 	p.compared.due = now.Add(time.Hour) // TestPullerCompares
 	return &talk{t: t, p: p, self: ownSelf(), now: now}
 }

@@ -20,7 +20,7 @@ type transfer struct {
 }
 
 // turn hears whether this link may fetch its peer's state.
-func (p *Puller) turn(mine bool) Action {
+func (p *puller) turn(mine bool) Action {
 	if !mine {
 		if !p.intake.answer.NeedState && p.intake.gaps < 2 {
 			return p.goOn() // others flow
@@ -28,7 +28,7 @@ func (p *Puller) turn(mine bool) Action {
 		p.enter(Held, awaited)
 		return Pause{heldPause}
 	}
-	p.enter(Transferring, "")
+	p.enter(transferring, "")
 	p.transfer = transfer{begun: p.now, said: p.now}
 	t := p.self.Transfer
 	if t == nil || t.Source != p.status.ID {
@@ -44,12 +44,12 @@ func (p *Puller) turn(mine bool) Action {
 	return p.askSnap(t.Snapshot, t.Cursor)
 }
 
-func (p *Puller) askSnap(snapshot string, cursor []byte) Action {
+func (p *puller) askSnap(snapshot string, cursor []byte) Action {
 	return AskSnap{csync.SnapRequest{Request: p.request(), Snapshot: snapshot, Cursor: cursor, Bytes: snapBytes}}
 }
 
 // snapped has a page. The first one of a snapshot comes with its vector: the store has to know that before it takes in the page.
-func (p *Puller) snapped(a *csync.SnapAnswer) Action {
+func (p *puller) snapped(a *csync.SnapAnswer) Action {
 	p.status.LastContact = p.now
 	if a.ID != p.status.ID {
 		return p.lost(fmt.Errorf("a page of the state of replica %s, not of %s", csync.Hex(a.ID), csync.Hex(p.status.ID)))
@@ -82,19 +82,19 @@ func (p *Puller) snapped(a *csync.SnapAnswer) Action {
 }
 
 // pointless says whether a snapshot can bring nothing: what the peer said before would not change, nor would what comes next.
-func (p *Puller) pointless(a *csync.SnapAnswer) bool {
+func (p *puller) pointless(a *csync.SnapAnswer) bool {
 	return p.self.Transfer == nil && len(p.self.held()) == 0 && covers(p.self.Vector, a.Vector, p.self.ID)
 }
 
-func (p *Puller) mergePage() Action {
+func (p *puller) mergePage() Action {
 	a := &p.transfer.page
 	return MergePage{Page: a.Page, Next: a.Next, Done: a.Done}
 }
 
 // merged is after the store has made a step of the transfer durable.
-func (p *Puller) merged(err error) Action {
+func (p *puller) merged(err error) Action {
 	if errors.Is(err, engine.ErrFork) {
-		return p.trouble(Forked, slog.LevelError, err)
+		return p.trouble(forked, slog.LevelError, err)
 	}
 	if _, begun := p.last.(BeginTransfer); begun && err != nil && !ours(err) && !errors.Is(err, engine.ErrClock) {
 		return p.trouble(Held, slog.LevelWarn, err) // another peer's state may do
@@ -118,7 +118,7 @@ func (p *Puller) merged(err error) Action {
 	return p.askSnap(a.Snapshot, a.Next)
 }
 
-func (p *Puller) progress() {
+func (p *puller) progress() {
 	a := &p.transfer.page
 	p.status.TransferKeys, p.status.TransferDone = a.Keys, a.Done
 	if d := p.now.Sub(p.transfer.begun); d > 0 {
@@ -140,13 +140,13 @@ func percent(n, of int64) int64 {
 }
 
 // transferred goes on from the vector of the snapshot.
-func (p *Puller) transferred() Action {
+func (p *puller) transferred() Action {
 	p.say(slog.LevelInfo, "the state of the peer is here", "replica", csync.Hex(p.status.ID), "keys", p.status.TransferDone,
 		"bytes", p.status.TransferBytes, "took", p.now.Sub(p.transfer.begun).Round(time.Millisecond))
 	p.status.Transfers++
 	p.status.TransferKeys, p.status.TransferDone, p.status.TransferBytes, p.status.TransferRate = 0, 0, 0, 0
 	p.intake.gaps, p.intake.behind = 0, time.Time{}
 	clear(p.refused)
-	p.enter(Syncing, "")
+	p.enter(syncing, "")
 	return p.askNow()
 }

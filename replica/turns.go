@@ -16,15 +16,15 @@ const (
 // forgetful is after how long without a claim the time before does not count: none was wanted, or the process stood still.
 const forgetful = 3 * blockTime
 
-// Turns has one link at a time fetch a state.
-type Turns struct {
-	holder  string    // address of the link whose turn it is; "": nobody's
+// turns has one link at a time fetch a state.
+type turns struct {
+	holder  string    // address of the link whose turn it is; "": none's
 	moved   time.Time // when a transfer last went on, or was first wanted
 	claimed time.Time // when one was last wanted
 }
 
 // Claim says whether the link to addr may fetch the state of its peer.
-func (t *Turns) Claim(addr string, c Claim, unfinished *engine.Transfer, now time.Time) bool {
+func (t *turns) Claim(addr string, c Claim, unfinished *engine.Transfer, now time.Time) bool {
 	if t.moved.IsZero() || now.Sub(t.claimed) > forgetful {
 		t.moved = now
 	}
@@ -37,7 +37,7 @@ func (t *Turns) Claim(addr string, c Claim, unfinished *engine.Transfer, now tim
 }
 
 // suits says whether a peer may take the place of the source of a transfer.
-func (t *Turns) suits(c Claim, unfinished *engine.Transfer, now time.Time) bool {
+func (t *turns) suits(c Claim, unfinished *engine.Transfer, now time.Time) bool {
 	idle := now.Sub(t.moved)
 	switch {
 	case c.Source == unfinished.Source:
@@ -49,7 +49,7 @@ func (t *Turns) suits(c Claim, unfinished *engine.Transfer, now time.Time) bool 
 }
 
 // Idle says that no transfer has gone on for so long that none seems to come.
-func (t *Turns) Idle(now time.Time) bool {
+func (t *turns) Idle(now time.Time) bool {
 	if t.moved.IsZero() {
 		t.moved = now
 	}
@@ -57,7 +57,7 @@ func (t *Turns) Idle(now time.Time) bool {
 }
 
 // Moved notes what the link to addr does next.
-func (t *Turns) Moved(addr string, a Action, now time.Time) {
+func (t *turns) Moved(addr string, a Action, now time.Time) {
 	if t.holder != addr {
 		return
 	}

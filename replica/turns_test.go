@@ -64,7 +64,7 @@ func TestTurns(t *testing.T) {
 			[]step{{after: takeOver - 1, addr: "b", claim: less, unfinished: begun},
 				{after: 1, addr: "b", claim: less, unfinished: begun, want: true}})},
 	} {
-		var turns Turns
+		var turns turns
 		now := time.UnixMilli(1000)
 		for i, s := range c.steps {
 			now = now.Add(s.after)
@@ -93,7 +93,7 @@ func TestKeepsTurn(t *testing.T) {
 }
 
 func TestTurnsAreIdle(t *testing.T) {
-	var turns Turns
+	var turns turns
 	now := time.UnixMilli(1000)
 	if turns.Idle(now) || turns.Idle(now.Add(takeOver-1)) || !turns.Idle(now.Add(takeOver)) {
 		t.Errorf("not idle after %v since it was first asked", takeOver)
@@ -108,7 +108,7 @@ func TestTurnsAreIdle(t *testing.T) {
 
 // A source that is always busy, because it waits for this replica's state itself, is not waited for for ever.
 func TestTurnsGiveUpOnABusySource(t *testing.T) {
-	var turns Turns
+	var turns turns
 	begin := time.UnixMilli(0)
 	source := Claim{Source: 1}
 	other := Claim{Source: 2, Brings: true}

@@ -14,7 +14,7 @@ import (
 	"atomiccounter/commands"
 )
 
-// What those who are not let in are told.
+// What clients that are not let in are told.
 const (
 	tooManyClients = "ERR max number of clients reached"
 	denied         = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. " +
@@ -113,7 +113,7 @@ func (s *Server) start(c *conn) {
 	})
 }
 
-// remove ends what start began. Who sees the connection end can count on there being room for another.
+// remove ends what start began. A client that sees the connection end can count on there being room for another.
 func (s *Server) remove(c *conn) {
 	c.session.Close()
 	s.shared.Forget(c.client)
@@ -137,7 +137,7 @@ func (s *Server) turnAway(g guest, why string) {
 	}
 }
 
-// protected says that only those on this machine are let in: nobody has chosen a password.
+// protected says that only clients on this machine are let in: there is no password.
 func (s *Server) protected() bool {
 	config := &s.shared.Config
 	return config.Protected() && config.Password() == ""

@@ -86,7 +86,7 @@ func (c *conn) converse() error {
 	}
 }
 
-// receive waits for input, or to be woken. Who is woken all the time still reads what the client sends.
+// receive waits for input, or to be woken. A connection that is woken all the time still reads what the client sends.
 func (c *conn) receive() error {
 	err := c.sock.fill()
 	if err == nil {
@@ -207,7 +207,7 @@ func (c *conn) kill() {
 	}
 }
 
-// note logs why a conversation ended: what clients do all the time only for those who debug.
+// note logs why a conversation ended: what clients do all the time at the level debug only.
 func (c *conn) note(err error) {
 	level, what := slog.LevelWarn, "client disconnected"
 	switch {

@@ -88,7 +88,7 @@ func listenAddr(addr string, port int) (net.Listener, error) {
 func keepAlive(nc net.Conn, d time.Duration) error {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok || d == 0 {
-		return nil // nobody probes unless asked to
+		return nil // there are no probes unless asked for
 	}
 	return tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: d, Interval: max(d/3, time.Second), Count: 3})
 }

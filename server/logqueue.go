@@ -59,7 +59,7 @@ func (q *LogQueue) write() {
 		if b == nil {
 			return
 		}
-		if _, err := q.out.Write(b); err != nil { // which nobody can be told of
+		if _, err := q.out.Write(b); err != nil { // which cannot be told
 			q.dropped.Add(int64(bytes.Count(b, []byte("\n"))))
 		}
 	}

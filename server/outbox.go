@@ -141,7 +141,7 @@ func (o *outbox) waitRoom() error {
 	return o.err
 }
 
-// finish waits until nothing is waiting any more, and everything is sent or given up: nobody uses o after that.
+// finish waits until nothing is waiting any more, and everything is sent or given up: o is not used after that.
 func (o *outbox) finish() error {
 	err := o.finishRounds()
 	if e := o.sock.wire.flush(); err == nil {

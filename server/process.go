@@ -33,7 +33,7 @@ func MakeUpForSyncs(mode engine.SyncMode) {
 
 // ShareFiles divides the files that the process may have open. The store gets what it needs, or a quarter, and clients what is left.
 func ShareFiles(store *engine.Options, s *config.Settings, log *slog.Logger) error {
-	const others = 16 // listeners, peers, the runtime's, and those who are told that there are too many clients
+	const others = 16 // listeners, peers, the runtime's, and clients that are told that there are too many
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("limit on open files: %w", err)

@@ -8,13 +8,13 @@ import (
 )
 
 // reapInterval is how often idle clients are looked for. One sweep over all of them each second is cheaper than a timer
-// for every read, and a change of the timeout holds for those who are connected already.
+// for every read, and a change of the timeout holds for clients that are connected already.
 const reapInterval = time.Second
 
-// expiryInterval is how late those who cache a key may learn that it has expired.
+// expiryInterval is how late the clients that cache a key may learn that it has expired.
 const expiryInterval = 100 * time.Millisecond
 
-// tellExpired tells those who cache keys of expiries, whoever carries them out.
+// tellExpired tells the clients that cache keys of expiries, those of other replicas too.
 func (s *Server) tellExpired(ctx context.Context) {
 	ticker := time.NewTicker(expiryInterval)
 	defer ticker.Stop()

@@ -87,7 +87,7 @@ type Options struct {
 	Settings *config.Settings
 	// TLS lets clients in that speak it, on the TLSPort of all addresses; nil: none.
 	TLS *tls.Config
-	// Sized is told when CONFIG SET has changed cache-size, and when clients take about another number of bytes; nil: nobody is.
+	// Sized is told when CONFIG SET has changed cache-size, and when clients take about another number of bytes; may be nil.
 	Sized func(cache, clients int64)
 	// Grace is how long Serve waits, when it ends, for slow readers to take their replies, default 5 s.
 	Grace time.Duration

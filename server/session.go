@@ -55,7 +55,7 @@ func NewSession(s *commands.Server, c *commands.Client) *Session {
 	return &Session{ctx: s.NewContext(c)}
 }
 
-// Close ends the conversation for others, who may know what it watches.
+// Close ends the conversation for others, which may know what it watches.
 func (s *Session) Close() { s.ctx.Close() }
 
 // Replies is where Feed appends; the caller takes from it what it sends and may replace it.
@@ -205,7 +205,7 @@ func (s *Session) count(r Round) {
 	s.ctx.Client.Active.Store(now.UnixNano())
 }
 
-// accuse names the command that panicked. The panic goes on: locks are held then that nobody would ever let go of, so a
+// accuse names the command that panicked. The panic goes on: locks are held then that would never be released, so a
 // server that lived on would hang, one client after another.
 func (s *Session) accuse() {
 	if s.running == nil {

@@ -97,7 +97,7 @@ func (s *socket) poll() error {
 	return s.readErr
 }
 
-// interrupt makes who waits in fill or idle return os.ErrDeadlineExceeded, now or when it is called next. Any goroutine may
+// interrupt makes a goroutine that waits in fill or idle return os.ErrDeadlineExceeded, now or when it is called next. Any goroutine may
 // call it.
 func (s *socket) interrupt() error { return s.SetReadDeadline(time.Unix(1, 0)) }
 
@@ -149,7 +149,7 @@ func (s *socket) write(b []byte) error {
 	return err
 }
 
-// end closes the connection, whoever waits for it. It may be called by any goroutine, and again. It waits for nothing, so
+// end closes the connection, though a goroutine may wait for it. It may be called by any goroutine, and again. It waits for nothing, so
 // under TLS the client is not told: that is farewell's part.
 func (s *socket) end() error { return shut(s.wire.Conn) }
 

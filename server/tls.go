@@ -47,7 +47,7 @@ func (s *socket) fillSecure() error {
 }
 
 // hold keeps what is written from now on until farewell, or for a moment: a client that has the last reply has the end of the
-// connection too. Otherwise it might send once more in between, to nobody.
+// connection too. Otherwise it might send once more in between, in vain.
 func (s *socket) hold() {
 	if _, ok := s.wire.Conn.(*net.TCPConn); ok {
 		_ = s.wire.raw.Control(holdBack) // which fails only on a connection that is closed
@@ -65,7 +65,7 @@ func (s *socket) farewell() {
 	}
 }
 
-// pollTime is how long poll waits under TLS, where nobody can tell whether something is there.
+// pollTime is how long poll waits under TLS, where it cannot be told whether something is there.
 const pollTime = 100 * time.Microsecond
 
 func (s *socket) pollSecure() error {

@@ -12,7 +12,7 @@ import (
 const maxAhead = 64 << 10
 
 // wait waits until the session's command can go on. No lock is held then, and no buffer but for what the client sends
-// meanwhile, which is kept for later: only who reads notices that the client has gone. What others send to the client goes
+// meanwhile, which is kept for later: only a read notices that the client has gone. What others send to the client goes
 // out meanwhile. An error ends the conversation.
 func (c *conn) wait(w *commands.Wait) error {
 	select {

@@ -1,5 +1,5 @@
 // Package config holds the settings of a server. Each setting is one row of a table: its name, default, usage and category, how it is
-// read from text and written as text, and who may change it. All that knows of settings is made of that table: the flags of the
+// read from text and written as text, and whether it may change. All that knows of settings is made of that table: the flags of the
 // command line and their environment variables, the lines of the configuration file, and CONFIG GET, SET and REWRITE.
 //
 // What a setting brings about lives where it has effect. A reader calls Config.Load, or one of the accessors that give a value in

@@ -8,7 +8,7 @@ import (
 	"atomiccounter/commands/resp"
 )
 
-// Channels knows who listens to which channel. Messages go to those who listen at that moment, in the same order to all. The
+// Channels knows which receivers listen to which channel. Messages go to those that listen at that moment, in the same order to all. The
 // zero value is empty.
 type Channels struct {
 	mu       sync.Mutex
@@ -94,7 +94,7 @@ func (ch *Channels) Listing(r *Receiver, kind Kind) []string {
 	return slices.Sorted(maps.Keys(r.subscribed[kind]))
 }
 
-// Counts are the numbers of channels, of patterns and of shard channels that somebody listens to.
+// Counts are the numbers of channels, of patterns and of shard channels that have a listener.
 func (ch *Channels) Counts() (plain, patterns, shards int) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
@@ -107,14 +107,14 @@ func (ch *Channels) changed(kind Kind) {
 	}
 }
 
-// Names lists the channels of a kind that somebody listens to.
+// Names lists the channels of a kind that have a listener.
 func (ch *Channels) Names(kind Kind) []string {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
 	return slices.Collect(maps.Keys(ch.of[kind]))
 }
 
-// Patterns lists the patterns that somebody listens to. The list is not to be changed.
+// Patterns lists the patterns that have a listener. The list is not to be changed.
 func (ch *Channels) Patterns() []string {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()
@@ -146,7 +146,7 @@ func newMessage(parts ...[]byte) Message {
 	return Message{append(head2.Buf, r.Buf...), append(head3.Buf, r.Buf...)}
 }
 
-// Publish sends a message to all who listen to a channel, or to one of the patterns, by way of send, and says to how many.
+// Publish sends a message to all that listen to a channel, or to one of the patterns, by way of send, and says to how many.
 func (ch *Channels) Publish(kind Kind, channel, payload []byte, patterns []string, send func(*Receiver, Message)) (n int64) {
 	ch.mu.Lock()
 	defer ch.mu.Unlock()

@@ -31,7 +31,7 @@ func (m *Monitors) Remove(r *Receiver) (others bool) {
 	return len(m.list) > 0
 }
 
-// Show sends a line to all who watch, by way of send.
+// Show sends a line to all that watch, by way of send.
 func (m *Monitors) Show(line []byte, send func(*Receiver, Message)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -2,7 +2,7 @@
 // commands that others run. A Receiver is a client as others see it. Channels, Tracking and Monitors know which receivers want what, and
 // put it into their inboxes. Each client's own connection takes it from there, and writes it between two replies.
 //
-// Invariant: who sends never waits for a receiver. The memory that an inbox takes counts as the client's, which bounds it.
+// Invariant: a sender never waits for a receiver. The memory that an inbox takes counts as the client's, which bounds it.
 package push
 
 import (

@@ -15,7 +15,7 @@ import (
 // is empty.
 //
 // What makes that true: a client is noted before it reads, and told after the change can be seen. So it either read the new
-// value, or is told. A key is forgotten when those who cache it are told: they read it again if they want it.
+// value, or is told. A key is forgotten when the clients that cache it are told: they read it again if they want it.
 type Tracking struct {
 	mu       sync.Mutex
 	clients  map[int64]*tracker
@@ -130,7 +130,7 @@ func (t *Tracking) Clients() int {
 	return len(t.clients)
 }
 
-// Note remembers that a client is about to read keys. Of more than most keys some are forgotten, and those who cache them told.
+// Note remembers that a client is about to read keys. Of more than most keys some are forgotten, and the clients that cache them told.
 func (t *Tracking) Note(id int64, keys [][]byte, most int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -176,7 +176,7 @@ func (t *Tracking) NoteExpiry(name []byte, at int64) {
 	}
 }
 
-// tell forgets a key, and tells those who cache it; by is the client that changed it, 0: none.
+// tell forgets a key, and tells the clients that cache it; by is the client that changed it, 0: none.
 func (t *Tracking) tell(k *trackedKey, by int64) {
 	delete(t.keys, k.name)
 	t.items -= len(k.clients)

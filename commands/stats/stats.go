@@ -20,7 +20,7 @@ type Stats struct {
 	Latency Latency
 
 	rates rates
-	most  atomic.Uint64 // bytes of heap in use, when somebody asked
+	most  atomic.Uint64 // bytes of heap in use, when INFO was asked
 }
 
 // Peak is the most memory that was seen in use, used included.

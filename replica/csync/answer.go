@@ -26,7 +26,7 @@ type SyncAnswer struct {
 // SnapAnswer is the answer to CSNAP: one page of a consistent snapshot.
 type SnapAnswer struct {
 	ID       tlv.ReplicaID
-	Snapshot string     // names it for as long as somebody asks for it
+	Snapshot string     // names it for as long as the caller asks for it
 	Vector   tlv.Vector // of the snapshot
 	Keys     int64      // in all
 	Done     int64      // up to the end of this page

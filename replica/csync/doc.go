@@ -52,7 +52,7 @@
 // Before any of this both sides prove that they know the same secret, if there is one (package handshake, CAUTH); a connection
 // speaks for the replica that it has proven to be, or without a secret for the first that it names, and for no other.
 //
-// Errors are replies too: -SELF, the caller is this very process; -DUPLICATE, somebody else with this replica's ID and another
+// Errors are replies too: -SELF, the caller is this very process; -DUPLICATE, another process with this replica's ID and another
 // life; -FORKED, the responder has just learned from the caller's vector that it has lost its history, and takes a new ID;
 // -NOSNAPSHOT, begin again; -BUSY, not now; and -ERR with a text that says what version is spoken here.
 //

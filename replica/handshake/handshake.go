@@ -7,16 +7,16 @@
 // A proof is HMAC-SHA-256, with the secret as its key, of
 //
 //	atomiccounter peer handshake 1\n   31 B
-//	role      1 B                      of who proves: S, who was called, or C, who calls
+//	role      1 B                      of the side that proves: S, the called one, or C, the caller
 //	caller    8 B, 8 B, 32 B           ID and life, little-endian; nonce
 //	called    8 B, 8 B, 32 B           likewise
-//	channel   0 or 32 B                what both ends of a TLS connection can derive from it, and nobody else (RFC 5705)
+//	channel   0 or 32 B                what both ends of a TLS connection can derive from it, and no other party (RFC 5705)
 //
 // The caller proves nothing before the proof of the one that it called has turned out right, so an impostor learns nothing that it could try
-// secrets on. Whoever calls may learn such: the secret has to be one that cannot be guessed (MinSecret).
+// secrets on. Any caller may learn such: the secret has to be one that cannot be guessed (MinSecret).
 //
 // A proof is good for nothing elsewhere: not at another replica or for another caller, for it names both; not as the answer to itself, for it
-// names the role; not again, for the other side's nonce is new; and under TLS not on another connection. Without TLS somebody in the middle can pass on a
+// names the role; not again, for the other side's nonce is new; and under TLS not on another connection. Without TLS a host in the middle can pass on a
 // handshake as it is, and has the connection then.
 package handshake
 
@@ -58,10 +58,10 @@ type Transcript struct {
 	Channel        []byte // empty without TLS
 }
 
-// ProveCalled is the proof of who was called.
+// ProveCalled is the proof of the side that was called.
 func (t *Transcript) ProveCalled(secret string) []byte { return t.prove(secret, 'S') }
 
-// ProveCaller is the proof of who calls.
+// ProveCaller is the proof of the side that calls.
 func (t *Transcript) ProveCaller(secret string) []byte { return t.prove(secret, 'C') }
 
 // Equal compares two proofs, and takes as long wherever they differ.
