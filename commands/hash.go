@@ -57,21 +57,21 @@ func hIncrByFloat(c *Context, args [][]byte) {
 }
 
 func hSet(c *Context, args [][]byte) {
-	if n, ok := c.setFields(args, false); ok {
+	if n, ok := c.setFields(args, engine.Overwrite); ok {
 		c.notify(hashEvent, "hset", args[1])
 		c.Out.Int(int64(n))
 	}
 }
 
 func hMSet(c *Context, args [][]byte) {
-	if _, ok := c.setFields(args, false); ok {
+	if _, ok := c.setFields(args, engine.Overwrite); ok {
 		c.notify(hashEvent, "hset", args[1])
 		c.Out.OK()
 	}
 }
 
 func hSetNX(c *Context, args [][]byte) {
-	n, ok := c.setFields(args, true)
+	n, ok := c.setFields(args, engine.Refuse)
 	if !ok {
 		return
 	}
@@ -82,7 +82,7 @@ func hSetNX(c *Context, args [][]byte) {
 }
 
 // setFields is the shared body of HSET, HMSET and HSETNX: how many fields there were not before. Unless ok it has replied.
-func (c *Context) setFields(args [][]byte, nx bool) (created int, ok bool) {
+func (c *Context) setFields(args [][]byte, existing engine.Existing) (created int, ok bool) {
 	if len(args)%2 == 1 {
 		c.wrongArity(c.table.lookup(args[0]))
 		return 0, false
@@ -91,7 +91,7 @@ func (c *Context) setFields(args [][]byte, nx bool) (created int, ok bool) {
 	for i := 2; i < len(args); i += 2 {
 		fields, values = append(fields, args[i]), append(values, engine.ParseValue(args[i+1]))
 	}
-	created, err := c.Pipe.SetFields(args[1], fields, values, nx)
+	created, err := c.Pipe.SetFields(args[1], fields, values, existing)
 	if err != nil {
 		c.fail(err)
 		return 0, false

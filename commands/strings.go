@@ -207,19 +207,19 @@ func (c *Context) valuesOr(values []engine.Value, keys [][]byte, err error) {
 }
 
 func mSet(c *Context, args [][]byte) {
-	if _, ok := c.setAll(args, false); ok {
+	if _, ok := c.setAll(args, engine.Overwrite); ok {
 		c.Out.OK()
 	}
 }
 
 func mSetNX(c *Context, args [][]byte) {
-	if done, ok := c.setAll(args, true); ok {
+	if done, ok := c.setAll(args, engine.Refuse); ok {
 		c.Out.Bool(done)
 	}
 }
 
 // setAll is the shared body of MSET and MSETNX. Unless ok it has replied.
-func (c *Context) setAll(args [][]byte, nx bool) (done, ok bool) {
+func (c *Context) setAll(args [][]byte, existing engine.Existing) (done, ok bool) {
 	if len(args)%2 == 0 {
 		c.wrongArity(c.table.lookup(args[0]))
 		return false, false
@@ -228,7 +228,7 @@ func (c *Context) setAll(args [][]byte, nx bool) (done, ok bool) {
 	for i := 1; i < len(args); i += 2 {
 		keys, values = append(keys, args[i]), append(values, engine.ParseValue(args[i+1]))
 	}
-	done, err := c.Pipe.MSet(keys, values, nx)
+	done, err := c.Pipe.MSet(keys, values, existing)
 	if err != nil {
 		c.fail(err)
 	}

@@ -116,7 +116,7 @@ func hastyAtHash(t *testing.T, n int) *Pipeline {
 	for i := range n {
 		names = append(names, fmt.Appendf(nil, "f%d", i))
 	}
-	_, err := p.SetFields([]byte("h"), names, slices.Repeat([]Value{IntValue(1)}, n), false)
+	_, err := p.SetFields([]byte("h"), names, slices.Repeat([]Value{IntValue(1)}, n), Overwrite)
 	must(t, nil, err)
 	mustCommit(t, p)
 	_, err = p.Incr([]byte("k"), 1)
@@ -136,7 +136,7 @@ func TestAlarmWhileAHashIsGathered(t *testing.T) {
 			return err
 		},
 		"MSET": func(p *Pipeline) error {
-			_, err := p.MSet([][]byte{[]byte("k"), []byte("h")}, []Value{IntValue(5), IntValue(5)}, false)
+			_, err := p.MSet([][]byte{[]byte("k"), []byte("h")}, []Value{IntValue(5), IntValue(5)}, Overwrite)
 			return err
 		},
 	} {

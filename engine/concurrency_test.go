@@ -247,7 +247,7 @@ func TestAtomicMSet(t *testing.T) {
 			order := [][]byte{keys[i%3], keys[(i+1+i/3%2)%3], keys[(i+2-i/3%2)%3]}
 			for round := range int64(150) {
 				v := int64(i)<<32 | round
-				if _, err := p.MSet(order, []Value{IntValue(v), IntValue(v), IntValue(v)}, false); err != nil {
+				if _, err := p.MSet(order, []Value{IntValue(v), IntValue(v), IntValue(v)}, Overwrite); err != nil {
 					t.Errorf("MSet = %v", err)
 				}
 				got, err := p.MGet(keys, nil)
@@ -408,7 +408,7 @@ func TestManyKeysInSmallCache(t *testing.T) {
 		keys = append(keys, fmt.Appendf(nil, "k%d", i))
 	}
 	for range 3 {
-		if _, err := p.MSet(keys, slices.Repeat([]Value{IntValue(0)}, len(keys)), false); err != nil {
+		if _, err := p.MSet(keys, slices.Repeat([]Value{IntValue(0)}, len(keys)), Overwrite); err != nil {
 			t.Fatalf("MSet = %v", err)
 		}
 		values, err := p.MGet(keys, nil)

@@ -94,7 +94,7 @@ var shapes = map[string]func(p *Pipeline) error{
 	},
 	"hash": func(p *Pipeline) error { _, err := p.IncrField([]byte("lim"), []byte("f"), 3); return err },
 	"field": func(p *Pipeline) error {
-		_, err := p.SetFields([]byte("lim"), [][]byte{[]byte("f")}, []Value{IntValue(1)}, false)
+		_, err := p.SetFields([]byte("lim"), [][]byte{[]byte("f")}, []Value{IntValue(1)}, Overwrite)
 		return err
 	},
 	"token": func(p *Pipeline) error { _, _, err := p.IncrOnce([]byte("lim"), []byte("t"), 3, 1000); return err },

@@ -75,7 +75,7 @@ func countFields(t *testing.T, e *Engine, i, rounds int) {
 		if round%3 != 0 {
 			continue
 		}
-		if _, err := p.SetFields([]byte("other"), [][]byte{own, []byte("last")}, []Value{IntValue(int64(round)), IntValue(int64(i))}, false); err != nil {
+		if _, err := p.SetFields([]byte("other"), [][]byte{own, []byte("last")}, []Value{IntValue(int64(round)), IntValue(int64(i))}, Overwrite); err != nil {
 			t.Errorf("SetFields = %v", err)
 		}
 		if _, err := p.Commit(); err != nil {
@@ -163,7 +163,7 @@ func TestHugeHash(t *testing.T) {
 		for j := range names {
 			names[j] = name(i + j)
 		}
-		if created, err := p.SetFields([]byte("h"), names, values, false); created != 1000 || err != nil {
+		if created, err := p.SetFields([]byte("h"), names, values, Overwrite); created != 1000 || err != nil {
 			t.Fatalf("SetFields = %d, %v", created, err)
 		}
 		if _, err := p.Commit(); err != nil {
@@ -222,7 +222,7 @@ func TestLongFields(t *testing.T) {
 	const n = 40
 	for i := range n {
 		name := fieldNames(fmt.Sprint(i))
-		if _, err := p.SetFields([]byte("h"), name, []Value{ParseValue([]byte(text))}, false); err != nil {
+		if _, err := p.SetFields([]byte("h"), name, []Value{ParseValue([]byte(text))}, Overwrite); err != nil {
 			t.Fatal(err)
 		}
 		mustCommit(t, p)
@@ -317,7 +317,7 @@ func TestCommandsWhileTheIDChanges(t *testing.T) {
 func changeHashes(t *testing.T, p *Pipeline, i int, now *atomic.Int64) {
 	h, once, kept, f := []byte("h"), []byte("once"), []byte("kept"), [][]byte{[]byte("f")}
 	set := func(key []byte) error {
-		_, err := p.SetFields(key, f, []Value{IntValue(1)}, false)
+		_, err := p.SetFields(key, f, []Value{IntValue(1)}, Overwrite)
 		if err = errors.Join(err, p.finish()); err != nil {
 			return err
 		}

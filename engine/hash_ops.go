@@ -67,9 +67,8 @@ func (p *Pipeline) peek(f *entry) (v Value) {
 	return v
 }
 
-// SetFields sets fields of a hash at once, the last value of a repeated field, and says how many there were not before;
-// with nx nothing happens if any of them exists.
-func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool) (created int, err error) {
+// SetFields sets fields of a hash at once, the last value of a repeated field, and says how many there were not before.
+func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, existing Existing) (created int, err error) {
 	size := 0
 	for i, v := range values {
 		if len(v.Text) > MaxText {
@@ -78,7 +77,7 @@ func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, nx bool
 		size += p.e.cancelSize() + 64 + len(v.Text) + 2*(len(key)+len(names[i]))
 	}
 	err = p.changeFields(key, names, toEdit, size, func(_ *entry, list []*entry) error {
-		if nx && slices.ContainsFunc(list, func(f *entry) bool { return p.peek(f).OK }) {
+		if existing == Refuse && slices.ContainsFunc(list, func(f *entry) bool { return p.peek(f).OK }) {
 			return nil
 		}
 		for i, f := range list {

@@ -78,7 +78,7 @@ func fieldNames(names ...string) (list [][]byte) {
 }
 
 func setOne(p *Pipeline, hash, field string, n int64) error {
-	_, err := p.SetFields([]byte(hash), fieldNames(field), []Value{IntValue(n)}, false)
+	_, err := p.SetFields([]byte(hash), fieldNames(field), []Value{IntValue(n)}, Overwrite)
 	return err
 }
 
@@ -93,7 +93,7 @@ func TestHashSection(t *testing.T) {
 		names[i] = fmt.Appendf(nil, "f%d", i)
 	}
 	values := slices.Repeat([]Value{IntValue(2)}, n)
-	if created, err := p.SetFields([]byte("big"), names, values, false); created != n || err != nil {
+	if created, err := p.SetFields([]byte("big"), names, values, Overwrite); created != n || err != nil {
 		t.Fatalf("SetFields = %d, %v; want %d", created, err, n)
 	}
 	mustCommit(t, p)

@@ -85,7 +85,7 @@ func (w *hashWorld) step() {
 	case op < 25:
 		w.incrField(key, field, int64(w.rng.IntN(5)-1))
 	case op < 35:
-		w.setFields(key, w.rng.IntN(2) == 0)
+		w.setFields(key, Existing(w.rng.IntN(2)))
 	case op < 45:
 		w.delFields(key)
 	case op < 50:
@@ -176,20 +176,20 @@ func (w *hashWorld) want(what string, err, want error) {
 	}
 }
 
-func (w *hashWorld) setFields(key string, nx bool) {
+func (w *hashWorld) setFields(key string, existing Existing) {
 	h := w.hash(key)
 	names, values := [][]byte{}, []Value{}
 	for range 1 + w.rng.IntN(3) {
 		names, values = append(names, []byte(w.field())), append(values, w.value())
 	}
-	got, err := w.p.SetFields([]byte(key), names, values, nx)
+	got, err := w.p.SetFields([]byte(key), names, values, existing)
 	if h == nil {
 		w.want("SetFields", err, ErrWrongType)
 		return
 	}
 	w.want("SetFields", err, nil)
 	n := 0
-	if !nx || !slices.ContainsFunc(names, func(f []byte) bool { return h[string(f)].OK }) {
+	if existing == Overwrite || !slices.ContainsFunc(names, func(f []byte) bool { return h[string(f)].OK }) {
 		for i, f := range names {
 			if !h[string(f)].OK {
 				n++
@@ -198,7 +198,7 @@ func (w *hashWorld) setFields(key string, nx bool) {
 		}
 	}
 	if got != n {
-		w.t.Fatalf("SetFields(%q, %q, %v) = %d; want %d", key, names, nx, got, n)
+		w.t.Fatalf("SetFields(%q, %q, %v) = %d; want %d", key, names, existing, got, n)
 	}
 }
 

@@ -240,7 +240,7 @@ func TestRefusalsDepend(t *testing.T) {
 			return err
 		},
 		"MSETNX of what exists": func(p *Pipeline) error {
-			_, err := p.MSet([][]byte{k}, []Value{IntValue(7)}, true)
+			_, err := p.MSet([][]byte{k}, []Value{IntValue(7)}, Refuse)
 			return err
 		},
 		"CINFO of what is gone": func(p *Pipeline) error {

@@ -120,10 +120,10 @@ func TestFrameWithoutRoom(t *testing.T) {
 		shows  func(p *Pipeline) (before, after bool, err error)
 	}{
 		{"MSET", func(*Pipeline) error { return nil },
-			func(p *Pipeline) error { _, err := p.MSet(names, numbers, false); return err },
+			func(p *Pipeline) error { _, err := p.MSet(names, numbers, Overwrite); return err },
 			func(p *Pipeline) (bool, bool, error) { v, err := p.Value(one); return !v.OK, v.Int == 7, err }},
 		{"MSET of more than a transaction may write in one", func(*Pipeline) error { return nil },
-			func(p *Pipeline) error { _, err := p.MSet(great, texts, false); return err },
+			func(p *Pipeline) error { _, err := p.MSet(great, texts, Overwrite); return err },
 			func(p *Pipeline) (bool, bool, error) {
 				v, err := p.Value(great[len(great)-1])
 				return !v.OK, len(v.Text) == MaxText, err
@@ -134,7 +134,7 @@ func TestFrameWithoutRoom(t *testing.T) {
 			func(p *Pipeline) error { _, err := p.Del(names); return err },
 			func(p *Pipeline) (bool, bool, error) { v, err := p.Value(one); return v.OK, !v.OK, err }},
 		{"HSET", func(*Pipeline) error { return nil },
-			func(p *Pipeline) error { _, err := p.SetFields(hash, names, numbers, false); return err },
+			func(p *Pipeline) error { _, err := p.SetFields(hash, names, numbers, Overwrite); return err },
 			func(p *Pipeline) (bool, bool, error) { v, _, err := p.Field(hash, one); return !v.OK, v.Int == 7, err }},
 		{"HDEL", func(p *Pipeline) error {
 			return each(p, func(name []byte) error { _, err := p.IncrField(hash, name, 7); return err })

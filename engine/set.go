@@ -118,8 +118,16 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	return r, nil
 }
 
-// MSet sets all keys at once, the last value of a repeated key; with nx only if none of them exists.
-func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (done bool, err error) {
+// Existing says what becomes of keys or fields that exist already when several are set at once.
+type Existing uint8
+
+const (
+	Overwrite Existing = iota // they are set
+	Refuse                    // nothing is set if any of them exists
+)
+
+// MSet sets all keys at once, the last value of a repeated key. Unless done, an existing one was refused.
+func (p *Pipeline) MSet(keys [][]byte, values []Value, existing Existing) (done bool, err error) {
 	size := p.sizeOf(keys)
 	for _, v := range values {
 		if len(v.Text) > MaxText {
@@ -128,20 +136,20 @@ func (p *Pipeline) MSet(keys [][]byte, values []Value, nx bool) (done bool, err 
 		size += 64 + len(v.Text)
 	}
 	i := toCancel
-	if nx { // otherwise a hash stays
+	if existing == Refuse { // then a hash stays
 		i = toEdit
 	}
 	err = p.changeAll(keys, i, size, func(list map[string]*entry) (err error) {
-		done, err = p.mset(list, keys, values, nx)
+		done, err = p.mset(list, keys, values, existing)
 		return err
 	})
 	return done, err
 }
 
-func (p *Pipeline) mset(list map[string]*entry, keys [][]byte, values []Value, nx bool) (done bool, err error) {
+func (p *Pipeline) mset(list map[string]*entry, keys [][]byte, values []Value, existing Existing) (done bool, err error) {
 	for i, key := range keys {
 		e := list[string(key)]
-		if nx && p.exists(e) {
+		if existing == Refuse && p.exists(e) {
 			return false, nil
 		}
 		if _, err := p.kindFor(e, values[i]); err != nil {

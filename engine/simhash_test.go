@@ -125,7 +125,7 @@ func (r *simReplica) writeField(key, f string, sets bool) {
 	var err error
 	r.do(func(p *Pipeline) error {
 		if sets {
-			_, err = p.SetFields([]byte(key), [][]byte{name}, []Value{v}, false)
+			_, err = p.SetFields([]byte(key), [][]byte{name}, []Value{v}, Overwrite)
 		} else {
 			_, err = p.IncrField([]byte(key), name, fieldStep)
 		}

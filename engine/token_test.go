@@ -84,7 +84,7 @@ func TestIncrOnceRefused(t *testing.T) {
 	put(t, e, "n", "3")
 	once(t, e, "used", "t", 5)
 	p := e.NewPipeline()
-	if _, err := p.SetFields([]byte("hash"), [][]byte{[]byte("f")}, []Value{IntValue(1)}, false); err != nil {
+	if _, err := p.SetFields([]byte("hash"), [][]byte{[]byte("f")}, []Value{IntValue(1)}, Overwrite); err != nil {
 		t.Fatal(err)
 	}
 	mustCommit(t, p)

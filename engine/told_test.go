@@ -82,7 +82,7 @@ func TestKeysAreNotToldBeforeTheyAreJournaled(t *testing.T) {
 	set := func(p *Pipeline) error { _, err := p.Put(key, IntValue(1), SetOptions{}); return err }
 	setField := func(p *Pipeline) error { _, err := p.IncrField(key, field, 1); return err }
 	setFields := func(p *Pipeline) error {
-		_, err := p.SetFields(key, [][]byte{field}, []Value{IntValue(1)}, false)
+		_, err := p.SetFields(key, [][]byte{field}, []Value{IntValue(1)}, Overwrite)
 		return err
 	}
 	section := func(p *Pipeline) error {

@@ -269,7 +269,7 @@ func TestTextTooLong(t *testing.T) {
 	if _, err := p.Put(k, long, SetOptions{}); !errors.Is(err, ErrTextTooLong) {
 		t.Errorf("Put = %v; want %v", err, ErrTextTooLong)
 	}
-	if _, err := p.MSet([][]byte{[]byte("j"), k}, []Value{IntValue(1), long}, false); !errors.Is(err, ErrTextTooLong) {
+	if _, err := p.MSet([][]byte{[]byte("j"), k}, []Value{IntValue(1), long}, Overwrite); !errors.Is(err, ErrTextTooLong) {
 		t.Errorf("MSet = %v; want %v", err, ErrTextTooLong)
 	}
 	if err := p.Edit(k, func(Value) (Value, bool, error) { return long, true, nil }); !errors.Is(err, ErrTextTooLong) {

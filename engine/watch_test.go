@@ -33,7 +33,7 @@ func TestWatch(t *testing.T) {
 	foreign := func(key string) func(*watchWorld) { return func(w *watchWorld) { w.peer.add(w.t, w.e, key, 5) } }
 	fields := func(w *watchWorld) {
 		w.do(func(p *Pipeline) error {
-			_, err := p.SetFields([]byte("k"), fieldNames("f", "g"), []Value{IntValue(1), IntValue(2)}, false)
+			_, err := p.SetFields([]byte("k"), fieldNames("f", "g"), []Value{IntValue(1), IntValue(2)}, Overwrite)
 			return err
 		})
 	}

@@ -103,7 +103,7 @@ func (r *simReplica) set(key string, v engine.Value) {
 	r.cancels(key)
 	r.do(fmt.Sprintf("SET %s %q", key, v.Append(nil)), func(p *engine.Pipeline) (err error) {
 		if hash, field, ok := cutField(key); ok {
-			_, err = p.SetFields(hash, [][]byte{field}, []engine.Value{v}, false)
+			_, err = p.SetFields(hash, [][]byte{field}, []engine.Value{v}, engine.Overwrite)
 		} else {
 			_, err = p.Put([]byte(key), v, engine.SetOptions{})
 		}
