@@ -51,7 +51,7 @@ func deltasOf(db uint8, pairs [][]byte) (list []tlv.Delta, err error) {
 	return list, nil
 }
 
-// cDump writes what CMERGE reads: the state itself, or with RDX the seed system's plain value.
+// cDump writes what CMERGE reads: the state itself, or with RDX a plain N or Z.
 func cDump(c *Context, args [][]byte) {
 	plain := len(args) == 3 && same(args[2], "rdx")
 	if len(args) > 2 && !plain {

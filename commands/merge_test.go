@@ -16,7 +16,7 @@ import (
 	"atomiccounter/tlv"
 )
 
-// TestMergeOfPlainValues merges what the seed system wrote, and writes it back alike.
+// TestMergeOfPlainValues merges plain N and Z values of RDX, and writes it back alike.
 func TestMergeOfPlainValues(t *testing.T) {
 	text, err := os.ReadFile("../tlv/testdata/rdx.json")
 	if err != nil {

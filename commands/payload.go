@@ -14,7 +14,7 @@ import (
 // maxPayload bounds what CMERGE takes for one key, in bytes.
 const maxPayload = 1 << 20
 
-// parsePayload reads a state made elsewhere, as tlv.State.Abroad: a dump or a state of this system, or a plain N or Z of the seed system.
+// parsePayload reads a state made elsewhere, as tlv.State.Abroad: a dump or a state of this system, or a plain N or Z of RDX.
 // The first record tells which: H, C and R are ours, T begins an N, I a Z. None at all says nothing, in any of them. The error says at
 // which offset the record begins that is wrong.
 func parsePayload(data []byte) (tlv.State, error) {
@@ -107,7 +107,7 @@ func reason(err error) error {
 	}
 }
 
-// plainDump writes a state as the seed system's plain value: an N for a Natural, else a Z. Replicas have the IDs that they have at home.
+// plainDump writes a state as a plain value of RDX: an N for a Natural, else a Z. Replicas have the IDs that they have at home.
 // Resets and expiries have no place there: what counts now is all that is said.
 func plainDump(s *tlv.State) []byte {
 	kind, assigned := s.View().Kind, assigning(s)

@@ -5,9 +5,9 @@ import (
 	"atomiccounter/tlv"
 )
 
-// State gives the state of a key of the engine (tlv.ValidateKey), as a Delta has it, with all that has arrived, and with what is pending
-// as the next batch would publish it. It changes nothing that is seen.
-func (e *Engine) State(key []byte) (s tlv.State, err error) {
+// look gives the state of a key of the engine (tlv.ValidateKey), as a Delta has it, with all that has arrived, and with what is pending
+// as the next batch would publish it. It changes nothing that is seen. Simulations look (Disk.Opened).
+func (e *Engine) look(key []byte) (s tlv.State, err error) {
 	p := e.NewPipeline()
 	en, err := p.lockKey(key)
 	if err != nil {

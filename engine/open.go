@@ -82,6 +82,9 @@ func newEngine(o Options) *Engine {
 	e.table.seconds.Store(inSeconds(e.Now()))
 	e.sync.mode.Store(uint32(o.Sync))
 	e.cuts.gen.Store(1)
+	if o.Disk != nil {
+		o.Disk.Opened(e.look, e.tailOf)
+	}
 	return e
 }
 

@@ -85,6 +85,10 @@ type Disk interface {
 	Journal() journal.Store // has the segments of the journal
 	Random() uint64         // what the store draws next; not called by two goroutines at once
 	Resumes() bool          // the process goes on with its memory, so in the same life, and awaits no peers
+
+	// Opened gets what a simulation looks at in a store that is being opened: the state of a key of the engine (tlv.ValidateKey), as
+	// the next batch would publish it, and the ID under which the tail of a life is published, 0 for none.
+	Opened(state func(key []byte) (tlv.State, error), tail func(life uint64) tlv.ReplicaID)
 }
 
 func (o Options) withDefaults() Options {

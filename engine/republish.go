@@ -263,8 +263,9 @@ func (w *republication) publish(en *entry, l *unpublished) {
 	en.state.Pending.Tails = l.tails
 }
 
-// Tail is the ID under which what was journaled in a life of the ID that was given up last is published; 0: under none.
-func (e *Engine) Tail(life uint64) tlv.ReplicaID {
+// tailOf is the ID under which what was journaled in a life of the ID that was given up last is published; 0: under none. Simulations
+// ask for it (Disk.Opened).
+func (e *Engine) tailOf(life uint64) tlv.ReplicaID {
 	c := e.committer.lock()
 	defer c.unlock()
 	for _, t := range c.tails {

@@ -264,7 +264,7 @@ func (r *simReplica) renamed(id tlv.ReplicaID) {
 	for _, ev := range r.pending {
 		if ev.Add >= 0 {
 			r.w.tokens[ev.Add].Origin = id
-			if t := r.e.Tail(ev.Life); t != 0 {
+			if t := r.disk.Tail(ev.Life); t != 0 {
 				r.w.tokens[ev.Add].Origin = t
 			}
 		}
@@ -394,7 +394,7 @@ func (r *simReplica) learn(key string) {
 // ---- what clients do
 
 func (r *simReplica) look(key string) (tlv.State, tlv.View) {
-	s, err := r.e.State(enginetest.Key(key))
+	s, err := r.disk.State(enginetest.Key(key))
 	if err != nil {
 		r.w.fail("%s: State(%s) = %v", r.name, key, err)
 	}

@@ -105,7 +105,7 @@ func TestMergeBad(t *testing.T) {
 	}
 }
 
-// TestMergePlain: the seed system's own values and merges.
+// TestMergePlain: plain N and Z values of RDX and merges.
 func TestMergePlain(t *testing.T) {
 	root, err := process.ModuleRoot()
 	if err != nil {

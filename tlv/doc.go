@@ -160,7 +160,8 @@
 //
 // # Plain counters
 //
-// N and Z are counters of the seed system in its own format, one record per replica in ascending order.
+// N and Z are the counters of RDX (Replicated Data eXchange), the format that the framing and the zipped integers are of: one record for
+// each replica, in ascending order.
 //
 //	T  pair       record T, tiny if it can be: total, replica               NTotal
 //	I  pair       record T, tiny if it can be: revision (zigzagged), replica  ZValue.Revision, .Replica

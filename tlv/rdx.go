@@ -2,7 +2,7 @@ package tlv
 
 import "fmt"
 
-// N is a counter that only grows, as the seed system writes it: per replica the greatest total known, in ascending order of
+// N is RDX's counter that only grows: per replica the greatest total known, in ascending order of
 // replica. The zero N is 0.
 type N []NTotal
 
@@ -12,7 +12,7 @@ type NTotal struct {
 	Total   uint64
 }
 
-// ParseN reads a whole N. Replica 0, which the seed system writes until it knows who adds, is refused.
+// ParseN reads a whole N. Replica 0, which an RDX writer uses while it has no replica ID, is refused.
 func ParseN(data []byte) (N, error) { return parsePlain[NTotal](data) }
 
 // AppendN appends n.
@@ -46,7 +46,7 @@ func (t *NTotal) parse(r *Reader) {
 	r.join(&body)
 }
 
-// Z is a counter that goes both ways, as the seed system writes it: per replica the value of the greatest revision known, in
+// Z is RDX's counter that goes both ways: per replica the value of the greatest revision known, in
 // ascending order of replica. The zero Z is 0.
 type Z []ZValue
 
@@ -57,7 +57,7 @@ type ZValue struct {
 	Value    int64
 }
 
-// ParseZ reads a whole Z. Replica 0, which the seed system writes until it knows who adds, is refused.
+// ParseZ reads a whole Z. Replica 0, which an RDX writer uses while it has no replica ID, is refused.
 func ParseZ(data []byte) (Z, error) { return parsePlain[ZValue](data) }
 
 // AppendZ appends z.

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"atomiccounter/engine/journal"
+	"atomiccounter/tlv"
 )
 
 // Disk is a simulated disk with one store on it: what was not synced a crash may take. It is an engine.Disk.
@@ -23,6 +24,9 @@ type Disk struct {
 	broken   atomic.Bool
 	full     atomic.Bool
 	resumes  bool
+
+	State func(key []byte) (tlv.State, error)  // of the store that is open
+	Tail  func(life uint64) (of tlv.ReplicaID) // of the same
 }
 
 // NewDisk gives an empty disk. random decides what the engine draws and what crashes take; it is called by one goroutine at
@@ -42,6 +46,11 @@ func (d *Disk) Random() uint64 { return d.random() }
 
 // Resumes says whether the store goes on with the memory of its process.
 func (d *Disk) Resumes() bool { return d.resumes }
+
+// Opened keeps what the store that is being opened gives a simulation to look at.
+func (d *Disk) Opened(state func(key []byte) (tlv.State, error), tail func(life uint64) tlv.ReplicaID) {
+	d.State, d.Tail = state, tail
+}
 
 // Break has all that the database writes fail from now on.
 func (d *Disk) Break() { d.broken.Store(true) }
