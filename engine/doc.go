@@ -7,6 +7,36 @@
 // with Always, once Durable has reached its position, that of the machine too: before that it has no reply, and survives
 // neither. It is counted once. What other replicas did (Apply) shows after at most the update period.
 //
+// # For a program that embeds it
+//
+// A program that counts needs these names and no others. An example is at Open.
+//
+//	Open, OpenContext, Options                    a store in a directory, and how it is kept
+//	SyncMode: EverySec, Always, No                when the journal is synced
+//	AlwaysFresh                                   an update period of 0
+//	Engine.Close                                  ends it, with all that was counted on the disk
+//	Engine.Counter, Counter                       a handle on the counter of a key
+//	Counter.Get, Counter.Increment                its value, and the change of it
+//	Counter.IncrementOnce                         an increment that a token lets count once
+//	Counter.WithUpdatePeriod                      a handle that shows other replicas' counts earlier or later
+//	Engine.SetSync, Engine.SetCacheSize           settings that change while it is open
+//	Engine.SetUpdatePeriod                        the same
+//	Engine.Stats, Stats, Engine.Failed            figures, and why it refuses writes
+//	Engine.Observe, Observer, Change              a call for each key that changes
+//	Engine.Backup                                 a copy of the store, while it is open
+//	IsStore, Check, Repair                        of a directory that no process has open
+//	ErrLocked, ErrNotStore                        of Open
+//	ErrDamaged, ErrCorrupt                        of Open and Check
+//	ErrClosed, ErrFailed, ErrNoSpace, ErrNoFiles  of all that writes
+//	ErrOverflow, ErrNegative                      of an increment, which changed nothing
+//	ErrNotInteger, ErrWrongType                   the same
+//	ErrKeyTooLong                                 of all that names a key
+//	ErrTokenSize, ErrTokenLife, ErrTokenUsed      of IncrementOnce
+//
+// All other names are for the rest of this program, and change with it. Pipeline, with its options and results, has what the commands of
+// package commands do. Vector, Batches, Apply, Snapshot, Transfer, Rename and what stands beside them have what package replica sends and
+// merges. Disk and InMemory are for tests.
+//
 // # How
 //
 //	command ─► entry in memory (atomic add) ─► journal (append) ─► reply
