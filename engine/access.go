@@ -44,7 +44,7 @@ func (p *Pipeline) read(key []byte, a arrivals) (*entry, error) {
 }
 
 // readAll gives the entries of the keys for reading, all at one moment. What the pipeline held before it lets go of. Here alone a
-// pipeline waits for a lock while it holds others: the keys are in order, so nobody waits in a circle. Meanwhile the entries are pinned,
+// pipeline waits for a lock while it holds others: the keys are in order, so no pipelines wait in a circle. Meanwhile the entries are pinned,
 // or the load of one could evict another for ever.
 func (p *Pipeline) readAll(keys [][]byte) (map[string]*entry, error) {
 	list, err := p.pinAll(keys, shared)
@@ -105,7 +105,7 @@ func (p *Pipeline) changeField(key, field []byte) (*entry, error) {
 	}
 	p.ready(f, inTime)
 	if !f.view.exists {
-		p.announce(f.fields.head) // its number of fields others see who share the head
+		p.announce(f.fields.head) // others that share the head see its number of fields
 	}
 	p.prepare(f)
 	return f, nil

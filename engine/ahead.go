@@ -9,7 +9,7 @@ type ahead struct {
 	from, to int              // those not yet asked for
 }
 
-// Expect names the keys that the next commands will ask for. It is a hint: it locks nothing, and whoever asks for other
+// Expect names the keys that the next commands will ask for. It is a hint: it locks nothing, and a command that asks for other
 // keys gets them. All are looked for together, so that what is not in the processor's caches comes at the same time and
 // not for one key after the other; that is why each step is a loop of its own, without a dependence between the turns.
 func (p *Pipeline) Expect(keys [][]byte) {

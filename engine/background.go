@@ -108,7 +108,7 @@ func (e *Engine) Sweep() error {
 	}
 }
 
-// finish commits where nobody waits for a reply.
+// finish commits where no client waits for a reply.
 func (p *Pipeline) finish() error {
 	_, err := p.Commit()
 	return err

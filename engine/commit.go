@@ -14,7 +14,7 @@ import (
 )
 
 // commit is a batch for the database, and what becomes true with it. It notes the first error, which its end gives: write, sync
-// or showSynced. After an error of these nobody knows what the disk has.
+// or showSynced. After an error of these it is unknown what the disk has.
 type commit struct {
 	c     *committer
 	batch *pebble.Batch // nil: it is closed
@@ -60,7 +60,7 @@ func (t *commit) advance(entry tlv.VectorEntry) {
 	c.vector.Put(entry)
 }
 
-// end notes tails, those in a vector that somebody has. Of an ID of which others have another history, theirs has the tail, or not.
+// end notes tails, those in the vector of a batch, a peer or a copy. Of an ID of which others have another history, theirs has the tail, or not.
 func (t *commit) end(v tlv.Vector) {
 	c := t.c
 	parted := c.e.history.Parted()
@@ -208,7 +208,7 @@ func (t *commit) tell() error {
 		return err
 	}
 	t.changes.hold(c.e)
-	// Tokens, which are last, are told first: whoever sees an increment here finds its token too.
+	// Tokens, which are last, are told first: a reader that sees an increment here finds its token too.
 	tokens := slices.IndexFunc(t.arrivals, func(a arrival) bool { return isToken(a.key) })
 	if tokens < 0 {
 		tokens = len(t.arrivals)

@@ -102,7 +102,7 @@ func (e *Engine) askAlone() bool {
 	return c.alone()
 }
 
-// giveAway notes, durably, that somebody is about to have a state of this store: what is deleted from then on has to be said.
+// giveAway notes, durably, that a peer or a copy is about to have a state of this store: what is deleted from then on has to be said.
 func (c *committer) giveAway() error {
 	if c.flags&metaGiven != 0 {
 		return nil

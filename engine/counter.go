@@ -38,8 +38,8 @@ func (c *Counter) Increment(ctx context.Context, n int64) (int64, error) {
 	return v, c.finish(ctx, p, err)
 }
 
-// IncrementOnce is Increment, but counts only once for a token: whoever comes with the same again within its life, in this
-// run of the process or a later one, gets the value that the first got. So whoever does not know whether an increment was made
+// IncrementOnce is Increment, but counts only once for a token: a call with the same again within its life, in this
+// run of the process or a later one, gets the value that the first got. So a caller that does not know whether an increment was made
 // calls again. life is counted from the first call on, is rounded up to ms, and is at most a day; 0 means ten minutes. The token
 // has 1 to 128 bytes, and belongs to this counter. What fails is not remembered. Errors of its own are ErrTokenSize, ErrTokenLife
 // and, for another n than the first, ErrTokenUsed.

@@ -48,7 +48,7 @@
 // A flush begins with a cut: a moment when no pipeline is active. It draws the batch's stamp, starts the next generation
 // and notes the journal's end. What each dirty key did in the generation that ended becomes one delta. After the
 // commit the journal before the mark is not needed any more; recovery opens the database and replays what lies behind.
-// If a commit fails nobody knows what the disk has: the engine refuses all further writes, and the next start decides.
+// If a commit fails it is unknown what the disk has: the engine refuses all further writes, and the next start decides.
 //
 // # Replication
 //
@@ -67,7 +67,7 @@
 // # Texts
 //
 // A key may hold any string up to 1 MiB (Put, Value). A decimal int64 is an integer, to which increments add; all else is a
-// text. Of assigned values that nobody has cancelled the last shows, by birth and replica; if that is a text it shows alone, and
+// text. Of assigned values that no replica has cancelled the last shows, by birth and replica; if that is a text it shows alone, and
 // Incr gives ErrNotInteger. That goes by what is stored: a text of another replica is taken in at once, update period
 // or not. What others added before they knew of it stays in their contributions, and shows when the text is cancelled and they
 // are not. Edit reads and sets at one moment of one replica; of concurrent ones the last wins.

@@ -3,20 +3,20 @@ package engine
 import "atomiccounter/tlv"
 
 // What is counted under an expiry goes with it, on whatever replica and whatever link is down (tlv/README.md: Expiry). An
-// EXPIRE alone would not do that: the contribution that names it may be closed, or cancelled by one who did not see all that was
+// EXPIRE alone would not do that: the contribution that names it may be closed, or cancelled by a replica that did not see all that was
 // counted under it. So:
 //
 //   - A write that keeps the TTL carries it: the own contribution names the expiry in force too, under that one's stamp. The short
 //     way of increments is open only to an entry that carries.
 //   - A contribution that is closed keeps the latest EXPIRE that ended with it, and one that is born on a key that shows nothing
 //     names a PERSIST just after that (entry.under).
-//   - The latest EXPIRE is in force whoever names it, closed and cancelled contributions too (tlv.State.View). Only what was begun
-//     after it was given, on a key that showed nothing, is spared: who finds nothing sets a TTL of his own if he wants one. So whatever
+//   - The latest EXPIRE is in force whichever contribution names it, closed and cancelled contributions too (tlv.State.View). Only what was begun
+//     after it was given, on a key that showed nothing, is spared: a client that finds nothing sets a TTL of its own if it wants one. So whatever
 //     has not heard of it in time goes when it hears.
-//   - Who sees an EXPIRE that is left over names it: others may have dropped what named it.
+//   - A replica that sees an EXPIRE that is left over names it: others may have dropped what named it.
 //
 // The fields of a hash have no expiry of their own. Their head's contribution carries for them: one begins when the replica counts in
-// the first of them, so that it is known since when, and it stays until none is left, even if somebody who did not see all fields
+// the first of them, so that it is known since when, and it stays until none is left, even if a replica that did not see all fields
 // has cancelled it.
 
 // carry has the own contribution name the expiry in force, or the PERSIST, before something is counted under it.

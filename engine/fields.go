@@ -22,7 +22,7 @@ type fields struct {
 	head    *entry
 	word    atomic.Int64 // what shows: the number of fields that exist, selfExists, selfExpires
 	cached  atomic.Int32 // fields in the table
-	watched atomic.Bool  // somebody may watch the key: no short way, and show tells
+	watched atomic.Bool  // a pipeline may watch the key: no short way, and show tells
 	stored  int64        // fields that exist in the database; the committer's
 	change  int64        // of stored, by the flush in progress; the committer's
 
@@ -88,7 +88,7 @@ func (e *entry) size() int64 {
 // shown says whether there is anything to show, before the expiry is asked.
 func (e *entry) shown() bool { return e.view.exists || e.size() > 0 }
 
-// addDirtyField notes that a field has something pending, for who looks at all of its hash or at all keys.
+// addDirtyField notes that a field has something pending, for commands that look at all of its hash or at all keys.
 func (t *table) addDirtyField(en *entry) {
 	f := en.fields
 	f.mu.Lock()

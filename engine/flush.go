@@ -27,7 +27,7 @@ const (
 // pace says when to flush.
 type pace struct {
 	dirty               signal       // there is something to flush
-	hurry               signal       // somebody waits for a flush
+	hurry               signal       // a caller waits for a flush
 	dirtied             atomic.Bool  // dirty was signalled in this generation
 	texts               atomic.Int64 // bytes of texts assigned in the present generation
 	rest                atomic.Int64 // until the next flush, in ns
@@ -269,7 +269,7 @@ type deltaWriter struct {
 	delta      tlv.State
 	logs       bool   // peers are to get it
 	log        []byte // for them
-	sum        uint64 // a hash of what was written, where nobody is to get it
+	sum        uint64 // a hash of what was written, where no peer is to get it
 	keys       int    // in log
 }
 
@@ -326,7 +326,7 @@ func (w *deltaWriter) operand(en *entry) {
 }
 
 // writeOwn writes a key in which no other replica ever had a part: the delta is its whole state. To set that comes to the
-// same as to merge it, and spares whoever reads or compacts the merge.
+// same as to merge it, and spares reads and compactions the merge.
 func (w *deltaWriter) writeOwn(en *entry) error {
 	v := state.ViewOwn(&en.state.Own, true)
 	w.book(en, &v)

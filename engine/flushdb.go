@@ -45,7 +45,7 @@ func (p *Pipeline) flushDBs(dbs ...byte) error {
 
 // wipeAtOnce empties the databases in a section of their own, so that all is seen and kept, or nothing. All others wait for as long as
 // that takes. ErrSectionFull: nothing has changed, because one frame does not hold what peers have to be told. It is asked before the
-// section, too, so that nobody waits for that answer.
+// section, too, so that no pipeline waits for that answer.
 func (p *Pipeline) wipeAtOnce(dbs []byte) error {
 	alone := p.e.askAlone()
 	if !alone {

@@ -12,7 +12,7 @@ import (
 var ErrPartly = errors.New("a part of it is done")
 
 // What takes a hash away as a whole, DEL, SET or its expiry, cancels every field as observed. The fields are brought into the
-// cache for that, and their head is locked, so that no command is in the middle of any. Who brings them in holds loads
+// cache for that, and their head is locked, so that no command is in the middle of any. The pipeline that brings them in holds loads
 // before the head's lock: foreign data, which takes loads exclusively, then locks entries.
 
 // maxWhole is up to how many fields go at one moment and in one frame of the journal. Of a greater hash the first go a
@@ -25,7 +25,7 @@ func (p *Pipeline) takesFields(e *entry, i intent) bool {
 }
 
 // errGone: a pinned entry is not in the cache any more. While a pipeline lets go of its guard the store may get another ID, and
-// begins with an empty cache then: whoever does that looks at what it has pinned again.
+// begins with an empty cache then: a pipeline that lets go of it looks at what it has pinned again.
 var errGone = errors.New("the cache was emptied")
 
 // gatherAll lets go of all locks and of the guard, and locks the entries anew, which are pinned and in the order of their keys, with

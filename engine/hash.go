@@ -8,7 +8,7 @@ import (
 )
 
 // Locks of hashes. A command on one field holds the head shared, then the field as a command on a key does; one on several
-// fields holds the head exclusively, and each field only while it reads or changes it. Whoever holds a field's lock waits for no
+// fields holds the head exclusively, and each field only while it reads or changes it. The holder of a field's lock waits for no
 // other, so to wait for it is safe while a head is held. A load waits for foreign data that is just arriving, and that for
 // entries: so nothing is held when a field is loaded.
 

@@ -72,7 +72,7 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	return nil
 }
 
-// foreignOnly is what a.delta has that is not of this cluster, and news: of a plain counter the one who cancelled a part of it dumps what is
+// foreignOnly is what a.delta has that is not of this cluster, and news: of a plain counter the replica that cancelled a part of it dumps what is
 // left under the revision of the whole. The error says why nothing of it may be merged.
 func (c *committer) foreignOnly(a *merging) (s tlv.State, err error) {
 	for i := range a.delta.Origins {

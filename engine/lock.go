@@ -108,11 +108,11 @@ func (p *Pipeline) unlockLast() {
 	h.unlock()
 }
 
-// load brings a key into the table. A placeholder, locked, goes in before the database is read: whoever else wants the
+// load brings a key into the table. A placeholder, locked, goes in before the database is read: another pipeline that wants the
 // key waits for it, and foreign data that arrives meanwhile marks it stale. It returns nil, nil if another was faster.
 func (p *Pipeline) load(n name) (*entry, error) {
 	defer p.delayed(time.Now())
-	p.publish() // a read of the disk holds up nobody else's keys
+	p.publish() // a read of the disk holds up no other pipeline
 	e := newEntry(n)
 	e.use.begin(inSeconds(p.now()))
 	p.e.loads.RLock()
@@ -248,7 +248,7 @@ func (p *Pipeline) holds(e *entry, m mode) bool {
 	return false
 }
 
-// tryEntry locks e if nobody has to be waited for.
+// tryEntry locks e if that needs no wait.
 func (p *Pipeline) tryEntry(e *entry, m mode) bool {
 	if m == exclusive && !e.mu.TryLock() || m == shared && !e.mu.TryRLock() {
 		return false

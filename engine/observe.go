@@ -15,7 +15,7 @@ const (
 // engine. The key is valid during the call; db is its database.
 type Observer func(db uint8, key string, c Change)
 
-// Observe has o told what nobody's command did: expiries that are carried out in the background, and what arrives of
+// Observe has o told what no command did: expiries that are carried out in the background, and what arrives of
 // other replicas. nil ends it.
 func (e *Engine) Observe(o Observer) {
 	if o == nil {
@@ -30,7 +30,7 @@ func (p *Pipeline) Observe(o Observer) { p.observer = o }
 
 func (e *Engine) report(en *entry, c Change) { e.reportKey(en.key, c) }
 
-// reportAll says that nobody knows what has changed.
+// reportAll says that any key may have changed.
 func (e *Engine) reportAll() {
 	if o := e.watches.observer.Load(); o != nil {
 		(*o)(0, "", Everything)
@@ -44,7 +44,7 @@ func (e *Engine) reportKey(key string, c Change) {
 	}
 }
 
-// tell is of a key as the engine has it. Of tokens nobody is told.
+// tell is of a key as the engine has it. Of tokens no observer is told.
 func (o Observer) tell(key string, c Change) {
 	if !isToken(key) {
 		key = named(key)

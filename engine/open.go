@@ -322,7 +322,7 @@ func (c *committer) catchUp(ctx context.Context, m journal.Mark, fresh bool) (er
 
 // beginAwaiting notes what a store has to know if it is stopped before its first flush.
 func (c *committer) beginAwaiting(fresh bool) error {
-	if fresh { // or the first flush would write who it is
+	if fresh { // or the first flush would write its ID
 		c.mark = c.e.journal.Mark()
 		if err := c.begin(0).sync(); err != nil {
 			return err
@@ -420,7 +420,7 @@ func (e *Engine) Close() error {
 	default:
 		err = c.flush()
 	}
-	e.cuts.halt() // whoever was in the middle of something is done; all who come see closed
+	e.cuts.halt() // every pipeline that was in the middle of something is done; all that come see closed
 	defer e.cuts.resume()
 	e.scans.Lock()
 	defer e.scans.Unlock()

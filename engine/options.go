@@ -57,7 +57,7 @@ type Options struct {
 	// remembers a peer, or that one pulled from it, does so anyway.
 	AwaitPeers bool
 	Logger     *slog.Logger // default slog.Default()
-	// Progress is told, while the journal is replayed, of how many bytes that is done, of how many in all. Nil: nobody is.
+	// Progress is told, while the journal is replayed, of how many bytes that is done, of how many in all. Nil: no call.
 	Progress func(done, total int64)
 	// Now is the wall clock in ms since the Unix epoch; default the system's.
 	Now func() int64

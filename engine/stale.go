@@ -50,7 +50,7 @@ func (s *staleKeys) unlist(en *entry) {
 }
 
 // refresher takes in what foreign batches brought to cached keys, when their update period is over, so that DBSIZE and
-// memory do not wait for somebody to ask.
+// memory do not wait for a read.
 func (e *Engine) refresher() {
 	defer e.running.done.Done()
 	for {

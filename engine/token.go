@@ -16,7 +16,7 @@ import (
 // An increment with a token counts once, however often it is sent. The token is a key of a space of its own (key.go) that
 // expires: its text says what was added and what the reply was. So it goes the way of every key: through the journal, in
 // the batches to the peers, out of the cache when that is full, and off the disk when its life is over. It is not counted and
-// not listed, and nobody is told of it. What is done to the counter, DEL too, leaves its tokens alone: a request that is sent
+// not listed, and no observer is told of it. What is done to the counter, DEL too, leaves its tokens alone: a request that is sent
 // again after a DEL has counted. FlushDB forgets them.
 //
 // Locks. The counter and its token are both held exclusively from before the first record to the end of the round, and nothing is
@@ -37,7 +37,7 @@ var (
 	ErrTokenUsed = errors.New("the token was used for another increment of this key")
 )
 
-// IncrOnce is Incr, but it counts only once for a token: whoever comes with the same again within its life, in ms, gets the reply of
+// IncrOnce is Incr, but it counts only once for a token: a call with the same again within its life, in ms, gets the reply of
 // the first. counted says that it is the first. The token is of this key alone. With another n it is an error, ErrTokenUsed. What
 // fails is not remembered.
 func (p *Pipeline) IncrOnce(key, token []byte, n, life int64) (v int64, counted bool, err error) {
@@ -79,7 +79,7 @@ func (p *Pipeline) incrOnce(key, token []byte, n, life int64) (v int64, counted 
 		return 0, false, errGone
 	}
 	p.ready(t, everything)
-	if was := p.valueOf(t); was.OK { // somebody else was faster while it was let go of
+	if was := p.valueOf(t); was.OK { // another pipeline was faster while it was let go of
 		v, err = replyOf(was, n)
 		return v, false, err
 	}

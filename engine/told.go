@@ -39,7 +39,7 @@ func (p *Pipeline) tellsFields(e *entry) {
 func (e *Engine) unsyncable() bool { return e.Sync() == Always && e.journal.Failed() != nil }
 
 // announce counts the pipeline among those that have increments at e that are not yet journaled. release takes that back.
-// Who holds e exclusively need not: nobody can read it.
+// A pipeline that holds e exclusively need not: no other can read it.
 func (p *Pipeline) announce(e *entry) {
 	for i := len(p.held) - 1; i >= 0; i-- {
 		if h := &p.held[i]; h.e == e {
@@ -53,7 +53,7 @@ func (p *Pipeline) announce(e *entry) {
 }
 
 // addAside is addFast for a pipeline whose frames give way: it takes the journal first, so that it has added nothing while it
-// stands aside, and nobody need wait for it.
+// stands aside, and no other need wait for it.
 func (p *Pipeline) addAside(e *entry, n int64) (v int64, err error) {
 	ok := false
 	pos, err := p.e.journal.AppendAside(func() []byte {
@@ -98,7 +98,7 @@ func (e *Engine) awaitRounds() {
 	}
 }
 
-// pass waits until nobody holds the guard who held it before.
+// pass waits until no pipeline holds the guard that held it before.
 func (g *guard) pass() {
 	g.Lock()
 	defer g.Unlock()
@@ -112,7 +112,7 @@ const (
 )
 
 // awaitAdds waits until all increments that the entry had when it was called are journaled. Often there is a moment without
-// any others. Under a load without such moments it passes through the lock: who holds it now lets go when its increments are
+// any others. Under a load without such moments it passes through the lock: the holder lets go when its increments are
 // journaled, and those that come are behind it.
 func (e *entry) awaitAdds() {
 	for range awaitYields {

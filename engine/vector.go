@@ -20,10 +20,10 @@ func (e *Engine) Vector() tlv.Vector {
 }
 
 // Seen is a vector that covers everything that shows here now: a replica whose Vector covers it has all of that. What is
-// pending here it covers by a stamp of the present generation, which the next batch exceeds. Call Hurry if somebody waits.
+// pending here it covers by a stamp of the present generation, which the next batch exceeds. Call Hurry if a client waits.
 // The life of its own entry is the present one, for Attainable.
 //
-// It syncs the journal in all modes. Otherwise a power failure could take what the vector covers, and nobody could tell: a batch of the life
+// It syncs the journal in all modes. Otherwise a power failure could take what the vector covers, and no replica could tell: a batch of the life
 // after it has a greater stamp.
 //
 // It lets go of the pipeline's locks first. A store that awaits its peers waits for them, because it may yet get another ID: no other
@@ -31,7 +31,7 @@ func (e *Engine) Vector() tlv.Vector {
 func (p *Pipeline) Seen() (tlv.Vector, error) {
 	p.pause()
 	e := p.e
-	_ = e.awaitPeers()                // of a closed engine nobody cares what it has seen
+	_ = e.awaitPeers()                // what a closed engine has seen does not matter
 	if err := p.enter(); err != nil { // no cut
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (p *Pipeline) Written() (tlv.Stamp, error) {
 	return tlv.Stamp(p.e.cuts.last.Load()), nil
 }
 
-// Hurry has the next flush begin soon: somebody waits for it.
+// Hurry has the next flush begin soon: a client waits for it.
 func (e *Engine) Hurry() {
 	e.pace.hurry.give()
 }

@@ -12,10 +12,10 @@ import (
 // A watched key has no short way for increments, so that every change of it passes by show. What is watched is kept by key, not
 // in the entry, which may be evicted meanwhile: a load asks here.
 
-// watches says who watches which key, by database byte and key.
+// watches says which pipelines watch which key, by database byte and key.
 type watches struct {
-	keys atomic.Int64 // of how many keys; where nobody watches, nobody asks further
-	mu   sync.Mutex   // a leaf: whoever has it waits for nothing
+	keys atomic.Int64 // of how many keys; where it is 0 no pipeline looks further
+	mu   sync.Mutex   // a leaf: its holder waits for nothing
 	of   map[string][]*watch
 
 	observer atomic.Pointer[Observer]
@@ -90,7 +90,7 @@ func (p *Pipeline) Touch(key []byte) error {
 	return nil
 }
 
-// Unwatch ends all watches. Whoever drops a pipeline calls it.
+// Unwatch ends all watches. The owner of a pipeline calls it before dropping that.
 func (p *Pipeline) Unwatch() {
 	if p.watching.keys != nil {
 		p.e.watches.remove(p.watching.keys)
@@ -143,7 +143,7 @@ func (s *watches) remove(keys map[string]*watch) {
 	}
 }
 
-// has says whether somebody watches the key.
+// has says whether a pipeline watches the key.
 func (s *watches) has(key string) bool {
 	if s.keys.Load() == 0 {
 		return false
@@ -153,7 +153,7 @@ func (s *watches) has(key string) bool {
 	return len(s.of[key]) > 0
 }
 
-// changed breaks the watches of a key that has changed; exists says whether it is there now. It returns whether somebody watches
+// changed breaks the watches of a key that has changed; exists says whether it is there now. It returns whether a pipeline watches
 // on: whom it breaks needs to hear no more.
 func (s *watches) changed(key string, exists bool) bool {
 	if s.keys.Load() == 0 {

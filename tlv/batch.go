@@ -39,7 +39,7 @@ type Delta struct {
 const MaxKey = 1 + 64<<10
 
 // Validate says what of b its replica cannot have written. Its own contributions carry the batch's stamp, and no key comes
-// twice: who takes the batch in may look each key up once, and count on nothing of the batch being there yet.
+// twice: a replica that merges the batch may look each key up once, and count on nothing of the batch being there yet.
 func (b *Batch) Validate() error {
 	if b.encoded != nil {
 		return nil
@@ -87,7 +87,7 @@ func (d *Delta) validate() error {
 }
 
 // repeatedKey is the index of the first delta whose key another has before it, or -1. The table of what was seen is of
-// two to four slots a key, under a seed of its own: nobody can make keys that collide.
+// two to four slots a key, under a seed of its own: no client can make keys that collide.
 func repeatedKey(deltas []Delta) int {
 	if len(deltas) < 2 {
 		return -1
@@ -128,7 +128,7 @@ func AppendBatch(buf []byte, b *Batch) []byte {
 	return EndBatch(buf, start)
 }
 
-// BeginBatch begins to append b, for who has its deltas one at a time: AppendDelta appends each, EndBatch ends it.
+// BeginBatch begins to append b, for a caller that has its deltas one at a time: AppendDelta appends each, EndBatch ends it.
 func BeginBatch(buf []byte, b *Batch) []byte {
 	buf = openRecord(buf)
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Replica))

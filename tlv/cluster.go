@@ -4,7 +4,7 @@ import "slices"
 
 // Cluster is what a store knows of the cluster that it is of. Its dumps carry a name of it, so that none is merged by a server of that cluster
 // as if it were of another. A new store makes one, which is provisional until a state of the store has left it: so long it takes over that
-// of a peer, of one that is not provisional or, of two that are, the lesser. So stores that begin together agree, and who joins brings no
+// of a peer, of one that is not provisional or, of two that are, the lesser. So stores that begin together agree, and a store that joins brings no
 // name. Where two become peers that are not provisional, their clusters are one from then on, with the names of both: what was dumped
 // under either is its own.
 type Cluster struct {

@@ -80,7 +80,7 @@
 //	31 10                      # flags: text
 //	78 05 68 65 6c 6c 6f       # X "hello"
 //
-// Somebody cancelled replica 1 up to stamp 0x10, when its total was 5:
+// A replica cancelled replica 1 up to stamp 0x10, when its total was 5:
 //
 //	72 0c                      # R, 12 bytes
 //	01 00 00 00 00 00 00 00    # replica 1
@@ -104,11 +104,11 @@
 // # Texts
 //
 // What a SET assigns is an integer if it is the decimal of an int64 as that is written back (ParseInteger), and otherwise a
-// text. Of the assigned values that nobody has cancelled, that of the greatest birth shows, of equal births that of the greatest replica. If
+// text. Of the assigned values that no replica has cancelled, that of the greatest birth shows, of equal births that of the greatest replica. If
 // that one is an integer, all that is live adds to it; if it is a text, the key shows the text alone. What others added
 // without knowing of the text is not lost by that: it counts in the sum, which shows again as soon as the text is cancelled
-// and no other takes its place. So all who have the same contributions and resets show the same. Nobody adds to a
-// key while it shows a text, so there is a total beside a text only where somebody did not see the text.
+// and no other takes its place. So all replicas with the same contributions and resets show the same. No replica adds to a
+// key while it shows a text, so there is a total beside a text only where a replica did not see the text.
 //
 // # Batches
 //

@@ -131,7 +131,7 @@ func (s *State) Foreign() (replicas, texts int) {
 	return len(s.Origins), texts
 }
 
-// Abroad is s as those see it who are not of the cluster that has it: all of it is foreign.
+// Abroad is s as other clusters than the one that has it see it: all of it is foreign.
 func (s *State) Abroad(home ClusterID) State {
 	var a State
 	id := func(id ReplicaID) ReplicaID {
@@ -172,7 +172,7 @@ func sorted[E any, P part[E]](list []E) []E {
 	return slices.CompactFunc(list, func(a, b E) bool { return P(&a).replica() == P(&b).replica() })
 }
 
-// AppendDump appends s for those who are not of its cluster, which is home.
+// AppendDump appends s for readers outside its cluster, which is home.
 func AppendDump(buf []byte, home ClusterID, s *State) []byte {
 	buf = Append(buf, 'H', binary.LittleEndian.AppendUint64(nil, uint64(home)))
 	return AppendState(buf, s)

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 )
 
-// Reset says that somebody cancelled all of Replica's contribution up to Rev, when its total was Base.
+// Reset says that a replica cancelled all of Replica's contribution up to Rev, when its total was Base.
 type Reset struct {
 	Replica ReplicaID
 	Rev     Stamp

@@ -7,7 +7,7 @@ import (
 )
 
 // State is all that is known of one key. All lists are in ascending order of replica, one entry each.
-// The zero State is that of a key nobody ever wrote.
+// The zero State is that of a key that was never written.
 type State struct {
 	Contributions []Contribution
 	Resets        []Reset

@@ -124,7 +124,7 @@ func (s *State) begun(v *View) Stamp {
 	return first
 }
 
-// armed says whether c carries an EXPIRE or a PERSIST that is in force: one that nobody has cancelled, or under which something was
+// armed says whether c carries an EXPIRE or a PERSIST that is in force: one that no replica has cancelled, or under which something was
 // counted that is left. A contribution that only carries an expiry counts nothing itself, but may speak for fields; it is
 // published for that alone, so what was published after the cut is left.
 func (s *State) armed(c *Contribution) bool {

@@ -240,7 +240,7 @@ func (b *bufferedFile) Sync(from, to int) error {
 
 func (b *bufferedFile) Touch(int, int) {}
 
-// Close gives the memory to the next segment: nobody uses it any more.
+// Close gives the memory to the next segment: no writer uses it any more.
 func (b *bufferedFile) Close() error {
 	b.free.Put(&b.mem)
 	return b.f.Close()

@@ -9,7 +9,7 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Key is the state of one key. The zero Key is that of a key nobody ever wrote.
+// Key is the state of one key. The zero Key is that of a key that was never written.
 type Key struct {
 	// As stored, or as it will be once the flush in progress is committed.
 	Own     tlv.Contribution // Replica 0: none
@@ -61,7 +61,7 @@ func (k *Key) pendingResets() []tlv.Reset {
 	return k.Pending.Resets
 }
 
-// Blank says that it is that of a key that nobody ever wrote.
+// Blank says that it is that of a key that was never written.
 func (k *Key) Blank() bool { return k.Own.Replica == 0 && k.Foreign == nil && k.Pending == nil }
 
 // cutOwn is the stamp up to which others have cancelled this replica's contribution.
