@@ -2,7 +2,8 @@ package engine
 
 import (
 	"errors"
-	"sync"
+
+	"atomiccounter/engine/lockorder"
 )
 
 // ErrBusy says that a section takes too long to wait for it. Nothing was done, unless the error is ErrPartly too.
@@ -13,7 +14,7 @@ var ErrBusy = errors.New("a section takes too long")
 type admission struct {
 	inside latch // locked: a pipeline is
 
-	mu    sync.Mutex
+	mu    lockorder.Mutex
 	away  chan struct{} // closed: a hasty pipeline does not wait
 	count uint64        // of sections, the present one included
 }
@@ -23,47 +24,61 @@ func newAdmission() admission {
 }
 
 // latch is a mutex for which one may wait until called away.
-type latch chan struct{} // full: it is locked
+type latch struct {
+	order lockorder.Lock
+	full  chan struct{} // full: it is locked
+}
 
-func newLatch() latch { return make(latch, 1) }
+func newLatch() latch { return latch{full: make(chan struct{}, 1)} }
 
-func (l latch) Lock() { l <- struct{}{} }
-
-func (l latch) Unlock() { <-l }
-
-func (l latch) TryLock() bool {
+// lock gives up, with false, when away is closed.
+func (l *latch) lock(away <-chan struct{}) bool {
+	lockorder.MayWait(&l.order)
+	if l.tryLock() {
+		return true
+	}
 	select {
-	case l <- struct{}{}:
+	case l.full <- struct{}{}:
+		lockorder.Taken(&l.order)
+		return true
+	case <-away:
+		return false
+	}
+}
+
+func (l *latch) tryLock() bool {
+	select {
+	case l.full <- struct{}{}:
+		lockorder.Taken(&l.order)
 		return true
 	default:
 		return false
 	}
 }
 
-// enter waits until no pipeline is inside, or, if hasty, until it is called away.
-func (a *admission) enter(hasty bool) error { return a.lock(a.inside, hasty) }
-
-// lock locks a latch whose holder may wait for a section, or, if hasty, is called away from it.
-func (a *admission) lock(l latch, hasty bool) error {
-	if l.TryLock() {
-		return nil
-	}
-	if !hasty {
-		l.Lock()
-		return nil
-	}
-	a.mu.Lock()
-	away := a.away
-	a.mu.Unlock()
-	select {
-	case l <- struct{}{}:
-		return nil
-	case <-away:
-		return ErrBusy
-	}
+func (l *latch) unlock() {
+	lockorder.Freed(&l.order)
+	<-l.full
 }
 
-func (a *admission) leave() { a.inside.Unlock() }
+// enter waits until no pipeline is inside, or, if hasty, until it is called away.
+func (a *admission) enter(hasty bool) error { return a.lock(&a.inside, hasty) }
+
+// lock locks a latch whose holder may wait for a section, or, if hasty, is called away from it.
+func (a *admission) lock(l *latch, hasty bool) error {
+	var away chan struct{} // never closed
+	if hasty {
+		a.mu.Lock()
+		away = a.away
+		a.mu.Unlock()
+	}
+	if !l.lock(away) {
+		return ErrBusy
+	}
+	return nil
+}
+
+func (a *admission) leave() { a.inside.unlock() }
 
 // open counts a section that has entered.
 func (a *admission) open() {
@@ -116,6 +131,7 @@ func (p *Pipeline) enter() error {
 	if p.active {
 		return nil
 	}
+	lockorder.MayWait(&p.e.cuts.admission.inside.order)
 	if !p.guard.TryRLock() {
 		if err := p.e.cuts.admission.enter(p.Hasty); err != nil {
 			return err

@@ -21,10 +21,11 @@ func TestAlarmOfASection(t *testing.T) {
 		p.Hasty = true
 		return p
 	}
-	go func() {
+	get := func() {
 		_, _, err := hasty().Get([]byte("k"))
 		errs <- err
-	}()
+	}
+	go get()
 	go func() {
 		_, err := hasty().Incr([]byte("k"), 1)
 		errs <- err
@@ -45,7 +46,8 @@ func TestAlarmOfASection(t *testing.T) {
 			t.Errorf("who waited for the section got %v; want ErrBusy", err)
 		}
 	}
-	if _, _, err := hasty().Get([]byte("k")); !errors.Is(err, ErrBusy) {
+	go get()
+	if err := <-errs; !errors.Is(err, ErrBusy) {
 		t.Errorf("who came later got %v; want ErrBusy", err)
 	}
 	long.End()
@@ -207,8 +209,8 @@ func TestAlarmWhileALargeHashGoes(t *testing.T) {
 func TestAlarmWhileASectionWaitsToWipe(t *testing.T) {
 	e := open(t, Options{})
 	long, p := e.NewPipeline(), e.NewPipeline()
-	begin(t, long, false)
 	c := e.committer.lock()
+	begin(t, long, false)
 	errs := make(chan error)
 	go func() {
 		p.Hasty = true

@@ -42,13 +42,13 @@ func newCommitLock(e *Engine) commitLock {
 }
 
 func (l *commitLock) lock() *committer {
-	l.latch.Lock()
+	l.latch.lock(nil)
 	return &l.only
 }
 
 // tryLock gives nil if another goroutine has the lock.
 func (l *commitLock) tryLock() *committer {
-	if !l.latch.TryLock() {
+	if !l.latch.tryLock() {
 		return nil
 	}
 	return &l.only
@@ -56,13 +56,13 @@ func (l *commitLock) tryLock() *committer {
 
 // enter is lock for a section; if hasty, it may be called away from a holder that waits for another one.
 func (l *commitLock) enter(a *admission, hasty bool) (*committer, error) {
-	if err := a.lock(l.latch, hasty); err != nil {
+	if err := a.lock(&l.latch, hasty); err != nil {
 		return nil, err
 	}
 	return &l.only, nil
 }
 
-func (c *committer) unlock() { c.e.committer.latch.Unlock() }
+func (c *committer) unlock() { c.e.committer.latch.unlock() }
 
 // proclaim makes the vector known, after the commit that it speaks of.
 func (c *committer) proclaim() {

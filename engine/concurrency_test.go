@@ -388,8 +388,10 @@ func TestClosedEngine(t *testing.T) {
 	p := e.NewPipeline()
 	_, _, getErr := p.Get([]byte("k"))
 	_, scanErr := p.Scan(0, 1, func([]byte, Type) {})
+	flushErr := p.FlushDB()
+	p.Pause()
 	for name, err := range map[string]error{"Close": e.Close(), "Flush": e.Flush(), "SetSync": e.SetSync(Always), "Get": getErr,
-		"Scan": scanErr, "FlushDB": p.FlushDB(), "Sweep": e.Sweep(), "Apply": e.Apply(newPeer(2).batch())} {
+		"Scan": scanErr, "FlushDB": flushErr, "Sweep": e.Sweep(), "Apply": e.Apply(newPeer(2).batch())} {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("%s after Close = %v; want %v", name, err, ErrClosed)
 		}

@@ -2,9 +2,9 @@ package engine
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/tlv"
 )
 
@@ -21,7 +21,7 @@ type cuts struct {
 
 // guard is held shared by every active pipeline and exclusively, all of them, by a cut.
 type guard struct {
-	sync.RWMutex
+	lockorder.RWMutex
 	_ [104]byte // a cache line of its own, and its neighbour's
 }
 

@@ -108,13 +108,15 @@
 //  6. scans: shared by reads of the database, exclusively by Close (engine.go)
 //  7. loads: shared by a load, exclusively while what arrives becomes readable (engine.go)
 //  8. the entry of a key, or of the head of a hash (entry.go); of several in the order of their keys
-//  9. the entry of a field (entry.go); of several in the order of their keys
-//  10. fields, which a head and its fields share (fields.go)
-//  11. a shard of the table (table.go)
-//  12. all others, which are leaves: a shard's list of dirty entries (table.go), the stale keys (stale.go), the history and its log
+//  9. the entry of a token (token.go)
+//  10. the entry of a field (entry.go); of several in the order of their keys
+//  11. fields, which a head and its fields share (fields.go)
+//  12. a shard of the table (table.go)
+//  13. all others, which are leaves: a shard's list of dirty entries (table.go), the stale keys (stale.go), the history and its log
 //     (package history), news (vector.go), the watches (watch.go), the admission's count (admission.go)
 //
-// The journal's own locks come after all of these.
+// The journal's own locks come after all of these. locks.go gives the locks their places; with the build tag lockorder a goroutine panics
+// before it waits for one out of the order, and CI runs the tests so.
 //
 // Invariant: a pipeline that holds an entry from one command to the next only tries for another. If that fails it journals, and lets
 // go of all entries, before it waits.

@@ -10,6 +10,7 @@ import (
 
 	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
@@ -61,8 +62,8 @@ type Engine struct {
 	pace    pace
 
 	committer commitLock
-	loads     sync.RWMutex // shared: a load; exclusively: foreign data becomes readable
-	scans     sync.RWMutex // shared: a read of the database outside a guard; exclusively: Close
+	loads     lockorder.RWMutex // shared: a load; exclusively: foreign data becomes readable
+	scans     lockorder.RWMutex // shared: a read of the database outside a guard; exclusively: Close
 	counts    counts
 	stale     staleKeys
 	sweeps    sweeps

@@ -2,10 +2,10 @@ package engine
 
 import (
 	"math"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
@@ -17,7 +17,7 @@ import (
 //
 // The order is that of use. Whoever looks for a key reads the second cache line, whoever then increments the first.
 type entry struct {
-	mu     sync.RWMutex
+	mu     lockorder.RWMutex
 	value  atomic.Int64  // what the key shows, clamped to int64; pending increments included
 	fast   atomic.Uint64 // the generation in which increments may go the short way; 0: never
 	expire atomic.Int64  // when the key reads as absent, in ms; 0: never

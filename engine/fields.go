@@ -3,9 +3,9 @@ package engine
 import (
 	"encoding/binary"
 	"errors"
-	"sync"
 	"sync/atomic"
 
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/engine/store"
 )
 
@@ -28,7 +28,7 @@ type fields struct {
 
 	gen atomic.Uint64 // in which the entries of dirty became so; 0: there are none; written under mu
 
-	mu     sync.Mutex
+	mu     lockorder.Mutex
 	dirty  []*entry // fields with something pending, of which the database may not know
 	flight []*entry // those of the generation before, if that is being flushed
 }
@@ -57,8 +57,14 @@ func (e *Engine) known(en *entry, n int64) {
 		return
 	}
 	en.countedEx = en.index != 0
-	en.fields = &fields{head: en, stored: n}
+	en.fields = e.newFields(en, n)
 	en.fields.word.Store(n + selfWord(en.counted, en.countedEx))
+}
+
+func (e *Engine) newFields(head *entry, stored int64) *fields {
+	f := &fields{head: head, stored: stored}
+	lockorder.Place(&f.mu, e.table, lockorder.Fields, "")
+	return f
 }
 
 // makeHead makes a key able to have fields. The caller holds en exclusively.
@@ -66,7 +72,7 @@ func (e *Engine) makeHead(en *entry) {
 	if en.fields != nil {
 		return
 	}
-	f := &fields{head: en}
+	f := e.newFields(en, 0)
 	f.word.Store(selfWord(en.counted, en.countedEx))
 	f.watched.Store(en.watched)
 	en.fields = f

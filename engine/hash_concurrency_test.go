@@ -250,10 +250,11 @@ func TestLongFields(t *testing.T) {
 // flush ends: both lock the hash's fields and the shard of its head.
 func TestFieldsDirtyWhileFlushEnds(t *testing.T) {
 	tab := newTable(1 << 20)
+	e := &Engine{table: tab}
 	var list []*entry
 	for i := range 64 { // of one shard
 		head := newEntry(name{0, fmt.Appendf(nil, "h%d", i), uint64(i)})
-		head.fields = &fields{head: head}
+		head.fields = e.newFields(head, 0)
 		list = append(list, &entry{fields: head.fields})
 	}
 	const generations = 2000

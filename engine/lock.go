@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"time"
+
+	"atomiccounter/engine/lockorder"
 )
 
 // mode is how an entry is locked.
@@ -91,6 +93,7 @@ func (p *Pipeline) lockEntry(e *entry, m mode) {
 }
 
 func (p *Pipeline) wait(e *entry, m mode) {
+	lockorder.MayWait(&e.mu)
 	switch {
 	case m == exclusive:
 		if !e.mu.TryLock() {

@@ -72,6 +72,7 @@ func newEngine(o Options) *Engine {
 		sweeps:  sweeps{unscrubbed: newSignal()},
 	}
 	e.cuts.guards, e.cuts.admission, e.committer = newGuards(), newAdmission(), newCommitLock(e)
+	e.placeLocks()
 	e.pools.pendings.New = func() any { return new(state.Pending) }
 	e.pools.pipes.New = func() any {
 		p := e.NewPipeline()

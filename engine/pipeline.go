@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"time"
+
+	"atomiccounter/engine/lockorder"
 )
 
 // Pipeline is one connection's way into the engine; one goroutine at a time may use it.
@@ -75,6 +77,7 @@ func (p *Pipeline) Joined() bool { return p.e != nil }
 
 func (p *Pipeline) begin() {
 	if !p.active {
+		lockorder.MayWait(&p.guard.RWMutex)
 		if !p.guard.TryRLock() {
 			p.delayedBy(p.guard.RLock)
 		}

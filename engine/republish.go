@@ -6,6 +6,7 @@ import (
 
 	"atomiccounter/engine/history"
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/engine/state"
 	"atomiccounter/tlv"
 )
@@ -24,6 +25,7 @@ func (c *committer) republish(theirs tlv.VectorEntry, id tlv.ReplicaID) error {
 	own := c.vector.Entry(c.e.self.id)
 	w := republication{c: c, e: c.e, entry: theirs, old: c.e.self.id, id: id, lives: c.e.history.Lives(), stamp: own.Stamp, aside: map[*entry]*unpublished{},
 		p: &Pipeline{e: c.e, guard: new(guard), update: -1}}
+	lockorder.Place(&w.p.guard.RWMutex, c.e.table, lockorder.Guards, "after all others")
 	w.p.begin()
 	defer w.p.pause()
 	w.begin(history.Tail{Life: c.e.history.Stored, After: own.Stamp, Flushed: true})

@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
@@ -20,7 +20,7 @@ type Snapshot struct {
 
 	parted []tlv.ReplicaID // who contribute nothing to it
 
-	mu   sync.Mutex
+	mu   lockorder.Mutex
 	e    *Engine
 	snap *pebble.Snapshot // nil: closed
 }
@@ -45,6 +45,7 @@ func (e *Engine) Snapshot() (*Snapshot, error) {
 	}
 	parted := e.history.Parted()
 	s := &Snapshot{Vector: without(c.vector, parted), parted: parted, e: e, snap: e.db.NewSnapshot()}
+	lockorder.Place(&s.mu, e.table, lockorder.Snapshot, "")
 	for _, n := range c.count {
 		s.Keys += n
 	}

@@ -2,19 +2,20 @@ package engine
 
 import (
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"atomiccounter/engine/lockorder"
 )
 
 // staleKeys are the entries with something to take in.
 type staleKeys struct {
-	period     atomic.Int64 // ms: the update period
-	repaced    signal       // period has changed
-	wake       signal       // there are such
-	refreshing sync.Mutex   // one Refresh at a time
+	period     atomic.Int64    // ms: the update period
+	repaced    signal          // period has changed
+	wake       signal          // there are such
+	refreshing lockorder.Mutex // one Refresh at a time
 
-	mu       sync.Mutex // guards what follows, and entry.listed of those in keys
+	mu       lockorder.Mutex // guards what follows, and entry.listed of those in keys
 	keys     []*entry
 	unlisted int // of keys: no longer cached
 }

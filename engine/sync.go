@@ -2,13 +2,14 @@ package engine
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
+
+	"atomiccounter/engine/lockorder"
 )
 
 // syncing says when the journal is synced.
 type syncing struct {
-	mu   sync.Mutex // held while mode and the journal's form change
+	mu   lockorder.Mutex // held while mode and the journal's form change
 	mode atomic.Uint32
 }
 

@@ -4,8 +4,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"sync/atomic"
+
+	"atomiccounter/engine/lockorder"
 )
 
 // The table holds the cached counters. A key's hash decides its shard by its highest bits, so a walk over the shards
@@ -26,12 +27,12 @@ type table struct {
 
 type shard struct {
 	slots atomic.Pointer[slots] // read without a lock
-	mu    sync.Mutex            // of all that changes slots, and of the fields below
+	mu    lockorder.Mutex       // of all that changes slots, and of the fields below
 	ring  []*entry              // for eviction, in no order
 	hand  int
 	bytes int64
 
-	dirtyMu       sync.Mutex
+	dirtyMu       lockorder.Mutex
 	dirty         []*entry // with something pending in the present generation
 	flight        []*entry // those of the flush in progress
 	heads         []*entry // with fields that became dirty in the present generation
@@ -124,6 +125,7 @@ func (t *table) get(hash uint64, key string) *entry {
 
 // insert puts e in, or gives the entry that was faster.
 func (t *table) insert(e *entry) *entry {
+	t.placeLock(e)
 	s := t.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()

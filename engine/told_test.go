@@ -52,13 +52,15 @@ func TestNothingIsToldBeforeItIsJournaled(t *testing.T) {
 			act(first, c.add) // opens the short way
 			commit(first)
 			act(first, c.add)
-			saw := act(second, c.look)
-			if saw < 2 {
+			saw, told := make(chan int64), make(chan Position, 1)
+			go func() {
+				saw <- act(second, c.look)
+				told <- commit(second)
+			}()
+			if saw := <-saw; saw < 2 {
 				t.Fatalf("%s = %d; want at least 2, the other's increment included", c.name, saw)
 			}
 			added := first.held[len(first.held)-1].e
-			told := make(chan Position, 1)
-			go func() { told <- commit(second) }()
 			for waits := false; !waits && len(told) == 0; {
 				if waits = !added.mu.TryRLock(); !waits { // it passes through the lock
 					added.mu.RUnlock()

@@ -1,8 +1,9 @@
 package engine
 
 import (
-	"sync"
 	"sync/atomic"
+
+	"atomiccounter/engine/lockorder"
 )
 
 // A pipeline that watches a key learns whether anybody has changed it since: another pipeline, itself, the sweeper, a batch of
@@ -14,8 +15,8 @@ import (
 
 // watches says which pipelines watch which key, by database byte and key.
 type watches struct {
-	keys atomic.Int64 // of how many keys; where it is 0 no pipeline looks further
-	mu   sync.Mutex   // a leaf: its holder waits for nothing
+	keys atomic.Int64    // of how many keys; where it is 0 no pipeline looks further
+	mu   lockorder.Mutex // a leaf: its holder waits for nothing
 	of   map[string][]*watch
 
 	observer atomic.Pointer[Observer]

@@ -2,8 +2,8 @@ package history
 
 import (
 	"slices"
-	"sync"
 
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/tlv"
 )
 
@@ -15,7 +15,7 @@ type History struct {
 	Stored      uint64 // the last that flushed: the journal's mark is in it; 0: none
 	Interrupted bool   // the journal has something of a start after the last flush
 
-	mu     sync.Mutex
+	mu     lockorder.Mutex
 	id     tlv.ReplicaID
 	former []tlv.ReplicaID // IDs this store had before; no other replica will carry out their expiries
 	lives  []Life          // of id, oldest first; the last is the present one

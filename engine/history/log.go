@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"sync"
 
+	"atomiccounter/engine/lockorder"
 	"atomiccounter/tlv"
 )
 
@@ -50,7 +50,7 @@ func ParseKey(k []byte) (l Logged, ok bool) {
 
 // Log is the table of contents of the replication log, changed after the commit that changes the log.
 type Log struct {
-	mu   sync.Mutex
+	mu   lockorder.Mutex
 	of   map[tlv.ReplicaID][]Logged // in order; each begins where the one before ends
 	size int64
 }
