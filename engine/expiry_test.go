@@ -451,3 +451,22 @@ func TestLeftOverAndPowerLoss(t *testing.T) {
 		})
 	}
 }
+
+// A count that is not flushed yet goes with the expiry under which a peer's ended meanwhile: the database, which had dropped that with the
+// peer's, names it once it has the count.
+func TestExpiryThatEndedBeforeTheFirstFlush(t *testing.T) {
+	w := newWindow(t)
+	w.b.run(shapes["counter"])
+	w.now++
+	w.a.run(shapes["counter"])
+	w.a.expireAt(w.now + 10_000)
+	w.a.del("lim")
+	w.b.pull(w.a)
+	w.b.flush()
+	var shows int64
+	w.b.run(func(p *Pipeline) (err error) { shows, _, err = p.ExpireTime([]byte("lim")); return err })
+	s := w.b.stored("lim")
+	if v := s.View(); v.Expiry.At != shows {
+		t.Errorf("lim expires at %d, and in the database at %d: %+v", shows, v.Expiry.At, s)
+	}
+}

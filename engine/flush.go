@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -341,11 +342,20 @@ func (w *deltaWriter) writeOwn(en *entry) error {
 func (w *deltaWriter) writeShared(en *entry) error {
 	full := en.state.Stored()
 	v := full.View()
-	w.book(en, &v)
+	// The database may have dropped a closed contribution when there was no other. It names an expiry that is that of the new one, too.
+	whole := slices.ContainsFunc(full.Contributions, func(c tlv.Contribution) bool { return c.Closed && c.Expiry.Stamp != 0 })
+	if whole {
+		w.value = tlv.AppendState(w.value[:0], &full)
+	}
 	if full.Collect(w.t.c.covers); full.Empty() {
+		w.book(en, &tlv.View{})
 		en.state.Own, en.state.Foreign = tlv.Contribution{}, nil
 		en.stale.Store(false)
 		return w.t.batch.Delete(w.key, nil)
+	}
+	w.book(en, &v)
+	if whole {
+		return w.t.batch.Set(w.key, w.value, nil)
 	}
 	return w.t.batch.Merge(w.key, w.value, nil)
 }
