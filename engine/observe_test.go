@@ -140,4 +140,7 @@ func TestUsage(t *testing.T) {
 	if _, ok, err := p.Usage([]byte("none")); ok || err != nil {
 		t.Errorf("Usage of nothing = %v, %v; want false", ok, err)
 	}
+	if err := p.finish(); err != nil {
+		t.Fatal(err)
+	}
 }
