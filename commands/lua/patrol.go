@@ -34,7 +34,7 @@ func (vm *VM) goRound() {
 	for _, s := range vm.running {
 		if s.nth <= p.seen && s.over == nil {
 			s.over = make(chan struct{})
-			go vm.lookAfter(s.call, &s.watch, s.over)
+			go vm.lookAfter(*s.call, &s.watch, s.over) // a copy: the caller may use the call again
 		}
 	}
 	p.on = false
@@ -46,7 +46,7 @@ func (vm *VM) goRound() {
 
 // lookAfter says that a script has run for a while, raises the alarm when the time has come, and stops a script that has made the heap grow
 // by more than it may.
-func (vm *VM) lookAfter(c *Call, w *watch, over <-chan struct{}) {
+func (vm *VM) lookAfter(c Call, w *watch, over <-chan struct{}) {
 	limit := uint64(vm.options.Memory)
 	base, alarm, late := heap(), c.Alarm, time.Now().Add(c.Busy)
 	weighAt := base + limit // to weigh is a garbage collection: seldom, even if much is kept
