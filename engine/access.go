@@ -35,7 +35,7 @@ func (p *Pipeline) read(key []byte, a arrivals) (*entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.stale.Load() && (a == everything || p.periodOver(e)) {
+	if e.stale() && (a == everything || p.periodOver(e)) {
 		if e, err = p.exclusive(key, everything); err != nil {
 			return nil, err
 		}
@@ -53,7 +53,7 @@ func (p *Pipeline) readAll(keys [][]byte) (map[string]*entry, error) {
 		return nil, err
 	}
 	p.waitAll(list, shared)
-	if slices.ContainsFunc(list, func(e *entry) bool { return e.stale.Load() && p.periodOver(e) }) {
+	if slices.ContainsFunc(list, func(e *entry) bool { return e.stale() && p.periodOver(e) }) {
 		return p.lockAll(keys, toRead)
 	}
 	return byName(list), nil
@@ -89,7 +89,7 @@ func (p *Pipeline) changeAll(keys [][]byte, i intent, n int, do func(list map[st
 // readField gives a field for reading, with all that has arrived if its period is over; nil: there is no such hash.
 func (p *Pipeline) readField(key, field []byte) (*entry, error) {
 	f, _, err := p.lockField(key, field, toRead, shared)
-	if f != nil && err == nil && f.stale.Load() && p.periodOver(f) {
+	if f != nil && err == nil && f.stale() && p.periodOver(f) {
 		if f, _, err = p.lockField(key, field, toRead, exclusive); f != nil && err == nil {
 			p.ready(f, everything)
 		}
@@ -104,8 +104,8 @@ func (p *Pipeline) changeField(key, field []byte) (*entry, error) {
 		return nil, err
 	}
 	p.ready(f, inTime)
-	if !f.view.exists {
-		p.announce(f.fields.head) // others that share the head see its number of fields
+	if !f.is(there) {
+		p.announce(f.fields().head) // others that share the head see its number of fields
 	}
 	p.prepare(f)
 	return f, nil
@@ -125,8 +125,8 @@ func (p *Pipeline) changeFields(key []byte, names [][]byte, i intent, n int, do 
 
 // visit calls do with a field locked whose head the pipeline holds exclusively.
 func (p *Pipeline) visit(f *entry, a arrivals, do func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	p.e.lockState(f)
+	defer p.e.unlockState(f)
 	p.ready(f, a)
 	p.tells(f)
 	do()
@@ -188,7 +188,7 @@ func (p *Pipeline) lockFor(key []byte, i intent) (*entry, error) {
 	for {
 		p.unpinGathered()
 		e, err := p.exclusive(key, i.arrivals())
-		if err != nil || e.fields == nil || !p.takesFields(e, i) {
+		if err != nil || e.fields() == nil || !p.takesFields(e, i) {
 			return e, err
 		}
 		e.pins.Add(1)

@@ -29,7 +29,7 @@ func (p *Pipeline) Expect(keys [][]byte) {
 		a.entries[i] = lists[i].first(tags[i])
 	}
 	for i, key := range keys {
-		if e := a.entries[i]; e != nil && len(e.key) == 1+len(key) { // the cache line that find needs
+		if e := a.entries[i]; e != nil && len(e.key()) == 1+len(key) { // the cache line that find needs
 			_ = e.value.Load() // the one that an increment needs
 		}
 	}
@@ -40,12 +40,12 @@ func (p *Pipeline) Expect(keys [][]byte) {
 
 // expected gives the entry of a key if it is the last one's or Expect found it; perhaps it is gone since.
 func (p *Pipeline) expected(first byte, key []byte) *entry {
-	if e := p.hint; e != nil && e.is(first, key) {
+	if e := p.hint; e != nil && e.hasKey(first, key) {
 		return e
 	}
 	a := &p.ahead
 	for i := a.from; i < a.to; i++ {
-		if e := a.entries[i]; e != nil && e.is(first, key) {
+		if e := a.entries[i]; e != nil && e.hasKey(first, key) {
 			a.from = i + 1
 			return e
 		}

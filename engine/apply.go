@@ -152,15 +152,14 @@ func (e *Engine) mergeAndClose(en *entry) {
 // mergeIncoming is mergeAndClose for a batch that is just arriving. What is to be closed closeLeftovers finds when all of it shows: until its fields do, a
 // hash looks as if there were none.
 func (e *Engine) mergeIncoming(en *entry) bool {
-	if en.state.Incoming() == nil || en.gone {
+	if en.state().Incoming() == nil || en.is(gone) {
 		return false
 	}
 	en.fold()
-	all := en.state.Stored()
-	en.state.Foreign.Incoming = nil
-	en.stale.Store(false)
-	en.state.SetStored(e.self.id, all)
-	en.refreshed = e.Now()
+	all := en.state().Stored()
+	en.state().Foreign.Incoming = nil
+	en.state().SetStored(e.self.id, all)
+	en.rare.open.refreshed = e.Now()
 	e.show(en)
 	e.report(en, Arrived)
 	return true

@@ -127,10 +127,11 @@ func (w *arrivalWriter) write() error {
 // entry holds as stored is.
 func (w *arrivalWriter) stored() (cached bool, err error) {
 	if en := w.e.table.get(w.place.hash, w.key); en != nil {
-		en.mu.Lock()
-		defer en.mu.Unlock()
-		if !en.gone {
-			w.all = en.state.Stored()
+		en.mu.RLock()
+		defer en.mu.RUnlock()
+		if !en.is(gone) {
+			k := en.copied(w.e.self.id)
+			w.all = k.Stored()
 			return true, nil
 		}
 	}
@@ -215,11 +216,11 @@ func (p *Pipeline) closeLeftover(key string) error {
 func (c *committer) tell(a *arrival, changes hashChanges) error {
 	en := c.e.table.get(a.place.hash, a.key)
 	if en != nil {
-		en.mu.Lock()
-		defer en.mu.Unlock()
+		c.e.lockState(en)
+		defer c.e.unlockState(en)
 	}
 	c.e.breakArrivalWatches(a)
-	if en == nil || en.gone {
+	if en == nil || en.is(gone) {
 		c.e.reportKey(a.key, Arrived)
 		c.e.tellUncached(a, changes)
 		return nil
@@ -231,22 +232,21 @@ func (c *committer) tell(a *arrival, changes hashChanges) error {
 		}
 		a.all, a.whole = &s, true
 	}
-	if en.state.Foreign == nil {
-		en.state.Foreign = &state.Foreign{}
+	if en.state().Foreign == nil {
+		en.state().Foreign = &state.Foreign{}
+		en.rare.open.refreshed = c.e.Now()
 	}
-	en.state.Foreign.Incoming = a.all
+	en.state().Foreign.Incoming = a.all
 	en.setBooks(a.after)
 	if a.whole {
-		en.state.Foreign.Other = tlv.State{}
+		en.state().Foreign.Other = tlv.State{}
 		c.e.mergeIncoming(en)
 		return nil
 	}
-	c.e.table.weigh(en)
-	if v := en.state.Ahead(c.e.self.id); v.Exists != en.view.exists || (v.Exists || en.fields != nil) && en.differs(c.e.self.id, &v) {
+	if v := en.state().Ahead(c.e.self.id); v.Exists != en.is(there) || (v.Exists || en.fields() != nil) && en.differs(c.e.self.id, &v) {
 		c.e.mergeIncoming(en)
 		return nil
 	}
-	en.stale.Store(true)
 	c.e.stale.list(en)
 	return nil
 }

@@ -88,11 +88,11 @@ func (c *committer) fieldsBefore(hash uint64, key string) (int64, error) {
 		en.mu.RLock()
 		defer en.mu.RUnlock()
 		switch {
-		case en.gone:
-		case en.fields == nil:
+		case en.is(gone):
+		case en.fields() == nil:
 			return 0, nil
 		default:
-			return en.fields.stored, nil
+			return en.fields().stored, nil
 		}
 	}
 	return c.e.fieldsStored(hash, key)
@@ -103,8 +103,9 @@ func (c *committer) booksBefore(hash uint64, key string) (books, error) {
 	s, cached := tlv.State{}, false
 	if en := c.e.table.get(hash, key); en != nil {
 		en.mu.RLock()
-		if cached = !en.gone; cached {
-			s = en.state.Stored()
+		if cached = !en.is(gone); cached {
+			k := en.copied(c.e.self.id)
+			s = k.Stored()
 		}
 		en.mu.RUnlock()
 	}
@@ -126,14 +127,14 @@ func (l hashChanges) hold(e *Engine) {
 		if en == nil {
 			continue
 		}
-		en.mu.Lock()
-		if !en.gone {
+		e.lockState(en)
+		if !en.is(gone) {
 			en.pins.Add(1)
 			h.head = en
 			e.makeHead(en)
 			e.mergeIncoming(en) // an expiry that came before the first field
 		}
-		en.mu.Unlock()
+		e.unlockState(en)
 	}
 }
 
@@ -160,8 +161,8 @@ func (l hashChanges) tell(c *committer) {
 			e.counts.recountShown(database(key), h.self, h.was, h.self, h.was+h.by)
 			continue
 		}
-		h.head.fields.stored = h.was + h.by
-		e.counts.showFields(h.head.fields, h.unseen)
+		h.head.fields().stored = h.was + h.by
+		e.counts.showFields(h.head.fields(), h.unseen)
 		h.head.pins.Add(-1)
 	}
 }

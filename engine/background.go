@@ -140,13 +140,13 @@ func (p *Pipeline) sweep(d due, now int64) error {
 	if err != nil {
 		return err
 	}
-	if en.due(now) && (p.e.self.mine(en.owner) || en.expire.Load()+sweepGrace <= now) {
+	if en.due(now) && (p.e.self.mine(en.rare.open.owner) || en.expire.Load()+sweepGrace <= now) {
 		p.cancelAll(en)
 		return nil
 	}
 	switch {
-	case en.index != d.at:
-	case en.gen == 0 && !en.view.exists && en.fields == nil: // only an expiry is left of the key, whose owner has not closed it in time
+	case en.rare.open.index != d.at:
+	case !en.is(pending) && !en.is(there) && en.fields() == nil: // only an expiry is left of the key, whose owner has not closed it in time
 		p.cancel(en)
 		return nil
 	default:
@@ -177,7 +177,7 @@ func (e *Engine) unindex(d due) error {
 	}
 	if en := e.table.get(e.self.hash([]byte(d.key[1:])), d.key); en != nil {
 		en.mu.RLock()
-		current := en.index == d.at
+		current := en.books().index == d.at
 		en.mu.RUnlock()
 		if current {
 			return nil

@@ -9,19 +9,19 @@ import (
 // cancel takes away all that is observed of the key, fields apart. What closeLeftover has begun is journaled here: from now on the
 // key may come to life again, and a replay must not find what was left over.
 func (p *Pipeline) cancel(e *entry) {
-	resets, own := e.state.Observed(p.e.self.id)
-	own = own || e.state.Pending != nil && e.state.Pending.Leftover
+	resets, own := e.state().Observed(p.e.self.id)
+	own = own || e.state().Pending != nil && e.state().Pending.Leftover
 	if !own && len(resets) == 0 {
 		return
 	}
 	p.changes++
-	expired := e.view.exists && e.due(p.now()) && !isToken(e.key)
+	expired := e.is(there) && e.due(p.now()) && !isToken(e.key())
 	p.e.markDirty(e)
 	p.endRun()
-	ended := e.state.Latest(p.e.self.id)
+	ended := e.state().Latest(p.e.self.id)
 	p.e.clock.pass(ended.Stamp) // see setExpiry
-	p.buf = appendCancel(p.buf, e.key, own, resets, ended)
-	e.state.Cancel(own, resets, ended)
+	p.buf = appendCancel(p.buf, e.key(), own, resets, ended)
+	e.state().Cancel(own, resets, ended)
 	p.e.show(e)
 	if expired {
 		p.e.sweeps.expired.Add(1)
@@ -35,13 +35,13 @@ func (p *Pipeline) add(e *entry, n int64, kind tlv.Kind) {
 	joined := e.joins()
 	p.carry(e)
 	stamp := tlv.Stamp(0)
-	if !e.state.Pending.Adds() {
+	if !e.state().Pending.Adds() {
 		stamp = p.e.clock.next(p.now())
 	}
 	p.endRun()
-	p.buf = appendAdd(p.buf, e.key, n, stamp, kind, joined)
-	created := !e.view.exists && (e.fields == nil || e.fields.head.size() == 0)
-	e.state.Add(n, stamp, kind, joined)
+	p.buf = appendAdd(p.buf, e.key(), n, stamp, kind, joined)
+	created := !e.is(there) && (e.fields() == nil || e.fields().head.size() == 0)
+	e.state().Add(n, stamp, kind, joined)
 	p.e.show(e)
 	if created {
 		p.report(e, Created)
@@ -55,30 +55,31 @@ func (p *Pipeline) assign(e *entry, v Value, kind tlv.Kind) {
 	p.e.markDirty(e)
 	p.endRun()
 	none := e.under(p.e.self.id)
-	p.e.clock.pass(e.state.Foreign.Latest())
+	p.e.clock.pass(e.state().Foreign.Latest())
 	stamp := p.e.clock.next(p.now())
 	if v.IsText {
-		p.buf = appendText(p.buf, e.key, v.Text, stamp, since)
+		p.buf = appendText(p.buf, e.key(), v.Text, stamp, since)
 		p.e.pace.texts.Add(int64(len(v.Text)))
 	} else {
-		p.buf = appendAssign(p.buf, e.key, v.Int, stamp, since, kind)
+		p.buf = appendAssign(p.buf, e.key(), v.Int, stamp, since, kind)
 	}
-	e.state.Assign(tlv.Contribution{Kind: kind, Birth: stamp, Since: since, Assigned: v.Int, IsText: v.IsText, Text: v.Text})
+	e.state().Assign(tlv.Contribution{Kind: kind, Birth: stamp, Since: since, Assigned: v.Int, IsText: v.IsText, Text: v.Text})
 	p.e.show(e)
 	if none.Stamp != 0 {
 		p.setExpiry(e, none)
 	}
 	if v.IsText {
+		p.e.table.weigh(e)
 		p.e.shrink(e.hash)
 	}
 }
 
 // since is what a SET has to name of a field that is there already: it keeps its place in a small hash.
 func (p *Pipeline) since(e *entry) tlv.Stamp {
-	if !e.view.exists || !isField(e.key) || e.fields.head.size() > SmallHash {
+	if !e.is(there) || !isField(e.key()) || e.fields().head.size() > SmallHash {
 		return 0
 	}
-	return e.state.Began(p.e.self.id)
+	return e.state().Began(p.e.self.id)
 }
 
 // run is the increments of one entry since the last record, not yet in the pipeline's buffer.
@@ -108,7 +109,7 @@ func (p *Pipeline) addFast(e *entry, n int64) (int64, error) {
 
 func (p *Pipeline) endRun() {
 	if p.run.of != nil {
-		p.buf = appendAdd(p.buf, p.run.of.key, p.run.n, 0, tlv.ZCounter, false)
+		p.buf = appendAdd(p.buf, p.run.of.key(), p.run.n, 0, tlv.ZCounter, false)
 		p.run.of = nil
 	}
 }
@@ -120,12 +121,12 @@ func (p *Pipeline) setExpiry(e *entry, x tlv.Expiry) {
 	p.e.markDirty(e)
 	p.endRun()
 	birth, joined := p.e.clock.next(p.now()), e.joins()
-	p.buf = appendExpire(p.buf, e.key, x, birth, joined)
-	e.state.ExpireAt(x, birth, joined)
+	p.buf = appendExpire(p.buf, e.key(), x, birth, joined)
+	e.state().ExpireAt(x, birth, joined)
 	p.e.show(e)
 }
 
 func (p *Pipeline) expireAt(e *entry, at int64) {
-	p.e.clock.pass(e.state.Foreign.Latest())
+	p.e.clock.pass(e.state().Foreign.Latest())
 	p.setExpiry(e, tlv.Expiry{Stamp: p.e.clock.next(p.now()), At: at})
 }

@@ -12,28 +12,27 @@ type counts struct {
 
 // tally keeps the visible counts; exists and expires are those of the entry's own state.
 func (n *counts) tally(en *entry, exists, expires bool) {
-	if isToken(en.key) {
+	if isToken(en.key()) {
 		return
 	}
-	db := database(en.key)
-	if exists != en.counted && en.gen != 0 {
+	db := database(en.key())
+	if exists != en.is(counted) && en.is(pending) {
 		n.resized[db].Store(en.gen)
 	}
-	if en.fields != nil {
+	if en.fields() != nil {
 		n.tallyHash(en, exists, expires)
 		return
 	}
-	adjust(&n.keys[db], &en.counted, exists)
-	adjust(&n.expires[db], &en.countedEx, exists && expires)
+	adjust(&n.keys[db], en.is(counted), exists)
+	adjust(&n.expires[db], en.is(countedEx), exists && expires)
+	en.mark(counted, exists)
+	en.mark(countedEx, exists && expires)
 }
 
-func adjust(count *atomic.Int64, was *bool, is bool) {
-	if is && !*was {
-		count.Add(1)
-	} else if !is && *was {
-		count.Add(-1)
+func adjust(count *atomic.Int64, was, is bool) {
+	if by := change(was, is); by != 0 {
+		count.Add(by)
 	}
-	*was = is
 }
 
 // showFields changes what shows of a hash.
@@ -43,27 +42,27 @@ func (n *counts) showFields(f *fields, by int64) {
 	}
 	is := f.word.Add(by)
 	was := is - by
-	db := database(f.head.key)
+	db := database(f.head.key())
 	existed, expired := wordExists(was), wordExpires(was)
-	adjust(&n.keys[db], &existed, wordExists(is))
-	adjust(&n.expires[db], &expired, wordExpires(is))
+	adjust(&n.keys[db], existed, wordExists(is))
+	adjust(&n.expires[db], expired, wordExpires(is))
 }
 
 // tallyHash is tally for a field or a head.
 func (n *counts) tallyHash(en *entry, exists, expires bool) {
-	by := change(en.counted, exists)
-	if !isField(en.key) {
-		by = selfWord(exists, expires) - selfWord(en.counted, en.countedEx)
-		en.countedEx = expires
+	by := change(en.is(counted), exists)
+	if !isField(en.key()) {
+		by = selfWord(exists, expires) - selfWord(en.is(counted), en.is(countedEx))
+		en.mark(countedEx, expires)
 	}
-	en.counted = exists
-	n.showFields(en.fields, by)
+	en.mark(counted, exists)
+	n.showFields(en.fields(), by)
 }
 
 // recountShown is recount for the visible counts.
 func (n *counts) recountShown(db byte, was books, fieldsWere int64, is books, fieldsAre int64) {
 	existed, expired := was.shown(fieldsWere)
 	exists, expires := is.shown(fieldsAre)
-	adjust(&n.keys[db], &existed, exists)
-	adjust(&n.expires[db], &expired, expires)
+	adjust(&n.keys[db], existed, exists)
+	adjust(&n.expires[db], expired, expires)
 }

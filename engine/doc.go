@@ -96,6 +96,10 @@
 // flush (roll). When the commit is done the entry is clean. What arrives of other replicas waits at a cached entry (incoming) until its
 // update period is over, and is then merged (mergeAndClose). A clean entry that nothing pins may be evicted.
 //
+// A million counters are to fit into memory, so an entry has what every counter needs, and little else. Its state is compact
+// (state.Compact) unless other replicas have a part in it, it shows a text or it is otherwise out of the ordinary. A goroutine that locks
+// an entry exclusively opens the state (lockState), and makes it compact again before it unlocks, if it can be (rare.go).
+//
 // # Lock order
 //
 // A goroutine that has a lock waits only for locks that come after it in this list. A lock that it only tries (TryLock) may be any.
@@ -133,6 +137,7 @@
 //	foreign     the contributions of all others, and what was reset
 //	pending     what the present generation did to a key
 //	head        the entry of a hash's key; its fields have entries of their own
+//	open        of an entry: its state is a state.Key in memory of its own, not compact
 //	section     a time in which one pipeline runs alone: MULTI and EXEC, or a script
 //	life        one start of the process, which batches name
 //	tail        what the journal of an earlier life had that no batch of this store has

@@ -90,48 +90,47 @@ type running struct {
 // pools are memory that is used again.
 type pools struct {
 	pipes    sync.Pool // of *Pipeline, for Counter
+	opens    sync.Pool // of *opened, zero
 	pendings sync.Pool // of *state.Pending, zero
 }
 
 // show computes anew what e shows, and keeps the counts. The caller holds e exclusively and has folded it.
 func (e *Engine) show(en *entry) {
-	v := en.state.View(e.self.id)
-	named := en.state.Named(e.self.id).Stamp
+	v := en.state().View(e.self.id)
+	named := en.state().Named(e.self.id).Stamp
 	carries := v.Expiry.Stamp <= named && (named != 0 || !en.isHead())
-	en.view, en.owner = view{exists: v.Exists, natural: v.Kind == tlv.Natural, text: v.IsText, carries: carries}, v.Owner
-	en.anchor = v.Sum.Clamp()
-	en.value.Store(en.anchor)
-	if !v.Exists && en.fields == nil {
+	en.mark(there, v.Exists)
+	en.mark(natural, v.Kind == tlv.Natural)
+	en.mark(carrying, carries)
+	o := en.rare.open
+	o.text, o.owner, o.anchor = v.IsText, v.Owner, v.Sum.Clamp()
+	en.value.Store(o.anchor)
+	if !v.Exists && en.fields() == nil {
 		en.expire.Store(0)
 	} else {
 		en.expire.Store(v.Expiry.At)
 	}
-	if en.watched {
-		en.watched = e.breakWatches(en)
+	if en.is(underWatch) {
+		en.mark(underWatch, e.breakWatches(en))
 	}
-	if v.Exists && !v.IsText && v.Sum.IsInt64() && en.view.carries && en.state.Pending != nil && en.state.Pending.Adds() && (!en.watched || isField(en.key)) {
-		en.fast.Store(en.gen)
-	} else {
-		en.fast.Store(0)
-	}
+	en.mark(quick, v.Exists && !v.IsText && v.Sum.IsInt64() && carries && o.state.Pending != nil && o.state.Pending.Adds() && (!en.is(underWatch) || isField(en.key())))
 	e.counts.tally(en, v.Exists, v.Expiry.At != 0)
-	e.table.weigh(en)
 }
 
 // closeLeftover closes what this replica has to close of its own: a contribution that others have cancelled wholly, and an expiry
 // left over on a key that no longer exists. It says so in the next flush; after a crash it is found again.
 func (e *Engine) closeLeftover(en *entry) {
-	if en.state.Own.Replica == 0 || en.state.Own.Closed || en.state.Pending != nil && en.state.Pending.Publish {
+	if en.state().Own.Replica == 0 || en.state().Own.Closed || en.state().Pending != nil && en.state().Pending.Publish {
 		return
 	}
-	open := en.state.OwnOpen()
-	if en.shown() && (open || !en.view.exists) { // a head's is named again: see inherit
+	open := en.state().OwnOpen()
+	if en.shown() && (open || !en.is(there)) { // a head's is named again: see inherit
 		return
 	}
 	e.markDirty(en)
-	en.state.Pending.Publish = true
-	en.state.Pending.Reborn, en.state.Pending.Leftover = open, open
-	if en.fields != nil { // of a hash an expiry shows though nothing exists: fields may come
+	en.state().Pending.Publish = true
+	en.state().Pending.Reborn, en.state().Pending.Leftover = open, open
+	if en.fields() != nil { // of a hash an expiry shows though nothing exists: fields may come
 		e.show(en)
 	}
 }
@@ -145,10 +144,11 @@ func (e *Engine) roll(en *entry) {
 
 // markDirty has e flushed with the present generation. It is called before e is changed.
 func (e *Engine) markDirty(en *entry) {
-	if en.gen == 0 {
-		en.gen, en.state.Pending = e.cuts.gen.Load(), e.pools.pendings.Get().(*state.Pending)
+	if !en.is(pending) {
+		en.mark(pending, true)
+		en.gen, en.state().Pending = e.cuts.gen.Load(), e.pools.pendings.Get().(*state.Pending)
 		e.table.addDirty(en)
-		if en.fields != nil && isField(en.key) {
+		if en.fields() != nil && isField(en.key()) {
 			e.table.addDirtyField(en)
 		}
 		e.pace.note()

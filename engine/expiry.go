@@ -21,10 +21,10 @@ import "atomiccounter/tlv"
 
 // carry has the own contribution name the expiry in force, or the PERSIST, before something is counted under it.
 func (p *Pipeline) carry(e *entry) {
-	if e.view.carries && e.view.exists {
+	if e.is(carrying) && e.is(there) {
 		return
 	}
-	if x := e.under(p.e.self.id); x.Stamp > e.state.Named(p.e.self.id).Stamp {
+	if x := e.under(p.e.self.id); x.Stamp > e.state().Named(p.e.self.id).Stamp {
 		p.setExpiry(e, x)
 	}
 }
@@ -34,9 +34,9 @@ func (p *Pipeline) carry(e *entry) {
 // has set meanwhile.
 func (e *entry) under(id tlv.ReplicaID) tlv.Expiry {
 	if e.shown() {
-		return e.state.View(id).Expiry
+		return e.state().View(id).Expiry
 	}
-	if x := e.state.Latest(id); x.Stamp != 0 {
+	if x := e.state().Latest(id); x.Stamp != 0 {
 		return tlv.Expiry{Stamp: x.Stamp + 1}
 	}
 	return tlv.Expiry{}
@@ -50,7 +50,7 @@ var begun = tlv.Expiry{Stamp: 1}
 
 // carryFields is carry for the head of a hash of which a field is about to be counted. The head is held exclusively.
 func (p *Pipeline) carryFields(head *entry) {
-	if head.view.carries {
+	if head.is(carrying) {
 		return
 	}
 	x := head.under(p.e.self.id)
@@ -73,7 +73,7 @@ func (e *Engine) owes(s *tlv.State, v *tlv.View) bool {
 // inherit has the own contribution name an expiry that is left over, and that of a hash again what it named, if it was cancelled while there
 // are fields. The key is held exclusively, with all that has arrived.
 func (p *Pipeline) inherit(e *entry) {
-	s := e.state.Whole(p.e.self.id)
+	s := e.state().Whole(p.e.self.id)
 	own, v := s.Contribution(p.e.self.id), s.View()
 	x, hash := v.Expiry, !v.Exists && e.size() > 0
 	cancelled := own != nil && !own.Closed && !s.Open(own)

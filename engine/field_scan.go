@@ -37,8 +37,8 @@ const pageBytes = 16 << 20
 // fieldPage gives those that exist of about count fields, what is left of dead ones included, from cursor on, and the cursor to
 // go on with; cursorEnd: that was all. Fields that share a cursor are never split. No lock is held but the head's, or it is pinned.
 func (p *Pipeline) fieldPage(head *entry, cursor uint64, count int) ([]foundField, uint64, error) {
-	w := &fieldWalk{p: p, head: head, want: max(count, 1), small: head.size() <= SmallHash, prefix: tlv.AppendFieldName(nil, []byte(head.key[1:]), nil)}
-	pending := head.fields.pending() // noted before the database is opened, or a flush in between would hide them
+	w := &fieldWalk{p: p, head: head, want: max(count, 1), small: head.size() <= SmallHash, prefix: tlv.AppendFieldName(nil, []byte(head.key()[1:]), nil)}
+	pending := head.fields().pending() // noted before the database is opened, or a flush in between would hide them
 	next, err := w.stored(cursor)
 	if err != nil {
 		return nil, 0, err
@@ -52,10 +52,10 @@ func (w *fieldWalk) update(pending []*entry, cursor, next uint64) {
 	noted := make(map[string]*entry)
 	for _, f := range pending {
 		if at := f.hash >> cursorShift; at >= cursor && at < next {
-			noted[f.key[1:]] = f
+			noted[f.key()[1:]] = f
 		}
 	}
-	first := tlv.FieldByte(database(w.head.key))
+	first := tlv.FieldByte(database(w.head.key()))
 	for i := range w.list {
 		found := &w.list[i]
 		f := noted[found.name]
@@ -89,10 +89,10 @@ func (w *fieldWalk) cut(next uint64) ([]foundField, uint64, error) {
 
 // stored collects what the database has until the page is full at the end of a group, and gives the cursor after that.
 func (w *fieldWalk) stored(cursor uint64) (next uint64, err error) {
-	if w.p.isWiped(database(w.head.key)) {
+	if w.p.isWiped(database(w.head.key())) {
 		return cursorEnd, nil
 	}
-	lower := binary.BigEndian.AppendUint64([]byte{statePrefix, tlv.FieldByte(database(w.head.key))}, w.head.hash)
+	lower := binary.BigEndian.AppendUint64([]byte{statePrefix, tlv.FieldByte(database(w.head.key()))}, w.head.hash)
 	upper := store.After(lower)
 	next = cursorEnd
 	for k, v := range store.Scan(w.p.e.db, binary.BigEndian.AppendUint64(lower, cursor<<cursorShift), upper, &err) {
@@ -125,13 +125,13 @@ func (w *fieldWalk) take(hash uint64, name, v []byte) error {
 // look gives what a field shows, with all that has arrived if its period is over.
 func (w *fieldWalk) look(f *entry) (Value, tlv.Stamp) {
 	f.mu.RLock()
-	if !f.stale.Load() || !w.p.periodOver(f) {
+	if !f.stale() || !w.p.periodOver(f) {
 		defer f.mu.RUnlock()
 		return w.seen(f)
 	}
 	f.mu.RUnlock()
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	w.p.e.lockState(f)
+	defer w.p.e.unlockState(f)
 	w.p.ready(f, everything)
 	return w.seen(f)
 }
@@ -139,7 +139,8 @@ func (w *fieldWalk) look(f *entry) (Value, tlv.Stamp) {
 func (w *fieldWalk) seen(f *entry) (v Value, birth tlv.Stamp) {
 	w.p.tells(f)
 	if v = w.p.valueOf(f); v.OK && w.small {
-		birth = f.state.Began(w.p.e.self.id)
+		k := f.copied(w.p.e.self.id)
+		birth = k.Began(w.p.e.self.id)
 	}
 	return v, birth
 }

@@ -52,13 +52,16 @@ func selfWord(exists, expires bool) int64 {
 
 // known makes what is stored what is counted, for an entry that is being loaded; n is the number of its fields.
 func (e *Engine) known(en *entry, n int64) {
-	en.counted, en.countedEx = en.stored, en.stored && en.index != 0
-	if n == 0 || isField(en.key) {
+	b := en.books()
+	en.mark(counted, b.exists)
+	en.mark(countedEx, b.exists && b.index != 0)
+	if n == 0 || isField(en.key()) {
 		return
 	}
-	en.countedEx = en.index != 0
-	en.fields = e.newFields(en, n)
-	en.fields.word.Store(n + selfWord(en.counted, en.countedEx))
+	en.mark(countedEx, b.index != 0)
+	f := e.newFields(en, n)
+	f.word.Store(n + selfWord(en.is(counted), en.is(countedEx)))
+	e.makeFields(en, f)
 }
 
 func (e *Engine) newFields(head *entry, stored int64) *fields {
@@ -69,34 +72,34 @@ func (e *Engine) newFields(head *entry, stored int64) *fields {
 
 // makeHead makes a key able to have fields. The caller holds en exclusively.
 func (e *Engine) makeHead(en *entry) {
-	if en.fields != nil {
+	if en.fields() != nil {
 		return
 	}
 	f := e.newFields(en, 0)
-	f.word.Store(selfWord(en.counted, en.countedEx))
-	f.watched.Store(en.watched)
-	en.fields = f
+	f.word.Store(selfWord(en.is(counted), en.is(countedEx)))
+	f.watched.Store(en.is(underWatch))
+	e.makeFields(en, f)
 	en.fold()
 	e.show(en) // its expiry, whether or not its own state exists
 }
 
 // isHead says whether it is the entry of a hash's key, or of one that was a hash since it was loaded.
-func (e *entry) isHead() bool { return e.fields != nil && !isField(e.key) }
+func (e *entry) isHead() bool { return e.fields() != nil && !isField(e.key()) }
 
 // size is how many fields of the key exist. A hidden field does too.
 func (e *entry) size() int64 {
 	if !e.isHead() {
 		return 0
 	}
-	return e.fields.word.Load() & fieldMask
+	return e.fields().word.Load() & fieldMask
 }
 
 // shown says whether there is anything to show, before the expiry is asked.
-func (e *entry) shown() bool { return e.view.exists || e.size() > 0 }
+func (e *entry) shown() bool { return e.is(there) || e.size() > 0 }
 
 // addDirtyField notes that a field has something pending, for commands that look at all of its hash or at all keys.
 func (t *table) addDirtyField(en *entry) {
-	f := en.fields
+	f := en.fields()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if gen := f.gen.Load(); gen != en.gen {
@@ -138,10 +141,10 @@ func (f *fields) pending() []*entry {
 
 // readFields gives the number of fields that the database has of a key.
 func (e *Engine) readFields(en *entry) (int64, error) {
-	if !isUsers(en.key) {
+	if !isUsers(en.key()) {
 		return 0, nil
 	}
-	return e.fieldsStored(en.hash, en.key)
+	return e.fieldsStored(en.hash, en.key())
 }
 
 func (e *Engine) fieldsStored(hash uint64, key string) (n int64, err error) {

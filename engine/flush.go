@@ -275,33 +275,31 @@ type deltaWriter struct {
 }
 
 func (w *deltaWriter) write(en *entry) error {
-	en.mu.Lock()
-	defer en.mu.Unlock()
-	if en.gen == w.gen {
+	w.e.lockState(en)
+	defer w.e.unlockState(en)
+	if en.is(pending) && en.gen == w.gen {
 		w.e.roll(en)
-		en.fast.Store(0)
-		if en.state.Incoming() == nil {
+		if en.state().Incoming() == nil {
 			w.e.closeLeftover(en)
 		}
-		w.e.table.weigh(en)
 	}
-	if en.flight != w.gen {
-		return fmt.Errorf("bug: %q is dirty without an operand", en.key)
+	if en.gen < w.gen {
+		return fmt.Errorf("bug: %q is dirty without an operand", en.key())
 	}
 	if w.operand(en); w.delta.Empty() {
 		return nil
 	}
 	if w.logs {
-		w.key = append(w.key[:0], en.key...)
+		w.key = append(w.key[:0], en.key()...)
 		w.log = tlv.AppendDelta(w.log, &tlv.Delta{Key: w.key, State: w.delta})
 		w.keys++
 	}
-	w.key = stateKey(w.key[:0], en.place(), en.key)
+	w.key = stateKey(w.key[:0], en.place(), en.key())
 	w.value = tlv.AppendState(w.value[:0], &w.delta)
 	if !w.logs {
 		w.sum = siphash.Hash(w.sum, siphash.Hash(w.sum, 0, w.key), w.value)
 	}
-	if en.state.Foreign == nil {
+	if en.state().Foreign == nil {
 		return w.writeOwn(en)
 	}
 	return w.writeShared(en)
@@ -310,15 +308,15 @@ func (w *deltaWriter) write(en *entry) error {
 // operand makes delta what the generation changed.
 func (w *deltaWriter) operand(en *entry) {
 	w.delta.Contributions, w.delta.Resets, w.delta.Origins = w.delta.Contributions[:0], nil, w.delta.Origins[:0]
-	if en.flightOwn {
-		w.delta.Contributions = append(w.delta.Contributions, en.state.Own)
+	if en.is(ownInFlight) {
+		w.delta.Contributions = append(w.delta.Contributions, en.state().Own)
 	}
-	if en.state.Foreign != nil {
-		w.delta.Resets = en.state.Foreign.Resets
-		for _, c := range en.state.Foreign.Tails {
+	if en.state().Foreign != nil {
+		w.delta.Resets = en.state().Foreign.Resets
+		for _, c := range en.state().Foreign.Tails {
 			w.delta.Put(c)
 		}
-		for _, o := range en.state.Foreign.Other.Origins {
+		for _, o := range en.state().Foreign.Other.Origins {
 			if w.delta.Reset(o.ID) != nil {
 				w.delta.Origins = append(w.delta.Origins, o)
 			}
@@ -329,10 +327,10 @@ func (w *deltaWriter) operand(en *entry) {
 // writeOwn writes a key in which no other replica ever had a part: the delta is its whole state. To set that comes to the
 // same as to merge it, and spares reads and compactions the merge.
 func (w *deltaWriter) writeOwn(en *entry) error {
-	v := state.ViewOwn(&en.state.Own, true)
+	v := state.ViewOwn(&en.state().Own, true)
 	w.book(en, &v)
-	if en.state.Own.Closed {
-		en.state.Own = tlv.Contribution{}
+	if en.state().Own.Closed {
+		en.state().Own = tlv.Contribution{}
 		return w.t.batch.Delete(w.key, nil)
 	}
 	return w.t.batch.Set(w.key, w.value, nil)
@@ -340,7 +338,7 @@ func (w *deltaWriter) writeOwn(en *entry) error {
 
 // writeShared writes a key in which other replicas have a part.
 func (w *deltaWriter) writeShared(en *entry) error {
-	full := en.state.Stored()
+	full := en.state().Stored()
 	v := full.View()
 	// The database may have dropped a closed contribution when there was no other. It names an expiry that is that of the new one, too.
 	whole := slices.ContainsFunc(full.Contributions, func(c tlv.Contribution) bool { return c.Closed && c.Expiry.Stamp != 0 })
@@ -349,8 +347,7 @@ func (w *deltaWriter) writeShared(en *entry) error {
 	}
 	if full.Collect(w.t.c.covers); full.Empty() {
 		w.book(en, &tlv.View{})
-		en.state.Own, en.state.Foreign = tlv.Contribution{}, nil
-		en.stale.Store(false)
+		en.state().Own, en.state().Foreign = tlv.Contribution{}, nil
 		return w.t.batch.Delete(w.key, nil)
 	}
 	w.book(en, &v)
@@ -364,12 +361,12 @@ func (w *deltaWriter) book(en *entry, v *tlv.View) {
 	was, is := en.books(), w.e.booksOf(v)
 	en.setBooks(is)
 	switch {
-	case en.fields == nil:
-		w.t.book(en.key, was, is, 0)
-	case isField(en.key):
-		en.fields.change += change(was.exists, is.exists)
+	case en.fields() == nil:
+		w.t.book(en.key(), was, is, 0)
+	case isField(en.key()):
+		en.fields().change += change(was.exists, is.exists)
 	default:
-		w.t.book(en.key, was, is, en.fields.stored)
+		w.t.book(en.key(), was, is, en.fields().stored)
 	}
 }
 
@@ -378,20 +375,20 @@ func (t *commit) bookFields() {
 	e := t.c.e
 	for i := range e.table.shards {
 		for _, head := range e.table.shards[i].flightHeads() {
-			f := head.fields
+			f := head.fields()
 			is := f.stored + f.change
-			head.mu.Lock()
+			e.lockState(head)
 			if is == 0 {
 				e.closeLeftover(head)
 			}
 			b := head.books()
-			head.mu.Unlock()
+			e.unlockState(head)
 			if f.change == 0 {
 				continue
 			}
-			t.c.recount(database(head.key), b, f.stored, b, is)
+			t.c.recount(database(head.key()), b, f.stored, b, is)
 			f.stored, f.change = is, 0
-			t.setFields(head.hash, head.key, is)
+			t.setFields(head.hash, head.key(), is)
 		}
 	}
 }

@@ -90,9 +90,9 @@ func (c *committer) dropEmptied(dbs uint32) {
 		return
 	}
 	before := c.e.table.bytes.Load()
-	of := func(en *entry) bool { return dbs&(1<<database(en.key)) != 0 && en.state.Blank() }
+	of := func(en *entry) bool { return dbs&(1<<database(en.key())) != 0 && en.blank() }
 	flushed := c.e.cuts.flushed.Load()
-	c.e.table.drop(flushed, c.e.forget, func(en *entry) bool { return isField(en.key) && of(en) })
+	c.e.table.drop(flushed, c.e.forget, func(en *entry) bool { return isField(en.key()) && of(en) })
 	c.e.table.drop(flushed, c.e.forget, of) // a head goes after its fields
 	if before-c.e.table.bytes.Load() >= muchMemory && !c.e.health.closed.Load() {
 		c.e.running.done.Go(debug.FreeOSMemory)
@@ -107,24 +107,23 @@ const muchMemory = 16 << 20
 func (t *commit) wipe(db byte) {
 	c := t.c
 	for _, en := range c.e.table.all() {
-		if database(en.key) != db {
+		if database(en.key()) != db {
 			continue
 		}
-		en.mu.Lock()
-		en.state.Own, en.state.Foreign = tlv.Contribution{}, nil
-		if en.state.Pending != nil {
-			*en.state.Pending = state.Pending{}
+		c.e.lockState(en)
+		en.state().Own, en.state().Foreign = tlv.Contribution{}, nil
+		if en.state().Pending != nil {
+			*en.state().Pending = state.Pending{}
 		}
-		en.flightOwn = false
+		en.mark(ownInFlight, false)
 		en.setBooks(books{})
-		en.stale.Store(false)
-		en.counted, en.countedEx = false, false
-		if en.fields != nil { // some of them perhaps not cached
-			en.fields.stored = 0
-			en.fields.word.Store(0)
+		en.mark(counted|countedEx, false)
+		if en.fields() != nil { // some of them perhaps not cached
+			en.fields().stored = 0
+			en.fields().word.Store(0)
 		}
 		c.e.show(en)
-		en.mu.Unlock()
+		c.e.unlockState(en)
 	}
 	c.e.watches.wipe(db)
 	c.e.counts.resized[db].Store(c.e.cuts.flushed.Load() + 1)

@@ -69,7 +69,7 @@ func (p *Pipeline) tryGather(list []*entry, i intent, anyway bool) (done bool, e
 	n := int64(0)
 	for _, e := range list {
 		p.wait(e, exclusive)
-		if e.gone {
+		if e.is(gone) {
 			return false, errGone
 		}
 		if p.takesFields(e, i) {
@@ -110,7 +110,7 @@ type gathered struct {
 func (p *Pipeline) gatheredSize() (n int) {
 	for _, list := range p.gathered.of {
 		for _, f := range list {
-			n += p.e.cancelSize() + len(f.key)
+			n += p.e.cancelSize() + len(f.key())
 		}
 	}
 	return n
@@ -127,11 +127,11 @@ func (p *Pipeline) gather(head *entry, cursor uint64, most int) (next uint64, er
 		p.gathered.of = make(map[*fields][]*entry)
 	}
 	for i := range page {
-		f, err := p.bringIn(head, name{tlv.FieldByte(database(head.key)), []byte(page[i].name), page[i].hash})
+		f, err := p.bringIn(head, name{tlv.FieldByte(database(head.key())), []byte(page[i].name), page[i].hash})
 		if err != nil {
 			return 0, err
 		}
-		p.gathered.of[head.fields] = append(p.gathered.of[head.fields], f)
+		p.gathered.of[head.fields()] = append(p.gathered.of[head.fields()], f)
 		f.mu.RLock()
 		p.gathered.bytes += int(f.memory())
 		f.mu.RUnlock()
@@ -182,7 +182,7 @@ func (p *Pipeline) cancelPage(e *entry, i intent, leave int64, cursor uint64) (n
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
 	p.wait(e, exclusive)
-	if e.gone || e.size() <= leave || !p.takesFields(e, i) {
+	if e.is(gone) || e.size() <= leave || !p.takesFields(e, i) {
 		return cursorEnd, nil
 	}
 	next, err = p.gather(e, cursor, maxWhole)
@@ -194,17 +194,17 @@ func (p *Pipeline) cancelPage(e *entry, i intent, leave int64, cursor uint64) (n
 
 // cancelGathered takes the gathered fields of a hash away.
 func (p *Pipeline) cancelGathered(head *entry) {
-	for _, f := range p.gathered.of[head.fields] {
-		f.mu.Lock()
+	for _, f := range p.gathered.of[head.fields()] {
+		p.e.lockState(f)
 		p.ready(f, everything)
 		p.cancel(f)
-		f.mu.Unlock()
+		p.e.unlockState(f)
 	}
 }
 
 // cancelAll takes away all that is observed of the key, with the fields that lockFor has gathered.
 func (p *Pipeline) cancelAll(e *entry) {
-	expired := !e.view.exists && e.size() > 0 && e.due(p.now())
+	expired := !e.is(there) && e.size() > 0 && e.due(p.now())
 	if len(p.gathered.of) > 0 && e.isHead() {
 		p.cancelGathered(e)
 	}

@@ -24,7 +24,7 @@ func (p *Pipeline) headOf(key []byte, i intent, m mode) (*entry, error) {
 	case i == toRedo:
 		p.e.makeHead(e)
 		return e, nil
-	case e.view.exists && !e.due(p.now()):
+	case e.is(there) && !e.due(p.now()):
 		return nil, ErrWrongType
 	case i == toAdd || i == toEdit:
 		return p.headToWrite(e, key)
@@ -37,7 +37,7 @@ func (p *Pipeline) headOf(key []byte, i intent, m mode) (*entry, error) {
 
 // headToWrite gives the head ready for a new field: what is expired or left over is cancelled first.
 func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
-	if e.size() > 0 && e.view.carries && !e.due(p.now()) {
+	if e.size() > 0 && e.is(carrying) && !e.due(p.now()) {
 		return e, nil
 	}
 	e, err := p.lockFor(key, toEdit)
@@ -45,7 +45,7 @@ func (p *Pipeline) headToWrite(e *entry, key []byte) (*entry, error) {
 		return nil, err
 	}
 	p.prepare(e)
-	if e.view.exists {
+	if e.is(there) {
 		return nil, ErrWrongType
 	}
 	p.e.makeHead(e)
@@ -86,7 +86,7 @@ func (p *Pipeline) lockField(key, field []byte, i intent, m mode) (f *entry, tak
 			}
 			p.wait(f, m)
 		}
-		if !f.gone {
+		if !f.is(gone) {
 			break
 		}
 		p.unlockLast()
@@ -134,8 +134,7 @@ func (p *Pipeline) bringIn(head *entry, n name) (*entry, error) {
 			}
 			continue
 		}
-		f := newEntry(n)
-		f.fields = head.fields
+		f := newEntry(n, head.fields())
 		f.use.begin(inSeconds(p.now()))
 		f.mu.Lock()
 		if e.table.insert(f) != f {
@@ -143,12 +142,13 @@ func (p *Pipeline) bringIn(head *entry, n name) (*entry, error) {
 			continue
 		}
 		e.table.misses.Add(1)
+		e.openState(f)
 		err := p.fill(f)
 		if err != nil {
 			e.table.remove(f)
 		}
 		f.pins.Add(1)
-		f.mu.Unlock()
+		e.unlockState(f)
 		e.table.evict(n.hash, e.cuts.flushed.Load(), e.forget)
 		return f, err
 	}
@@ -158,11 +158,18 @@ func (p *Pipeline) bringIn(head *entry, n name) (*entry, error) {
 func (e *entry) pin() bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if e.gone {
+	if e.is(gone) {
 		return false
 	}
 	e.pins.Add(1)
 	return true
+}
+
+// left says whether e is gone, for a caller that has only pinned it.
+func (e *entry) left() bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return e.is(gone)
 }
 
 // lockFields locks a hash exclusively and gives the entries of fields, loaded and pinned: no command changes them meanwhile.
@@ -180,7 +187,7 @@ func (p *Pipeline) lockFields(key []byte, names [][]byte, i intent) (head *entry
 			return nil, nil, err
 		}
 		if len(list) == len(names) {
-			if !slices.ContainsFunc(list, func(f *entry) bool { return f.gone }) { // while the head was made ready, see errGone
+			if !slices.ContainsFunc(list, (*entry).left) { // while the head was made ready, see errGone
 				return head, list, nil
 			}
 			unpin(list)

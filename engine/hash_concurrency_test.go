@@ -253,9 +253,9 @@ func TestFieldsDirtyWhileFlushEnds(t *testing.T) {
 	e := &Engine{table: tab}
 	var list []*entry
 	for i := range 64 { // of one shard
-		head := newEntry(name{0, fmt.Appendf(nil, "h%d", i), uint64(i)})
-		head.fields = e.newFields(head, 0)
-		list = append(list, &entry{fields: head.fields})
+		head := newEntry(name{0, fmt.Appendf(nil, "h%d", i), uint64(i)}, nil)
+		head.rare = &rare{fields: e.newFields(head, 0)}
+		list = append(list, newEntry(name{tlv.FieldByte(0), []byte("f"), 0}, head.fields()))
 	}
 	const generations = 2000
 	var flusher sync.WaitGroup

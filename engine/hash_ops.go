@@ -16,7 +16,7 @@ func (p *Pipeline) IncrField(key, field []byte, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if f.fast.Load() == p.e.cuts.gen.Load() && (!f.stale.Load() || !p.periodOver(f)) && !f.fields.watched.Load() {
+	if f.is(quick) && f.gen == p.e.cuts.gen.Load() && (!f.stale() || !p.periodOver(f)) && !f.fields().watched.Load() {
 		return p.addFast(f, n)
 	}
 	if taken && p.held[len(p.held)-1].mode == shared {
@@ -93,8 +93,8 @@ func (p *Pipeline) SetFields(key []byte, names [][]byte, values []Value, existin
 // setField assigns a value to a field whose head the pipeline holds exclusively, and says whether it created it.
 func (p *Pipeline) setField(f *entry, v Value) (created bool) {
 	p.visit(f, everything, func() {
-		created = !f.view.exists
-		first := f.fields.head.size() == 0
+		created = !f.is(there)
+		first := f.fields().head.size() == 0
 		p.assign(f, v, tlv.ZCounter)
 		if created && first {
 			p.report(f, Created)
@@ -109,7 +109,7 @@ func (p *Pipeline) DelFields(key []byte, names [][]byte) (n int, err error) {
 	err = p.changeFields(key, names, toCancel, size, func(head *entry, list []*entry) error {
 		for _, f := range list {
 			p.visit(f, everything, func() {
-				if f.view.exists {
+				if f.is(there) {
 					n++
 				}
 				p.cancel(f)

@@ -200,9 +200,9 @@ func (e *Engine) takeInAll(list []tlv.Delta) {
 	for i := range list {
 		key := list[i].Key
 		if en := e.table.find(e.name(key[0], key[1:])); en != nil {
-			en.mu.Lock()
+			e.lockState(en)
 			e.mergeAndClose(en)
-			en.mu.Unlock()
+			e.unlockState(en)
 		}
 	}
 }
@@ -247,13 +247,13 @@ func (p *Pipeline) Dump(key []byte) (tlv.State, bool, error) {
 	case TypeHash:
 		return tlv.State{}, false, ErrWrongType
 	}
-	if en.gen == 0 && en.flight <= p.e.cuts.flushed.Load() {
-		return en.state.Stored(), true, nil
+	if en.clean(p.e.cuts.flushed.Load()) {
+		return en.state().Stored(), true, nil
 	}
 	if p.section.open {
 		return tlv.State{}, false, ErrInSection
 	}
-	name := en.key
+	name := en.key()
 	p.pause()
 	if err := p.e.awaitPeers(); err != nil {
 		return tlv.State{}, false, err
@@ -279,8 +279,9 @@ func (e *Engine) flushFor(key string) (tlv.State, error) {
 	if en := e.table.get(at.hash, key); en != nil {
 		en.mu.RLock()
 		defer en.mu.RUnlock()
-		if !en.gone {
-			return en.state.Stored(), nil
+		if !en.is(gone) {
+			k := en.copied(e.self.id)
+			return k.Stored(), nil
 		}
 	}
 	return e.readState(at, key)

@@ -16,7 +16,7 @@ func (p *Pipeline) Incr(key []byte, n int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if e.fast.Load() == p.e.cuts.gen.Load() && (n >= 0 || !e.view.natural) && (!e.stale.Load() || !p.periodOver(e)) &&
+	if e.is(quick) && e.gen == p.e.cuts.gen.Load() && (n >= 0 || !e.is(natural)) && (!e.stale() || !p.periodOver(e)) &&
 		(e.expire.Load() == 0 || !e.due(p.now())) {
 		return p.addFast(e, n)
 	}
@@ -54,9 +54,9 @@ func (p *Pipeline) incr(e *entry, n int64) (int64, error) {
 // addable says why what shows cannot be added to.
 func (p *Pipeline) addable(e *entry) error {
 	switch {
-	case e.view.text:
+	case e.showsText():
 		return ErrNotInteger
-	case !e.view.exists && e.size() > 0:
+	case !e.is(there) && e.size() > 0:
 		p.tellsFields(e)
 		return ErrWrongType
 	}
@@ -66,9 +66,9 @@ func (p *Pipeline) addable(e *entry) error {
 // kindOf is the key's kind, or that which it gets if it is created.
 func (p *Pipeline) kindOf(e *entry) tlv.Kind {
 	switch {
-	case e.view.exists && e.view.natural:
+	case e.is(there) && e.is(natural):
 		return tlv.Natural
-	case !e.view.exists && isUsers(e.key) && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key[1:])):
+	case !e.is(there) && isUsers(e.key()) && p.e.options.Natural != nil && p.e.options.Natural([]byte(e.key()[1:])):
 		return tlv.Natural
 	}
 	return tlv.ZCounter
@@ -158,7 +158,7 @@ func (p *Pipeline) New(key []byte, k tlv.Kind) (created bool, err error) {
 		return false, err
 	}
 	if p.exists(e) {
-		if !e.view.exists || e.view.natural != (k == tlv.Natural) || e.view.text {
+		if !e.is(there) || e.is(natural) != (k == tlv.Natural) || e.showsText() {
 			return false, ErrKindFixed
 		}
 		return false, nil

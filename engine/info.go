@@ -15,8 +15,8 @@ type Info struct {
 	Text          *string // the value, where it is a text
 	Hash          bool    // it is a hash, of so many Fields
 	Fields        int64
-	ExpireAt      int64 // ms; 0: never
-	Loaded        time.Time
+	ExpireAt      int64     // ms; 0: never
+	Loaded        time.Time // since when it may lack what others did
 	Contributions []ContributionInfo
 }
 
@@ -43,14 +43,18 @@ func (p *Pipeline) Inspect(key []byte) (Info, bool, error) {
 	if !p.exists(e) {
 		return Info{}, false, nil
 	}
-	info := Info{Value: e.value.Load(), Hash: p.typeOf(e) == TypeHash, Fields: e.size(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(e.refreshed)}
-	if e.view.natural {
+	info := Info{Value: e.value.Load(), Hash: p.typeOf(e) == TypeHash, Fields: e.size(), ExpireAt: e.expire.Load(), Loaded: time.UnixMilli(p.e.Now())}
+	if o := e.opened(); o != nil && o.state.Foreign != nil {
+		info.Loaded = time.UnixMilli(o.refreshed)
+	}
+	if e.is(natural) {
 		info.Kind = tlv.Natural
 	}
 	if v := p.valueOf(e); v.IsText {
 		info.Value, info.Text = 0, &v.Text
 	}
-	s := e.state.Whole(p.e.self.id)
+	k := e.copied(p.e.self.id)
+	s := k.Whole(p.e.self.id)
 	for i := range s.Contributions {
 		if c := &s.Contributions[i]; !c.Closed {
 			info.Contributions = append(info.Contributions, contributionInfo(&s, c, p.e.self.id))

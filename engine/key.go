@@ -61,9 +61,9 @@ func (at place) compare(o place) int {
 
 // place is that of the entry's key.
 func (e *entry) place() place {
-	at := place{first: e.key[0], hash: e.hash}
-	if isField(e.key) {
-		at.group = e.fields.head.hash
+	at := place{first: e.key()[0], hash: e.hash}
+	if isField(e.key()) {
+		at.group = e.fields().head.hash
 	}
 	return at
 }

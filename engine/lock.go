@@ -23,9 +23,9 @@ type hold struct {
 	adding bool // counted in e.adding
 }
 
-func (h hold) unlock() {
+func (p *Pipeline) unlock(h *hold) {
 	if h.mode == exclusive {
-		h.e.mu.Unlock()
+		p.e.unlockState(h.e)
 	} else {
 		h.e.mu.RUnlock()
 	}
@@ -68,12 +68,12 @@ func (p *Pipeline) lockIn(first byte, key []byte, m mode) (*entry, error) {
 				continue
 			}
 		}
-		if n := len(p.held); n > 0 && p.held[n-1].e == e && p.held[n-1].mode >= m && !e.gone {
+		if n := len(p.held); n > 0 && p.held[n-1].e == e && p.held[n-1].mode >= m && !e.is(gone) {
 			p.hint, p.use.last = e, e
 			return e, nil
 		}
 		p.lockEntry(e, m)
-		if !e.gone {
+		if !e.is(gone) {
 			e.use.note()
 			p.hint, p.use.last = e, e
 			return e, nil
@@ -99,6 +99,7 @@ func (p *Pipeline) wait(e *entry, m mode) {
 		if !e.mu.TryLock() {
 			p.delayedBy(e.mu.Lock)
 		}
+		p.e.openState(e)
 	case !e.mu.TryRLock():
 		p.delayedBy(e.mu.RLock)
 	}
@@ -108,7 +109,7 @@ func (p *Pipeline) wait(e *entry, m mode) {
 func (p *Pipeline) unlockLast() {
 	h := p.held[len(p.held)-1]
 	p.held = p.held[:len(p.held)-1]
-	h.unlock()
+	p.unlock(&h)
 }
 
 // load brings a key into the table. A placeholder, locked, goes in before the database is read: another pipeline that wants the
@@ -116,7 +117,7 @@ func (p *Pipeline) unlockLast() {
 func (p *Pipeline) load(n name) (*entry, error) {
 	defer p.delayed(time.Now())
 	p.publish() // a read of the disk holds up no other pipeline
-	e := newEntry(n)
+	e := newEntry(n, nil)
 	e.use.begin(inSeconds(p.now()))
 	p.e.loads.RLock()
 	defer p.e.loads.RUnlock()
@@ -126,6 +127,7 @@ func (p *Pipeline) load(n name) (*entry, error) {
 		return nil, nil
 	}
 	p.e.table.misses.Add(1)
+	p.e.openState(e)
 	if err := p.fill(e); err != nil {
 		p.e.table.remove(e)
 		e.mu.Unlock()
@@ -138,19 +140,19 @@ func (p *Pipeline) load(n name) (*entry, error) {
 
 // fill reads what is stored of a placeholder, which is nothing if a section has wiped its database.
 func (p *Pipeline) fill(e *entry) error {
-	if p.isWiped(database(e.key)) {
-		e.refreshed = p.e.Now()
+	if p.isWiped(database(e.key())) {
+		e.rare.open.refreshed = p.e.Now()
 		p.e.show(e)
 	} else if err := p.e.read(e); err != nil {
 		return err
 	}
 	switch {
-	case isField(e.key):
-		e.watched = true // its hash may be: see breakWatches
+	case isField(e.key()):
+		e.mark(underWatch, true) // its hash may be: see breakWatches
 	default:
-		e.watched = p.e.watches.has(e.key)
-		if e.fields != nil {
-			e.fields.watched.Store(e.watched)
+		e.mark(underWatch, p.e.watches.has(e.key()))
+		if f := e.fields(); f != nil {
+			f.watched.Store(e.is(underWatch))
 		}
 	}
 	return nil
@@ -168,11 +170,11 @@ func (p *Pipeline) exclusive(key []byte, a arrivals) (*entry, error) {
 }
 
 func (p *Pipeline) ready(e *entry, a arrivals) {
-	if e.gen != 0 && e.gen != p.e.cuts.gen.Load() {
+	if e.is(pending) && e.gen != p.e.cuts.gen.Load() {
 		p.e.roll(e)
 	}
 	e.fold()
-	if e.state.Incoming() != nil && (a == everything || !e.view.exists || e.due(p.now()) || p.periodOver(e)) {
+	if e.state().Incoming() != nil && (a == everything || !e.is(there) || e.due(p.now()) || p.periodOver(e)) {
 		p.e.mergeAndClose(e)
 	}
 }
@@ -182,7 +184,7 @@ func (p *Pipeline) periodOver(e *entry) bool {
 	if period < 0 {
 		period = p.e.stale.period.Load()
 	}
-	return period == 0 || p.now()-e.refreshed >= period || p.now() < e.refreshed
+	return period == 0 || p.now()-e.refreshed() >= period || p.now() < e.refreshed()
 }
 
 // showsAll says that all that has arrived shows at the next access, and may come at any time: a section keeps it out.
@@ -236,7 +238,7 @@ func (p *Pipeline) pinAll(keys [][]byte, m mode) (list []*entry, err error) {
 func byName(list []*entry) map[string]*entry {
 	m := make(map[string]*entry, len(list))
 	for _, e := range list {
-		m[e.key[1:]] = e
+		m[e.key()[1:]] = e
 	}
 	return m
 }
@@ -255,6 +257,9 @@ func (p *Pipeline) holds(e *entry, m mode) bool {
 func (p *Pipeline) tryEntry(e *entry, m mode) bool {
 	if m == exclusive && !e.mu.TryLock() || m == shared && !e.mu.TryRLock() {
 		return false
+	}
+	if m == exclusive {
+		p.e.openState(e)
 	}
 	p.held = append(p.held, hold{e: e, mode: m})
 	return true

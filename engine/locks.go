@@ -24,5 +24,5 @@ func (e *Engine) placeLocks() {
 
 func (t *table) placeLock(e *entry) {
 	places := [...]int{0: lockorder.Key, tlv.TokenSpace: lockorder.Token, tlv.FieldSpace: lockorder.Field}
-	lockorder.Place(&e.mu, t, places[tlv.Space(e.key[0])], e.key)
+	lockorder.Place(&e.mu, t, places[tlv.Space(e.key()[0])], e.key())
 }

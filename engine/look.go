@@ -20,7 +20,7 @@ func (e *Engine) look(key []byte) (s tlv.State, err error) {
 
 // published is the state with all that has arrived or is pending, as the next batch would publish it.
 func (e *entry) published(id tlv.ReplicaID) tlv.State {
-	shadow := state.Key{Own: e.state.Own, Pending: e.state.Pending}
-	shadow.SetStored(id, e.state.Stored())
+	shadow := state.Key{Own: e.state().Own, Pending: e.state().Pending}
+	shadow.SetStored(id, e.state().Stored())
 	return shadow.Whole(id)
 }

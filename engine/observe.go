@@ -28,7 +28,7 @@ func (e *Engine) Observe(o Observer) {
 // Observe has o told of what the commands of this pipeline do, in their order; what arrives is told to the engine's.
 func (p *Pipeline) Observe(o Observer) { p.observer = o }
 
-func (e *Engine) report(en *entry, c Change) { e.reportKey(en.key, c) }
+func (e *Engine) report(en *entry, c Change) { e.reportKey(en.key(), c) }
 
 // reportAll says that any key may have changed.
 func (e *Engine) reportAll() {
@@ -64,7 +64,7 @@ func (p *Pipeline) report(en *entry, c Change) {
 	switch {
 	case p.quiet:
 	case p.observer != nil:
-		p.observer.tell(en.key, c)
+		p.observer.tell(en.key(), c)
 	default:
 		p.e.report(en, c)
 	}

@@ -130,7 +130,7 @@ func TestUsage(t *testing.T) {
 	use("cold", 1)
 	use("hot", 20000)
 	hot, cold := usage("hot"), usage("cold")
-	if hot.Heat <= cold.Heat+5 || cold.Heat < newHeat || hot.Idle != 0 || hot.Bytes < 320 {
+	if hot.Heat <= cold.Heat+5 || cold.Heat < newHeat || hot.Idle != 0 || hot.Bytes < entrySize {
 		t.Errorf("hot: %+v, cold: %+v; want the first hotter", hot, cold)
 	}
 	now += 150_000

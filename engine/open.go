@@ -73,6 +73,7 @@ func newEngine(o Options) *Engine {
 	}
 	e.cuts.guards, e.cuts.admission, e.committer = newGuards(), newAdmission(), newCommitLock(e)
 	e.placeLocks()
+	e.pools.opens.New = func() any { return new(opened) }
 	e.pools.pendings.New = func() any { return new(state.Pending) }
 	e.pools.pipes.New = func() any {
 		p := e.NewPipeline()

@@ -186,7 +186,7 @@ func (p *Pipeline) release() {
 	for i := range p.held { // after those: it may hold an entry twice
 		h := &p.held[i]
 		p.tells(h.e)
-		h.unlock()
+		p.unlock(h)
 		h.e = nil
 	}
 	p.held = p.held[:0]

@@ -82,21 +82,21 @@ func (c *committer) redo(p *Pipeline, r *record) error {
 		return err
 	}
 	defer p.release()
-	if isField(en.key) && r.typ != recordCancel {
-		c.e.reopenLeftover(en.fields.head)
+	if isField(en.key()) && r.typ != recordCancel {
+		c.e.reopenLeftover(en.fields().head)
 	}
 	c.e.markDirty(en)
 	switch r.typ {
 	case recordAdd:
-		en.state.Add(r.n, r.stamp, r.kind, r.joined)
+		en.state().Add(r.n, r.stamp, r.kind, r.joined)
 	case recordCancel:
-		en.state.Cancel(r.own, r.resets, r.expiry)
+		en.state().Cancel(r.own, r.resets, r.expiry)
 	case recordAssign:
-		en.state.Assign(tlv.Contribution{Kind: r.kind, Birth: r.stamp, Since: r.since, Assigned: r.n})
+		en.state().Assign(tlv.Contribution{Kind: r.kind, Birth: r.stamp, Since: r.since, Assigned: r.n})
 	case recordText:
-		en.state.Assign(tlv.Contribution{Birth: r.stamp, Since: r.since, IsText: true, Text: r.text})
+		en.state().Assign(tlv.Contribution{Birth: r.stamp, Since: r.since, IsText: true, Text: r.text})
 	case recordExpire, recordBegin:
-		en.state.ExpireAt(r.expiry, r.birth, r.joined)
+		en.state().ExpireAt(r.expiry, r.birth, r.joined)
 	}
 	c.e.show(en)
 	return nil
@@ -105,7 +105,7 @@ func (c *committer) redo(p *Pipeline, r *record) error {
 // reopenLeftover takes back what closeLeftover did when it met the head at a time when no field was stored: had that been so when the field
 // was written, the journal would have a cancel of the head before this record. The caller holds the head exclusively.
 func (e *Engine) reopenLeftover(head *entry) {
-	if p := head.state.Pending; p != nil && p.Leftover {
+	if p := head.state().Pending; p != nil && p.Leftover {
 		p.Publish, p.Reborn, p.Leftover = false, false, false
 		e.show(head)
 	}

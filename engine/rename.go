@@ -104,11 +104,11 @@ func (c *committer) giveUp(entry tlv.VectorEntry) error {
 // rename changes the ID at a moment when all guards are held.
 func (c *committer) rename(id tlv.ReplicaID) {
 	for _, en := range c.e.table.all() {
-		en.mu.Lock()
+		c.e.lockState(en)
 		en.fold()
-		en.state.Rename(c.e.self.id)
+		en.state().Rename(c.e.self.id)
 		c.e.show(en)
-		en.mu.Unlock()
+		c.e.unlockState(en)
 	}
 	c.ended = tlv.VectorEntry{}
 	c.become(id)

@@ -129,9 +129,9 @@ func (w *republication) adapt(r *record) error {
 	}
 	defer w.p.release()
 	switch {
-	case r.typ == recordAdd && r.stamp == 0 && (en.state.Pending == nil || !en.state.Pending.Adds()):
+	case r.typ == recordAdd && r.stamp == 0 && (en.state().Pending == nil || !en.state().Pending.Adds()):
 		r.stamp, r.joined = w.stamp, true
-		if en.view.exists && en.view.natural {
+		if en.is(there) && en.is(natural) {
 			r.kind = tlv.Natural
 		}
 	case r.typ == recordCancel && r.own:
@@ -144,7 +144,7 @@ func (w *republication) adapt(r *record) error {
 
 // before lists what this store had of a key, under the old ID and in tails, when the present life or tail began.
 func (w *republication) before(en *entry) (list []tlv.Contribution) {
-	s := en.state.Other()
+	s := en.state().Other()
 	if c := s.Contribution(w.old); c != nil && s.Open(c) {
 		list = append(list, *c)
 	}
@@ -164,13 +164,13 @@ func (w *republication) end() {
 	e.table.cut()
 	e.table.forgetFlight(e.cuts.gen.Load())
 	for _, en := range e.table.all() {
-		en.mu.Lock()
-		if en.gen != 0 {
+		w.e.lockState(en)
+		if en.is(pending) {
 			w.setAside(en)
 		}
-		en.state.Disown()
+		en.state().Disown()
 		e.show(en)
-		en.mu.Unlock()
+		w.e.unlockState(en)
 	}
 }
 
@@ -183,10 +183,10 @@ func (w *republication) setAside(en *entry) {
 	}
 	if w.theirs && l.was == nil {
 		l.was = &tlv.State{}
-		if en.state.Own.Replica != 0 {
-			l.was.Put(en.state.Own)
+		if en.state().Own.Replica != 0 {
+			l.was.Put(en.state().Own)
 		}
-		if r := en.state.ResetOf(w.old); r != nil {
+		if r := en.state().ResetOf(w.old); r != nil {
 			l.was.PutReset(*r)
 		}
 	}
@@ -196,23 +196,23 @@ func (w *republication) setAside(en *entry) {
 		state.PutReset(&l.resets, r)
 	}
 	if !w.theirs && p.Publish {
-		c := en.state.Own
-		if !en.flightOwn { // a copy may have what is closed
+		c := en.state().Own
+		if !en.is(ownInFlight) { // a copy may have what is closed
 			c = tlv.Contribution{Rev: w.stamp, Birth: w.stamp, Closed: true}
 		}
-		c.Replica, en.state.Own = w.tail.Replica, tlv.Contribution{}
-		if en.state.Foreign == nil {
-			en.state.Foreign = &state.Foreign{}
+		c.Replica, en.state().Own = w.tail.Replica, tlv.Contribution{}
+		if en.state().Foreign == nil {
+			en.state().Foreign = &state.Foreign{}
 		}
-		en.state.Foreign.Other.Merge(&tlv.State{Contributions: []tlv.Contribution{c}})
+		en.state().Foreign.Other.Merge(&tlv.State{Contributions: []tlv.Contribution{c}})
 		l.tails = append(l.tails, c)
 		if n := len(w.published); n == 0 || w.published[n-1] != w.tail {
 			w.published = append(w.published, w.tail)
 		}
 	}
-	en.flightOwn = false // flight stays: the table keeps the entry
-	if en.state.Foreign != nil {
-		en.state.Foreign.Resets = nil
+	en.mark(ownInFlight, false) // gen stays: the table keeps the entry
+	if en.state().Foreign != nil {
+		en.state().Foreign.Resets = nil
 	}
 	*p = state.Pending{}
 	w.e.pools.pendings.Put(p)
@@ -220,7 +220,7 @@ func (w *republication) setAside(en *entry) {
 
 // carry has what is pending name the expiry that the contribution named which it added to.
 func (w *republication) carry(en *entry) {
-	p := en.state.Pending
+	p := en.state().Pending
 	if !p.Adds() || p.Reborn || p.Carries() || w.theirs {
 		return
 	}
@@ -234,8 +234,8 @@ func (w *republication) carry(en *entry) {
 // finish has all that was put aside flushed along with what is of the new ID.
 func (w *republication) finish() {
 	for _, en := range w.e.table.all() {
-		en.mu.Lock()
-		if en.gen != 0 {
+		w.e.lockState(en)
+		if en.is(pending) {
 			en.fold()
 			w.carry(en)
 		}
@@ -243,15 +243,17 @@ func (w *republication) finish() {
 			w.publish(en, l)
 		}
 		w.e.show(en)
-		en.mu.Unlock()
+		w.e.unlockState(en)
 	}
 }
 
 // publish has what was put aside of an entry flushed.
 func (w *republication) publish(en *entry, l *unpublished) {
-	en.flight = 0
-	if l.was != nil && en.state.Foreign != nil { // it comes from the others
-		o := &en.state.Foreign.Other
+	if !en.is(pending) {
+		en.gen = 0
+	}
+	if l.was != nil && en.state().Foreign != nil { // it comes from the others
+		o := &en.state().Foreign.Other
 		o.Contributions = slices.DeleteFunc(o.Contributions, func(c tlv.Contribution) bool { return c.Replica == w.old })
 		o.Merge(l.was)
 	}
@@ -260,9 +262,9 @@ func (w *republication) publish(en *entry, l *unpublished) {
 	}
 	w.e.markDirty(en)
 	for _, r := range l.resets {
-		state.PutReset(&en.state.Pending.Resets, r)
+		state.PutReset(&en.state().Pending.Resets, r)
 	}
-	en.state.Pending.Tails = l.tails
+	en.state().Pending.Tails = l.tails
 }
 
 // tailOf is the ID under which what was journaled in a life of the ID that was given up last is published; 0: under none. Simulations

@@ -137,8 +137,8 @@ func (w *walk) some(cursor, shards uint64) (next uint64, err error) {
 		return 0, err
 	}
 	for _, en := range pending {
-		if at := en.hash >> cursorShift; en.key[0] == w.db && at >= cursor && at < next {
-			w.add(en.hash, en.key[1:], w.typeOf(en))
+		if at := en.hash >> cursorShift; en.key()[0] == w.db && at >= cursor && at < next {
+			w.add(en.hash, en.key()[1:], w.typeOf(en))
 		}
 	}
 	w.list = slices.CompactFunc(w.sorted(start), func(a, b found) bool { return a.hash == b.hash && a.key == b.key })

@@ -103,7 +103,7 @@ func (p *Pipeline) set(e *entry, v Value, o SetOptions) (r SetResult, err error)
 	if err != nil {
 		return r, err
 	}
-	keep := e.state.View(p.e.self.id).Expiry
+	keep := e.state().View(p.e.self.id).Expiry
 	p.assign(e, v, kind)
 	if t == TypeNone {
 		p.report(e, Created)
@@ -184,7 +184,7 @@ func (p *Pipeline) GetDel(key []byte) (Value, error) {
 // harvestable says why what a key shows cannot be taken away and returned: a sum beyond int64 would be returned in part, and the
 // rest would be lost.
 func (p *Pipeline) harvestable(e *entry) error {
-	if p.exists(e) && !e.view.text && !e.sum(p.e.self.id).IsInt64() {
+	if p.exists(e) && !e.showsText() && !e.sum(p.e.self.id).IsInt64() {
 		return ErrHarvest
 	}
 	return nil

@@ -88,7 +88,7 @@ func (r *simReplica) adds(key string, n int64) {
 func (r *simReplica) assigned(key string, v Value) {
 	p := r.e.NewPipeline()
 	en := r.lock(p, key)
-	birth := en.state.Pending.Delta.Birth
+	birth := en.state().Pending.Delta.Birth
 	if _, err := p.Commit(); err != nil {
 		r.w.t.Fatalf("%s: Commit = %v", r.name, err)
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,9 +14,8 @@ type staleKeys struct {
 	wake       signal          // there are such
 	refreshing lockorder.Mutex // one Refresh at a time
 
-	mu       lockorder.Mutex // guards what follows, and entry.listed of those in keys
-	keys     []*entry
-	unlisted int // of keys: no longer cached
+	mu   lockorder.Mutex // guards what follows, and opened.listed of those in keys
+	keys []*entry
 }
 
 // UpdatePeriod bounds how late foreign data shows; 0: not at all.
@@ -35,18 +33,21 @@ func millis(d time.Duration) int64 {
 	return int64((max(d, 0) + time.Millisecond - 1) / time.Millisecond)
 }
 
-// unlist takes an entry that leaves the cache from the list of those with something to take in. Those that left stay there until they
-// are as many as the others, so the list is at most twice as long as it has to be. The caller holds en exclusively.
+// unlist takes an entry that leaves the cache from the list of those with something to take in. The caller holds en exclusively.
 func (s *staleKeys) unlist(en *entry) {
-	if !en.listed {
+	o := en.opened()
+	if o == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	en.listed = false
-	if s.unlisted++; 2*s.unlisted > len(s.keys) {
-		s.keys = slices.DeleteFunc(s.keys, func(en *entry) bool { return !en.listed })
-		s.unlisted = 0
+	if at := o.listed.Swap(0); at != 0 {
+		last := s.keys[len(s.keys)-1]
+		if last != en {
+			s.keys[at-1] = last
+			last.rare.open.listed.Store(at)
+		}
+		s.keys = s.keys[:len(s.keys)-1]
 	}
 }
 
@@ -90,22 +91,21 @@ func (e *Engine) Refresh() {
 	guard := e.cuts.guard()
 	for _, en := range e.stale.take() {
 		guard.RLock() // it may make an entry dirty
-		en.mu.Lock()
-		en.listed = false
+		e.lockState(en)
 		e.mergeAndClose(en)
-		en.mu.Unlock()
+		e.unlockState(en)
 		guard.RUnlock()
 	}
 }
 
 // list adds an entry that has something to take in. The caller holds it exclusively.
 func (s *staleKeys) list(en *entry) {
-	if en.listed {
-		return
-	}
-	en.listed = true
+	o := en.rare.open
 	s.mu.Lock()
-	s.keys = append(s.keys, en)
+	if o.listed.Load() == 0 {
+		s.keys = append(s.keys, en)
+		o.listed.Store(int32(len(s.keys)))
+	}
 	s.mu.Unlock()
 	s.wake.give()
 }
@@ -115,6 +115,9 @@ func (s *staleKeys) take() []*entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := s.keys
-	s.keys, s.unlisted = nil, 0
+	for _, en := range list {
+		en.rare.open.listed.Store(0)
+	}
+	s.keys = nil
 	return list
 }

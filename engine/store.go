@@ -163,7 +163,7 @@ func (e *Engine) lookUp(k []byte, key string, read func(value []byte) error) err
 
 // read fills a placeholder, which the caller holds exclusively.
 func (e *Engine) read(en *entry) error {
-	s, err := e.readState(en.place(), en.key)
+	s, err := e.readState(en.place(), en.key())
 	if err != nil {
 		return err
 	}
@@ -174,8 +174,8 @@ func (e *Engine) read(en *entry) error {
 	v := s.View()
 	en.setBooks(e.booksOf(&v))
 	e.known(en, n)
-	en.state.SetStored(e.self.id, s)
-	en.refreshed = e.Now()
+	en.state().SetStored(e.self.id, s)
+	en.rare.open.refreshed = e.Now()
 	e.show(en)
 	e.closeLeftover(en)
 	return nil
@@ -183,9 +183,10 @@ func (e *Engine) read(en *entry) error {
 
 // forget makes the visible counts say what is stored, for an entry that leaves the cache with something not taken in.
 func (e *Engine) forget(en *entry) {
-	e.counts.tally(en, en.stored, en.index != 0)
+	b := en.books()
+	e.counts.tally(en, b.exists, b.index != 0)
 	e.stale.unlist(en)
-	if en.state.Incoming() != nil { // whoever loads the key sees it
+	if en.stale() { // whoever loads the key sees it
 		e.report(en, Arrived)
 	}
 }

@@ -85,7 +85,7 @@ func (s *slots) find(tag uint64, first byte, rest []byte) *entry {
 		if e == nil {
 			return nil
 		}
-		if s.list[i].tag.Load() == tag && e.key[0] == first && e.key[1:] == string(rest) {
+		if s.list[i].tag.Load() == tag && e.hasKey(first, rest) {
 			return e
 		}
 	}
@@ -101,7 +101,7 @@ func (s *slots) remove(e, deleted *entry) {
 }
 
 func newTable(limit int64) *table {
-	t := &table{deleted: &entry{key: "\xff"}} // no key begins so
+	t := &table{deleted: newEntry(name{first: 0xff}, nil)} // no key begins so
 	t.limit.Store(limit)
 	for i := range t.shards {
 		t.shards[i].slots.Store(newSlots(8))
@@ -111,7 +111,7 @@ func newTable(limit int64) *table {
 
 func (t *table) shard(hash uint64) *shard { return &t.shards[hash>>(64-shardBits)] }
 
-func (e *entry) tag() uint64 { return tagOf(e.hash, e.key[0]) }
+func (e *entry) tag() uint64 { return tagOf(e.hash, e.key()[0]) }
 
 // find gives the entry of a key, or nil. The caller locks it and then asks whether it is gone.
 func (t *table) find(n name) *entry {
@@ -129,7 +129,7 @@ func (t *table) insert(e *entry) *entry {
 	s := t.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o := s.slots.Load().find(e.tag(), e.key[0], []byte(e.key[1:])); o != nil {
+	if o := s.slots.Load().find(e.tag(), e.key()[0], []byte(e.key()[1:])); o != nil {
 		return o
 	}
 	s.room(t.deleted).put(e, t.deleted)
@@ -138,8 +138,8 @@ func (t *table) insert(e *entry) *entry {
 	s.bytes += e.memory()
 	t.entries.Add(1)
 	t.bytes.Add(e.memory())
-	if e.fields != nil {
-		e.fields.cached.Add(1)
+	if e.fields() != nil {
+		e.fields().cached.Add(1)
 	}
 	return e
 }
@@ -180,7 +180,7 @@ func (t *table) remove(e *entry) {
 }
 
 func (t *table) unlink(s *shard, e *entry) {
-	e.gone = true
+	e.mark(gone, true)
 	s.slots.Load().remove(e, t.deleted)
 	last := s.ring[len(s.ring)-1]
 	s.ring[e.ring], last.ring = last, e.ring
@@ -189,18 +189,15 @@ func (t *table) unlink(s *shard, e *entry) {
 	s.bytes -= e.memory()
 	t.entries.Add(-1)
 	t.bytes.Add(-e.memory())
-	if e.fields != nil && isField(e.key) {
-		e.fields.cached.Add(-1)
+	if e.fields() != nil && isField(e.key()) {
+		e.fields().cached.Add(-1)
 	}
 }
-
-// clean says whether all of e, which the caller holds, is in the database; flushed is the last generation that is there.
-func (e *entry) clean(flushed uint64) bool { return e.gen == 0 && e.flight <= flushed }
 
 // mayGo says whether the cache can do without e, which the caller holds: it is clean, and nobody holds on to it.
 func (e *entry) mayGo(flushed uint64) bool {
 	return e.clean(flushed) && e.pins.Load() == 0 &&
-		(!e.isHead() || e.fields.cached.Load() == 0)
+		(!e.isHead() || e.fields().cached.Load() == 0)
 }
 
 // evict drops clean entries of the shard that were not used since the hand passed, until it is within its part of
@@ -298,9 +295,9 @@ func (t *table) avgTTL(now int64) (avg [Databases]int64) {
 		from := rand.IntN(len(s.ring) + 1)
 		for j := range min(len(s.ring), sampled) {
 			e := s.ring[(from+j)%len(s.ring)]
-			if at := e.expire.Load(); at > now && isUsers(e.key) {
-				n[database(e.key)]++
-				sum[database(e.key)] += float64(at - now)
+			if at := e.expire.Load(); at > now && isUsers(e.key()) {
+				n[database(e.key())]++
+				sum[database(e.key())] += float64(at - now)
 			}
 		}
 		s.mu.Unlock()
@@ -362,11 +359,11 @@ func (t *table) unflushed() (n int64) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		list = s.pending(list[:0])
-		s.mu.Lock()
 		for _, e := range list {
-			n += each + int64(len(e.key)) + int64(e.weight)
+			e.mu.RLock()
+			n += each + int64(len(e.key())) + e.memory() - entrySize
+			e.mu.RUnlock()
 		}
-		s.mu.Unlock()
 	}
 	return n
 }
@@ -377,7 +374,7 @@ func (t *table) forgetFlight(gen uint64) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		for _, head := range s.flightHeads() {
-			head.fields.forgetFlight(gen)
+			head.fields().forgetFlight(gen)
 		}
 		s.dirtyMu.Lock()
 		clear(s.flight)
@@ -403,22 +400,24 @@ func (s *shard) pending(list []*entry) []*entry {
 	return append(append(list, s.headsInFlight...), s.heads...)
 }
 
-// weigh counts what e holds in memory beside itself. The caller holds e exclusively.
+// weigh counts what the open state of an entry takes. The caller holds e exclusively.
 func (t *table) weigh(e *entry) {
-	n := uint32(min(e.state.Size(), 1<<31))
-	if e.isHead() {
-		n += fieldsSize
-	}
-	if n == e.weight || e.gone {
+	o := e.rare.open
+	was := o.weight
+	o.weight = uint32(min(openSize+int64(o.state.Size()), 1<<31))
+	t.adjust(e, int64(o.weight)-int64(was))
+}
+
+// adjust counts that e takes so many bytes more. The caller holds e exclusively.
+func (t *table) adjust(e *entry, n int64) {
+	if n == 0 || e.is(gone) {
 		return
 	}
 	s := t.shard(e.hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := int64(n) - int64(e.weight)
-	e.weight = n
-	s.bytes += d
-	t.bytes.Add(d)
+	s.bytes += n
+	t.bytes.Add(n)
 }
 
 // shrink evicts from e's shard if it has grown beyond its part of the cache.

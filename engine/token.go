@@ -75,7 +75,7 @@ func (p *Pipeline) incrOnce(key, token []byte, n, life int64) (v int64, counted 
 	switch {
 	case err != nil:
 		return 0, false, err
-	case t.gone:
+	case t.is(gone):
 		return 0, false, errGone
 	}
 	p.ready(t, everything)
@@ -192,8 +192,8 @@ func (p *Pipeline) eachToken(f func(page []string) error) error {
 	var page []string
 	for i := range p.e.table.shards { // noted before the database is opened, or a flush in between would hide them
 		for _, t := range p.e.table.shards[i].pending(nil) {
-			if t.key[0] == first {
-				page = append(page, t.key)
+			if t.key()[0] == first {
+				page = append(page, t.key())
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func (p *Pipeline) tells(e *entry) {
 
 // tellsFields is tells of the number of fields of a key, which changes under the locks of the fields.
 func (p *Pipeline) tellsFields(e *entry) {
-	if e.fields != nil && e.fields.gen.Load() > p.e.cuts.flushed.Load() {
+	if e.fields() != nil && e.fields().gen.Load() > p.e.cuts.flushed.Load() {
 		p.told.saw = true
 	}
 }
@@ -62,7 +62,7 @@ func (p *Pipeline) addAside(e *entry, n int64) (v int64, err error) {
 			return nil
 		}
 		p.changes++
-		p.buf = appendAdd(p.buf, e.key, n, 0, tlv.ZCounter, false)
+		p.buf = appendAdd(p.buf, e.key(), n, 0, tlv.ZCounter, false)
 		return p.buf
 	})
 	e.adding.Add(-1)

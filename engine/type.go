@@ -36,7 +36,7 @@ func (e *entry) typeAt(now int64) Type {
 	switch {
 	case !e.shown() || e.due(now):
 		return TypeNone
-	case e.view.exists:
+	case e.is(there):
 		return TypeString
 	}
 	return TypeHash

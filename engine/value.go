@@ -61,11 +61,11 @@ func (v Value) Len() int {
 }
 
 func (p *Pipeline) valueOf(e *entry) Value {
-	if !e.view.exists || e.due(p.now()) {
+	if !e.is(there) || e.due(p.now()) {
 		return Value{}
 	}
-	if e.view.text {
-		return Value{Text: e.state.View(p.e.self.id).Text, IsText: true, OK: true}
+	if e.showsText() {
+		return Value{Text: e.state().View(p.e.self.id).Text, IsText: true, OK: true}
 	}
 	return IntValue(e.value.Load())
 }
@@ -76,13 +76,13 @@ func (p *Pipeline) Value(key []byte) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	if e.fields != nil && p.typeOf(e) == TypeHash {
+	if e.fields() != nil && p.typeOf(e) == TypeHash {
 		return Value{OK: true}, ErrWrongType
 	}
-	if e.view.text || e.expire.Load() != 0 {
+	if e.showsText() || e.expire.Load() != 0 {
 		return p.valueOf(e), nil
 	}
-	return Value{Int: e.value.Load(), OK: e.view.exists}, nil
+	return Value{Int: e.value.Load(), OK: e.is(there)}, nil
 }
 
 // Get gives the value of a counter; ok is false if there is none. ErrNotInteger: the key holds a text, see Value.

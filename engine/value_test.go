@@ -203,8 +203,8 @@ func TestTextsCountIntoTheCache(t *testing.T) {
 	for i := range 100 {
 		put(t, e, fmt.Sprint(i), kib)
 	}
-	if got := base(); got != 100<<10 {
-		t.Errorf("100 texts of 1 KiB count %d bytes; want %d", got, 100<<10)
+	if got, want := base(), 100*(1<<10+openSize); got != want {
+		t.Errorf("100 texts of 1 KiB count %d bytes; want %d", got, want)
 	}
 	if err := e.Flush(); err != nil {
 		t.Fatalf("Flush = %v", err)
@@ -215,8 +215,8 @@ func TestTextsCountIntoTheCache(t *testing.T) {
 	if err := e.Flush(); err != nil {
 		t.Fatalf("Flush = %v", err)
 	}
-	if got := base(); got != 50<<10 {
-		t.Errorf("50 texts of 1 KiB count %d bytes; want %d", got, 50<<10)
+	if got, want := base(), 50*(1<<10+openSize); got != want {
+		t.Errorf("50 texts of 1 KiB count %d bytes; want %d", got, want)
 	}
 	dropCache(e)
 	if got := e.Stats().CacheBytes; got != 0 {

@@ -58,7 +58,7 @@ func (p *Pipeline) Watch(keys [][]byte) error {
 }
 
 func (p *Pipeline) watch(e *entry) {
-	if p.watching.keys[e.key] != nil {
+	if p.watching.keys[e.key()] != nil {
 		return
 	}
 	w := &watch{by: &p.watching, existed: p.exists(e)}
@@ -68,13 +68,13 @@ func (p *Pipeline) watch(e *entry) {
 	if p.watching.keys == nil {
 		p.watching.keys = make(map[string]*watch)
 	}
-	p.watching.keys[e.key] = w
-	p.watching.size += watchSize + len(e.key)
-	p.e.watches.add(e.key, w)
-	e.watched = true
-	e.fast.Store(0)
-	if e.fields != nil {
-		e.fields.watched.Store(true)
+	p.watching.keys[e.key()] = w
+	p.watching.size += watchSize + len(e.key())
+	p.e.watches.add(e.key(), w)
+	e.mark(underWatch, true)
+	e.mark(quick, false)
+	if e.fields() != nil {
+		e.fields().watched.Store(true)
 	}
 }
 
@@ -87,7 +87,7 @@ func (p *Pipeline) Touch(key []byte) error {
 	if err != nil {
 		return err
 	}
-	e.watched = p.e.watches.changed(e.key, p.exists(e))
+	e.mark(underWatch, p.e.watches.changed(e.key(), p.exists(e)))
 	return nil
 }
 
@@ -179,11 +179,11 @@ func (s *watches) change(key string, exists bool) bool {
 // breakWatches breaks the watches of the key of an entry that changes; of a field, its hash's. It returns whether to ask again at the
 // next change. A hash that has expired is cancelled field by field, and is absent meanwhile.
 func (e *Engine) breakWatches(en *entry) bool {
-	if !isField(en.key) {
-		return e.watches.changed(en.key, en.shown() && !en.due(e.Now()))
+	if !isField(en.key()) {
+		return e.watches.changed(en.key(), en.shown() && !en.due(e.Now()))
 	}
-	if f := en.fields; f.watched.Load() {
-		e.watches.changed(f.head.key, (en.view.exists || wordExists(f.word.Load())) && !f.head.due(e.Now()))
+	if f := en.fields(); f.watched.Load() {
+		e.watches.changed(f.head.key(), (en.is(there) || wordExists(f.word.Load())) && !f.head.due(e.Now()))
 	}
 	return true
 }
