@@ -55,7 +55,9 @@ func connect(t testing.TB, s *Server) *Context {
 	if !s.Clients.Add(cl, s.Config.MaxClients()) {
 		t.Fatal("Add = false; want true")
 	}
-	return s.NewContext(cl)
+	c := s.NewContext(cl)
+	t.Cleanup(c.Pipe.Pause) // a round that did not end with a Commit
+	return c
 }
 
 func newContext(t testing.TB) *Context {
