@@ -259,7 +259,7 @@ func (e *Engine) free() (int64, error) {
 	if e.options.free != nil {
 		return e.options.free()
 	}
-	u, err := e.options.fs.GetDiskUsage(e.folder.dir)
+	u, err := e.options.fs.GetDiskUsage(e.folder.Dir)
 	return int64(min(u.AvailBytes, 1<<62)), err
 }
 

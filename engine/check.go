@@ -28,7 +28,7 @@ func examine(dir string, o Options, w io.Writer, look func(*checker, journal.Mar
 	o.readOnly = true
 	o = o.withDefaults()
 	e := newEngine(o)
-	folder, err := openFolder(o.fs, dir, false)
+	folder, err := store.OpenFolder(o.fs, dir, false)
 	if err != nil {
 		return err
 	}
@@ -40,13 +40,13 @@ func examine(dir string, o Options, w io.Writer, look func(*checker, journal.Mar
 }
 
 func (c *committer) check(w io.Writer, look func(*checker, journal.Mark)) error {
-	if c.e.folder.fresh {
-		return fmt.Errorf("%s: %w: it was never completed", c.e.folder.dir, ErrNotStore)
+	if c.e.folder.Fresh {
+		return fmt.Errorf("%s: %w: it was never completed", c.e.folder.Dir, ErrNotStore)
 	}
 	if err := c.e.openSegments(); err != nil {
 		return err
 	}
-	db, err := store.Open(c.e.folder.path(dbFolder), c.e.storeOptions(false))
+	db, err := c.e.folder.OpenDatabase(c.e.storeOptions())
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
@@ -66,7 +66,7 @@ func (c *committer) check(w io.Writer, look func(*checker, journal.Mark)) error 
 	k.compare(m)
 	look(&k, m.mark)
 	if k.problems > 0 {
-		return errors.Join(fmt.Errorf("%s: %w: %d problems", c.e.folder.dir, ErrCorrupt, k.problems), k.damage)
+		return errors.Join(fmt.Errorf("%s: %w: %d problems", c.e.folder.Dir, ErrCorrupt, k.problems), k.damage)
 	}
 	k.say("no problems found")
 	return nil
@@ -269,7 +269,7 @@ func (c *checker) repair(m journal.Mark) {
 
 // survey says what the journal has, and what of it is to be dropped.
 func (c *checker) survey(m journal.Mark) (s journal.Survey, err error) {
-	if c.e.folder.isCopy() {
+	if c.e.folder.IsCopy() {
 		c.say("journal      none: this is a copy, which takes a new replica ID when it is opened")
 		return s, nil
 	}

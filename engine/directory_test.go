@@ -54,6 +54,8 @@ func sameContents(t *testing.T, dir string, before map[string]string) {
 	}
 }
 
+const thisFormat = "atomiccounter 5\n"
+
 func smallStore() Options {
 	return Options{Logger: quiet, manual: true, segment: 1 << 16, Reserve: 1}
 }
@@ -89,9 +91,9 @@ func TestRefusedDirectory(t *testing.T) {
 		says string
 	}{
 		{"foreign", func(dir string) { write(t, filepath.Join(dir, "dump.rdb"), "REDIS0011") }, ErrNotStore, "dump.rdb"},
-		{"foreign format", func(dir string) { write(t, filepath.Join(dir, formatName), "pebble\n") }, ErrNotStore, formatName},
-		{"newer format", func(dir string) { write(t, filepath.Join(dir, formatName), "atomiccounter 6\n") }, nil, "version 6"},
-		{"no database", func(dir string) { write(t, filepath.Join(dir, formatName), formatLine) }, nil, "database"},
+		{"foreign format", func(dir string) { write(t, filepath.Join(dir, "FORMAT"), "pebble\n") }, ErrNotStore, "FORMAT"},
+		{"newer format", func(dir string) { write(t, filepath.Join(dir, "FORMAT"), "atomiccounter 6\n") }, nil, "version 6"},
+		{"no database", func(dir string) { write(t, filepath.Join(dir, "FORMAT"), thisFormat) }, nil, "database"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -150,10 +152,10 @@ func TestCorruptStore(t *testing.T) {
 
 // TestUpgrade: a store of an earlier version opens, and is one of this version from then on.
 func TestUpgrade(t *testing.T) {
-	for _, line := range formatsBefore {
+	for _, line := range []string{"atomiccounter 2\n", "atomiccounter 3\n", "atomiccounter 4\n"} {
 		dir := madeStore(t)
 		entry := makeOld(t, dir, line)
-		format := filepath.Join(dir, formatName)
+		format := filepath.Join(dir, "FORMAT")
 		write(t, format, line)
 		if err := Check(dir, smallStore(), io.Discard); err != nil {
 			t.Errorf("Check of %q = %v", line, err)
@@ -163,8 +165,8 @@ func TestUpgrade(t *testing.T) {
 			t.Fatalf("Open of %q = %v", line, err)
 		}
 		checkCounters(t, e, map[string]int64{"k": 7})
-		if b, err := os.ReadFile(format); string(b) != formatLine || err != nil {
-			t.Errorf("afterwards FORMAT is %q, %v; want %q", b, err, formatLine)
+		if b, err := os.ReadFile(format); string(b) != thisFormat || err != nil {
+			t.Errorf("afterwards FORMAT is %q, %v; want %q", b, err, thisFormat)
 		}
 		if !e.True(entry) || e.LogSize() != 0 {
 			t.Errorf("%v is not true, or the log has %d bytes", entry, e.LogSize())
@@ -185,7 +187,10 @@ func TestUpgrade(t *testing.T) {
 func makeOld(t *testing.T, dir, format string) tlv.VectorEntry {
 	t.Helper()
 	o := smallStore().withDefaults()
-	db, err := store.Open(filepath.Join(dir, dbFolder), newEngine(o).storeOptions(false))
+	folder, err := store.OpenFolder(o.fs, dir, false)
+	must(t, nil, err)
+	defer folder.Close()
+	db, err := folder.OpenDatabase(newEngine(o).storeOptions())
 	must(t, nil, err)
 	v, closer, err := db.Get([]byte{metaPrefix})
 	must(t, nil, err)
@@ -219,14 +224,14 @@ func makeOld(t *testing.T, dir, format string) tlv.VectorEntry {
 // TestMissingSegment: the journal that the database counts on is gone.
 func TestMissingSegment(t *testing.T) {
 	dir := madeStore(t)
-	if err := os.RemoveAll(filepath.Join(dir, journalFolder)); err != nil {
+	if err := os.RemoveAll(filepath.Join(dir, "journal")); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
 	if err := Check(dir, smallStore(), &out); !errors.Is(err, ErrCorrupt) || !strings.Contains(out.String(), "is missing") {
 		t.Errorf("Check = %v, %q; want %v", err, out.String(), ErrCorrupt)
 	}
-	if _, err := os.Stat(filepath.Join(dir, journalFolder)); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, "journal")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Check made the journal's folder: %v", err)
 	}
 	if _, err := Open(dir, smallStore()); err == nil || !strings.Contains(err.Error(), "is missing") {
@@ -250,7 +255,7 @@ func killedStore(t *testing.T) (dir, segment string, at int) {
 	if err := e.Abandon(); err != nil {
 		t.Fatalf("Abandon = %v", err)
 	}
-	return dir, filepath.Join(dir, journalFolder, fmt.Sprintf("journal-%016x", m.Segment)), int(m.Offset)
+	return dir, filepath.Join(dir, "journal", fmt.Sprintf("journal-%016x", m.Segment)), int(m.Offset)
 }
 
 // TestCutSegment: no crash takes the end of a segment's file, so somebody else has.
@@ -304,7 +309,7 @@ func TestTornFrameIsTold(t *testing.T) {
 // TestHalfMadeStore: an attempt to make a store that did not end is made again.
 func TestHalfMadeStore(t *testing.T) {
 	dir := madeStore(t)
-	if err := os.Rename(filepath.Join(dir, formatName), filepath.Join(dir, formatNew)); err != nil {
+	if err := os.Rename(filepath.Join(dir, "FORMAT"), filepath.Join(dir, "FORMAT.new")); err != nil {
 		t.Fatal(err)
 	}
 	e, err := Open(dir, smallStore())

@@ -12,6 +12,7 @@ import (
 	"atomiccounter/engine/journal"
 	"atomiccounter/engine/lockorder"
 	"atomiccounter/engine/state"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -44,7 +45,7 @@ type Kind = tlv.Kind
 type Engine struct {
 	options  Options
 	log      *slog.Logger
-	folder   *folder
+	folder   *store.Folder
 	db       *pebble.DB
 	journal  *journal.Journal
 	segments journal.Store
@@ -173,3 +174,12 @@ type Waiter = journal.Waiter
 
 // ErrDamaged: the journal lacks what it had durably. Open changes nothing then; Repair drops what cannot be read.
 var ErrDamaged = journal.ErrDamaged
+
+// ErrNotStore: the directory holds something that is not a store of this format; it was not touched.
+var ErrNotStore = store.ErrNotStore
+
+// ErrLocked: another process has the store open.
+var ErrLocked = store.ErrLocked
+
+// IsStore says whether a directory holds a store, of whatever format.
+func IsStore(dir string) bool { return store.IsStore(dir) }

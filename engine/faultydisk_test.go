@@ -141,7 +141,7 @@ func TestFullDatabaseDisk(t *testing.T) {
 	e := open(t, o)
 	increment(t, e, "k", 1)
 	d.left.Store(0)
-	if _, err := (store.Fence{FS: d, Host: e.storeOptions(false).Host}).Create(d.only, vfs.WriteCategoryUnspecified); !errors.Is(err, syscall.ENOSPC) {
+	if _, err := (store.Fence{FS: d, Host: e.storeOptions().Host}).Create(d.only, vfs.WriteCategoryUnspecified); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("Create on a full disk = %v; want %v", err, syscall.ENOSPC)
 	}
 	if _, err := e.Counter("k").Increment(t.Context(), 1); !errors.Is(err, ErrNoSpace) {

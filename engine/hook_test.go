@@ -44,7 +44,7 @@ func (e *Engine) Abandon() error {
 	e.published.news.Send()
 	e.scans.Lock()
 	defer e.scans.Unlock()
-	return errors.Join(e.journal.Close(), e.closeDB(), e.folder.lock.Close())
+	return errors.Join(e.journal.Close(), e.closeDB(), e.folder.Close())
 }
 
 // roomAgain waits until the journal, on a disk that was full, has prepared its next segment.

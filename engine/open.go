@@ -52,7 +52,7 @@ func OpenContext(ctx context.Context, dir string, o Options) (*Engine, error) {
 
 func openOnce(ctx context.Context, dir string, o Options) (*Engine, error) {
 	e := newEngine(o)
-	folder, err := openFolder(o.fs, dir, true)
+	folder, err := store.OpenFolder(o.fs, dir, true)
 	if err != nil {
 		return nil, err
 	}
@@ -91,9 +91,9 @@ func newEngine(o Options) *Engine {
 }
 
 func (e *Engine) open(ctx context.Context) error {
-	fresh := e.folder.fresh
+	fresh := e.folder.Fresh
 	if fresh {
-		if err := e.folder.begin(); err != nil {
+		if err := e.folder.Begin(); err != nil {
 			return err
 		}
 	}
@@ -110,13 +110,13 @@ func (e *Engine) open(ctx context.Context) error {
 		if err := e.awaitRoomToOpen(ctx); err != nil {
 			return err
 		}
-		if err := e.folder.upgrade(); err != nil {
+		if err := e.folder.Upgrade(); err != nil {
 			return err
 		}
 	}
-	db, err := store.Open(e.folder.path(dbFolder), e.storeOptions(fresh))
+	db, err := e.folder.OpenDatabase(e.storeOptions())
 	if err != nil {
-		return fmt.Errorf("database %s: %w", e.folder.path(dbFolder), err)
+		return fmt.Errorf("database %s: %w", e.folder.Database(), err)
 	}
 	e.db = db
 	m, err := e.readMeta(fresh)
@@ -138,14 +138,14 @@ func (e *Engine) open(ctx context.Context) error {
 	if err := c.readHistory(); err != nil {
 		return err
 	}
-	if e.folder.isCopy() {
+	if e.folder.IsCopy() {
 		return c.openCopy()
 	}
 	if err := c.catchUp(ctx, m.mark, fresh); err != nil {
 		return err
 	}
 	if fresh {
-		return e.folder.finish()
+		return e.folder.Finish()
 	}
 	return nil
 }
@@ -153,15 +153,15 @@ func (e *Engine) open(ctx context.Context) error {
 // inspect finds what is wrong with a store while nothing is changed yet: opening the database to write brings its log into
 // tables, and removes it.
 func (e *Engine) inspect(ctx context.Context) error {
-	o := e.storeOptions(false)
+	o := e.storeOptions()
 	o.ReadOnly = true
-	db, err := store.Open(e.folder.path(dbFolder), o)
+	db, err := e.folder.OpenDatabase(o)
 	if err != nil {
-		return fmt.Errorf("database %s: %w", e.folder.path(dbFolder), err)
+		return fmt.Errorf("database %s: %w", e.folder.Database(), err)
 	}
 	e.db = db
 	m, err := e.readMeta(false)
-	if err == nil && !e.folder.isCopy() { // which has no journal
+	if err == nil && !e.folder.IsCopy() { // which has no journal
 		var s journal.Survey
 		s, err = e.surveyJournal(ctx, m.mark)
 		e.startup.bytes = int64(s.Bytes)
@@ -177,7 +177,7 @@ const roomToOpen = 1 << 20
 // cannot be stopped.
 func (e *Engine) awaitRoomToOpen(ctx context.Context) error {
 	need := int64(roomToOpen)
-	names, err := e.options.fs.List(e.folder.path(dbFolder))
+	names, err := e.options.fs.List(e.folder.Database())
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (e *Engine) awaitRoomToOpen(ctx context.Context) error {
 		if path.Ext(name) != ".log" {
 			continue
 		}
-		info, err := e.options.fs.Stat(path.Join(e.folder.path(dbFolder), name))
+		info, err := e.options.fs.Stat(path.Join(e.folder.Database(), name))
 		if err != nil {
 			return err
 		}
@@ -216,9 +216,9 @@ func (e *Engine) openSegments() error {
 		e.segments = journal.NewMemory()
 		return nil
 	}
-	dir := e.folder.path(journalFolder)
+	dir := e.folder.Journal()
 	e.segments = journal.NewFiles(dir)
-	if !e.folder.fresh {
+	if !e.folder.Fresh {
 		return nil
 	}
 	return e.options.fs.MkdirAll(dir, 0o700)
@@ -236,7 +236,7 @@ func (e *Engine) fitDisk() error {
 		return nil
 	}
 	e.options.memTable = memTableMost
-	u, err := e.options.fs.GetDiskUsage(e.folder.dir)
+	u, err := e.options.fs.GetDiskUsage(e.folder.Dir)
 	if errors.Is(err, vfs.ErrUnsupported) { // in memory
 		return nil
 	}
@@ -244,12 +244,10 @@ func (e *Engine) fitDisk() error {
 	return err
 }
 
-func (e *Engine) storeOptions(create bool) store.Options {
+func (e *Engine) storeOptions() store.Options {
 	return store.Options{
-		FS: e.options.fs,
 		Host: store.Host{Log: e.log, Fail: e.fail, Failed: e.Failed, Full: e.health.full,
 			Leaving: e.running.leaving, GaveUp: e.running.gaveUp},
-		Create:   create,
 		ReadOnly: e.options.readOnly,
 		InMemory: e.options.InMemory,
 		MaxFiles: e.options.MaxFiles - otherFiles,
@@ -382,7 +380,7 @@ func (c *committer) openCopy() error {
 	if err := c.underNewID(); err != nil {
 		return err
 	}
-	return errors.Join(c.e.options.fs.Remove(c.e.folder.path(copyName)), c.e.folder.sync())
+	return c.e.folder.Unmark()
 }
 
 // underNewID ends the wait for peers, if there is one: none of them knows the new ID.
@@ -427,7 +425,7 @@ func (e *Engine) Close() error {
 	e.scans.Lock()
 	defer e.scans.Unlock()
 	e.published.news.Send()
-	return errors.Join(err, e.journal.Close(), e.closeDB(), e.folder.lock.Close())
+	return errors.Join(err, e.journal.Close(), e.closeDB(), e.folder.Close())
 }
 
 // closeDB ends what Pebble does in the background, and lets go of the database.
@@ -444,5 +442,5 @@ func (e *Engine) abandon() (err error) {
 	if e.db != nil {
 		err = errors.Join(err, e.closeDB())
 	}
-	return errors.Join(err, e.folder.lock.Close())
+	return errors.Join(err, e.folder.Close())
 }

@@ -1,6 +1,7 @@
-// Package store opens and reads the Pebble database of a store directory. It knows how that is kept well on a disk that may fill up
+// Package store has the directory of a store, and the Pebble database in it. It knows how that is kept well on a disk that may fill up
 // or fail. What the records are is the engine's, but for states, which it merges.
 //
+//	folder.go   the directory: its format, who has it open, and copies of it
 //	options.go  how Pebble is set up, and the Host that it runs in
 //	fence.go    the file system under Pebble, on which nothing changes any more once the host has failed
 //	stall.go    when a commit has to wait, which Pebble may not decide

@@ -7,7 +7,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Host is what the database stands in. It may fail for reasons of its own, and fails when the disk does.
@@ -17,31 +16,31 @@ type Host struct {
 	Failed  func() error      // why nothing on the disk may change any more, or nil
 	Full    func()            // a table could not be written, because the disk is full
 	Leaving <-chan struct{}   // closed before the database is
-	GaveUp  <-chan struct{}   // closed when an Open is broken off
+	GaveUp  <-chan struct{}   // closed when a start is broken off
 }
 
-// Options of Open.
+// Options of a database.
 type Options struct {
-	FS       vfs.FS
 	Host     Host
-	Create   bool // there is none yet
 	ReadOnly bool
-	InMemory bool // FS is
+	InMemory bool // the file system is
 	MaxFiles int  // open ones, all in all
 	MemTable int  // size of a memory table in bytes
 }
 
-// Open opens the database in dir.
-func Open(dir string, o Options) (*pebble.DB, error) { return pebble.Open(dir, o.pebble()) }
+// OpenDatabase opens the folder's database, or creates it if the folder is fresh.
+func (f *Folder) OpenDatabase(o Options) (*pebble.DB, error) {
+	return pebble.Open(f.Database(), o.pebble(f))
+}
 
-func (o *Options) pebble() *pebble.Options {
+func (o *Options) pebble(f *Folder) *pebble.Options {
 	p := &pebble.Options{
-		FS:                          Fence{o.FS, o.Host},
+		FS:                          Fence{f.fs, o.Host},
 		Merger:                      Merger,
 		Logger:                      pebbleLog{o.Host},
 		Cleaner:                     remover{},
-		ErrorIfNotExists:            !o.Create,
-		ErrorIfExists:               o.Create,
+		ErrorIfNotExists:            !f.Fresh,
+		ErrorIfExists:               f.Fresh,
 		ReadOnly:                    o.ReadOnly,
 		CacheSize:                   80 << 20,
 		MaxOpenFiles:                o.MaxFiles,
