@@ -289,13 +289,13 @@ func (w *deltaWriter) write(en *entry) error {
 	if w.operand(en); w.delta.Empty() {
 		return nil
 	}
+	w.value = tlv.AppendState(w.value[:0], &w.delta)
 	if w.logs {
 		w.key = append(w.key[:0], en.key()...)
-		w.log = tlv.AppendDelta(w.log, &tlv.Delta{Key: w.key, State: w.delta})
+		w.log = tlv.AppendEncodedDelta(w.log, w.key, w.value)
 		w.keys++
 	}
 	w.key = stateKey(w.key[:0], en.place(), en.key())
-	w.value = tlv.AppendState(w.value[:0], &w.delta)
 	if !w.logs {
 		w.sum = siphash.Hash(w.sum, siphash.Hash(w.sum, 0, w.key), w.value)
 	}

@@ -128,7 +128,7 @@ func AppendBatch(buf []byte, b *Batch) []byte {
 	return EndBatch(buf, start)
 }
 
-// BeginBatch begins to append b, for a caller that has its deltas one at a time: AppendDelta appends each, EndBatch ends it.
+// BeginBatch begins to append b, for a caller that has its deltas one at a time: AppendDelta or AppendEncodedDelta appends each, EndBatch ends it.
 func BeginBatch(buf []byte, b *Batch) []byte {
 	buf = openRecord(buf)
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(b.Replica))
@@ -172,6 +172,13 @@ func AppendDelta(buf []byte, d *Delta) []byte {
 	start := len(buf)
 	buf = Append(openRecord(buf), 'K', d.Key)
 	return closeRecord(AppendState(buf, &d.State), start, 'D')
+}
+
+// AppendEncodedDelta appends what AppendDelta appends, for a caller that has the state encoded, by AppendState.
+func AppendEncodedDelta(buf, key, state []byte) []byte {
+	start := len(buf)
+	buf = Append(openRecord(buf), 'K', key)
+	return closeRecord(append(buf, state...), start, 'D')
 }
 
 // minDelta bounds the body of a record D from below: a key of one byte, and a reset.

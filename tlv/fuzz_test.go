@@ -174,12 +174,13 @@ func FuzzParseDeltas(f *testing.F) {
 			}
 			return
 		}
-		var back []byte
+		var back, encoded []byte
 		for i := range list {
 			back = AppendDelta(back, &list[i])
+			encoded = AppendEncodedDelta(encoded, list[i].Key, AppendState(nil, &list[i].State))
 		}
-		if !bytes.Equal(back, data) {
-			t.Errorf("ParseDeltas(% x) = %v, written back % x", data, list, back)
+		if !bytes.Equal(back, data) || !bytes.Equal(encoded, data) {
+			t.Errorf("ParseDeltas(% x) = %v, written back % x and % x", data, list, back, encoded)
 		}
 	})
 }
