@@ -56,6 +56,7 @@ func (p *Pipeline) wipeAtOnce(dbs []byte) error {
 	if err := p.Begin(alone); err != nil {
 		return err
 	}
+	defer p.pause() // others have waited long enough
 	defer p.End()
 	if err := p.Writable(); err != nil {
 		return err

@@ -145,7 +145,7 @@ func (p *Pipeline) End() {
 	switch {
 	case s.commits != nil:
 		p.err = errors.Join(p.err, p.endWipe(&s))
-	case s.emptied || time.Since(s.since) > aloneFor:
+	case s.single || s.emptied || time.Since(s.since) > aloneFor:
 		p.pause()
 	}
 	if s.emptied {
