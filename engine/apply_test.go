@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"atomiccounter/engine/enginetest"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -139,19 +140,19 @@ func TestStaleKeysAreListedOnce(t *testing.T) {
 
 func TestArrivalsAreInTheOrderOfTheStore(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for name, make := range map[string]func() place{
-		"keys":                     func() place { return place{first: 3, hash: r.Uint64()} },
-		"keys of like hashes":      func() place { return place{first: 3, hash: r.Uint64N(50)} },
-		"keys of some databases":   func() place { return place{first: byte(r.IntN(3)), hash: r.Uint64()} },
-		"fields, and keys, of all": func() place { return place{first: byte(r.IntN(3)), group: r.Uint64N(3), hash: r.Uint64()} },
+	for name, make := range map[string]func() store.Place{
+		"keys":                     func() store.Place { return store.Place{First: 3, Hash: r.Uint64()} },
+		"keys of like hashes":      func() store.Place { return store.Place{First: 3, Hash: r.Uint64N(50)} },
+		"keys of some databases":   func() store.Place { return store.Place{First: byte(r.IntN(3)), Hash: r.Uint64()} },
+		"fields, and keys, of all": func() store.Place { return store.Place{First: byte(r.IntN(3)), Group: r.Uint64N(3), Hash: r.Uint64()} },
 	} {
 		for n := range 70 {
 			var list []placed
 			for i := range n {
 				list = append(list, placed{make(), int32(i)})
 			}
-			want := slices.SortedStableFunc(slices.Values(list), func(a, b placed) int { return a.compare(b.place) })
-			if got := sortPlaced(slices.Clone(list)); !slices.EqualFunc(got, want, func(a, b placed) bool { return a.place == b.place }) {
+			want := slices.SortedStableFunc(slices.Values(list), func(a, b placed) int { return a.Compare(b.Place) })
+			if got := sortPlaced(slices.Clone(list)); !slices.EqualFunc(got, want, func(a, b placed) bool { return a.Place == b.Place }) {
 				t.Fatalf("%s: %d are sorted as %v; want %v", name, n, got, want)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 
 // arrival is one key on its way into the store, as far as that is kept of all keys of a batch until they are committed.
 type arrival struct {
-	place  place
+	place  store.Place
 	key    string // in the memory of the delta
 	before books
 	after  books
@@ -44,7 +44,7 @@ func (t *commit) arrive(deltas []tlv.Delta, mergeKey func(*merging)) (err error)
 			w.ahead += prefetch(deltas, order[i:min(i+lookAhead, len(order))])
 		}
 		d := &deltas[order[i].index]
-		t.arrivals[i] = arrival{place: order[i].place, key: unsafe.String(&d.Key[0], len(d.Key))}
+		t.arrivals[i] = arrival{place: order[i].Place, key: unsafe.String(&d.Key[0], len(d.Key))}
 		w.arrival, w.delta = &t.arrivals[i], &d.State
 		err = w.write()
 	}
@@ -94,7 +94,7 @@ type arrivalWriter struct {
 
 // write makes one arrival what becomes of it.
 func (w *arrivalWriter) write() error {
-	w.at = stateKey(w.at[:0], w.place, w.key)
+	w.at = store.StateKey(w.at[:0], w.place, w.key)
 	cached, err := w.stored()
 	if err != nil {
 		return fmt.Errorf("read %q: %w", w.key[1:], err)
@@ -126,7 +126,7 @@ func (w *arrivalWriter) write() error {
 // stored makes all what is stored of the key, and says whether that is of its cached entry. No flush is under way: what an
 // entry holds as stored is.
 func (w *arrivalWriter) stored() (cached bool, err error) {
-	if en := w.e.table.get(w.place.hash, w.key); en != nil {
+	if en := w.e.table.get(w.place.Hash, w.key); en != nil {
 		en.mu.RLock()
 		defer en.mu.RUnlock()
 		if !en.is(gone) {
@@ -171,7 +171,7 @@ func (c *committer) tellAll(list []arrival, changes hashChanges) error {
 			return err
 		}
 		if list[i].texts {
-			c.e.shrink(list[i].place.hash)
+			c.e.shrink(list[i].place.Hash)
 		}
 	}
 	return nil
@@ -214,7 +214,7 @@ func (p *Pipeline) closeLeftover(key string) error {
 // what decides whether the key exists and when it expires, because a write goes by what is stored of that.
 // What is not cached shows at once anyway.
 func (c *committer) tell(a *arrival, changes hashChanges) error {
-	en := c.e.table.get(a.place.hash, a.key)
+	en := c.e.table.get(a.place.Hash, a.key)
 	if en != nil {
 		c.e.lockState(en)
 		defer c.e.unlockState(en)

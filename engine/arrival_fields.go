@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -34,7 +35,7 @@ func (t *commit) bookArrivals() {
 		}
 		if isUsers(a.key) {
 			var err error
-			a.fields, err = t.c.fieldsBefore(a.place.hash, a.key)
+			a.fields, err = t.c.fieldsBefore(a.place.Hash, a.key)
 			t.note(err)
 		}
 		t.book(a.key, a.before, a.after, a.fields)
@@ -52,7 +53,7 @@ func (l hashChanges) note(a *arrival) {
 	}
 	key, _ := hashOf(a.key)
 	if l[key] == nil {
-		l[key] = &hashChange{hash: a.place.group}
+		l[key] = &hashChange{hash: a.place.Group}
 	}
 	l[key].by += by
 }
@@ -111,7 +112,7 @@ func (c *committer) booksBefore(hash uint64, key string) (books, error) {
 	}
 	if !cached {
 		var err error
-		if s, err = c.e.readState(place{first: key[0], hash: hash}, key); err != nil {
+		if s, err = c.e.readState(store.Place{First: key[0], Hash: hash}, key); err != nil {
 			return books{}, fmt.Errorf("read %q: %w", key[1:], err)
 		}
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -89,7 +88,7 @@ func (e *Engine) Sweep() error {
 	defer func() { e.sweeps.longest.Store(max(e.sweeps.longest.Load(), int64(time.Since(begun)))) }()
 	p := e.NewPipeline()
 	now := e.Now()
-	from := []byte{indexPrefix}
+	from := []byte{store.IndexPrefix}
 	for {
 		page, err := e.duePage(from, now)
 		if err != nil || len(page) == 0 {
@@ -104,7 +103,7 @@ func (e *Engine) Sweep() error {
 			return err
 		}
 		last := page[len(page)-1]
-		from = append(indexKey(from[:0], last.at, last.key), 0)
+		from = append(store.IndexKey(from[:0], last.at, last.key), 0)
 	}
 }
 
@@ -119,11 +118,12 @@ func (e *Engine) duePage(from []byte, now int64) (page []due, err error) {
 		return nil, err
 	}
 	defer e.scans.RUnlock()
-	for k := range store.Scan(e.db, from, indexKey(nil, now+1, ""), &err) {
-		if len(k) < 1+8+1 {
+	for k := range store.Scan(e.db, from, store.IndexKey(nil, now+1, ""), &err) {
+		at, key, ok := store.ParseIndexKey(k)
+		if !ok {
 			continue // Check reports it
 		}
-		if page = append(page, due{int64(binary.BigEndian.Uint64(k[1:])), string(k[9:])}); len(page) == sweepPage {
+		if page = append(page, due{at, string(key)}); len(page) == sweepPage {
 			break
 		}
 	}
@@ -182,7 +182,7 @@ func (e *Engine) unindex(d due) error {
 		if current {
 			return nil
 		}
-		return e.db.Delete(indexKey(nil, d.at, d.key), pebble.NoSync)
+		return e.db.Delete(store.IndexKey(nil, d.at, d.key), pebble.NoSync)
 	}
 	return nil // not known just now: the next sweep asks again
 }

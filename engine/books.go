@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -48,10 +49,10 @@ func (t *commit) book(key string, was, is books, fields int64) {
 		return
 	}
 	if was.index != 0 {
-		t.delete(indexKey(nil, was.index, key))
+		t.delete(store.IndexKey(nil, was.index, key))
 	}
 	if is.index != 0 {
-		t.put(indexKey(nil, is.index, key), nil)
+		t.put(store.IndexKey(nil, is.index, key), nil)
 	}
 }
 
@@ -67,7 +68,7 @@ func change(was, is bool) int64 {
 
 // setFields stores the number of fields of a hash.
 func (t *commit) setFields(hash uint64, key string, n int64) {
-	k := fieldsKey(nil, hash, key)
+	k := store.FieldsKey(nil, hash, key)
 	if n == 0 {
 		t.delete(k)
 		return

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -25,9 +26,9 @@ func (c *committer) convert() error {
 	}
 	c.flags |= metaHashes
 	t := c.begin(0)
-	t.deleteAll(logPrefix)
+	t.deleteAll(store.LogPrefix)
 	t.deleteAll(lineagePrefix)
-	t.delete([]byte{transferPrefix, 'l'})
+	t.delete([]byte{store.TransferPrefix, 'l'})
 	return t.sync()
 }
 

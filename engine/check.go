@@ -111,14 +111,14 @@ func (c *checker) database() {
 	index := int64(0)
 	for key, value := range store.Scan(c.e.db, nil, nil, &err) {
 		switch key[0] {
-		case metaPrefix, historyPrefix, settingPrefix, lineagePrefix, transferPrefix, metPrefix:
-		case fieldsPrefix:
+		case store.MetaPrefix, store.HistoryPrefix, store.SettingPrefix, lineagePrefix, store.TransferPrefix, store.MetPrefix:
+		case store.FieldsPrefix:
 			c.fieldsRecord(key, value)
-		case logPrefix:
+		case store.LogPrefix:
 			c.logRecord(key, value)
-		case statePrefix:
+		case store.StatePrefix:
 			c.stateRecord(key, value)
-		case indexPrefix:
+		case store.IndexPrefix:
 			index++
 			c.indexRecord(key)
 		default:
@@ -149,13 +149,13 @@ func (c *checker) database() {
 
 func (c *checker) stateRecord(key, value []byte) {
 	c.keys++
-	name, ok := keyOf(key)
+	name, ok := store.KeyOf(key)
 	if !ok || tlv.Space(key[1]) > tlv.TokenSpace {
 		c.problem("key %q is no key of a state", key)
 		return
 	}
 	user := name[1:]
-	if want := stateKey(nil, c.e.self.place(name), string(name)); string(want) != string(key) {
+	if want := store.StateKey(nil, c.e.self.place(name), string(name)); string(want) != string(key) {
 		c.problem("key %q is stored under %x; it should be %x", user, key, want)
 	}
 	s, err := tlv.ParseState(value)
@@ -187,7 +187,7 @@ func (c *checker) books(key string, b books) {
 		return
 	}
 	c.indexed++
-	if _, closer, err := c.e.db.Get(indexKey(nil, b.index, key)); err != nil {
+	if _, closer, err := c.e.db.Get(store.IndexKey(nil, b.index, key)); err != nil {
 		c.problem("key %q expires at %d, but the index: %v", key[1:], b.index, err)
 	} else if err := closer.Close(); err != nil {
 		c.problem("key %q: %v", key[1:], err)
@@ -226,7 +226,7 @@ func (c *checker) logRecord(key, value []byte) {
 }
 
 func (c *checker) indexRecord(key []byte) {
-	if len(key) < 1+8+1 || !isUsers(string(key[9:])) && !isToken(string(key[9:])) {
+	if _, of, ok := store.ParseIndexKey(key); !ok || !isUsers(string(of)) && !isToken(string(of)) {
 		c.problem("record %q of the expiry index is malformed", key)
 	}
 }

@@ -1,15 +1,17 @@
 package engine
 
+import "atomiccounter/engine/store"
+
 // fieldsRecord meets a number of fields; that it is right is seen when the fields themselves come.
 func (c *checker) fieldsRecord(key, value []byte) {
 	c.recorded++
 	n, err := fieldsValue(value)
-	if err != nil || n <= 0 || len(key) < stateKeyHeader || !isUsers(string(key[1:])) {
+	if err != nil || n <= 0 || len(key) < store.StateKeyHeader || !isUsers(string(key[1:])) {
 		c.problem("record %q of a number of fields: %d, %v", key, n, err)
 		return
 	}
-	name := string(append([]byte{key[1]}, key[stateKeyHeader:]...))
-	if want := fieldsKey(nil, c.e.self.hash([]byte(name[1:])), name); string(want) != string(key) {
+	name := string(append([]byte{key[1]}, key[store.StateKeyHeader:]...))
+	if want := store.FieldsKey(nil, c.e.self.hash([]byte(name[1:])), name); string(want) != string(key) {
 		c.problem("the number of fields of %q is stored under %x; it should be %x", name[1:], key, want)
 	}
 }

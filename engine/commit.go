@@ -106,7 +106,7 @@ func (t *commit) publish(b *tlv.Batch) {
 func (t *commit) saveMeta(at journal.Mark) {
 	c := t.c
 	m := meta{id: c.e.self.id, seed: c.e.self.secret, clock: tlv.Stamp(c.e.clock.last.Load()), mark: at, flags: c.flags, count: c.count, countEx: c.countEx, vector: c.vector}
-	t.put([]byte{metaPrefix}, m.encode())
+	t.put([]byte{store.MetaPrefix}, m.encode())
 }
 
 // close lets go of the batch, if write has not.

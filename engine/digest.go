@@ -29,11 +29,11 @@ const (
 // what the vector says, for a state is being fetched, or the peers have not confirmed the store yet.
 func (e *Engine) DigestPage(from []byte) (d Digests, err error) {
 	if from == nil {
-		from = []byte{statePrefix}
+		from = []byte{store.StatePrefix}
 	}
 	err = e.digest(&d, func(snap *pebble.Snapshot) (err error) {
 		names, looked := 0, 0
-		for k, v := range store.Scan(snap, from, []byte{statePrefix + 1}, &err) {
+		for k, v := range store.Scan(snap, from, []byte{store.StatePrefix + 1}, &err) {
 			if len(d.Keys) == maxDigests || names >= maxDigestNames || looked == maxDigestLook {
 				d.Next = slices.Clone(k)
 				break
@@ -43,7 +43,7 @@ func (e *Engine) DigestPage(from []byte) (d Digests, err error) {
 			if sum, err = digestOf(v); err != nil {
 				break
 			}
-			if key, ok := keyOf(k); ok && sum != 0 {
+			if key, ok := store.KeyOf(k); ok && sum != 0 {
 				d.Keys, d.Sums = append(d.Keys, string(key)), append(d.Sums, sum)
 				names += len(key)
 			}
@@ -61,7 +61,7 @@ func (e *Engine) Digest(keys []string) (d Digests, err error) {
 		for i := 0; i < len(keys) && err == nil; i++ {
 			var v []byte
 			var sum uint64
-			if v, _, err = f.Find(stateKey(nil, e.self.place([]byte(keys[i])), keys[i])); err == nil {
+			if v, _, err = f.Find(store.StateKey(nil, e.self.place([]byte(keys[i])), keys[i])); err == nil {
 				sum, err = digestOf(v)
 			}
 			d.Sums = append(d.Sums, sum)

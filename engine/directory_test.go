@@ -192,7 +192,7 @@ func makeOld(t *testing.T, dir, format string) tlv.VectorEntry {
 	defer folder.Close()
 	db, err := folder.OpenDatabase(newEngine(o).storeOptions())
 	must(t, nil, err)
-	v, closer, err := db.Get([]byte{metaPrefix})
+	v, closer, err := db.Get([]byte{store.MetaPrefix})
 	must(t, nil, err)
 	var m meta
 	must(t, nil, m.decode(v))
@@ -202,8 +202,8 @@ func makeOld(t *testing.T, dir, format string) tlv.VectorEntry {
 		t.Fatalf("flags %x, entry %v", m.flags, entry)
 	}
 	lives := fmt.Sprintf(`{"Former":[77],"Lives":[{"Number":%d,"End":0}]}`, entry.Life)
-	must(t, nil, db.Set([]byte{historyPrefix}, []byte(lives), pebble.Sync))
-	must(t, nil, db.Set([]byte{transferPrefix}, []byte(`{"Source":78,"Snapshot":"s","Cursor":null,"Vector":null,"Keys":3,"Running":true}`), pebble.Sync))
+	must(t, nil, db.Set([]byte{store.HistoryPrefix}, []byte(lives), pebble.Sync))
+	must(t, nil, db.Set([]byte{store.TransferPrefix}, []byte(`{"Source":78,"Snapshot":"s","Cursor":null,"Vector":null,"Keys":3,"Running":true}`), pebble.Sync))
 	if format == "atomiccounter 4\n" {
 		must(t, nil, db.Close())
 		return entry
@@ -213,8 +213,8 @@ func makeOld(t *testing.T, dir, format string) tlv.VectorEntry {
 	old = old[:len(old)-len(tlv.AppendVector(nil, nil))]
 	body := binary.LittleEndian.AppendUint64(nil, uint64(entry.Replica))
 	body = tlv.AppendTinyZip(tlv.AppendTinyZip(body, uint64(entry.Stamp)), entry.Life)
-	must(t, nil, db.Set([]byte{metaPrefix}, tlv.Append(old, 'V', body), pebble.Sync))
-	must(t, nil, db.Set(append([]byte{logPrefix}, make([]byte, 28)...), []byte("a batch"), pebble.Sync))
+	must(t, nil, db.Set([]byte{store.MetaPrefix}, tlv.Append(old, 'V', body), pebble.Sync))
+	must(t, nil, db.Set(append([]byte{store.LogPrefix}, make([]byte, 28)...), []byte("a batch"), pebble.Sync))
 	must(t, nil, db.Set(append([]byte{lineagePrefix}, make([]byte, 8)...), []byte("a lineage"), pebble.Sync))
 	must(t, nil, db.Close())
 	entry.Hash = 0

@@ -84,7 +84,7 @@
 //	FORMAT    "atomiccounter 5\n": the version of all that follows
 //	LOCK      held by the process that has the directory open
 //	journal/  segments (package journal)
-//	db/       Pebble (package store; its keys are in store.go)
+//	db/       Pebble (package store; its keys are in store/key.go)
 //	COPY      only in a copy made by Backup: the next Open takes a new replica ID
 //
 // # The life of an entry

@@ -92,16 +92,16 @@ func (w *fieldWalk) stored(cursor uint64) (next uint64, err error) {
 	if w.p.isWiped(database(w.head.key())) {
 		return cursorEnd, nil
 	}
-	lower := binary.BigEndian.AppendUint64([]byte{statePrefix, tlv.FieldByte(database(w.head.key()))}, w.head.hash)
+	lower := binary.BigEndian.AppendUint64([]byte{store.StatePrefix, tlv.FieldByte(database(w.head.key()))}, w.head.hash)
 	upper := store.After(lower)
 	next = cursorEnd
 	for k, v := range store.Scan(w.p.e.db, binary.BigEndian.AppendUint64(lower, cursor<<cursorShift), upper, &err) {
-		hash := binary.BigEndian.Uint64(k[fieldKeyHeader-8:])
+		hash := binary.BigEndian.Uint64(k[store.FieldKeyHeader-8:])
 		if n := len(w.list); n > 0 && (n >= w.want || w.bytes > pageBytes) && hash>>cursorShift != w.list[n-1].hash>>cursorShift {
 			next = hash >> cursorShift
 			break
 		}
-		if err = w.take(hash, k[fieldKeyHeader:], v); err != nil {
+		if err = w.take(hash, k[store.FieldKeyHeader:], v); err != nil {
 			break
 		}
 	}

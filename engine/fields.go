@@ -152,7 +152,7 @@ func (e *Engine) fieldsStored(hash uint64, key string) (n int64, err error) {
 		return 0, nil
 	}
 	var b [128]byte
-	err = e.lookUp(fieldsKey(b[:0], hash, key), key, func(v []byte) (err error) {
+	err = e.lookUp(store.FieldsKey(b[:0], hash, key), key, func(v []byte) (err error) {
 		n, err = fieldsValue(v)
 		return err
 	})
@@ -168,7 +168,7 @@ func fieldsValue(v []byte) (int64, error) {
 
 // anyFields says whether the database has any.
 func (e *Engine) anyFields() (any bool, err error) {
-	for range store.Scan(e.db, []byte{fieldsPrefix}, []byte{fieldsPrefix + 1}, &err) {
+	for range store.Scan(e.db, []byte{store.FieldsPrefix}, []byte{store.FieldsPrefix + 1}, &err) {
 		any = true
 		break
 	}

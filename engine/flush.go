@@ -13,6 +13,7 @@ import (
 
 	"atomiccounter/engine/journal"
 	"atomiccounter/engine/state"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -295,7 +296,7 @@ func (w *deltaWriter) write(en *entry) error {
 		w.log = tlv.AppendEncodedDelta(w.log, w.key, w.value)
 		w.keys++
 	}
-	w.key = stateKey(w.key[:0], en.place(), en.key())
+	w.key = store.StateKey(w.key[:0], en.place(), en.key())
 	if !w.logs {
 		w.sum = siphash.Hash(w.sum, siphash.Hash(w.sum, 0, w.key), w.value)
 	}

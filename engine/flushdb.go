@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"atomiccounter/engine/state"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -131,7 +132,7 @@ func (t *commit) wipe(db byte) {
 	c.count[db], c.countEx[db] = 0, 0
 	c.e.counts.keys[db].Store(0)
 	c.e.counts.expires[db].Store(0)
-	for _, k := range [][2]byte{{statePrefix, db}, {statePrefix, tlv.FieldByte(db)}, {statePrefix, tlv.TokenByte(db)}, {fieldsPrefix, db}} {
+	for _, k := range [][2]byte{{store.StatePrefix, db}, {store.StatePrefix, tlv.FieldByte(db)}, {store.StatePrefix, tlv.TokenByte(db)}, {store.FieldsPrefix, db}} {
 		t.deleteAll(k[:]...)
 	}
 }

@@ -388,7 +388,7 @@ func (w *hashWorld) finish() {
 	w.do(w.e.Sweep)
 	var err error
 	for k, v := range store.Scan(w.e.db, nil, nil, &err) {
-		if k[0] == statePrefix || k[0] == fieldsPrefix || k[0] == indexPrefix {
+		if k[0] == store.StatePrefix || k[0] == store.FieldsPrefix || k[0] == store.IndexPrefix {
 			w.t.Errorf("the database has %q: %q", k, v)
 		}
 	}

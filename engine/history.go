@@ -7,13 +7,14 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
 // beginLife opens the life of this start, after what the database has of those before.
 func (e *Engine) beginLife(published tlv.Stamp) error {
 	var record []byte
-	v, closer, err := e.db.Get([]byte{historyPrefix})
+	v, closer, err := e.db.Get([]byte{store.HistoryPrefix})
 	if err == nil {
 		record = slices.Clone(v)
 		err = closer.Close()
@@ -31,7 +32,7 @@ func (e *Engine) beginLife(published tlv.Stamp) error {
 
 func (t *commit) saveHistory() {
 	if record := t.c.e.history.Record(); record != nil {
-		t.put([]byte{historyPrefix}, record)
+		t.put([]byte{store.HistoryPrefix}, record)
 	}
 }
 

@@ -276,7 +276,7 @@ func (e *Engine) flushFor(key string) (tlv.State, error) {
 		return tlv.State{}, err
 	}
 	at := e.self.place([]byte(key))
-	if en := e.table.get(at.hash, key); en != nil {
+	if en := e.table.get(at.Hash, key); en != nil {
 		en.mu.RLock()
 		defer en.mu.RUnlock()
 		if !en.is(gone) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -364,7 +365,7 @@ func TestSweep(t *testing.T) {
 	if s.Keys[0] != 1 || s.Expires[0] != 0 || s.Expired != n {
 		t.Errorf("%d keys, %d with an expiry, %d expired; want 1, 0, %d", s.Keys[0], s.Expires[0], s.Expired, n)
 	}
-	if page, err := e.duePage([]byte{indexPrefix}, maxInt-1); len(page) > 0 || err != nil {
+	if page, err := e.duePage([]byte{store.IndexPrefix}, maxInt-1); len(page) > 0 || err != nil {
 		t.Errorf("the index has %d records, %v; want none", len(page), err)
 	}
 	if left, err := e.readState(e.self.place([]byte("\x00k\x00\x00")), "\x00k\x00\x00"); !left.Empty() || err != nil {

@@ -1,8 +1,7 @@
 package engine
 
 import (
-	"cmp"
-
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -38,32 +37,21 @@ func (n name) tag() uint64 { return tagOf(n.hash, n.first) }
 
 func tagOf(hash uint64, first byte) uint64 { return hash + uint64(first)*0x9e3779b97f4a7c15 }
 
-// place is where a key stands in the store: the keys of a database are in the order of their hash; fields are together with
-// the others of their hash, in the order of their own.
-type place struct {
-	first byte   // of the key
-	group uint64 // of a field: the hash of its hash's key
-	hash  uint64 // of the key; what the table of entries goes by
-}
-
-func (i *identity) place(key []byte) place {
-	at := place{first: key[0], hash: i.hash(key[1:])}
+// place is where a key stands in the store.
+func (i *identity) place(key []byte) store.Place {
+	at := store.Place{First: key[0], Hash: i.hash(key[1:])}
 	if tlv.Space(key[0]) == tlv.FieldSpace {
 		name, _, _ := tlv.SplitFieldName(key[1:]) // validated where it came in
-		at.group = i.hash(name)
+		at.Group = i.hash(name)
 	}
 	return at
 }
 
-func (at place) compare(o place) int {
-	return cmp.Or(cmp.Compare(at.first, o.first), cmp.Compare(at.group, o.group), cmp.Compare(at.hash, o.hash))
-}
-
 // place is that of the entry's key.
-func (e *entry) place() place {
-	at := place{first: e.key()[0], hash: e.hash}
+func (e *entry) place() store.Place {
+	at := store.Place{First: e.key()[0], Hash: e.hash}
 	if isField(e.key()) {
-		at.group = e.fields().head.hash
+		at.Group = e.fields().head.hash
 	}
 	return at
 }

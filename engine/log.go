@@ -15,11 +15,11 @@ import (
 // The replication log keeps what replicas published, this one and others, as it was published, for peers to pull. It is
 // bounded (Options.Backlog): a peer that comes too late needs the state. It is kept from the first peer on.
 
-func logKey(l *history.Logged) []byte { return l.AppendKey([]byte{logPrefix}) }
+func logKey(l *history.Logged) []byte { return l.AppendKey([]byte{store.LogPrefix}) }
 
 // readLog reads the table of contents at the start.
 func (e *Engine) readLog() (err error) {
-	for k, v := range store.Scan(e.db, []byte{logPrefix}, []byte{logPrefix + 1}, &err) {
+	for k, v := range store.Scan(e.db, []byte{store.LogPrefix}, []byte{store.LogPrefix + 1}, &err) {
 		l, ok := history.ParseKey(k[1:])
 		if !ok {
 			return fmt.Errorf("replication log: key % x is malformed", k)
@@ -83,7 +83,7 @@ func (e *Engine) TrimLog(acked tlv.Vector) error {
 
 // dropLog forgets all batches of a replica.
 func (t *commit) dropLog(id tlv.ReplicaID) {
-	t.deleteAll(history.AppendReplica([]byte{logPrefix}, id)...)
+	t.deleteAll(history.AppendReplica([]byte{store.LogPrefix}, id)...)
 	t.onCommit(func() { t.c.e.history.Log.Drop(id) })
 }
 

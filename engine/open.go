@@ -260,7 +260,7 @@ func (e *Engine) readMeta(fresh bool) (*meta, error) {
 		random := e.options.random
 		return &meta{id: randomID(random), seed: [2]uint64{random(), random()}, flags: metaHashes}, nil
 	}
-	v, closer, err := e.db.Get([]byte{metaPrefix})
+	v, closer, err := e.db.Get([]byte{store.MetaPrefix})
 	if err != nil {
 		return nil, fmt.Errorf("metadata: %w", err)
 	}

@@ -4,12 +4,13 @@ import (
 	"math/bits"
 	"slices"
 
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
 // placed is where a delta's key stands in the store.
 type placed struct {
-	place
+	store.Place
 	index int32
 }
 
@@ -25,14 +26,14 @@ func (e *Engine) inOrder(deltas []tlv.Delta) []placed {
 // buckets as there are keys, and what is left to do is to put the few in each in order.
 func sortPlaced(list []placed) []placed {
 	for i := range list {
-		if list[i].first != list[0].first || list[i].group != 0 { // fields of hashes among them, or several databases
-			slices.SortFunc(list, func(a, b placed) int { return a.compare(b.place) })
+		if list[i].First != list[0].First || list[i].Group != 0 { // fields of hashes among them, or several databases
+			slices.SortFunc(list, func(a, b placed) int { return a.Compare(b.Place) })
 			return list
 		}
 	}
 	list = deal(list, bits.Len(uint(len(list))))
 	for i := range list {
-		for j := i; j > 0 && list[j].hash < list[j-1].hash; j-- {
+		for j := i; j > 0 && list[j].Hash < list[j-1].Hash; j-- {
 			list[j], list[j-1] = list[j-1], list[j]
 		}
 	}
@@ -43,14 +44,14 @@ func sortPlaced(list []placed) []placed {
 func deal(list []placed, n int) []placed {
 	begins := make([]int32, 1<<n+1)
 	for i := range list {
-		begins[list[i].hash>>(64-n)+1]++
+		begins[list[i].Hash>>(64-n)+1]++
 	}
 	for i := range 1 << n {
 		begins[i+1] += begins[i]
 	}
 	dealt := make([]placed, len(list))
 	for i := range list {
-		at := &begins[list[i].hash>>(64-n)]
+		at := &begins[list[i].Hash>>(64-n)]
 		dealt[*at] = list[i]
 		*at++
 	}

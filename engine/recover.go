@@ -7,6 +7,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"atomiccounter/engine/journal"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -121,6 +122,6 @@ func (c *committer) redoFlushDB(db byte) error {
 		return err
 	}
 	m.count[db], m.countEx[db] = 0, 0
-	t.put([]byte{metaPrefix}, m.encode())
+	t.put([]byte{store.MetaPrefix}, m.encode())
 	return t.write(pebble.Sync)
 }

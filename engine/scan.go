@@ -125,11 +125,11 @@ func (w *walk) some(cursor, shards uint64) (next uint64, err error) {
 		pending = w.e.table.shards[i].pending(pending)
 	}
 	start := len(w.list)
-	next, err = w.stored(statePrefix, cursor, limit)
+	next, err = w.stored(store.StatePrefix, cursor, limit)
 	if err == nil && w.e.counts.hashes.Load() {
 		states := w.list
 		w.list = w.list[:start:start]
-		if next, err = w.stored(fieldsPrefix, cursor, next); err == nil {
+		if next, err = w.stored(store.FieldsPrefix, cursor, next); err == nil {
 			w.list = append(w.list, states[start:]...)
 		}
 	}
@@ -188,16 +188,16 @@ func (w *walk) stored(prefix byte, cursor, limit uint64) (next uint64, err error
 
 // take adds a stored key if it shows: by its cached entry if there is one, which knows what is not flushed.
 func (w *walk) take(hash uint64, k, v []byte) (err error) {
-	key := k[stateKeyHeader:]
+	key := k[store.StateKeyHeader:]
 	if en := w.e.table.find(name{w.db, key, hash}); en != nil && !w.stale {
 		w.add(hash, string(key), w.typeOf(en))
 		return nil
 	}
 	var s tlv.State
-	fields := k[0] == fieldsPrefix
+	fields := k[0] == store.FieldsPrefix
 	if fields {
 		name := string(append([]byte{w.db}, key...))
-		s, err = w.e.readState(place{first: w.db, hash: hash}, name)
+		s, err = w.e.readState(store.Place{First: w.db, Hash: hash}, name)
 	} else {
 		s, err = tlv.ParseState(v)
 	}

@@ -19,7 +19,7 @@ func (e *Engine) Remember(name string, value []byte) error {
 // remember is Remember for a store that takes writes.
 func (c *committer) remember(name string, value []byte) error {
 	t := c.begin(0)
-	key := append([]byte{settingPrefix}, name...)
+	key := append([]byte{store.SettingPrefix}, name...)
 	if value == nil {
 		t.delete(key)
 	} else {
@@ -38,7 +38,7 @@ func (e *Engine) Recall(prefix string) (map[string][]byte, error) {
 }
 
 func (e *Engine) settings(prefix string) (list map[string][]byte, err error) {
-	lower := append([]byte{settingPrefix}, prefix...)
+	lower := append([]byte{store.SettingPrefix}, prefix...)
 	list = make(map[string][]byte)
 	for k, v := range store.Scan(e.db, lower, store.After(lower), &err) {
 		list[string(k[len(lower):])] = slices.Clone(v)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"atomiccounter/engine/enginetest"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -162,7 +163,7 @@ func (w *simWorld) leftovers() {
 				w.t.Fatalf("%s: dead %s left %+v, %v", r.name, key, s, err)
 			}
 		}
-		if page, err := r.e.duePage([]byte{indexPrefix}, math.MaxInt64-1); err != nil || len(page) > 0 {
+		if page, err := r.e.duePage([]byte{store.IndexPrefix}, math.MaxInt64-1); err != nil || len(page) > 0 {
 			w.t.Fatalf("%s: the expiry index has %v, %v; want nothing", r.name, page, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"atomiccounter/engine/enginetest"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -276,7 +277,7 @@ func (r *simReplica) sweep() {
 
 // indexed says whether the sweeper will find the key: it works from what is flushed.
 func (r *simReplica) indexed(key string) bool {
-	page, err := r.e.duePage([]byte{indexPrefix}, r.e.Now())
+	page, err := r.e.duePage([]byte{store.IndexPrefix}, r.e.Now())
 	if err != nil {
 		r.w.t.Fatalf("duePage = %v", err)
 	}

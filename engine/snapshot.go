@@ -65,13 +65,13 @@ func (s *Snapshot) Page(cursor []byte, maxBytes int) (page, next []byte, keys in
 	}
 	defer s.e.scans.RUnlock()
 	w := pageWalk{snap: s.snap, parted: s.parted, maxBytes: maxBytes}
-	lower := []byte{statePrefix}
+	lower := []byte{store.StatePrefix}
 	if len(cursor) > 0 {
 		lower = append(append(lower, cursor...), 0)
 	}
 	if len(cursor) == 0 || isToken(string(cursor)) {
-		err = w.some(slices.MaxFunc([][]byte{lower, firstToken}, bytes.Compare), []byte{statePrefix + 1})
-		lower = []byte{statePrefix}
+		err = w.some(slices.MaxFunc([][]byte{lower, firstToken}, bytes.Compare), []byte{store.StatePrefix + 1})
+		lower = []byte{store.StatePrefix}
 	}
 	if err == nil && !w.full {
 		err = w.some(lower, firstToken)
@@ -84,7 +84,7 @@ func (s *Snapshot) Page(cursor []byte, maxBytes int) (page, next []byte, keys in
 
 // firstToken is where the states of tokens begin, which are the last in the store. A snapshot has them first: who has got an
 // increment from it has its token too.
-var firstToken = []byte{statePrefix, tlv.TokenByte(0)}
+var firstToken = []byte{store.StatePrefix, tlv.TokenByte(0)}
 
 // pageWalk collects a page.
 type pageWalk struct {
@@ -125,7 +125,7 @@ func appendStored(page, k, v []byte, without []tlv.ReplicaID) ([]byte, error) {
 	if dropContributions(&state, without); state.Empty() {
 		return page, nil
 	}
-	key, ok := keyOf(k)
+	key, ok := store.KeyOf(k)
 	if !ok {
 		return page, fmt.Errorf("key % x of a state is malformed", k)
 	}

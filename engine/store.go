@@ -10,72 +10,6 @@ import (
 	"atomiccounter/tlv"
 )
 
-// Keys of the database, by their first byte:
-//
-//	f  database  hash (8 B)  key       the number of live fields of a hash (8 B), where there are any
-//	m                                  metadata, one record (meta)
-//	h                                  lives and former IDs of this replica, one record (package history)
-//	l  replica  stamp  prev  hash (8 B each, big-endian)  keys (4 B)   a batch (tlv.AppendBatch): the replication log
-//	n  name                            a small setting (Remember)
-//	s  place  key                      state of a key (tlv.AppendState), set or merged
-//	t                                  the state transfer that is not finished, one record (transfer)
-//	u  place  key                      met in that transfer
-//	x  at (8 B, big-endian, ms)  database  key    a key whose expiry this replica is to carry out at that time (books)
-//
-// A place is the first byte of the key (key.go) and its hash (8 B, big-endian). So states are in the order of the keys' hash,
-// which is the order of SCAN; the hash is SipHash-2-4 under a secret of the store, so nobody can make keys that collide. In
-// the place of a field the hash of its hash's key comes before its own, so that all fields of a hash are together. The key
-// follows without its first byte.
-const (
-	fieldsPrefix   = 'f'
-	metaPrefix     = 'm'
-	historyPrefix  = 'h'
-	logPrefix      = 'l'
-	settingPrefix  = 'n'
-	statePrefix    = 's'
-	transferPrefix = 't'
-	metPrefix      = 'u'
-	indexPrefix    = 'x'
-)
-
-func stateKey(buf []byte, at place, key string) []byte {
-	buf = append(buf, statePrefix, key[0])
-	if isField(key) {
-		buf = binary.BigEndian.AppendUint64(buf, at.group)
-	}
-	buf = binary.BigEndian.AppendUint64(buf, at.hash)
-	return append(buf, key[1:]...)
-}
-
-// Lengths of what precedes the key, without its first byte, in the key of a state.
-const (
-	stateKeyHeader = 2 + 8
-	fieldKeyHeader = 2 + 8 + 8
-)
-
-// keyOf is the key whose state has the key k in the database. False: it is malformed.
-func keyOf(k []byte) (key []byte, ok bool) {
-	header := stateKeyHeader
-	if len(k) > 1 && tlv.Space(k[1]) == tlv.FieldSpace {
-		header = fieldKeyHeader
-	}
-	if len(k) < header {
-		return nil, false
-	}
-	return append([]byte{k[1]}, k[header:]...), true
-}
-
-// fieldsKey is that of the number of fields of a hash.
-func fieldsKey(buf []byte, hash uint64, key string) []byte {
-	buf = binary.BigEndian.AppendUint64(append(buf, fieldsPrefix, key[0]), hash)
-	return append(buf, key[1:]...)
-}
-
-func indexKey(buf []byte, at int64, key string) []byte {
-	buf = binary.BigEndian.AppendUint64(append(buf, indexPrefix), uint64(at))
-	return append(buf, key...)
-}
-
 // meta is the record under m: what a flush commits beside the deltas.
 type meta struct {
 	id      tlv.ReplicaID
@@ -139,9 +73,9 @@ func (m *meta) decode(b []byte) (err error) {
 }
 
 // readState gives what the database has of a key.
-func (e *Engine) readState(at place, key string) (s tlv.State, err error) {
+func (e *Engine) readState(at store.Place, key string) (s tlv.State, err error) {
 	var b [128]byte
-	err = e.lookUp(stateKey(b[:0], at, key), key, func(v []byte) (err error) {
+	err = e.lookUp(store.StateKey(b[:0], at, key), key, func(v []byte) (err error) {
 		s, err = tlv.ParseState(v)
 		return err
 	})

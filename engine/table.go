@@ -348,7 +348,7 @@ func (t *table) cut() (n int) {
 func (s *shard) sortFlight() []*entry {
 	s.dirtyMu.Lock()
 	defer s.dirtyMu.Unlock()
-	slices.SortFunc(s.flight, func(a, b *entry) int { return a.place().compare(b.place()) })
+	slices.SortFunc(s.flight, func(a, b *entry) int { return a.place().Compare(b.place()) })
 	return s.flight
 }
 

@@ -200,7 +200,7 @@ func (p *Pipeline) eachToken(f func(page []string) error) error {
 	if err := f(page); err != nil || p.isWiped(p.DB) {
 		return err
 	}
-	for from := []byte{statePrefix, first}; from != nil; {
+	for from := []byte{store.StatePrefix, first}; from != nil; {
 		page, next, err := p.storedTokens(from)
 		if err = cmp.Or(err, f(page)); err != nil {
 			return err
@@ -216,12 +216,12 @@ func (p *Pipeline) storedTokens(from []byte) (page []string, next []byte, err er
 		return nil, nil, err
 	}
 	defer p.e.scans.RUnlock()
-	for k := range store.Scan(p.e.db, from, []byte{statePrefix, from[1] + 1}, &err) {
+	for k := range store.Scan(p.e.db, from, []byte{store.StatePrefix, from[1] + 1}, &err) {
 		if len(page) == tokenPage {
 			next = bytes.Clone(k)
 			break
 		}
-		if key, ok := keyOf(k); ok { // otherwise Check reports it
+		if key, ok := store.KeyOf(k); ok { // otherwise Check reports it
 			page = append(page, string(key))
 		}
 	}

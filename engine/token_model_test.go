@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"atomiccounter/engine/enginetest"
+	"atomiccounter/engine/store"
 	"atomiccounter/tlv"
 )
 
@@ -159,7 +160,7 @@ func (w *tokenWorld) finish() {
 		must(w.t, nil, errors.Join(w.e.Flush(), w.e.Sweep()))
 	}
 	must(w.t, nil, w.e.Flush())
-	if n, x := rows(w.t, w.e, statePrefix, tlv.TokenByte(0)), rows(w.t, w.e, indexPrefix); n+x != 0 {
+	if n, x := rows(w.t, w.e, store.StatePrefix, tlv.TokenByte(0)), rows(w.t, w.e, store.IndexPrefix); n+x != 0 {
 		w.t.Errorf("the database has %d tokens and %d expiries in the end; want none", n, x)
 	}
 	if err := checkStore(w.t, w.e, w.o); err != nil {

@@ -245,7 +245,7 @@ func TestTokensEnd(t *testing.T) {
 	}
 	mustCommit(t, p)
 	must(t, nil, e.Flush())
-	if n := rows(t, e, statePrefix, tlv.TokenByte(0)); n != tokens {
+	if n := rows(t, e, store.StatePrefix, tlv.TokenByte(0)); n != tokens {
 		t.Errorf("the database has %d tokens; want %d", n, tokens)
 	}
 	now += 1000
@@ -253,12 +253,12 @@ func TestTokensEnd(t *testing.T) {
 	wantOnce(t, e, "k", "1", 1, 2)
 	now += tokens
 	must(t, nil, errors.Join(e.Sweep(), e.Flush(), e.Sweep(), e.Flush()))
-	if n := rows(t, e, statePrefix, tlv.TokenByte(0)); n != 1 {
+	if n := rows(t, e, store.StatePrefix, tlv.TokenByte(0)); n != 1 {
 		t.Errorf("the database has %d tokens after a sweep; want the one that was used anew", n)
 	}
 	now += TokenLife
 	must(t, nil, errors.Join(e.Sweep(), e.Flush(), e.Sweep(), e.Flush()))
-	if n, x := rows(t, e, statePrefix, tlv.TokenByte(0)), rows(t, e, indexPrefix); n+x != 0 {
+	if n, x := rows(t, e, store.StatePrefix, tlv.TokenByte(0)), rows(t, e, store.IndexPrefix); n+x != 0 {
 		t.Errorf("the database has %d tokens and %d expiries in the end; want none", n, x)
 	}
 	if err := checkStore(t, e, o); err != nil {

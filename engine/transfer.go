@@ -89,20 +89,20 @@ func (e *Engine) BeginTransfer(t Transfer) error {
 		k.end(c.vector) // of which it may have brought tails
 	}
 	k.setTransfer(next)
-	k.deleteAll(metPrefix)
+	k.deleteAll(store.MetPrefix)
 	k.saveHistory()
 	return k.sync()
 }
 
 // setTransfer makes next the transfer that is under way.
 func (t *commit) setTransfer(next transfer) {
-	t.put([]byte{transferPrefix}, next.encode())
+	t.put([]byte{store.TransferPrefix}, next.encode())
 	t.onCommit(func() { t.c.transfer = next })
 }
 
 // readTransfer finds what an earlier life has left unfinished.
 func (c *committer) readTransfer() error {
-	v, closer, err := c.e.db.Get([]byte{transferPrefix})
+	v, closer, err := c.e.db.Get([]byte{store.TransferPrefix})
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil
 	} else if err != nil {
@@ -141,7 +141,7 @@ func (e *Engine) MergePage(page, next []byte, done int64) error {
 	}
 	k.setTransfer(t)
 	for i := 0; t.Marks && i < len(k.arrivals); i++ {
-		k.put(metKey(nil, k.arrivals[i].place, k.arrivals[i].key), nil)
+		k.put(store.MetKey(nil, k.arrivals[i].place, k.arrivals[i].key), nil)
 	}
 	return k.showSynced()
 }
@@ -192,12 +192,6 @@ func (c *committer) transferring() error {
 	return nil
 }
 
-func metKey(buf []byte, at place, key string) []byte {
-	k := stateKey(buf, at, key)
-	k[len(buf)] = metPrefix
-	return k
-}
-
 // mergePaged merges what a snapshot has of a key, by the rules above; an empty delta: nothing.
 func (c *committer) mergePaged(a *merging) {
 	v := c.transfer.Vector
@@ -236,7 +230,7 @@ func (e *Engine) FinishTransfer() error {
 	}
 	t := c.transfer
 	k := c.begin(0)
-	k.deleteAll(metPrefix)
+	k.deleteAll(store.MetPrefix)
 	k.end(t.Vector)
 	for _, v := range t.Vector {
 		if v.Replica != e.self.id && v.Stamp > c.vector.Entry(v.Replica).Stamp {
@@ -245,7 +239,7 @@ func (e *Engine) FinishTransfer() error {
 		}
 	}
 	k.saveHistory()
-	k.delete([]byte{transferPrefix})
+	k.delete([]byte{store.TransferPrefix})
 	c.flags |= metaUnscrubbed
 	if err := k.sync(); err != nil {
 		return err
@@ -304,7 +298,7 @@ const (
 // eachStored calls f with pages of the keys whose stored states are of concern, without those states; unmet: only keys that
 // the transfer has not met. No lock is held: f looks again at what it changes.
 func (e *Engine) eachStored(concerns func(*tlv.State) bool, unmet bool, f func([]tlv.Delta) error) error {
-	from := []byte{statePrefix}
+	from := []byte{store.StatePrefix}
 	for from != nil {
 		list, next, err := e.storedPage(from, concerns, unmet)
 		if err == nil && len(list) > 0 {
@@ -329,7 +323,7 @@ func (e *Engine) storedPage(from []byte, concerns func(*tlv.State) bool, unmet b
 	var state tlv.State
 	var mark []byte
 	looked := 0
-	for k, v := range store.Scan(e.db, from, []byte{statePrefix + 1}, &err) {
+	for k, v := range store.Scan(e.db, from, []byte{store.StatePrefix + 1}, &err) {
 		if looked++; len(list) == reworkPage || looked > lookPage {
 			next = slices.Clone(k)
 			break
@@ -341,7 +335,7 @@ func (e *Engine) storedPage(from []byte, concerns func(*tlv.State) bool, unmet b
 			continue
 		}
 		if unmet {
-			mark = append(append(mark[:0], metPrefix), k[1:]...)
+			mark = append(append(mark[:0], store.MetPrefix), k[1:]...)
 			var is bool
 			if _, is, err = met.Find(mark); err != nil {
 				break
@@ -349,7 +343,7 @@ func (e *Engine) storedPage(from []byte, concerns func(*tlv.State) bool, unmet b
 				continue
 			}
 		}
-		if key, ok := keyOf(k); ok { // otherwise Check reports it
+		if key, ok := store.KeyOf(k); ok { // otherwise Check reports it
 			list = append(list, tlv.Delta{Key: key})
 		}
 	}

@@ -2,6 +2,7 @@
 // or fail. What the records are is the engine's, but for states, which it merges.
 //
 //	folder.go   the directory: its format, who has it open, and copies of it
+//	key.go      the keys of all records
 //	options.go  how Pebble is set up, and the Host that it runs in
 //	fence.go    the file system under Pebble, on which nothing changes any more once the host has failed
 //	stall.go    when a commit has to wait, which Pebble may not decide
