@@ -313,7 +313,10 @@ func TestStaleKeysBounded(t *testing.T) {
 
 // TestArrivalAtOnce: with update period 0 a command on several keys, or fields, sees all of a batch of a peer or nothing of it.
 func TestArrivalAtOnce(t *testing.T) {
-	const many, batches = 48, 120
+	many, batches := 48, 120
+	if shortRace() {
+		batches = 30
+	}
 	a, b := newMember(t, 1, Options{}), newMember(t, 2, Options{})
 	var keys, names [][]byte
 	for i := range many {

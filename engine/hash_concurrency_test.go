@@ -219,7 +219,10 @@ func TestLongFields(t *testing.T) {
 	e := open(t, Options{CacheSize: 4 << 20})
 	p := e.NewPipeline()
 	text := strings.Repeat("x", MaxText-1)
-	const n = 40
+	n := 40
+	if shortRace() {
+		n = 10
+	}
 	for i := range n {
 		name := fieldNames(fmt.Sprint(i))
 		if _, err := p.SetFields([]byte("h"), name, []Value{ParseValue([]byte(text))}, Overwrite); err != nil {
@@ -277,7 +280,11 @@ func TestFieldsDirtyWhileFlushEnds(t *testing.T) {
 // TestCommandsWhileTheIDChanges: a store takes another ID, for which it begins with an empty cache, while commands are in the middle of
 // something for which they let go of it. None goes on with what was cached before.
 func TestCommandsWhileTheIDChanges(t *testing.T) {
-	for round := range 100 {
+	step := 1
+	if shortRace() {
+		step = 4
+	}
+	for round := 0; round < 100; round += step {
 		o := disk()
 		var now atomic.Int64
 		now.Store(1_700_000_000_000)

@@ -352,6 +352,9 @@ func TestHashModel(t *testing.T) {
 	if testing.Short() {
 		worlds = 60
 	}
+	if shortRace() {
+		worlds = 15
+	}
 	for seed := range uint64(worlds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			w := newHashWorld(t, seed)
