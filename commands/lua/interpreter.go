@@ -66,9 +66,10 @@ type instruction = func(L *lua.LState, code uint32, base unsafe.Pointer) int
 var jumpTable [lua.OP_NOP + 1]instruction
 
 // heedTheEnd has scripts ask whether they are to end. The interpreter would do that before every instruction. It is enough where one
-// calls, returns or jumps back: no script runs for long without.
+// calls, returns or jumps back, and where one takes the longer the longer a text or a table is: no script runs for long without.
 func heedTheEnd() {
-	for _, op := range []int{lua.OP_CALL, lua.OP_RETURN, lua.OP_JMP, lua.OP_FORLOOP, lua.OP_TFORLOOP} {
+	for _, op := range []int{lua.OP_CALL, lua.OP_RETURN, lua.OP_JMP, lua.OP_FORLOOP, lua.OP_TFORLOOP,
+		lua.OP_ADD, lua.OP_SUB, lua.OP_MUL, lua.OP_DIV, lua.OP_UNM, lua.OP_LEN, lua.OP_GETTABLE, lua.OP_SETTABLE} {
 		plain := jumpTable[op]
 		jumpTable[op] = func(L *lua.LState, code uint32, base unsafe.Pointer) int {
 			stateOf(L).check(L)

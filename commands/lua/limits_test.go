@@ -41,8 +41,12 @@ func TestKillStopsWhatNeverEnds(t *testing.T) {
 		"return setmetatable({}, {__index = function() while true do end end}).x",
 		"return tostring(setmetatable({}, {__tostring = function() while true do end end}))",
 		"load(function() return ' ' end)",
+		"local b = string.rep('0', 5000000) local x " + strings.Repeat("x=b+1 ", 150000),
+		"local b = string.rep('0', 5000000) local x " + strings.Repeat("x=-b ", 150000),
+		"local b, t = string.rep('0', 50000000), {} " + strings.Repeat("t[b]=1 ", 140000),
+		"local t = {} for i = 1, 4000000 do t[i] = i end for i = 4000000, 1, -1 do t[i] = nil end local x " + strings.Repeat("x=#t ", 150000),
 	} {
-		t.Run(body, func(t *testing.T) {
+		t.Run(body[:min(len(body), 100)], func(t *testing.T) {
 			t.Parallel()
 			vm := New(Options{})
 			s, err := vm.Eval([]byte(body))

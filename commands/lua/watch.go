@@ -15,7 +15,7 @@ var (
 	errClosed = errors.New("server is shutting down")
 )
 
-// watch stops the script of one state from outside. A script asks it before every instruction that calls, returns or jumps back: as long as
+// watch stops the script of one state from outside. A script asks it before every instruction that heedTheEnd names: as long as
 // all is well, that is two loads. A stopped script cannot catch its end: it fails at the next such instruction, too.
 type watch struct {
 	why     atomic.Pointer[error] // nil: go on
