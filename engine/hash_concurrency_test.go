@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"atomiccounter/engine/enginetest"
 	"atomiccounter/tlv"
@@ -368,4 +369,39 @@ func changeHashes(t *testing.T, p *Pipeline, i int, now *atomic.Int64) {
 	if err = errors.Join(err, p.finish()); n != 0 || err != nil {
 		t.Errorf("after DEL: HLEN %d, %v", n, err)
 	}
+}
+
+// TestStaleKeysBecomeHashes: while keys with something that has arrived become hashes, what has arrived is taken in.
+func TestStaleKeysBecomeHashes(t *testing.T) {
+	const keys = 100
+	o := disk()
+	o.UpdatePeriod = time.Hour
+	e := open(t, o)
+	remote := newPeer(99)
+	name := func(i int) string { return fmt.Sprint("k", i) }
+	for i := range keys {
+		increment(t, e, name(i), 1)
+		remote.add(t, e, name(i), 1)
+	}
+	if n := len(e.stale.keys); n != keys {
+		t.Fatalf("%d keys are stale; want %d", n, keys)
+	}
+	var workers sync.WaitGroup
+	workers.Go(func() {
+		p := e.NewPipeline()
+		for i := range keys {
+			key := []byte(name(i))
+			_, delErr := p.Del([][]byte{key})
+			_, incrErr := p.IncrField(key, []byte("f"), 1)
+			if _, err := p.Commit(); err != nil || delErr != nil || incrErr != nil {
+				t.Errorf("%s: %v, %v, %v", key, delErr, incrErr, err)
+			}
+		}
+	})
+	workers.Go(func() {
+		for range keys {
+			e.Refresh()
+		}
+	})
+	workers.Wait()
 }

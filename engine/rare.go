@@ -226,7 +226,9 @@ func (e *Engine) closeState(en *entry) {
 func (e *Engine) makeFields(en *entry, f *fields) {
 	was := en.memory()
 	if o := en.rare.open; en.rare == &o.rare {
+		e.stale.mu.Lock() // take and unlist come to the state of a listed entry by its rare
 		en.rare = &rare{open: o}
+		e.stale.mu.Unlock()
 	}
 	en.rare.fields = f
 	e.table.adjust(en, en.memory()-was)
