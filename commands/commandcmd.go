@@ -66,7 +66,7 @@ func writeStatuses(r *resp.Reply, prefix string, names []string) {
 	}
 }
 
-// keySpecs writes one specification for all keys, or one each if they are used in different ways.
+// writeKeySpecs writes one specification for all keys, or one each if they are used in different ways.
 func writeKeySpecs(r *resp.Reply, k KeySpec) {
 	if k.Count != 0 {
 		r.Set(1)
@@ -102,7 +102,7 @@ func writeKeySpec(r *resp.Reply, access string, first, last, step int) {
 	writeTyped(r, "range", [][2]any{{"lastkey", last}, {"keystep", step}, {"limit", 0}})
 }
 
-// keyNumber writes the specification of keys that an argument counts.
+// writeKeyNumber writes the specification of keys that an argument counts.
 func writeKeyNumber(r *resp.Reply, k KeySpec) {
 	r.Map(3)
 	r.BulkString("flags")

@@ -54,7 +54,7 @@ func (r *responder) page(caller tlv.ReplicaID, snapshot string, cursor []byte) (
 	return r.node.Snap("peer:1", csync.SnapRequest{Request: csync.Request{Version: csync.Version, ID: caller, Life: 1}, Snapshot: snapshot, Cursor: cursor, Bytes: 1})
 }
 
-// Every error that CSNAP replies with beside those of judgeSnap, and what ends it.
+// Every error that CSNAP replies with beside those of judge, and what ends it.
 func TestSnapReplies(t *testing.T) {
 	first := csync.Hex[uint64](1)
 	const tooMany = "ERR 64 replicas pull from this one already that are no peers of it: CFORGET those that are gone, or CPEER ADD replica 0000000000000009"
