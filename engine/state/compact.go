@@ -26,29 +26,40 @@ const (
 )
 
 // Compact makes the state of a key that shows value, and expires at a time, as small as it can be; false: there is more to it.
+// Some states that are rare and could be told back are not compact, which costs no more than memory.
 func (k *Key) Compact(id tlv.ReplicaID, value, at int64) (c Compact, m Marks, ok bool) {
-	if k.Foreign != nil {
+	own := &k.Own
+	if k.Foreign != nil || !own.Total.IsInt64() {
 		return c, 0, false
 	}
-	first := &k.Own // with which the contribution begins
+	if own.Replica != 0 && (own.Replica != id || own.Closed || own.IsText || own.Since != 0 || own.Expiry.At != at) {
+		return c, 0, false
+	}
+	c = Compact{Birth: own.Birth, Rev: own.Rev, Named: own.Expiry.Stamp, Base: own.Assigned}
 	if k.Pending != nil {
-		if !k.Pending.onlyAdds() {
-			return c, 0, false
-		}
-		m = Adding
-		if k.Own.Replica == 0 {
-			first = &k.Pending.Delta
-		}
+		return c.adding(own, k.Pending, value)
 	}
-	c = Compact{Birth: first.Birth, Rev: k.Own.Rev, Named: k.Own.Expiry.Stamp, Base: k.Own.Assigned}
-	m |= marksOf(first)
-	if m&Adding != 0 {
-		c.Base = k.Own.Total.Clamp()
+	if own.Last == 0 && own.Replica != 0 {
+		m = Carrier
+	} else if own.Last != own.Rev {
+		return c, 0, false
 	}
-	var back Key
-	var p Pending
-	c.Expand(m, id, value, at, &back, &p)
-	return c, m, back.Own == k.Own && (k.Pending == nil || p.same(k.Pending, k.Own.Replica != 0))
+	return c, m | marksOf(own), own.Total == tlv.FromInt64(value).Sub(tlv.FromInt64(own.Assigned))
+}
+
+// adding is Compact where something is pending.
+func (c Compact) adding(own *tlv.Contribution, p *Pending, value int64) (Compact, Marks, bool) {
+	d, first := &p.Delta, own // first is that with which the contribution begins
+	switch {
+	case !p.onlyAdds() || d.HasValue || p.Carries() || d.Since != 0:
+		return c, 0, false
+	case own.Replica == 0:
+		c.Birth, first = d.Birth, d
+	case own.Last != own.Rev || own.Assigned != 0 || d.Kind != own.Kind || !d.Joined:
+		return c, 0, false
+	}
+	c.Base = own.Total.Clamp()
+	return c, Adding | marksOf(first), d.Total == tlv.FromInt64(value).Sub(own.Total)
 }
 
 func marksOf(c *tlv.Contribution) (m Marks) {
@@ -61,52 +72,45 @@ func marksOf(c *tlv.Contribution) (m Marks) {
 	if c.HasValue {
 		m |= Valued
 	}
-	if c.Last == 0 && c.Replica != 0 {
-		m |= Carrier
-	}
 	return m
 }
 
 // Expand is the inverse of Compact, but for the birth of increments that are pending on a contribution. That counts only if they begin
 // another, because others have cancelled the old one or it is given up (Rename): it is to be later than all that was published of the old
 // one, and no later than what is published next. k and p are zero; p becomes part of k if something is pending.
-func (c Compact) Expand(m Marks, id tlv.ReplicaID, value, at int64, k *Key, p *Pending) {
-	kind := tlv.ZCounter
-	if m&Grows != 0 {
-		kind = tlv.Natural
-	}
-	if c.Rev != 0 {
-		k.Own = tlv.Contribution{Replica: id, Rev: c.Rev, Birth: c.Birth, Kind: kind, Joined: m&Joined != 0, HasValue: m&Valued != 0,
-			Expiry: tlv.Expiry{Stamp: c.Named, At: at}}
+func (c *Compact) Expand(m Marks, id tlv.ReplicaID, value, at int64, k *Key, p *Pending) {
+	base := tlv.FromInt64(c.Base)
+	added := tlv.FromInt64(value).Sub(base)
+	if own := &k.Own; c.Rev != 0 {
+		own.Replica, own.Rev, own.Birth = id, c.Rev, c.Birth
+		own.Kind, own.Joined, own.HasValue = m.kind(), m&Joined != 0, m&Valued != 0
+		own.Expiry = tlv.Expiry{Stamp: c.Named, At: at}
 		if m&Carrier == 0 {
-			k.Own.Last = c.Rev
+			own.Last = c.Rev
 		}
-		if m&Adding != 0 {
-			k.Own.Total = tlv.FromInt64(c.Base)
-		} else {
-			k.Own.Total, k.Own.Assigned = tlv.FromInt64(value).Sub(tlv.FromInt64(c.Base)), c.Base
+		if own.Total = base; m&Adding == 0 {
+			own.Total, own.Assigned = added, c.Base
 		}
 	}
 	if m&Adding == 0 {
 		return
 	}
 	k.Pending, p.Publish = p, true
-	p.Delta = tlv.Contribution{Birth: c.Birth, Kind: kind, Joined: m&Joined != 0, Last: endOfTime, Total: tlv.FromInt64(value).Sub(tlv.FromInt64(c.Base))}
+	d := &p.Delta
+	d.Birth, d.Kind, d.Joined, d.Last, d.Total = c.Birth, m.kind(), m&Joined != 0, endOfTime, added
 	if c.Rev != 0 {
-		p.Delta.Birth, p.Delta.Joined = c.Rev+1, true
+		d.Birth, d.Joined = c.Rev+1, true
 	}
 }
 
-// onlyAdds says whether nothing but increments is pending.
+func (m Marks) kind() tlv.Kind {
+	if m&Grows != 0 {
+		return tlv.Natural
+	}
+	return tlv.ZCounter
+}
+
+// onlyAdds says whether nothing but increments is pending, or a SET, which has Reborn.
 func (p *Pending) onlyAdds() bool {
 	return p.Publish && p.Adds() && !p.Leftover && !p.Reborn && p.Ended == (tlv.Expiry{}) && len(p.Resets)+len(p.Tails) == 0
-}
-
-// same says whether pending increments are the same as others, but for the birth of those that are on a contribution.
-func (p *Pending) same(o *Pending, on bool) bool {
-	d := o.Delta
-	if on {
-		d.Birth = p.Delta.Birth
-	}
-	return p.Delta == d
 }
