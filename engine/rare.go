@@ -19,9 +19,9 @@ type rare struct {
 //
 // Invariant: whoever holds an entry exclusively to read or change its state has it open (lockState).
 type opened struct {
-	rare      rare // of an entry that has no other
-	state     state.Key
+	rare      rare          // of an entry that has no other
 	anchor    int64         // value when it was last folded
+	state     state.Key     // what is looked at most is in the first cache line
 	index     int64         // books, with the flag inStore
 	owner     tlv.ReplicaID // of the expiry in force
 	refreshed int64         // ms; when the foreign part was last brought up to date

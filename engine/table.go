@@ -30,7 +30,7 @@ type shard struct {
 	mu    lockorder.Mutex       // of all that changes slots, and of the fields below
 	ring  []*entry              // for eviction, in no order
 	hand  int
-	bytes int64
+	bytes atomic.Int64
 
 	dirtyMu       lockorder.Mutex
 	dirty         []*entry // with something pending in the present generation
@@ -135,9 +135,8 @@ func (t *table) insert(e *entry) *entry {
 	s.room(t.deleted).put(e, t.deleted)
 	e.ring = int32(len(s.ring))
 	s.ring = append(s.ring, e)
-	s.bytes += e.memory()
+	t.adjust(e, e.memory())
 	t.entries.Add(1)
-	t.bytes.Add(e.memory())
 	if e.fields() != nil {
 		e.fields().cached.Add(1)
 	}
@@ -180,15 +179,14 @@ func (t *table) remove(e *entry) {
 }
 
 func (t *table) unlink(s *shard, e *entry) {
-	e.mark(gone, true)
 	s.slots.Load().remove(e, t.deleted)
 	last := s.ring[len(s.ring)-1]
 	s.ring[e.ring], last.ring = last, e.ring
 	s.ring[len(s.ring)-1] = nil
 	s.ring = s.ring[:len(s.ring)-1]
-	s.bytes -= e.memory()
+	t.adjust(e, -e.memory())
+	e.mark(gone, true)
 	t.entries.Add(-1)
-	t.bytes.Add(-e.memory())
 	if e.fields() != nil && isField(e.key()) {
 		e.fields().cached.Add(-1)
 	}
@@ -208,7 +206,7 @@ func (t *table) evict(hash uint64, flushed uint64, forget func(*entry)) {
 	limit := t.limit.Load() >> shardBits
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for steps := min(2*len(s.ring), 16); s.bytes > limit && steps > 0; steps-- {
+	for steps := min(2*len(s.ring), 16); s.bytes.Load() > limit && steps > 0; steps-- {
 		if s.hand >= len(s.ring) {
 			s.hand = 0
 		}
@@ -413,10 +411,7 @@ func (t *table) adjust(e *entry, n int64) {
 	if n == 0 || e.is(gone) {
 		return
 	}
-	s := t.shard(e.hash)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bytes += n
+	t.shard(e.hash).bytes.Add(n)
 	t.bytes.Add(n)
 }
 

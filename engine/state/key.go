@@ -11,11 +11,11 @@ import (
 
 // Key is the state of one key. The zero Key is that of a key that was never written.
 type Key struct {
-	// As stored, or as it will be once the flush in progress is committed.
-	Own     tlv.Contribution // Replica 0: none
-	Foreign *Foreign         // nil: no other replica ever had a part
-
 	Pending *Pending // nil: nothing is
+
+	// As stored, or as it will be once the flush in progress is committed.
+	Foreign *Foreign         // nil: no other replica ever had a part
+	Own     tlv.Contribution // Replica 0: none
 }
 
 // Foreign is the part of a stored state that concerns other replicas.
