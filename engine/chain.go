@@ -18,6 +18,14 @@ func (c *committer) nextBatch(stamp tlv.Stamp) tlv.Batch {
 	return b
 }
 
+// ownBatch begins a batch of this replica beside those of flushes. What is pending has earlier stamps, so it is flushed first.
+func (c *committer) ownBatch() (b tlv.Batch, err error) {
+	if err := c.flush(); err != nil {
+		return b, err
+	}
+	return c.nextBatch(c.e.clock.next(c.e.Now())), nil
+}
+
 // convert makes a store of an earlier format one of this: what it published has no hashes, and its log, whose batches say
 // nothing of them, goes. Peers that have not got all of it need the state.
 func (c *committer) convert() error {

@@ -36,10 +36,10 @@ func (e *Engine) Merge(list []tlv.Delta) error {
 	if err := c.mayCommit(); err != nil {
 		return err
 	}
-	if err := c.flush(); err != nil { // what is pending has earlier stamps than this batch
+	b, err := c.ownBatch()
+	if err != nil {
 		return err
 	}
-	b := c.nextBatch(e.clock.next(e.Now()))
 	all := tlv.Batch{Replica: b.Replica, Stamp: b.Stamp, Deltas: list}
 	if err := all.Validate(); err != nil {
 		return err

@@ -146,10 +146,10 @@ func (e *Engine) cancelAll(id tlv.ReplicaID) error {
 		if err := c.mayCommit(); err != nil {
 			return err
 		}
-		if err := c.flush(); err != nil { // what is pending has earlier stamps than this batch
+		b, err := c.ownBatch()
+		if err != nil {
 			return err
 		}
-		b := c.nextBatch(e.clock.next(e.Now()))
 		mergeKey := func(a *merging) {
 			if p := a.all.Contribution(id); p != nil && a.all.Open(p) {
 				d := tlv.State{Resets: []tlv.Reset{{Replica: id, Rev: p.Rev, Base: p.Total}}}

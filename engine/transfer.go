@@ -151,10 +151,10 @@ func (c *committer) mergePage(deltas []tlv.Delta) (*commit, error) {
 	if !c.transfer.Succeeds {
 		return c.merge(deltas, c.mergePaged)
 	}
-	if err := c.flush(); err != nil { // what is pending has earlier stamps than this batch
+	b, err := c.ownBatch()
+	if err != nil {
 		return nil, err
 	}
-	b := c.nextBatch(c.e.clock.next(c.e.Now()))
 	without := append(c.e.history.Parted(), c.e.self.id)
 	t, err := c.merge(deltas, func(a *merging) {
 		c.mergePaged(a)
