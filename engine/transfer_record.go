@@ -23,19 +23,13 @@ type transfer struct {
 	Marks    bool // what is met is marked: there may be something here that the snapshot lacks
 }
 
-// Flags of a transfer.
-const (
-	transferComplete = 1 << iota
-	transferRunning
-	transferSucceeds
-	transferMarks
-	transferFlags
-)
+// flags are its bits, the lowest first.
+func (t *transfer) flags() []*bool { return []*bool{&t.Complete, &t.Running, &t.Succeeds, &t.Marks} }
 
 func (t *transfer) encode() []byte {
 	flags := uint64(0)
-	for i, set := range []bool{t.Complete, t.Running, t.Succeeds, t.Marks} {
-		if set {
+	for i, set := range t.flags() {
+		if *set {
 			flags |= 1 << i
 		}
 	}
@@ -60,12 +54,13 @@ func (t *transfer) decode(record []byte) error {
 	flags := r.Zip()
 	t.Keys, t.Done, t.Bytes = int64(r.Zip()), int64(r.Zip()), int64(r.Zip())
 	t.Snapshot, t.Cursor, t.Vector = string(r.Record('N')), append([]byte(nil), r.Record('C')...), r.Vector()
-	t.Complete, t.Running = flags&transferComplete != 0, flags&transferRunning != 0
-	t.Succeeds, t.Marks = flags&transferSucceeds != 0, flags&transferMarks != 0
+	for i, set := range t.flags() {
+		*set = flags&(1<<i) != 0
+	}
 	if err := r.End(); err != nil {
 		return err
 	}
-	if flags >= transferFlags {
+	if flags>>len(t.flags()) != 0 {
 		return fmt.Errorf("%w: flags %#x", tlv.ErrMalformed, flags)
 	}
 	return nil
