@@ -367,7 +367,7 @@ func (t *table) unflushed() (n int64) {
 }
 
 // forgetFlight forgets the entries of a finished flush, of what became dirty up to generation gen. The heads are told before their shard
-// is locked: who soils a field holds its hash's fields while it locks that.
+// is locked: a pipeline that makes a field dirty holds its hash's fields while it locks that.
 func (t *table) forgetFlight(gen uint64) {
 	for i := range t.shards {
 		s := &t.shards[i]

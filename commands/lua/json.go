@@ -13,7 +13,7 @@ type jsonOptions struct {
 	precision                int
 	sparseConvert            bool
 	sparseRatio, sparseSafe  int
-	encodeInvalid            int // offOnNull
+	encodeInvalid            int // a choice of encode_invalid_numbers
 	decodeInvalid            bool
 	keepBuffer               bool
 }

@@ -298,13 +298,3 @@ func (s *Server) wait() error {
 		return fmt.Errorf("%s, process %d, does not end\n%s", s.Program.Name, s.PID(), s.Log())
 	}
 }
-
-// Ended tells whether the process has ended.
-func (s *Server) Ended() bool {
-	select {
-	case <-s.ended:
-		return true
-	default:
-		return false
-	}
-}
